@@ -1,0 +1,1 @@
+"""Dual-system vision-language-action policies on robots: the library, without ROS."""

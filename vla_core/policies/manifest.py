@@ -1,0 +1,124 @@
+"""`policy.json`: what a policy's weights were trained for, so that nothing else is fed to them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vla_core.errors import ObservationError, PolicyError
+from vla_core.types import Observation
+
+
+@dataclass(frozen=True)
+class CameraSpec:
+    """A camera as the policy sees it, after resizing [pixels]."""
+
+    name: str
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class PolicyManifest:
+    """Everything that must agree between a policy and the robot it runs on.
+
+    Attributes:
+        name: the policy's folder name.
+        kind: key in the registry, e.g. `dial`.
+        robot: name of the robot description that it was trained on.
+        joint_names: canonical order of its joint vectors.
+        cameras: views it needs, in order.
+        step_s: time between a chunk's targets [s].
+        horizon: targets in a chunk.
+        lookahead_s: how far ahead its intent looks [s].
+        fingerprint: of its feature space (encoder weights and preprocessing).
+        model: sizes of the networks, understood by its kind.
+        normalisation: named lists of numbers (means, standard deviations).
+        provenance: seeds, data, metrics; for people, not read by code.
+    """
+
+    name: str
+    kind: str
+    robot: str
+    joint_names: tuple[str, ...]
+    cameras: tuple[CameraSpec, ...]
+    step_s: float
+    horizon: int
+    lookahead_s: float
+    fingerprint: str
+    model: dict[str, Any]
+    normalisation: dict[str, list[float]]
+    provenance: dict[str, Any]
+
+    FILE_NAME = "policy.json"
+
+    def save(self, folder: Path) -> None:
+        """Write `policy.json` into the policy's folder."""
+        (folder / self.FILE_NAME).write_text(json.dumps(asdict(self), indent=1) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path) -> PolicyManifest:
+        """Read a policy's folder.
+
+        Raises:
+            PolicyError: no `policy.json`, not JSON, or keys missing or unknown.
+        """
+        path = folder / cls.FILE_NAME
+        if not path.is_file():
+            raise PolicyError(
+                str(folder), f"got no {cls.FILE_NAME}, expected a trained policy's folder"
+            )
+        try:
+            raw = json.loads(path.read_text())
+        except ValueError as error:
+            raise PolicyError(str(path), f"is not JSON ({error}); train or copy it again") from error
+        names = {f.name for f in fields(cls)}
+        if not isinstance(raw, dict) or set(raw) != names:
+            got = set(raw) if isinstance(raw, dict) else set()
+            raise PolicyError(
+                str(path),
+                f"missing keys {sorted(names - got)}, unknown keys {sorted(got - names)}",
+            )
+        raw["cameras"] = tuple(CameraSpec(**camera) for camera in raw["cameras"])
+        raw["joint_names"] = tuple(raw["joint_names"])
+        manifest = cls(**raw)
+        manifest._check_normalisation(str(path))
+        return manifest
+
+    def _check_normalisation(self, source: str) -> None:
+        for key, values in self.normalisation.items():
+            array = np.asarray(values, dtype=np.float64)
+            if not np.isfinite(array).all() or (key.endswith("std") and (array <= 0).any()):
+                raise PolicyError(
+                    source, f"normalisation.{key} must be finite, and positive where it is a std"
+                )
+
+    def check_observation(self, observation: Observation) -> None:
+        """Refuse an observation of another robot or other cameras.
+
+        Raises:
+            ObservationError: a camera is missing, has another size, or the joints are too many
+                or too few.
+        """
+        for camera in self.cameras:
+            image = observation.images.get(camera.name)
+            if image is None:
+                raise ObservationError(
+                    f"policy {self.name!r} needs camera {camera.name!r}, "
+                    f"got {sorted(observation.images)}"
+                )
+            expected = (camera.height, camera.width, 3)
+            if image.shape != expected or image.dtype != np.uint8:
+                raise ObservationError(
+                    f"camera {camera.name!r}: got {image.dtype} {image.shape}, "
+                    f"expected uint8 {expected}"
+                )
+        if observation.position.shape != (len(self.joint_names),):
+            raise ObservationError(
+                f"got {observation.position.shape} joint positions, policy {self.name!r} "
+                f"expects ({len(self.joint_names)},)"
+            )

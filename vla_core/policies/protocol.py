@@ -1,0 +1,62 @@
+"""What a policy promises, whichever paper it comes from.
+
+Either two systems that run apart, each at its own rate (DIAL, CLaD, OpenHelix), or one process
+that runs both because they share attention (F1, LingBot-VA) and still gives out its intent.
+Nothing here knows how an intent is made: its tensors are the policy's own.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from vla_core.policies.manifest import PolicyManifest
+from vla_core.types import ActionChunk, Instruction, LatentIntent, Observation
+
+
+@runtime_checkable
+class System2(Protocol):
+    """Slow: scene and instruction to latent intent."""
+
+    manifest: PolicyManifest
+
+    def intend(self, observation: Observation, instruction: Instruction) -> LatentIntent:
+        """Synthesise the latent intent for `instruction` seen from `observation`.
+
+        Raises:
+            InstructionError: the policy does not know what the instruction says.
+            ObservationError: images or joints are not what the manifest declares.
+        """
+
+
+@runtime_checkable
+class System1(Protocol):
+    """Fast: current observation and intent to an action chunk, by latent inverse dynamics."""
+
+    manifest: PolicyManifest
+
+    def act(
+        self, observation: Observation, intent: LatentIntent, rng: np.random.Generator
+    ) -> ActionChunk:
+        """Decode `intent` into the next chunk.
+
+        Args:
+            rng: draws the sampler's noise; the same state gives the same chunk.
+
+        Raises:
+            FeatureSpaceError: the intent was formed by another model.
+            ObservationError: images or joints are not what the manifest declares.
+        """
+
+
+@runtime_checkable
+class JointPolicy(Protocol):
+    """Both systems in one process; the intent is published all the same."""
+
+    manifest: PolicyManifest
+
+    def step(
+        self, observation: Observation, instruction: Instruction, rng: np.random.Generator
+    ) -> tuple[LatentIntent, ActionChunk]:
+        """Think and act on one observation."""

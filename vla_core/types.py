@@ -1,0 +1,154 @@
+"""The things that flow: Observation -> LatentIntent -> ActionChunk -> command.
+
+Every type is frozen and carries the stamp and sequence of what it came from, so the age and the
+end-to-end latency of every command are known. `vla_msgs` mirrors these types field by field.
+
+Stamps are integer nanoseconds of the clock in force (system time, simulated time, or a bag's).
+Joint vectors are in the robot's canonical order (`vla_core.robot`), in the units of its YAML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+
+NANOSECONDS = 1_000_000_000
+
+
+class ControlMode(IntEnum):
+    """Who moves the robot. The command node is the only authority."""
+
+    IDLE = 0
+    HOLD = 1
+    POLICY = 2
+    TELEOP = 3
+    BLEND = 4
+    STOPPING = 5
+    ESTOP = 6
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """What the robot is told to do."""
+
+    id: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One aligned view of the world.
+
+    Attributes:
+        stamp_ns: time of the newest image [ns].
+        sequence: counts observations since the camera node started.
+        images: `{camera: (height, width, 3) uint8 RGB}`.
+        position: `(dof,)` joint positions.
+        velocity: `(dof,)` joint velocities.
+        skew_s: largest difference between the stamps of its parts [s].
+    """
+
+    stamp_ns: int
+    sequence: int
+    images: Mapping[str, np.ndarray]
+    position: np.ndarray
+    velocity: np.ndarray
+    skew_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class LatentIntent:
+    """How the scene should look some time ahead, in the policy's own feature space.
+
+    Attributes:
+        sequence: counts intents since System 2 started.
+        observation_stamp_ns, observation_sequence: the observation that it was formed from.
+        instruction: what it was formed for.
+        lookahead_s: how far ahead it looks from the observation's stamp [s].
+        fingerprint: hash of the encoder's weights and preprocessing.
+        tensors: named arrays, float16 on the wire.
+        compute_s: how long System 2 took [s].
+    """
+
+    sequence: int
+    observation_stamp_ns: int
+    observation_sequence: int
+    instruction: Instruction
+    lookahead_s: float
+    fingerprint: str
+    tensors: Mapping[str, np.ndarray]
+    compute_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class ActionChunk:
+    """Joint targets for the near future; target k is meant for observation stamp + k * step.
+
+    Attributes:
+        sequence: counts chunks since System 1 started.
+        observation_stamp_ns, observation_sequence: what System 1 looked at.
+        intent_sequence, intent_stamp_ns: the intent it followed, and that intent's observation.
+        step_s: time between targets [s].
+        joint_names: `dof` names, the order of the columns.
+        targets: `(horizon, dof)` joint positions.
+        compute_s: how long System 1 took [s].
+    """
+
+    sequence: int
+    observation_stamp_ns: int
+    observation_sequence: int
+    intent_sequence: int
+    intent_stamp_ns: int
+    step_s: float
+    joint_names: tuple[str, ...]
+    targets: np.ndarray
+    compute_s: float = 0.0
+
+    @property
+    def horizon(self) -> int:
+        """Number of targets."""
+        return len(self.targets)
+
+
+@dataclass(frozen=True)
+class ExecutionState:
+    """Which step of which chunk is being executed; published by the command node.
+
+    Attributes:
+        chunk_sequence: the chunk in execution, 0 when none.
+        step: index of the target due now, -1 when none.
+        remaining_steps: targets still ahead.
+        delay_steps: steps that had passed between that chunk's observation and its arrival.
+    """
+
+    stamp_ns: int
+    mode: ControlMode
+    chunk_sequence: int = 0
+    step: int = -1
+    remaining_steps: int = 0
+    delay_steps: float = 0.0
+
+
+@dataclass(frozen=True)
+class ActiveConstraint:
+    """One limit that changed the command in a tick: which, where, and by how much."""
+
+    name: str
+    subject: str
+    amount: float
+
+
+@dataclass(frozen=True)
+class SafetyStatus:
+    """One tick of the command loop: what was asked, what was sent, and why they differ."""
+
+    stamp_ns: int
+    tick: int
+    mode: ControlMode
+    requested: np.ndarray
+    commanded: np.ndarray
+    constraints: tuple[ActiveConstraint, ...] = ()
+    ages_s: Mapping[str, float] = field(default_factory=dict)
