@@ -1,0 +1,1 @@
+"""The `vla` command: one sub-command a file in `commands/`."""

@@ -1,0 +1,1 @@
+"""Sub-commands: each module offers `HELP`, `add_arguments(parser)` and `run(args) -> int`."""
