@@ -1,0 +1,1 @@
+"""From sensors, bags and data sets to observations."""

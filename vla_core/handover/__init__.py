@@ -1,0 +1,1 @@
+"""Who commands the robot, and how that changes."""

@@ -1,0 +1,1 @@
+"""What bounds every command: joint limits, controlled stops, age limits of the inputs."""
