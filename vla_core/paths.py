@@ -13,7 +13,9 @@ _INSTALLED = Path(sys.prefix) / "share" / "vla_nodes"
 
 def root() -> Path:
     """Folder that holds `config/`, `urdf/` and `launch/`."""
-    for candidate in (_CHECKOUT, _CHECKOUT.parents[2] / "share" / "vla_nodes", _INSTALLED):
+    prefixes = _CHECKOUT.parents[2:3]  # of <prefix>/lib/pythonX.Y/site-packages; none when shallow
+    shares = (prefix / "share" / "vla_nodes" for prefix in prefixes)
+    for candidate in (_CHECKOUT, *shares, _INSTALLED):
         if (candidate / "config").is_dir():
             return candidate
     raise ConfigError("config/", f"not found beside {_CHECKOUT} nor in {_INSTALLED}; reinstall")

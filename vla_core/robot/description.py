@@ -1,0 +1,141 @@
+"""A robot as data: joints in canonical order, limits, cameras, topics, ready pose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from vla_core.robot.urdf import Urdf
+
+
+class Unit(Enum):
+    """Unit of a joint's position on the wire; velocities and beyond are per second of it."""
+
+    RADIAN = "rad"
+    METRE = "m"
+    NORMALISED = "normalised"
+
+
+class CommandInterface(Enum):
+    """Message that the robot takes its joint commands in."""
+
+    JOINT_TRAJECTORY = "joint_trajectory"
+    FORWARD_COMMAND = "forward_command"
+    JOINT_STATE = "joint_state"
+
+
+class ImageMessage(Enum):
+    """Message that a camera's images come in."""
+
+    IMAGE = "Image"
+    COMPRESSED_IMAGE = "CompressedImage"
+
+
+@dataclass(frozen=True)
+class JointDescription:
+    """One joint, in its own unit; URDF position = scale * position + offset.
+
+    Attributes:
+        group: the group that it belongs to.
+        urdf_joint: the joint of the URDF that it moves.
+        lower, upper: operating limits of the position [unit].
+        velocity, acceleration, jerk: operating limits, symmetric [unit/s, unit/s^2, unit/s^3].
+    """
+
+    name: str
+    group: str
+    unit: Unit
+    urdf_joint: str
+    scale: float
+    offset: float
+    lower: float
+    upper: float
+    velocity: float
+    acceleration: float
+    jerk: float
+
+
+@dataclass(frozen=True)
+class EndEffector:
+    """A hand: where its wrist and grasp are, what moves it, what open and closed mean.
+
+    Attributes:
+        wrist_frame: frame whose pose is part of the policy's state.
+        grasp_frame: centre of what the hand holds.
+        hand_open, hand_closed: positions of the hand group's joints [unit].
+    """
+
+    name: str
+    wrist_frame: str
+    grasp_frame: str
+    arm_group: str
+    hand_group: str
+    hand_open: tuple[float, ...]
+    hand_closed: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class CameraDescription:
+    """A camera's topics and what is expected on them [pixels].
+
+    Attributes:
+        info_topic: its CameraInfo, or None.
+        frame: its optical frame in the URDF (z forward, x right), or None when it is not on the
+            robot.
+        encoding: of an Image, or the format of a CompressedImage.
+        simulated_width, simulated_height: size that the simulation renders.
+    """
+
+    name: str
+    topic: str
+    message: ImageMessage
+    info_topic: str | None
+    frame: str | None
+    width: int
+    height: int
+    encoding: str
+    simulated_width: int
+    simulated_height: int
+
+
+@dataclass(frozen=True)
+class CommandDescription:
+    """Where and how commands go to the robot."""
+
+    topic: str
+    interface: CommandInterface
+    rate_hz: float
+
+
+@dataclass(frozen=True)
+class RobotDescription:
+    """A robot, checked against its URDF.
+
+    Attributes:
+        source: the YAML it was read from.
+        base_link: root of the URDF; poses are expressed in it.
+        joints: in canonical order.
+        groups: joint names by group, in canonical order.
+        fixed_joints: where the URDF's other joints stand [rad] or [m].
+        ready_pose: `(dof,)` positions in canonical order [unit].
+    """
+
+    name: str
+    source: Path
+    urdf: Urdf
+    base_link: str
+    joints: tuple[JointDescription, ...]
+    groups: Mapping[str, tuple[str, ...]]
+    fixed_joints: Mapping[str, float]
+    end_effectors: Mapping[str, EndEffector]
+    cameras: Mapping[str, CameraDescription]
+    joint_states_topic: str
+    command: CommandDescription
+    ready_pose: tuple[float, ...]
+
+    @property
+    def joint_names(self) -> tuple[str, ...]:
+        """Names in canonical order."""
+        return tuple(joint.name for joint in self.joints)

@@ -1,0 +1,168 @@
+"""Reads a robot's YAML, checks it against its URDF, and refuses what does not fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import MappingProxyType
+
+from vla_core.errors import RobotDescriptionError
+from vla_core.paths import robot_file
+from vla_core.robot.checked_yaml import CheckedMapping
+from vla_core.robot.description import (
+    CameraDescription,
+    CommandDescription,
+    CommandInterface,
+    EndEffector,
+    ImageMessage,
+    RobotDescription,
+)
+from vla_core.robot.load_joints import load_joints
+from vla_core.robot.urdf import Urdf
+
+
+def load_robot(name: str | Path) -> RobotDescription:
+    """Load a robot by its name under `config/robots`, or from the path of a YAML.
+
+    Raises:
+        ConfigError: no such robot.
+        RobotDescriptionError: the YAML or its URDF is wrong; says where, what was got and expected.
+    """
+    path = robot_file(name)
+    yaml = CheckedMapping.read(path)
+    urdf = Urdf.read((path.parent / yaml.text("urdf")).resolve())
+    joints = load_joints(yaml, urdf)
+    groups: dict[str, tuple[str, ...]] = {}
+    for joint in joints:
+        groups[joint.group] = (*groups.get(joint.group, ()), joint.name)
+    states = yaml.mapping("joint_states")
+    robot = RobotDescription(
+        name=yaml.text("name"),
+        source=path,
+        urdf=urdf,
+        base_link=_link(yaml, "base_link", urdf),
+        joints=joints,
+        groups=MappingProxyType(groups),
+        fixed_joints=MappingProxyType(_fixed_joints(yaml, urdf, {j.urdf_joint for j in joints})),
+        end_effectors=MappingProxyType(_end_effectors(yaml, urdf, groups)),
+        cameras=MappingProxyType(
+            {key: _camera(key, inner, urdf) for key, inner in yaml.mappings("cameras").items()}
+        ),
+        joint_states_topic=states.text("topic"),
+        command=_command(yaml.mapping("command")),
+        ready_pose=_ready_pose(yaml.mapping("ready_pose"), groups),
+    )
+    states.done()
+    yaml.done()
+    _check_ready_pose(robot, yaml)
+    return robot
+
+
+def _link(yaml: CheckedMapping, key: str, urdf: Urdf) -> str:
+    name = yaml.text(key)
+    if name not in urdf.links:
+        raise RobotDescriptionError(yaml.where(key), f"got {name!r}, no link of {urdf.path.name}")
+    return name
+
+
+def _fixed_joints(yaml: CheckedMapping, urdf: Urdf, moved: set[str]) -> dict[str, float]:
+    inner = yaml.mapping("fixed_joints")
+    fixed = {name: inner.number(name) for name in inner.names()}
+    unknown = sorted(set(fixed) - set(urdf.joints))
+    both = sorted(set(fixed) & moved)
+    neither = sorted(set(urdf.joints) - set(fixed) - moved)
+    for names, problem in (
+        (unknown, f"not in {urdf.path.name}"),
+        (both, "also moved by a joint of `groups`; keep one"),
+        (neither, f"in {urdf.path.name} but neither here nor in `groups`; say where they stand"),
+    ):
+        if names:
+            raise RobotDescriptionError(inner.where(), f"joints {', '.join(names)} {problem}")
+    for name, position in fixed.items():
+        limits = urdf.joints[name]
+        if not limits.lower <= position <= limits.upper:
+            raise RobotDescriptionError(
+                inner.where(name), f"got {position}, limits are {limits.lower} to {limits.upper}"
+            )
+    return fixed
+
+
+def _end_effectors(
+    yaml: CheckedMapping, urdf: Urdf, groups: dict[str, tuple[str, ...]]
+) -> dict[str, EndEffector]:
+    result = {}
+    for name, inner in yaml.mappings("end_effectors").items():
+        hand_group = _group(inner, "hand_group", groups)
+        size = len(groups[hand_group])
+        result[name] = EndEffector(
+            name=name,
+            wrist_frame=_link(inner, "wrist_frame", urdf),
+            grasp_frame=_link(inner, "grasp_frame", urdf),
+            arm_group=_group(inner, "arm_group", groups),
+            hand_group=hand_group,
+            hand_open=_sized(inner, "hand_open", size),
+            hand_closed=_sized(inner, "hand_closed", size),
+        )
+        inner.done()
+    return result
+
+
+def _group(yaml: CheckedMapping, key: str, groups: dict[str, tuple[str, ...]]) -> str:
+    name = yaml.text(key)
+    if name not in groups:
+        raise RobotDescriptionError(
+            yaml.where(key), f"got {name!r}, expected one of {', '.join(groups)}"
+        )
+    return name
+
+
+def _sized(yaml: CheckedMapping, key: str, size: int) -> tuple[float, ...]:
+    values = yaml.numbers(key)
+    if len(values) != size:
+        raise RobotDescriptionError(
+            yaml.where(key), f"got {len(values)} positions, expected {size}, one a joint"
+        )
+    return values
+
+
+def _camera(name: str, yaml: CheckedMapping, urdf: Urdf) -> CameraDescription:
+    width, height = yaml.pixels("width"), yaml.pixels("height")
+    camera = CameraDescription(
+        name=name,
+        topic=yaml.text("topic"),
+        message=yaml.choice("message", ImageMessage),
+        info_topic=yaml.text("info_topic") if "info_topic" in yaml else None,
+        frame=_link(yaml, "frame", urdf) if "frame" in yaml else None,
+        width=width,
+        height=height,
+        encoding=yaml.text("encoding"),
+        simulated_width=yaml.pixels("simulated_width") if "simulated_width" in yaml else width,
+        simulated_height=yaml.pixels("simulated_height") if "simulated_height" in yaml else height,
+    )
+    yaml.done()
+    return camera
+
+
+def _command(yaml: CheckedMapping) -> CommandDescription:
+    command = CommandDescription(
+        topic=yaml.text("topic"),
+        interface=yaml.choice("interface", CommandInterface),
+        rate_hz=yaml.positive("rate_hz"),
+    )
+    yaml.done()
+    return command
+
+
+def _ready_pose(yaml: CheckedMapping, groups: dict[str, tuple[str, ...]]) -> tuple[float, ...]:
+    pose = tuple(value for group in groups for value in _sized(yaml, group, len(groups[group])))
+    yaml.done()
+    return pose
+
+
+def _check_ready_pose(robot: RobotDescription, yaml: CheckedMapping) -> None:
+    for joint, position in zip(robot.joints, robot.ready_pose, strict=True):
+        if not joint.lower <= position <= joint.upper:
+            raise RobotDescriptionError(
+                f"{yaml.where('ready_pose')}.{joint.group}",
+                f"{joint.name} at {position:g} is outside its operating limits "
+                f"{joint.lower:g} to {joint.upper:g} [{joint.unit.value}]",
+            )
