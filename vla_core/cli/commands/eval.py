@@ -1,0 +1,63 @@
+"""Measure a policy in closed loop, stepped and without ROS: success rate with its interval."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+HELP = "success rate of a policy in the stepped simulation, with its interval"
+
+INTENTS = ("predicted", "zero", "shuffled", "wrong")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `vla eval`."""
+    parser.add_argument("--policy", default="tabletop", help="name under config/policies, or folder")
+    parser.add_argument("--episodes", type=int, default=50, help="scenes to try")
+    parser.add_argument("--seed", type=int, default=0, help="chooses the scenes")
+    parser.add_argument(
+        "--intent", choices=INTENTS, default="predicted", help="what System 1 is given"
+    )
+    parser.add_argument("--json", type=Path, help="write the result here")
+    parser.add_argument("--backend", choices=("torch", "onnx"), default="onnx", help="inference")
+    parser.add_argument("--workers", type=int, default=2, help="processes")
+    parser.add_argument(
+        "--system2-hz", type=float, default=5.0, help="intents a second of simulated time"
+    )
+    parser.add_argument(
+        "--replan-steps", type=int, default=3, help="steps of a chunk executed before the next"
+    )
+    parser.add_argument(
+        "--time-limit-s", type=float, default=15.0, help="simulated time an episode may take"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the episodes, print the table, write the JSON."""
+    from vla_core.errors import VlaError
+    from vla_core.evaluation.evaluate import episode_seeds, evaluate, report
+    from vla_core.evaluation.intent_mode import IntentMode
+    from vla_core.evaluation.settings import EvaluationSettings
+    from vla_core.evaluation.table import episode_progress, print_report
+
+    if args.episodes < 1 or args.system2_hz <= 0:
+        raise VlaError("--episodes and --system2-hz must be more than 0")
+    settings = EvaluationSettings(
+        policy=args.policy,
+        backend=args.backend,
+        intent=IntentMode(args.intent),
+        system2_period_s=1.0 / args.system2_hz,
+        replan_steps=args.replan_steps,
+        time_limit_s=args.time_limit_s,
+    )
+    with episode_progress(args.episodes) as progress:
+        results = evaluate(
+            settings, episode_seeds(args.seed, args.episodes), args.workers, progress
+        )
+    summary = report(settings, args.seed, results)
+    print_report(summary)
+    if args.json:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        args.json.write_text(json.dumps(summary, indent=1) + "\n")
+    return 0

@@ -1,0 +1,1 @@
+"""Closed-loop evaluation in the stepped simulation: success rates with intervals, without ROS."""

@@ -1,0 +1,182 @@
+"""One episode in the stepped simulation: both systems at their rates, nothing waits, no noise
+but the seeded one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from vla_core.evaluation.chunk_follower import target_at
+from vla_core.evaluation.intent_mode import IntentMode, zeroed
+from vla_core.evaluation.settings import EvaluationSettings
+from vla_core.policies.protocol import System1, System2
+from vla_core.types import NANOSECONDS, Instruction, LatentIntent, Observation
+
+
+class Scene(Protocol):
+    """The part of a stepped simulation that an episode needs (`vla_core.sim.TabletopSim` is one)."""
+
+    time_s: float
+    position: np.ndarray
+    velocity: np.ndarray
+
+    def reset(self, seed: int) -> Instruction:
+        """A new random scene and what to do in it."""
+
+    def set_targets(self, position: np.ndarray) -> None:
+        """Command `(dof,)` joint positions."""
+
+    def step(self, duration_s: float) -> None:
+        """Let time pass."""
+
+    def render(self, camera: str) -> np.ndarray:
+        """`(height, width, 3)` uint8 picture of a camera."""
+
+    def success_of(self, instruction: Instruction) -> bool:
+        """Whether `instruction` is done."""
+
+
+@dataclass(frozen=True)
+class EpisodeResult:
+    """How one episode ended.
+
+    Attributes:
+        seed: of the scene and of System 1's noise.
+        instruction: what was told, in words.
+        success: whether it was done, and stayed so.
+        duration_s: simulated time to success, or the time limit [s].
+        wrong_instruction: what System 2 was told instead, in `wrong` mode.
+        wrong_success: whether that was done instead.
+    """
+
+    seed: int
+    instruction: str
+    success: bool
+    duration_s: float
+    wrong_instruction: str | None = None
+    wrong_success: bool = False
+
+
+#: Gives the intent for an observation; the policy's own, or a control's.
+IntentSource = Callable[[Observation], LatentIntent]
+
+
+class EpisodeRunner:
+    """Runs episodes of one policy in one scene.
+
+    Args:
+        scene: the stepped simulation.
+        system1, system2: the policy.
+        settings: rates and limits.
+        instructions: everything that can be told, for the `wrong` mode.
+    """
+
+    def __init__(
+        self,
+        scene: Scene,
+        system1: System1,
+        system2: System2,
+        settings: EvaluationSettings,
+        instructions: tuple[Instruction, ...],
+    ) -> None:
+        self._scene = scene
+        self._system1 = system1
+        self._system2 = system2
+        self._settings = settings
+        self._instructions = instructions
+
+    def run(self, seed: int) -> EpisodeResult:
+        """Run the episode of `seed`; the same seed gives the same result, whatever ran before."""
+        mode = self._settings.intent
+        donor: list[LatentIntent] = []
+        if mode is IntentMode.SHUFFLED:
+            other = int(np.random.default_rng((seed, 1)).integers(1 << 31, 1 << 32))
+            told = self._scene.reset(other)
+            self._roll_out(other, told, None, self._recording(told, donor))
+        told = self._scene.reset(seed)
+        wrong = self._other_instruction(seed, told) if mode is IntentMode.WRONG else None
+        source = {
+            IntentMode.PREDICTED: lambda seen: self._system2.intend(seen, told),
+            IntentMode.ZERO: lambda seen: zeroed(self._system2.intend(seen, told)),
+            IntentMode.SHUFFLED: _in_turn(donor),
+            IntentMode.WRONG: lambda seen: self._system2.intend(seen, wrong),
+        }[mode]
+        return self._roll_out(seed, told, wrong, source)
+
+    def _recording(self, told: Instruction, record: list[LatentIntent]) -> IntentSource:
+        def intend(seen: Observation) -> LatentIntent:
+            record.append(self._system2.intend(seen, told))
+            return record[-1]
+
+        return intend
+
+    def _other_instruction(self, seed: int, told: Instruction) -> Instruction:
+        others = [i for i in self._instructions if i.text != told.text]
+        return others[np.random.default_rng((seed, 2)).integers(len(others))]
+
+    def _roll_out(
+        self, seed: int, told: Instruction, wrong: Instruction | None, intend: IntentSource
+    ) -> EpisodeResult:
+        settings, scene = self._settings, self._scene
+        rng = np.random.default_rng((seed, 0))
+        replan_s = settings.replan_steps * self._system1.manifest.step_s
+        replan_ticks = max(1, round(replan_s / settings.control_s))
+        think_ticks = max(1, round(settings.system2_period_s / settings.control_s))
+        done_ticks = wrong_ticks = 0
+        held_long = max(1, round(settings.settle_s / settings.control_s))
+        for tick in range(round(settings.time_limit_s / settings.control_s)):
+            if tick % think_ticks == 0 or tick % replan_ticks == 0:
+                seen = self._observe(tick)
+            if tick % think_ticks == 0:
+                intent = intend(seen)
+            if tick % replan_ticks == 0:
+                chunk = self._system1.act(seen, intent, rng)
+            scene.set_targets(target_at(chunk, (tick + 1) * settings.control_s))
+            scene.step(settings.control_s)
+            done_ticks = done_ticks + 1 if scene.success_of(told) else 0
+            if wrong is not None:
+                wrong_ticks = wrong_ticks + 1 if scene.success_of(wrong) else 0
+            if max(done_ticks, wrong_ticks) >= held_long:
+                break
+        return EpisodeResult(
+            seed=seed,
+            instruction=told.text,
+            success=done_ticks >= held_long,
+            duration_s=round((tick + 1) * settings.control_s, 3),
+            wrong_instruction=wrong.text if wrong else None,
+            wrong_success=wrong_ticks >= held_long,
+        )
+
+    def _observe(self, tick: int) -> Observation:
+        images = {
+            spec.name: _resized(self._scene.render(spec.name), spec.width, spec.height)
+            for spec in self._system1.manifest.cameras
+        }
+        return Observation(
+            stamp_ns=round(tick * self._settings.control_s * NANOSECONDS),
+            sequence=tick,
+            images=images,
+            position=self._scene.position,
+            velocity=self._scene.velocity,
+        )
+
+
+def _resized(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    """As the camera node does it."""
+    if image.shape[:2] == (height, width):
+        return image.copy()
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def _in_turn(intents: list[LatentIntent]) -> IntentSource:
+    """Another episode's intents, one a call, its last for ever."""
+    remaining = list(reversed(intents))
+
+    def next_intent(_: Observation) -> LatentIntent:
+        return remaining.pop() if len(remaining) > 1 else remaining[0]
+
+    return next_intent

@@ -1,0 +1,106 @@
+"""Many episodes on several processes, and what they come to."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
+from multiprocessing import get_context
+from typing import Any
+
+from vla_core.evaluation.episode import EpisodeResult, EpisodeRunner
+from vla_core.evaluation.intent_mode import IntentMode
+from vla_core.evaluation.settings import EvaluationSettings
+from vla_core.evaluation.success_rate import SuccessRate
+
+_runner: EpisodeRunner | None = None
+
+
+def episode_seeds(seed: int, episodes: int) -> list[int]:
+    """Seeds of the scenes: never those of another `seed`, nor those that training draws."""
+    return [1_000_000_000 + 100_000 * seed + k for k in range(episodes)]
+
+
+def evaluate(
+    settings: EvaluationSettings,
+    seeds: Sequence[int],
+    workers: int = 2,
+    progress: Callable[[EpisodeResult], None] = lambda result: None,
+) -> list[EpisodeResult]:
+    """Run one episode a seed.
+
+    Args:
+        workers: processes; the results do not depend on their number.
+        progress: called for every finished episode, in the order of `seeds`.
+
+    Raises:
+        VlaError: the policy cannot be loaded or does not fit its robot.
+    """
+    results = []
+    with ProcessPoolExecutor(
+        max_workers=max(1, min(workers, len(seeds))),
+        mp_context=get_context("spawn"),
+        initializer=_single_thread,
+    ) as pool:
+        for result in pool.map(_run_episode, [settings] * len(seeds), seeds):
+            results.append(result)
+            progress(result)
+    return results
+
+
+def report(
+    settings: EvaluationSettings, seed: int, results: Sequence[EpisodeResult]
+) -> dict[str, Any]:
+    """What `vla eval --json` writes."""
+    overall = SuccessRate.of(r.success for r in results)
+    by_instruction = defaultdict(list)
+    for result in results:
+        by_instruction[result.instruction].append(result.success)
+    summary = {
+        "policy": settings.policy,
+        "intent": settings.intent.value,
+        "seed": seed,
+        "n": overall.trials,
+        "successes": overall.successes,
+        "success_rate": overall.rate,
+        "ci95": list(overall.ci95),
+        "per_instruction": {
+            text: {"n": rate.trials, "success_rate": rate.rate, "ci95": list(rate.ci95)}
+            for text, rate in sorted((t, SuccessRate.of(o)) for t, o in by_instruction.items())
+        },
+        "settings": asdict(settings) | {"intent": settings.intent.value},
+        "episodes": [asdict(result) for result in results],
+    }
+    if settings.intent is IntentMode.WRONG:
+        instead = SuccessRate.of(r.wrong_success for r in results)
+        summary["wrong_instruction_done"] = {"rate": instead.rate, "ci95": list(instead.ci95)}
+    return summary
+
+
+def _single_thread() -> None:
+    import os
+
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
+
+
+def _run_episode(settings: EvaluationSettings, seed: int) -> EpisodeResult:
+    global _runner
+    if _runner is None:
+        _runner = load_runner(settings)
+    return _runner.run(seed)
+
+
+def load_runner(settings: EvaluationSettings) -> EpisodeRunner:
+    """The policy at the table of the robot that it was trained on."""
+    from vla_core.policies.registry import load_system1, load_system2
+    from vla_core.robot.model import RobotModel
+    from vla_core.sim.layout import TASKS
+    from vla_core.sim.tabletop import TabletopSim
+
+    system1 = load_system1(settings.policy, settings.backend)
+    system2 = load_system2(settings.policy, settings.backend)
+    scene = TabletopSim(RobotModel.load(system1.manifest.robot))
+    instructions = tuple(task.instruction for task in TASKS)
+    return EpisodeRunner(scene, system1, system2, settings, instructions)

@@ -1,0 +1,38 @@
+"""What an evaluation needs to know; everything in it is written into its result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vla_core.errors import VlaError
+from vla_core.evaluation.intent_mode import IntentMode
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """How episodes are run.
+
+    Attributes:
+        policy: name under `config/policies`, or a folder.
+        backend: `torch` or `onnx`.
+        intent: what System 1 is given.
+        system2_period_s: time between two intents [s].
+        replan_steps: steps of a chunk that are executed before System 1 plans anew.
+        control_s: time between two joint targets given to the servos [s].
+        time_limit_s: an episode not done by then has failed [s].
+        settle_s: success must hold for this long [s].
+    """
+
+    policy: str
+    backend: str = "onnx"
+    intent: IntentMode = IntentMode.PREDICTED
+    system2_period_s: float = 0.2
+    replan_steps: int = 3
+    control_s: float = 0.02
+    time_limit_s: float = 15.0
+    settle_s: float = 0.2
+
+    def __post_init__(self) -> None:
+        for name in ("system2_period_s", "replan_steps", "control_s", "time_limit_s"):
+            if not getattr(self, name) > 0:
+                raise VlaError(f"{name}: got {getattr(self, name)}, expected more than 0")
