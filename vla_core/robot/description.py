@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+import numpy as np
+
 from vla_core.robot.urdf import Urdf
 
 
@@ -57,14 +59,14 @@ class JointDescription:
     jerk: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EndEffector:
     """A hand: where its wrist and grasp are, what moves it, what open and closed mean.
 
     Attributes:
         wrist_frame: frame whose pose is part of the policy's state.
         grasp_frame: centre of what the hand holds.
-        hand_open, hand_closed: positions of the hand group's joints [unit].
+        hand_open, hand_closed: `(n,)` positions of the hand group's joints, read-only [unit].
     """
 
     name: str
@@ -72,8 +74,8 @@ class EndEffector:
     grasp_frame: str
     arm_group: str
     hand_group: str
-    hand_open: tuple[float, ...]
-    hand_closed: tuple[float, ...]
+    hand_open: np.ndarray
+    hand_closed: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ class CommandDescription:
     rate_hz: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RobotDescription:
     """A robot, checked against its URDF.
 
@@ -119,7 +121,7 @@ class RobotDescription:
         joints: in canonical order.
         groups: joint names by group, in canonical order.
         fixed_joints: where the URDF's other joints stand [rad] or [m].
-        ready_pose: `(dof,)` positions in canonical order [unit].
+        ready_pose: `(dof,)` positions in canonical order, read-only [unit].
     """
 
     name: str
@@ -133,7 +135,7 @@ class RobotDescription:
     cameras: Mapping[str, CameraDescription]
     joint_states_topic: str
     command: CommandDescription
-    ready_pose: tuple[float, ...]
+    ready_pose: np.ndarray
 
     @property
     def joint_names(self) -> tuple[str, ...]:

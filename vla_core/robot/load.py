@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from types import MappingProxyType
 
+import numpy as np
+
 from vla_core.errors import RobotDescriptionError
 from vla_core.paths import robot_file
 from vla_core.robot.checked_yaml import CheckedMapping
@@ -14,10 +16,13 @@ from vla_core.robot.description import (
     CommandInterface,
     EndEffector,
     ImageMessage,
+    JointDescription,
     RobotDescription,
 )
 from vla_core.robot.load_joints import load_joints
 from vla_core.robot.urdf import Urdf
+
+Groups = dict[str, tuple[JointDescription, ...]]
 
 
 def load_robot(name: str | Path) -> RobotDescription:
@@ -31,9 +36,9 @@ def load_robot(name: str | Path) -> RobotDescription:
     yaml = CheckedMapping.read(path)
     urdf = Urdf.read((path.parent / yaml.text("urdf")).resolve())
     joints = load_joints(yaml, urdf)
-    groups: dict[str, tuple[str, ...]] = {}
+    groups: Groups = {}
     for joint in joints:
-        groups[joint.group] = (*groups.get(joint.group, ()), joint.name)
+        groups[joint.group] = (*groups.get(joint.group, ()), joint)
     states = yaml.mapping("joint_states")
     robot = RobotDescription(
         name=yaml.text("name"),
@@ -41,7 +46,9 @@ def load_robot(name: str | Path) -> RobotDescription:
         urdf=urdf,
         base_link=_link(yaml, "base_link", urdf),
         joints=joints,
-        groups=MappingProxyType(groups),
+        groups=MappingProxyType(
+            {group: tuple(j.name for j in members) for group, members in groups.items()}
+        ),
         fixed_joints=MappingProxyType(_fixed_joints(yaml, urdf, {j.urdf_joint for j in joints})),
         end_effectors=MappingProxyType(_end_effectors(yaml, urdf, groups)),
         cameras=MappingProxyType(
@@ -53,7 +60,6 @@ def load_robot(name: str | Path) -> RobotDescription:
     )
     states.done()
     yaml.done()
-    _check_ready_pose(robot, yaml)
     return robot
 
 
@@ -86,27 +92,24 @@ def _fixed_joints(yaml: CheckedMapping, urdf: Urdf, moved: set[str]) -> dict[str
     return fixed
 
 
-def _end_effectors(
-    yaml: CheckedMapping, urdf: Urdf, groups: dict[str, tuple[str, ...]]
-) -> dict[str, EndEffector]:
+def _end_effectors(yaml: CheckedMapping, urdf: Urdf, groups: Groups) -> dict[str, EndEffector]:
     result = {}
     for name, inner in yaml.mappings("end_effectors").items():
         hand_group = _group(inner, "hand_group", groups)
-        size = len(groups[hand_group])
         result[name] = EndEffector(
             name=name,
             wrist_frame=_link(inner, "wrist_frame", urdf),
             grasp_frame=_link(inner, "grasp_frame", urdf),
             arm_group=_group(inner, "arm_group", groups),
             hand_group=hand_group,
-            hand_open=_sized(inner, "hand_open", size),
-            hand_closed=_sized(inner, "hand_closed", size),
+            hand_open=_positions(inner, "hand_open", groups[hand_group]),
+            hand_closed=_positions(inner, "hand_closed", groups[hand_group]),
         )
         inner.done()
     return result
 
 
-def _group(yaml: CheckedMapping, key: str, groups: dict[str, tuple[str, ...]]) -> str:
+def _group(yaml: CheckedMapping, key: str, groups: Groups) -> str:
     name = yaml.text(key)
     if name not in groups:
         raise RobotDescriptionError(
@@ -115,13 +118,23 @@ def _group(yaml: CheckedMapping, key: str, groups: dict[str, tuple[str, ...]]) -
     return name
 
 
-def _sized(yaml: CheckedMapping, key: str, size: int) -> tuple[float, ...]:
+def _positions(yaml: CheckedMapping, key: str, joints: tuple[JointDescription, ...]) -> np.ndarray:
+    """Read-only `(joints,)` positions, inside the operating limits."""
     values = yaml.numbers(key)
-    if len(values) != size:
+    if len(values) != len(joints):
         raise RobotDescriptionError(
-            yaml.where(key), f"got {len(values)} positions, expected {size}, one a joint"
+            yaml.where(key), f"got {len(values)} positions, expected {len(joints)}, one a joint"
         )
-    return values
+    for joint, position in zip(joints, values, strict=True):
+        if not joint.lower <= position <= joint.upper:
+            raise RobotDescriptionError(
+                yaml.where(key),
+                f"{joint.name} at {position:g} is outside its operating limits "
+                f"{joint.lower:g} to {joint.upper:g} [{joint.unit.value}]",
+            )
+    array = np.array(values)
+    array.setflags(write=False)
+    return array
 
 
 def _camera(name: str, yaml: CheckedMapping, urdf: Urdf) -> CameraDescription:
@@ -152,17 +165,8 @@ def _command(yaml: CheckedMapping) -> CommandDescription:
     return command
 
 
-def _ready_pose(yaml: CheckedMapping, groups: dict[str, tuple[str, ...]]) -> tuple[float, ...]:
-    pose = tuple(value for group in groups for value in _sized(yaml, group, len(groups[group])))
+def _ready_pose(yaml: CheckedMapping, groups: Groups) -> np.ndarray:
+    pose = np.concatenate([_positions(yaml, group, joints) for group, joints in groups.items()])
+    pose.setflags(write=False)
     yaml.done()
     return pose
-
-
-def _check_ready_pose(robot: RobotDescription, yaml: CheckedMapping) -> None:
-    for joint, position in zip(robot.joints, robot.ready_pose, strict=True):
-        if not joint.lower <= position <= joint.upper:
-            raise RobotDescriptionError(
-                f"{yaml.where('ready_pose')}.{joint.group}",
-                f"{joint.name} at {position:g} is outside its operating limits "
-                f"{joint.lower:g} to {joint.upper:g} [{joint.unit.value}]",
-            )
