@@ -1,0 +1,218 @@
+"""What the policy wants, in time: one record a step, from the newest chunk.
+
+Strategy `switch`: a new chunk drops what is past and replaces everything later. Time decides which
+step is due, so a late chunk never plays a past step; its delay is the number of its own steps that
+had passed when it arrived, not a latency measured with a clock.
+
+Between records the target is the cubic Hermite polynomial, so position and velocity are continuous.
+Velocities at the steps are monotone (Fritsch and Carlson's harmonic mean): the path never overshoots
+a target. At the last step the velocity is zero: a chunk that nothing follows ends in a stop.
+"""
+
+from __future__ import annotations
+
+import bisect
+from dataclasses import dataclass
+
+import numpy as np
+
+from vla_core.errors import ChunkError
+from vla_core.types import NANOSECONDS, ActionChunk
+
+_LARGEST_TARGET = 1e3
+_SHORTEST_STEP_S, _LONGEST_STEP_S = 1e-3, 10.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """One target and where it comes from.
+
+    Attributes:
+        due_ns: when the target is meant to be reached.
+        position, velocity: `(dof,)` there [rad], [rad/s], in canonical order.
+        index: its row in the chunk; -1 for the anchor, where the robot was when a chunk came.
+        chunk: where it comes from; None for the anchor.
+    """
+
+    due_ns: int
+    position: np.ndarray
+    velocity: np.ndarray
+    index: int
+    chunk: ActionChunk | None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The target at one time.
+
+    Attributes:
+        position, velocity: `(dof,)` [rad], [rad/s].
+        step: the record that the target is on its way to, which is the step in execution.
+        remaining_steps: records after that one.
+    """
+
+    position: np.ndarray
+    velocity: np.ndarray
+    step: Step
+    remaining_steps: int
+
+
+class ChunkTimeline:
+    """Steps still ahead, in the robot's order of joints.
+
+    Args:
+        joint_names: canonical order.
+        future_tolerance_s: how far a chunk's stamps may lie ahead of now, for clocks of two hosts [s].
+    """
+
+    def __init__(self, joint_names: tuple[str, ...], future_tolerance_s: float = 0.01) -> None:
+        self.joint_names = tuple(joint_names)
+        self._future_tolerance_ns = round(future_tolerance_s * NANOSECONDS)
+        self._steps: list[Step] = []
+        self._newest = (-1, -1)
+        self.delay_steps = 0
+
+    @property
+    def end_ns(self) -> int | None:
+        """When the last step is due; None when there is none."""
+        return self._steps[-1].due_ns if self._steps else None
+
+    def insert(self, chunk: ActionChunk, now_ns: int) -> None:
+        """Take over `chunk` from its first step that is still due.
+
+        Raises:
+            ChunkError: it cannot be executed; says which field and why. Nothing is changed.
+        """
+        targets = self._checked(chunk, now_ns)
+        step_ns = chunk.step_s * NANOSECONDS
+        due_ns = [chunk.observation_stamp_ns + round(k * step_ns) for k in range(len(targets))]
+        first = bisect.bisect_right(due_ns, now_ns)
+        if first == len(targets):
+            raise ChunkError(
+                f"chunk {chunk.sequence}: its last step was due "
+                f"{(now_ns - due_ns[-1]) / NANOSECONDS:.3f} s ago; a longer horizon or a faster "
+                "System 1 is needed"
+            )
+        velocities = _monotone_velocities(targets, chunk.step_s)
+        steps = [
+            Step(due_ns[k], targets[k], velocities[k], k, chunk)
+            for k in range(max(first - 1, 0), len(targets))
+        ]
+        past = [step for step in self._steps if step.due_ns <= now_ns]
+        if past and self._steps[-1].due_ns > now_ns:
+            steps = [past[-1], *(step for step in steps if step.due_ns > now_ns)]
+        self._steps = steps
+        self._newest = (chunk.observation_stamp_ns, chunk.sequence)
+        self.delay_steps = first
+
+    def anchor(self, now_ns: int, position: np.ndarray, velocity: np.ndarray) -> None:
+        """Start from where the command is, so that the target continues it.
+
+        Args:
+            now_ns: time of that command; what was due until then is forgotten.
+            position, velocity: `(dof,)` of the command [rad], [rad/s].
+        """
+        ahead = [step for step in self._steps if step.due_ns > now_ns]
+        if ahead:
+            start = Step(now_ns, position, velocity, -1, None)
+            self._steps = [start, *ahead]
+
+    def sample(self, now_ns: int) -> Sample | None:
+        """The target at `now_ns`; None before the first record and after the last."""
+        ahead = bisect.bisect_left(self._steps, now_ns, key=lambda step: step.due_ns)
+        if ahead == len(self._steps):
+            return None
+        right = self._steps[ahead]
+        remaining = len(self._steps) - 1 - ahead
+        if right.due_ns == now_ns:
+            return Sample(right.position, right.velocity, right, remaining)
+        if ahead == 0:
+            return None
+        position, velocity = _hermite(self._steps[ahead - 1], right, now_ns)
+        return Sample(position, velocity, right, remaining)
+
+    def clear(self) -> None:
+        """Forget every step; the order of chunks is still kept."""
+        self._steps = []
+        self.delay_steps = 0
+
+    def restart(self) -> None:
+        """Forget every step and what came before: the clock was set back."""
+        self.clear()
+        self._newest = (-1, -1)
+
+    def _checked(self, chunk: ActionChunk, now_ns: int) -> np.ndarray:
+        """Targets `(horizon, dof)` in canonical order, or ChunkError."""
+        name = f"chunk {chunk.sequence}"
+        for what, stamp_ns in (
+            ("observation", chunk.observation_stamp_ns),
+            ("intent", chunk.intent_stamp_ns),
+        ):
+            if stamp_ns > now_ns + self._future_tolerance_ns:
+                ahead_s = (stamp_ns - now_ns) / NANOSECONDS
+                raise ChunkError(
+                    f"{name}: {what} stamp is {ahead_s:.3f} s in the future; are the clocks in step?"
+                )
+        if (chunk.observation_stamp_ns, chunk.sequence) <= self._newest:
+            raise ChunkError(
+                f"{name}: older than, or the same as, the one in execution (observation "
+                f"{chunk.observation_stamp_ns}, got before: chunk {self._newest[1]} of {self._newest[0]})"
+            )
+        if not _SHORTEST_STEP_S <= chunk.step_s <= _LONGEST_STEP_S:
+            raise ChunkError(f"{name}: step is {chunk.step_s} s, must be in [0.001, 10]")
+        columns = self._columns(chunk.joint_names, name)
+        targets = np.asarray(chunk.targets, dtype=float)
+        if targets.ndim != 2 or not len(targets) or targets.shape[1] != len(columns):
+            raise ChunkError(
+                f"{name}: targets have shape {targets.shape}, expected (horizon, {len(columns)})"
+            )
+        targets = targets[:, columns]
+        wrong = ~(np.abs(targets) <= _LARGEST_TARGET)
+        if wrong.any():
+            row, column = np.argwhere(wrong)[0]
+            raise ChunkError(
+                f"{name}: target {row} of joint {self.joint_names[column]} is "
+                f"{targets[row, column]}; must be finite and a joint position"
+            )
+        return targets
+
+    def _columns(self, names: tuple[str, ...], chunk_name: str) -> list[int]:
+        """Where each canonical joint is among `names`."""
+        if tuple(names) == self.joint_names:
+            return list(range(len(names)))
+        missing = [name for name in self.joint_names if name not in names]
+        unknown = [name for name in names if name not in self.joint_names]
+        if missing or unknown or len(names) != len(self.joint_names):
+            raise ChunkError(
+                f"{chunk_name}: joints do not match the robot's; missing {missing}, unknown "
+                f"{unknown}, got {len(names)}, expected {len(self.joint_names)}, each once"
+            )
+        return [list(names).index(name) for name in self.joint_names]
+
+
+def _monotone_velocities(targets: np.ndarray, step_s: float) -> np.ndarray:
+    """Velocity at every target `(horizon, dof)` [rad/s]: harmonic mean of the slopes beside it.
+
+    Zero where the slopes differ in sign (a turning point) and at the end; the first target takes
+    the slope that follows it.
+    """
+    velocities = np.zeros_like(targets)
+    if len(targets) < 2:
+        return velocities
+    slopes = np.diff(targets, axis=0) / step_s
+    velocities[0] = slopes[0]
+    before, after = slopes[:-1], slopes[1:]
+    same = before * after > 0
+    np.divide(2 * before * after, before + after, out=velocities[1:-1], where=same)
+    return velocities
+
+
+def _hermite(left: Step, right: Step, now_ns: int) -> tuple[np.ndarray, np.ndarray]:
+    """Position and velocity between two steps."""
+    span_s = (right.due_ns - left.due_ns) / NANOSECONDS
+    u = (now_ns - left.due_ns) / (right.due_ns - left.due_ns)
+    way = right.position - left.position
+    bend_left, bend_right = span_s * left.velocity - way, way - span_s * right.velocity
+    position = left.position + u * way + u * (1 - u) * ((1 - u) * bend_left + u * bend_right)
+    slope = way + (1 - u) * (1 - 3 * u) * bend_left + u * (2 - 3 * u) * bend_right
+    return position, slope / span_s

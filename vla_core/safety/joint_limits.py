@@ -1,0 +1,48 @@
+"""What every joint is held to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class JointLimits:
+    """What every joint is held to; arrays `(dof,)` in the robot's canonical order.
+
+    Attributes:
+        names: the joints.
+        lower, upper: soft position limits [rad].
+        velocity, acceleration, jerk: largest absolute values [rad/s], [rad/s^2], [rad/s^3].
+    """
+
+    names: tuple[str, ...]
+    lower: np.ndarray
+    upper: np.ndarray
+    velocity: np.ndarray
+    acceleration: np.ndarray
+    jerk: np.ndarray
+
+    def __post_init__(self) -> None:
+        for name in ("lower", "upper", "velocity", "acceleration", "jerk"):
+            value = np.array(getattr(self, name), dtype=float)
+            if value.shape != (len(self.names),) or not np.isfinite(value).all():
+                raise ValueError(
+                    f"limits: {name} must be {len(self.names)} finite numbers, got {value}"
+                )
+            value.setflags(write=False)
+            object.__setattr__(self, name, value)
+        for name, bad in (
+            ("lower must be below upper", self.lower >= self.upper),
+            ("velocity must be positive", self.velocity <= 0),
+            ("acceleration must be positive", self.acceleration <= 0),
+            ("jerk must be positive", self.jerk <= 0),
+        ):
+            if bad.any():
+                raise ValueError(f"limits of {self.names[int(np.argmax(bad))]}: {name}")
+
+    @property
+    def dof(self) -> int:
+        """Number of joints."""
+        return len(self.names)

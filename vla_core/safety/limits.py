@@ -1,0 +1,182 @@
+"""Every joint's command inside its position, velocity, acceleration and jerk limits, online.
+
+Two ways to the target, chosen per joint and tick, and a third that is always open:
+
+1. **Track.** The target is known a little ahead (`horizon_s`), so aim there with the quartic whose
+   final acceleration is free: q(T) = target, q'(T) = target velocity, from the present motion. It
+   follows a reference inside the limits without lag.
+2. **Pursue.** Where that quartic breaks a limit, ruckig's time-optimal profile of that joint alone
+   (nothing is time-synchronised: one far joint must not slow the others). Not used for tracking:
+   measured on a sine of 1 rad/s it rings with 0.14 rad, because it aims at zero acceleration.
+3. **Stop.** A step of 1 or 2 is taken only if the jerk-limited stop from where it leads stays inside
+   the position limits; else the joint takes the next step of its stop, which was inside.
+
+So the set of states from which a stop is possible is never left, whatever is asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vla_core.safety.joint_limits import JointLimits
+from vla_core.safety.pursuit import TimeOptimalPursuit
+from vla_core.safety.stopping import JointMotion, StopProfile
+from vla_core.types import ActiveConstraint
+
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class LimitedStep:
+    """One step of the limiter.
+
+    Attributes:
+        motion: the command.
+        constraints: the limits that kept it from the target.
+    """
+
+    motion: JointMotion
+    constraints: tuple[ActiveConstraint, ...]
+
+
+class JointLimiter:
+    """Follows targets inside `JointLimits`, one step a command period.
+
+    Args:
+        limits: what every joint is held to.
+        period_s: command period [s].
+        horizon_s: how far ahead of the last command targets are given [s]; at least one period.
+    """
+
+    def __init__(self, limits: JointLimits, period_s: float, horizon_s: float = 0.1) -> None:
+        self.limits = limits
+        self.period_s = period_s
+        self.horizon_s = max(horizon_s, period_s)
+        self._pursuit = TimeOptimalPursuit(limits, period_s)
+
+    def step(
+        self, motion: JointMotion, target: np.ndarray, target_velocity: np.ndarray
+    ) -> LimitedStep:
+        """Move one period from `motion` towards where the target will be `horizon_s` after it.
+
+        Args:
+            motion: the last command, inside the limits.
+            target, target_velocity: `(dof,)` [rad], [rad/s], for `horizon_s` after `motion`.
+        """
+        limits = self.limits
+        sane = np.isfinite(target) & np.isfinite(target_velocity)
+        asked = np.where(sane, target, motion.position)
+        goal = np.clip(asked, limits.lower, limits.upper)
+        velocity = np.clip(np.where(sane, target_velocity, 0.0), -limits.velocity, limits.velocity)
+        velocity = np.where(goal == asked, velocity, 0.0)
+
+        tracked, excess = self._track(motion, goal, velocity)
+        good = ~excess.any(axis=0) & self._admissible(tracked)
+        constraints = self._clipped(target, target_velocity, sane)
+        if good.all():
+            return LimitedStep(tracked, constraints)
+        pursued, problem = self._pursuit.step(motion, goal, velocity, ~good)
+        pursuing = ~good & self._admissible(pursued) & (not problem)
+        stopping = ~good & ~pursuing
+        chosen = tracked.merged(pursued, pursuing).merged(self.stop_step(motion), stopping)
+        if problem:
+            constraints += (ActiveConstraint("ruckig_failed", problem, 0.0),)
+        return LimitedStep(chosen, constraints + self._limited(excess, pursuing, stopping))
+
+    def stop_step(self, motion: JointMotion) -> JointMotion:
+        """One period of the jerk-limited stop from `motion`."""
+        return self.stop_profile(motion).at(self.period_s)
+
+    def stop_profile(self, motion: JointMotion) -> StopProfile:
+        """The jerk-limited stop from `motion`."""
+        return StopProfile(motion, self.limits.acceleration, self.limits.jerk)
+
+    def emergency_step(self, motion: JointMotion) -> JointMotion:
+        """One period of braking at the full acceleration limit, without a jerk limit."""
+        speed, brake = np.abs(motion.velocity), self.limits.acceleration
+        braking_s = np.minimum(speed / brake, self.period_s)
+        side = np.sign(motion.velocity)
+        left = np.where(braking_s < self.period_s, 0.0, speed - brake * braking_s)
+        position = motion.position + side * braking_s * (speed + left) / 2
+        return JointMotion(position, side * left, np.where(left > 0, -side * brake, 0.0))
+
+    def _track(
+        self, motion: JointMotion, goal: np.ndarray, velocity: np.ndarray
+    ) -> tuple[JointMotion, np.ndarray]:
+        """One period along the quartic q to the goal, and by how much q exceeds the limits.
+
+        With a = q''(0), the two conditions at T give the coefficients of t^3 and t^4.
+
+        Returns:
+            The motion, and `(2, dof)` excess of jerk and of acceleration, zero where inside.
+        """
+        limits, horizon, period = self.limits, self.horizon_s, self.period_s
+        a = motion.acceleration
+        miss = goal - motion.position - horizon * (motion.velocity + horizon * a / 2)
+        miss_velocity = velocity - motion.velocity - horizon * a
+        cubic = (4 * miss - horizon * miss_velocity) / horizon**3
+        quartic = (horizon * miss_velocity - 3 * miss) / horizon**4
+        jerk_now = 6 * cubic + 12 * quartic * period
+        jerk_end = 6 * cubic + 24 * quartic * horizon
+        acceleration_end = a + horizon * (6 * cubic + 12 * quartic * horizon)
+        jerk = np.maximum(np.abs(jerk_now), np.abs(jerk_end))
+        excess = np.stack((jerk - limits.jerk, np.abs(acceleration_end) - limits.acceleration))
+        step = motion.advanced(np.clip(jerk_now, -limits.jerk, limits.jerk), period)
+        return step, np.maximum(excess, 0.0)
+
+    def _admissible(self, motion: JointMotion) -> np.ndarray:
+        """`(dof,)` bool: finite, inside every limit, and able to stop inside the position limits."""
+        limits = self.limits
+        finite = motion.isfinite()
+        if not finite.all():
+            motion = JointMotion.at_rest((limits.lower + limits.upper) / 2).merged(motion, finite)
+        v, a = motion.velocity, motion.acceleration
+        swing = v + a * np.abs(a) / (2 * limits.jerk)
+        lowest, highest = self.stop_profile(motion).reach()
+        return (
+            finite
+            & (np.abs(a) <= limits.acceleration * (1 + _ROUNDING))
+            & (np.maximum(np.abs(v), np.abs(swing)) <= limits.velocity * (1 + _ROUNDING))
+            & (lowest >= limits.lower - _ROUNDING)
+            & (highest <= limits.upper + _ROUNDING)
+        )
+
+    def _clipped(
+        self, target: np.ndarray, target_velocity: np.ndarray, sane: np.ndarray
+    ) -> tuple[ActiveConstraint, ...]:
+        """What the targets themselves break."""
+        limits = self.limits
+        beyond = np.maximum(limits.lower - target, target - limits.upper)
+        too_fast = np.abs(target_velocity) - limits.velocity
+        names = limits.names
+        return (
+            *(ActiveConstraint("not_finite", names[j], 0.0) for j in np.flatnonzero(~sane)),
+            *(
+                ActiveConstraint("position", names[j], float(beyond[j]))
+                for j in np.flatnonzero(beyond > 0)
+            ),
+            *(
+                ActiveConstraint("velocity", names[j], float(too_fast[j]))
+                for j in np.flatnonzero(too_fast > 0)
+            ),
+        )
+
+    def _limited(
+        self, excess: np.ndarray, pursuing: np.ndarray, stopping: np.ndarray
+    ) -> tuple[ActiveConstraint, ...]:
+        """Why joints do not track: jerk, acceleration, else velocity; or stopping for a limit."""
+        active = []
+        for joint in np.flatnonzero(pursuing | stopping):
+            name = self.limits.names[joint]
+            jerk, acceleration = (float(value) for value in excess[:, joint])
+            if stopping[joint]:
+                active.append(ActiveConstraint("stopping_distance", name, 0.0))
+            elif jerk > 0:
+                active.append(ActiveConstraint("jerk", name, jerk))
+            elif acceleration > 0:
+                active.append(ActiveConstraint("acceleration", name, acceleration))
+            else:
+                active.append(ActiveConstraint("velocity", name, 0.0))
+        return tuple(active)
