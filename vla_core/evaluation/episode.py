@@ -135,7 +135,7 @@ class EpisodeRunner:
                 intent = intend(seen)
             if tick % replan_ticks == 0:
                 chunk = self._system1.act(seen, intent, rng)
-            scene.set_targets(target_at(chunk, (tick + 1) * settings.control_s))
+            scene.set_targets(target_at(chunk, tick * settings.control_s))
             scene.step(settings.control_s)
             done_ticks = done_ticks + 1 if scene.success_of(told) else 0
             if wrong is not None:

@@ -1,0 +1,68 @@
+"""The intent decides what is done: the controls say so in a world of one joint."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from one_joint import LEFT, RIGHT, Follower, Foresight, OneJointScene
+
+from vla_core.errors import VlaError
+from vla_core.evaluation.episode import EpisodeRunner
+from vla_core.evaluation.intent_mode import IntentMode
+from vla_core.evaluation.settings import EvaluationSettings
+
+SETTINGS = EvaluationSettings("one_joint", time_limit_s=5.0)
+
+
+def runner(intent: str) -> EpisodeRunner:
+    settings = replace(SETTINGS, intent=IntentMode(intent))
+    return EpisodeRunner(OneJointScene(), Follower(), Foresight(), settings, (LEFT, RIGHT))
+
+
+def test_predicted_intent_succeeds():
+    results = [runner("predicted").run(seed) for seed in range(8)]
+    assert all(r.success for r in results)
+    assert {r.instruction for r in results} == {"go left", "go right"}
+
+
+def test_zero_intent_fails_and_lasts_to_the_time_limit():
+    result = runner("zero").run(0)
+    assert (result.success, result.duration_s) == (False, 5.0)
+
+
+def test_wrong_intent_does_what_system2_was_told_instead():
+    results = [runner("wrong").run(seed) for seed in range(8)]
+    assert not any(r.success for r in results)
+    assert all(r.wrong_success and r.wrong_instruction != r.instruction for r in results)
+
+
+def test_shuffled_intent_serves_another_episode():
+    successes = sum(runner("shuffled").run(seed).success for seed in range(20))
+    assert 0 < successes < 20  # another episode's goal is this one's half of the time
+
+
+def test_same_seed_same_result_whatever_ran_before():
+    used = runner("shuffled")
+    used.run(1)
+    assert used.run(7) == runner("shuffled").run(7)
+
+
+def test_systems_run_at_their_own_rates():
+    scene, system1, system2 = OneJointScene(), Follower(), Foresight()
+    settings = replace(SETTINGS, intent=IntentMode.ZERO, time_limit_s=6.0, system2_period_s=0.5)
+    EpisodeRunner(scene, system1, system2, settings, (LEFT, RIGHT)).run(0)
+    assert (len(system2.seen), system1.calls) == (12, 20)
+
+
+def test_cameras_are_resized_to_the_manifest():
+    system2 = Foresight()
+    EpisodeRunner(OneJointScene(), Follower(), system2, SETTINGS, (LEFT, RIGHT)).run(0)
+    assert system2.seen[0].images["head"].shape == (8, 8, 3)
+    assert system2.seen[0].images["head"].dtype == np.uint8
+
+
+def test_rates_of_zero_are_refused():
+    with pytest.raises(VlaError, match="replan_steps: got 0, expected more than 0"):
+        replace(SETTINGS, replan_steps=0)
