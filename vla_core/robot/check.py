@@ -1,0 +1,137 @@
+"""What could keep a robot from moving well, found before anything moves."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vla_core.policies.manifest import PolicyManifest
+from vla_core.robot.geometry_count import GeometryCount
+from vla_core.robot.model import RobotModel
+from vla_core.robot.self_collision import SelfCollision
+
+
+def check_robot(robot: RobotModel) -> list[str]:
+    """Problems of a robot that loaded: each says what, where, and what to do; none is good."""
+    return [
+        *GeometryCount.of(robot).problems(),
+        *_check_ready_pose(robot),
+        *_check_stopping(robot),
+        *_check_topics(robot),
+    ]
+
+
+def check_policy(robot: RobotModel, manifest: PolicyManifest) -> list[str]:
+    """Problems of a policy on this robot; none means that it may be run on it."""
+    return [
+        *_check_joint_names(robot, manifest),
+        *_check_cameras(robot, manifest),
+        *_check_normalisation(robot, manifest),
+        *_check_timing(robot, manifest),
+    ]
+
+
+def stopping_distance(
+    velocity: np.ndarray, acceleration: np.ndarray, jerk: np.ndarray
+) -> np.ndarray:
+    """Distance to rest from full velocity, limited in acceleration and jerk.
+
+    With v >= a^2/j the profile reaches full deceleration and takes v/2 * (v/a + a/j); below, it
+    is a triangle of deceleration and takes v * sqrt(v/j).
+
+    Args:
+        velocity, acceleration, jerk: limits of the same shape, positive.
+
+    Returns:
+        Distances of that shape.
+    """
+    trapezoid = velocity / 2 * (velocity / acceleration + acceleration / jerk)
+    triangle = velocity * np.sqrt(velocity / jerk)
+    return np.where(velocity >= acceleration**2 / jerk, trapezoid, triangle)
+
+
+def _check_ready_pose(robot: RobotModel) -> list[str]:
+    touches = SelfCollision(robot).touches(robot.ready_pose)
+    return [
+        f"ready pose: {touch.first} touches {touch.second}; change `ready_pose`"
+        for touch in touches
+    ]
+
+
+def _check_stopping(robot: RobotModel) -> list[str]:
+    limits = robot.limits
+    distance = stopping_distance(limits.velocity, limits.acceleration, limits.jerk)
+    travel = limits.upper - limits.lower
+    return [
+        f"{robot.joint_names[i]}: from its full velocity it needs {distance[i]:.3g} to stop, "
+        f"its whole travel is {travel[i]:.3g}; lower `velocity` or raise `acceleration` and `jerk`"
+        for i in np.flatnonzero(distance > travel)
+    ]
+
+
+def _check_topics(robot: RobotModel) -> list[str]:
+    if robot.description.command.topic == robot.description.joint_states_topic:
+        return ["command and joint_states share a topic; give `command.topic` its own"]
+    return []
+
+
+def _check_joint_names(robot: RobotModel, manifest: PolicyManifest) -> list[str]:
+    got, expected = robot.joint_names, manifest.joint_names
+    if got == expected:
+        return []
+    missing = [name for name in expected if name not in got]
+    extra = [name for name in got if name not in expected]
+    if missing or extra:
+        return [
+            f"policy {manifest.name} moves {len(expected)} joints, robot {robot.name} has "
+            f"{len(got)}; the robot lacks [{', '.join(missing)}], the policy lacks "
+            f"[{', '.join(extra)}]"
+        ]
+    place = next(i for i, pair in enumerate(zip(got, expected, strict=True)) if pair[0] != pair[1])
+    return [
+        f"policy {manifest.name} has the robot's joints in another order: at {place} it expects "
+        f"{expected[place]}, the robot has {got[place]}; train it again or reorder `groups`"
+    ]
+
+
+def _check_cameras(robot: RobotModel, manifest: PolicyManifest) -> list[str]:
+    problems = []
+    for wanted in manifest.cameras:
+        camera = robot.cameras.get(wanted.name)
+        if camera is None:
+            problems.append(
+                f"policy {manifest.name} needs camera {wanted.name!r}, robot {robot.name} has "
+                f"{', '.join(robot.cameras) or 'none'}"
+            )
+        elif camera.width < wanted.width or camera.height < wanted.height:
+            problems.append(
+                f"camera {wanted.name!r} gives {camera.width}x{camera.height}, policy "
+                f"{manifest.name} sees {wanted.width}x{wanted.height}: enlarging invents detail"
+            )
+    return problems
+
+
+def _check_normalisation(robot: RobotModel, manifest: PolicyManifest) -> list[str]:
+    sizes = {robot.dof, robot.state_size}
+    problems = []
+    for key, values in manifest.normalisation.items():
+        array = np.asarray(values, dtype=np.float64)
+        if not np.isfinite(array).all():
+            problems.append(f"normalisation.{key} of {manifest.name} is not finite")
+        elif key.endswith("std") and (array <= 0).any():
+            problems.append(f"normalisation.{key} of {manifest.name} must be above 0 everywhere")
+        if key.startswith(("state", "action", "target")) and array.shape[-1:][0] not in sizes:
+            problems.append(
+                f"normalisation.{key} of {manifest.name} has {array.shape[-1]} numbers, expected "
+                f"{robot.dof} (joints) or {robot.state_size} (state)"
+            )
+    return problems
+
+
+def _check_timing(robot: RobotModel, manifest: PolicyManifest) -> list[str]:
+    period_s = 1.0 / robot.description.command.rate_hz
+    if manifest.step_s < period_s:
+        return [
+            f"policy {manifest.name} steps every {manifest.step_s:g} s, commands go out every "
+            f"{period_s:g} s: some steps would never be executed"
+        ]
+    return []
