@@ -1,0 +1,67 @@
+"""Demonstrations: what a policy is trained on, wherever they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vla_core.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One recorded motion at a fixed rate.
+
+    Attributes:
+        images: `{camera: (frames, height, width, 3) uint8}`, already at the policy's size.
+        position: `(frames, dof)` measured joint positions, canonical order.
+        action: `(frames, dof)` joint targets commanded at each frame.
+        instruction: what was being done.
+        rate_hz: frames a second.
+    """
+
+    images: Mapping[str, np.ndarray]
+    position: np.ndarray
+    action: np.ndarray
+    instruction: str
+    rate_hz: float
+
+    def __len__(self) -> int:
+        return len(self.position)
+
+    def save(self, path: Path) -> None:
+        """Write as `.npz`; appears under its name only when whole."""
+        part = path.with_suffix(".part")
+        with part.open("wb") as file:
+            np.savez(
+                file,
+                position=self.position,
+                action=self.action,
+                instruction=np.array(self.instruction),
+                rate_hz=np.array(self.rate_hz),
+                **{f"image_{camera}": frames for camera, frames in self.images.items()},
+            )
+        part.rename(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Episode:
+        """Read what `save` wrote.
+
+        Raises:
+            ConfigError: the file is not such an episode.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                images = {k[6:]: stored[k] for k in stored.files if k.startswith("image_")}
+                return cls(
+                    images,
+                    stored["position"],
+                    stored["action"],
+                    str(stored["instruction"]),
+                    float(stored["rate_hz"]),
+                )
+        except (OSError, ValueError, KeyError) as error:
+            raise ConfigError(str(path), f"not an episode ({error}); generate it again") from error

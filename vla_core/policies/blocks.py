@@ -1,0 +1,93 @@
+"""Transformer parts that the policies share."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
+
+
+class Attention(nn.Module):
+    """Multi-head attention; queries from `x`, keys and values from `context` (or `x` itself)."""
+
+    def __init__(self, width: int, heads: int, context_width: int | None = None) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(width, width)
+        self.key_value = nn.Linear(context_width or width, 2 * width)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """`(batch, n, width)`, `(batch, m, context_width)` -> `(batch, n, width)`."""
+        key, value = self.key_value(x if context is None else context).chunk(2, dim=-1)
+        query, key, value = (self._split(t) for t in (self.query(x), key, value))
+        mixed = scaled_dot_product_attention(query, key, value)
+        return self.out(mixed.transpose(1, 2).flatten(2))
+
+    def _split(self, t: Tensor) -> Tensor:
+        return t.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+def mlp(width: int, hidden: int, out: int | None = None) -> nn.Sequential:
+    """Two linear layers with a GELU between."""
+    return nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, out or width))
+
+
+class SelfAttentionBlock(nn.Module):
+    """Pre-norm transformer layer."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width)
+        self.attention = Attention(width, heads)
+        self.norm2 = nn.LayerNorm(width)
+        self.mlp = mlp(width, 4 * width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(batch, n, width)` -> the same shape."""
+        x = x + self.attention(self.norm1(x))
+        return x + self.mlp(self.norm2(x))
+
+
+class DiTBlock(nn.Module):
+    """Diffusion-transformer layer: self-attention, cross-attention and MLP, modulated by time.
+
+    The modulation is shared by all layers up to a learned table (adaptive layer norm, single).
+    """
+
+    def __init__(self, width: int, heads: int, context_width: int) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width, elementwise_affine=False)
+        self.self_attention = Attention(width, heads)
+        self.norm2 = nn.LayerNorm(width)
+        self.cross_attention = Attention(width, heads, context_width)
+        self.norm3 = nn.LayerNorm(width, elementwise_affine=False)
+        self.mlp = mlp(width, 4 * width)
+        self.table = nn.Parameter(torch.randn(6, width) / math.sqrt(width))
+
+    def forward(self, x: Tensor, context: Tensor, modulation: Tensor) -> Tensor:
+        """`(batch, n, width)`, `(batch, m, context_width)`, `(batch, 6, width)` -> like `x`."""
+        shift1, scale1, gate1, shift2, scale2, gate2 = (
+            (self.table + modulation).unsqueeze(2).unbind(dim=1)
+        )
+        x = x + gate1 * self.self_attention(self.norm1(x) * (1 + scale1) + shift1)
+        x = x + self.cross_attention(self.norm2(x), context)
+        return x + gate2 * self.mlp(self.norm3(x) * (1 + scale2) + shift2)
+
+
+class TimeEmbedding(nn.Module):
+    """Flow time in [0, 1] to a vector: sines and cosines, then an MLP."""
+
+    def __init__(self, width: int, out: int) -> None:
+        super().__init__()
+        self.register_buffer(
+            "frequencies", torch.exp(torch.linspace(0.0, math.log(1000.0), width // 2))
+        )
+        self.mlp = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, out))
+
+    def forward(self, time: Tensor) -> Tensor:
+        """`(batch,)` -> `(batch, out)`."""
+        angle = time[:, None] * self.frequencies
+        return self.mlp(torch.cat([angle.sin(), angle.cos()], dim=-1))
