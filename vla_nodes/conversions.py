@@ -1,0 +1,288 @@
+"""`vla_core` types to messages and back; each pair is an inverse of the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from sensor_msgs.msg import Image
+
+import vla_msgs.msg as msg
+from vla_core.errors import ChunkError, JointMismatchError, ObservationError, VlaError
+from vla_core.types import (
+    NANOSECONDS,
+    ActionChunk,
+    ControlMode,
+    ExecutionState,
+    Instruction,
+    LatentIntent,
+    Observation,
+)
+from vla_nodes.byte_buffer import ByteBuffer, bytes_field, floats_field
+from vla_nodes.images import decode_image, fill_image
+
+_TENSOR_KINDS = "fiub"
+
+
+class TensorError(VlaError):
+    """A tensor on the wire contradicts itself."""
+
+
+def to_time(stamp_ns: int) -> Time:
+    """Nanoseconds to a message's time."""
+    seconds, nanoseconds = divmod(stamp_ns, NANOSECONDS)
+    return Time(sec=seconds, nanosec=nanoseconds)
+
+
+def to_nanoseconds(time: Time) -> int:
+    """A message's time to nanoseconds."""
+    return time.sec * NANOSECONDS + time.nanosec
+
+
+class ObservationWriter:
+    """Turns observations into messages through image buffers that are kept.
+
+    The message is the writer's own and is overwritten by the next call: publish it at once.
+
+    Args:
+        joint_names: the robot's joints in canonical order.
+        frame_id: the robot's base frame.
+        camera_frames: optical frame of each camera, where known.
+    """
+
+    def __init__(
+        self, joint_names: Sequence[str], frame_id: str, camera_frames: dict[str, str]
+    ) -> None:
+        self._message = msg.Observation(joint_names=list(joint_names))
+        self._message.header.frame_id = frame_id
+        self._camera_frames = camera_frames
+        self._buffers: dict[str, ByteBuffer] = {}
+
+    def write(self, observation: Observation) -> msg.Observation:
+        """The message of `observation`."""
+        message = self._message
+        message.header.stamp = to_time(observation.stamp_ns)
+        message.sequence = observation.sequence
+        if message.camera_names != list(observation.images):
+            message.camera_names = list(observation.images)
+            message.images = [Image() for _ in observation.images]
+        for image, (name, pixels) in zip(message.images, observation.images.items(), strict=True):
+            image.header.stamp = message.header.stamp
+            image.header.frame_id = self._camera_frames.get(name, name)
+            fill_image(image, pixels, self._buffers.setdefault(name, ByteBuffer()))
+        message.position = floats_field(observation.position)
+        message.velocity = floats_field(observation.velocity)
+        message.skew_s = float(observation.skew_s)
+        return message
+
+
+def read_observation(message: msg.Observation, joint_names: Sequence[str]) -> Observation:
+    """The observation of a message; its arrays are views of the message.
+
+    Args:
+        joint_names: the robot's joints in canonical order; the message must have the same.
+
+    Raises:
+        JointMismatchError: joints of another robot.
+        ObservationError: another order or number of values, or images that cannot be read.
+    """
+    _check_joint_order("observation", message.joint_names, joint_names)
+    position, velocity = np.asarray(message.position), np.asarray(message.velocity)
+    if not velocity.size:
+        velocity = np.zeros_like(position)
+    if not len(joint_names) == position.size == velocity.size:
+        raise ObservationError(
+            f"observation {message.sequence}: got {position.size} positions and {velocity.size} "
+            f"velocities, expected {len(joint_names)} of each"
+        )
+    if len(message.camera_names) != len(message.images):
+        raise ObservationError(
+            f"observation {message.sequence}: got {len(message.images)} images for "
+            f"{len(message.camera_names)} camera names"
+        )
+    return Observation(
+        stamp_ns=to_nanoseconds(message.header.stamp),
+        sequence=message.sequence,
+        images={
+            name: decode_image(image)
+            for name, image in zip(message.camera_names, message.images, strict=True)
+        },
+        position=position,
+        velocity=velocity,
+        skew_s=message.skew_s,
+    )
+
+
+def tensor_message(name: str, values: np.ndarray) -> msg.Tensor:
+    """An array of any shape and number type as a message, little endian."""
+    values = np.asarray(values)
+    values = values.astype(values.dtype.newbyteorder("<"), copy=False)
+    return msg.Tensor(
+        name=name, dtype=values.dtype.name, shape=list(values.shape), data=bytes_field(values)
+    )
+
+
+def read_tensor(message: msg.Tensor) -> np.ndarray:
+    """The array of a message; a view of its data.
+
+    Raises:
+        TensorError: a dtype that is no number type, or data of the wrong length.
+    """
+    try:
+        dtype = np.dtype(message.dtype).newbyteorder("<")
+    except TypeError as error:
+        raise TensorError(f"tensor {message.name!r}: dtype {message.dtype!r} is unknown") from error
+    if dtype.kind not in _TENSOR_KINDS:
+        raise TensorError(f"tensor {message.name!r}: dtype {message.dtype!r} is no number type")
+    shape = tuple(message.shape)
+    expected = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    if len(message.data) != expected:
+        raise TensorError(
+            f"tensor {message.name!r}: got {len(message.data)} bytes, expected {expected} "
+            f"for {message.dtype} {shape}"
+        )
+    if not expected:
+        return np.empty(shape, dtype)
+    return np.frombuffer(message.data, dtype).reshape(shape)
+
+
+def intent_message(intent: LatentIntent, stamp_ns: int) -> msg.LatentIntent:
+    """An intent as a message published at `stamp_ns`; float tensors travel as float16."""
+    message = msg.LatentIntent(
+        observation_stamp=to_time(intent.observation_stamp_ns),
+        observation_sequence=intent.observation_sequence,
+        sequence=intent.sequence,
+        instruction_id=intent.instruction.id,
+        instruction=intent.instruction.text,
+        lookahead_s=float(intent.lookahead_s),
+        fingerprint=intent.fingerprint,
+        tensors=[tensor_message(k, _on_the_wire(v)) for k, v in intent.tensors.items()],
+        compute_s=float(intent.compute_s),
+    )
+    message.header.stamp = to_time(stamp_ns)
+    return message
+
+
+def read_intent(message: msg.LatentIntent) -> LatentIntent:
+    """The intent of a message; its tensors are views of the message.
+
+    Raises:
+        TensorError: a tensor contradicts itself.
+    """
+    return LatentIntent(
+        sequence=message.sequence,
+        observation_stamp_ns=to_nanoseconds(message.observation_stamp),
+        observation_sequence=message.observation_sequence,
+        instruction=Instruction(message.instruction_id, message.instruction),
+        lookahead_s=message.lookahead_s,
+        fingerprint=message.fingerprint,
+        tensors={tensor.name: read_tensor(tensor) for tensor in message.tensors},
+        compute_s=message.compute_s,
+    )
+
+
+def chunk_message(chunk: ActionChunk, stamp_ns: int, policy: str) -> msg.ActionChunk:
+    """A chunk as a message published at `stamp_ns`."""
+    message = msg.ActionChunk(
+        observation_stamp=to_time(chunk.observation_stamp_ns),
+        observation_sequence=chunk.observation_sequence,
+        sequence=chunk.sequence,
+        intent_sequence=chunk.intent_sequence,
+        intent_observation_stamp=to_time(chunk.intent_stamp_ns),
+        step_s=float(chunk.step_s),
+        joint_names=list(chunk.joint_names),
+        horizon=chunk.horizon,
+        targets=floats_field(chunk.targets),
+        compute_s=float(chunk.compute_s),
+        policy=policy,
+    )
+    message.header.stamp = to_time(stamp_ns)
+    return message
+
+
+def read_chunk(message: msg.ActionChunk) -> ActionChunk:
+    """The chunk of a message; its targets are a view of the message.
+
+    Raises:
+        ChunkError: the number of targets is not horizon times joints.
+    """
+    shape = (message.horizon, len(message.joint_names))
+    targets = np.asarray(message.targets)
+    if targets.size != shape[0] * shape[1]:
+        raise ChunkError(
+            f"chunk {message.sequence}: got {targets.size} targets, expected "
+            f"{shape[0]} steps x {shape[1]} joints"
+        )
+    return ActionChunk(
+        sequence=message.sequence,
+        observation_stamp_ns=to_nanoseconds(message.observation_stamp),
+        observation_sequence=message.observation_sequence,
+        intent_sequence=message.intent_sequence,
+        intent_stamp_ns=to_nanoseconds(message.intent_observation_stamp),
+        step_s=message.step_s,
+        joint_names=tuple(message.joint_names),
+        targets=targets.reshape(shape),
+        compute_s=message.compute_s,
+    )
+
+
+def instruction_message(instruction: Instruction, stamp_ns: int) -> msg.Instruction:
+    """An instruction as a message given at `stamp_ns`."""
+    message = msg.Instruction(id=instruction.id, text=instruction.text)
+    message.header.stamp = to_time(stamp_ns)
+    return message
+
+
+def read_instruction(message: msg.Instruction) -> Instruction:
+    """The instruction of a message."""
+    return Instruction(message.id, message.text)
+
+
+def mode_message(mode: ControlMode, reason: str, since_ns: int) -> msg.ControlMode:
+    """A mode, entered at `since_ns` for `reason`, as a message."""
+    message = msg.ControlMode(mode=int(mode), reason=reason)
+    message.header.stamp = to_time(since_ns)
+    return message
+
+
+def execution_state_message(state: ExecutionState, mode: msg.ControlMode) -> msg.ExecutionState:
+    """Progress in the chunk as a message; `mode` is the mode's own message."""
+    message = msg.ExecutionState(
+        chunk_sequence=state.chunk_sequence,
+        step=state.step,
+        remaining_steps=state.remaining_steps,
+        delay_steps=float(state.delay_steps),
+        mode=mode,
+    )
+    message.header.stamp = to_time(state.stamp_ns)
+    return message
+
+
+def read_execution_state(message: msg.ExecutionState) -> ExecutionState:
+    """The execution state of a message."""
+    return ExecutionState(
+        stamp_ns=to_nanoseconds(message.header.stamp),
+        mode=ControlMode(message.mode.mode),
+        chunk_sequence=message.chunk_sequence,
+        step=message.step,
+        remaining_steps=message.remaining_steps,
+        delay_steps=message.delay_steps,
+    )
+
+
+def _on_the_wire(values: np.ndarray) -> np.ndarray:
+    values = np.asarray(values)
+    return values.astype(np.float16) if values.dtype.kind == "f" else values
+
+
+def _check_joint_order(where: str, got: Sequence[str], expected: Sequence[str]) -> None:
+    if list(got) == list(expected):
+        return
+    missing, unknown = set(expected) - set(got), set(got) - set(expected)
+    if missing or unknown:
+        raise JointMismatchError(where, sorted(missing), sorted(unknown))
+    raise ObservationError(
+        f"{where}: joints are in another order than the robot's; "
+        "start every node with the same robot"
+    )

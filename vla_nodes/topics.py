@@ -1,0 +1,25 @@
+"""Names of the topics and services of the suite; relative, so that a namespace moves all of them.
+
+A robot's own topics (cameras, joint states, command) are in its YAML.
+"""
+
+OBSERVATION = "vla/observation"
+INTENT = "vla/intent"
+ACTION_CHUNK = "vla/action_chunk"
+INSTRUCTION = "vla/instruction"
+MODE = "vla/mode"
+SAFETY_STATUS = "vla/safety_status"
+EXECUTION_STATE = "vla/execution_state"
+ESTOP = "vla/estop"
+#: std_msgs/Bool: whether the instruction in force is done, from whoever can tell (simulator, detector).
+TASK_SUCCESS = "vla/task_success"
+
+SET_INSTRUCTION = "vla/set_instruction"
+SET_MODE = "vla/set_mode"
+EXECUTE_INSTRUCTION = "vla/execute_instruction"
+
+SIM_STATUS = "sim/status"
+SIM_RESET = "sim/reset"
+
+#: Absolute by convention: the tools look for it there.
+DIAGNOSTICS = "/diagnostics"
