@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -50,7 +49,9 @@ def report(
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title=f"\n{title}", title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+    )
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
@@ -66,7 +67,6 @@ def _joints(description: RobotDescription) -> Table:
     table.add_column("ready", justify="right", no_wrap=True)
     table.add_column("v, a, j", justify="right", no_wrap=True)
     for place, joint in enumerate(description.joints):
-        last_of_group = joint.name == description.groups[joint.group][-1]
         table.add_row(
             str(place),
             joint.name,
@@ -74,7 +74,6 @@ def _joints(description: RobotDescription) -> Table:
             f"{joint.lower:.2f}..{joint.upper:.2f}",
             f"{description.ready_pose[place]:.2f}",
             f"{joint.velocity:g}, {joint.acceleration:g}, {joint.jerk:g}",
-            end_section=last_of_group,
         )
     return table
 
@@ -88,13 +87,13 @@ def _groups(robot: RobotModel) -> Table:
 
 
 def _cameras(description: RobotDescription) -> Table:
-    table = _table("cameras", "camera", "topics", "size, simulated", "on frame")
+    table = _table("cameras (second size: simulated)", "", "topics", "message", "size", "frame")
     for camera in description.cameras.values():
         table.add_row(
             camera.name,
-            f"{camera.topic}\n{camera.message.value}, {camera.encoding}\n"
-            f"{camera.info_topic or 'no CameraInfo'}",
-            f"{camera.width}x{camera.height}, {camera.simulated_width}x{camera.simulated_height}",
+            f"{camera.topic}\n{camera.info_topic or 'no CameraInfo'}",
+            f"{camera.message.value}\n{camera.encoding}",
+            f"{camera.width}x{camera.height}\n{camera.simulated_width}x{camera.simulated_height}",
             camera.frame or "not on the robot",
         )
     return table

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+import cv2
+import mujoco
 import numpy as np
 
 from vla_core.robot.model import RobotModel
+from vla_core.robot.mujoco_model import robot_spec
 
-_WIDTH, _HEIGHT = 640, 640
+_WIDTH, _HEIGHT = 640, 560
 #: Azimuth and elevation [degrees] of the two views: from the front left, and from the side.
 _VIEWS = ((145.0, -18.0), (90.0, -4.0))
 _BACKGROUND = (0.93, 0.94, 0.96)
@@ -23,17 +25,12 @@ def draw(robot: RobotModel, position: np.ndarray, file: Path) -> None:
         position: `(dof,)` in canonical order.
         file: made with its folder, or replaced.
     """
-    os.environ.setdefault("MUJOCO_GL", "egl")
-    import cv2
-
     file.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(file), cv2.cvtColor(_views(robot, position), cv2.COLOR_RGB2BGR))
 
 
 def _views(robot: RobotModel, position: np.ndarray) -> np.ndarray:
     """`(height, 2 * width, 3)` uint8 RGB."""
-    import mujoco
-
     model = _scene(robot)
     data = mujoco.MjData(model)
     for joint, value in zip(robot.description.joints, robot.to_urdf(position), strict=True):
@@ -52,11 +49,7 @@ def _views(robot: RobotModel, position: np.ndarray) -> np.ndarray:
     return np.hstack(images)
 
 
-def _scene(robot: RobotModel):  # noqa: ANN202 - MuJoCo is imported only where it is needed
-    import mujoco
-
-    from vla_core.robot.mujoco_model import robot_spec
-
+def _scene(robot: RobotModel) -> mujoco.MjModel:
     spec = robot_spec(robot.urdf)
     spec.visual.global_.offwidth, spec.visual.global_.offheight = _WIDTH, _HEIGHT
     spec.visual.headlight.ambient = (0.4, 0.4, 0.4)
@@ -76,11 +69,9 @@ def _scene(robot: RobotModel):  # noqa: ANN202 - MuJoCo is imported only where i
     return spec.compile()
 
 
-def _camera(model, azimuth: float, elevation: float):  # noqa: ANN001, ANN202 - as `_scene`
-    import mujoco
-
+def _camera(model: mujoco.MjModel, azimuth: float, elevation: float) -> mujoco.MjvCamera:
     camera = mujoco.MjvCamera()
     camera.azimuth, camera.elevation = azimuth, elevation
     camera.lookat[:] = model.stat.center
-    camera.distance = 2.1 * model.stat.extent
+    camera.distance = 1.5 * model.stat.extent
     return camera

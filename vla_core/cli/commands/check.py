@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 HELP = "what a robot is, and whether a policy fits it"
@@ -19,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the report; 1 when there are problems."""
+    os.environ.setdefault("MUJOCO_GL", "egl")  # MuJoCo reads it when it is imported
     from rich.console import Console
 
     from vla_core.paths import policy_folder
