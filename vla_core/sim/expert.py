@@ -136,7 +136,8 @@ class _Arm:
         self._shoulder = sign * SHOULDER
 
     def _reduced(self, command: np.ndarray) -> np.ndarray:
-        return command[self._indices][self._order]
+        low, high = self._model.lowerPositionLimit, self._model.upperPositionLimit
+        return np.clip(command[self._indices][self._order], low, high)
 
     def position(self, command: np.ndarray) -> np.ndarray:
         """`(3,)` grasp frame in the base frame at `(dof,)` joint positions [m]."""

@@ -45,11 +45,17 @@ def build_scene(
     spec = mujoco.MjSpec.from_file(str(urdf))
     spec.option.timestep = TIMESTEP_S
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+    # Rendering is on the CPU where there is no GPU: no multisampling, plain cylinders.
     spec.visual.quality.shadowsize = 0
+    spec.visual.quality.offsamples = 0
+    spec.visual.quality.numslices = 12
+    spec.visual.quality.numstacks = 6
+    spec.visual.quality.numquads = 1
     for body in spec.bodies:
         body.gravcomp = 1.0
     for geom in spec.geoms:
-        geom.contype, geom.conaffinity = _ROBOT, _WORLD
+        if geom.contype:  # a URDF's visual shapes collide with nothing
+            geom.contype, geom.conaffinity, geom.group = _ROBOT, _WORLD, 3
     _add_servos(spec, joint_names, set(hand_joints))
     _add_table(spec)
     for name, colour in PADS.items():
