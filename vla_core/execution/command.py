@@ -1,37 +1,25 @@
-"""The brain of the command node: newest chunk in, limited joint command out, every tick.
-
-API, being implemented (signatures are settled):
-
-    core = CommandCore(limits, CommandSettings(period_s=0.005), FreshnessLimits())
-    core.on_joint_state(names, position, velocity, stamp_ns, now_ns) -> str     "" or why refused
-    core.on_chunk(chunk, now_ns) -> str                                         "" or why refused
-    core.request_mode(ControlMode.HOLD, now_ns) -> ModeAnswer(accepted, reason, mode)
-    core.estop("button pressed", now_ns)                                        latched
-    core.tick(now_ns) -> Command
-    core.mode, core.mode_reason, core.mode_since_ns                             for ControlMode.msg
-
-Way to a moving robot: on_joint_state, request HOLD, request POLICY, chunks.
-Way out of ESTOP: request HOLD (the explicit reset; refused while still moving or joint state stale).
-HOLD asked in POLICY answers mode STOPPING; HOLD follows by itself once standing still.
-"""
+"""What one tick of the command core gives out."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 
 import numpy as np
 
-from vla_core.types import ExecutionState, SafetyStatus
+from vla_core.errors import ConfigError
+from vla_core.types import ActionChunk, ExecutionState, SafetyStatus
 
 
 @dataclass(frozen=True)
 class StopTail:
-    """Trajectory that starts at the command and ends in a stop; empty points when nothing is published.
+    """Trajectory from the command to standstill, so that a dead command node stops the robot.
 
     Attributes:
-        time_s: `(points,)` time from the tick's stamp [s], increasing.
-        position, velocity: `(points, dof)`; the last velocity is zero.
+        time_s: `(points,)` time from the tick's stamp [s], increasing; the first point is the command
+            itself, one period ahead, as a trajectory controller reaches it. Empty when not active.
+        position, velocity: `(points, dof)` [rad], [rad/s]; the last velocity is zero.
     """
 
     time_s: np.ndarray
@@ -41,7 +29,7 @@ class StopTail:
 
 @dataclass(frozen=True)
 class CommandChain:
-    """What the command came from; zero and -1 where there is none.
+    """What the command came from; zero where there is none.
 
     Attributes:
         observation_stamp_ns, observation_sequence: observation behind the chunk in execution.
@@ -55,19 +43,32 @@ class CommandChain:
     intent_stamp_ns: int = 0
     chunk_sequence: int = 0
 
+    @classmethod
+    def of(cls, chunk: ActionChunk | None) -> CommandChain:
+        """Chain of a command that follows `chunk`."""
+        if chunk is None:
+            return cls()
+        return cls(
+            chunk.observation_stamp_ns,
+            chunk.observation_sequence,
+            chunk.intent_sequence,
+            chunk.intent_stamp_ns,
+            chunk.sequence,
+        )
+
 
 @dataclass(frozen=True)
 class Command:
-    """What one tick decided. Publish motion only where `active`; publish status and execution always.
+    """What one tick decided. Send motion only where `active`; status and execution always.
 
     Attributes:
-        active: False in IDLE, and in ESTOP entered from IDLE: then nothing may be sent to the robot.
+        active: False in IDLE, and in ESTOP entered from IDLE: nothing may be sent to the robot then.
         position, velocity, acceleration: `(dof,)` in canonical order; empty when not active.
-        tail: from the command to a stop, for the JointTrajectory.
-        status: constraints, ages_s with keys observation, intent, chunk, joint_state (-1: none).
+        tail: from the command to a stop.
+        status: active constraints, and ages_s of observation, intent, chunk, joint_state (-1: none).
         execution: which step of which chunk.
         chain: stamps and sequences behind the command.
-        refused: why inputs were refused since the last tick, e.g. "chunk 12: joint ... not finite".
+        refused: why inputs were refused since the last tick.
     """
 
     stamp_ns: int
@@ -78,18 +79,53 @@ class Command:
     tail: StopTail
     status: SafetyStatus
     execution: ExecutionState
-    chain: CommandChain = field(default_factory=CommandChain)
+    chain: CommandChain = CommandChain()
     refused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class CommandSettings:
-    """How the command loop runs; from the robot's or the bring-up's YAML (`from_mapping`)."""
+    """How the command core runs.
+
+    Attributes:
+        period_s: time between ticks [s].
+        horizon_s: preview of the policy's path that is tracked without lag [s].
+        tail_step_s: time between points of the stopping tail [s].
+        start_tolerance: how far outside its limits, or from the last command, a joint may be found
+            when the command starts [rad].
+        start_speed: fastest joint when the command starts [rad/s].
+        future_tolerance_s: how far stamps may lie ahead of now, for clocks of two hosts [s].
+    """
 
     period_s: float = 0.005
+    horizon_s: float = 0.1
     tail_step_s: float = 0.05
+    start_tolerance: float = 0.1
+    start_speed: float = 0.5
+    future_tolerance_s: float = 0.01
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if not (number and math.isfinite(value) and value > 0):
+                raise ConfigError(field.name, f"got {value!r}, expected a positive number")
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, object], source: str) -> CommandSettings:
-        """Read from YAML; unknown keys raise ConfigError naming `source`."""
-        raise NotImplementedError
+        """Read from YAML; what is left out keeps its default.
+
+        Args:
+            source: file and key, for messages.
+
+        Raises:
+            ConfigError: unknown key, or a value that is no positive number.
+        """
+        known = [field.name for field in fields(cls)]
+        for key in mapping:
+            if key not in known:
+                raise ConfigError(f"{source}, {key}", f"unknown; there are {', '.join(known)}")
+        try:
+            return cls(**mapping)
+        except ConfigError as error:
+            raise ConfigError(f"{source}, {error.source}", error.problem) from None

@@ -22,10 +22,10 @@ import numpy as np
 
 from vla_core.safety.joint_limits import JointLimits
 from vla_core.safety.pursuit import TimeOptimalPursuit
-from vla_core.safety.stopping import JointMotion, StopProfile
+from vla_core.safety.stopping import EmergencyProfile, JointMotion, StopProfile
 from vla_core.types import ActiveConstraint
 
-_ROUNDING = 1e-9
+_ROUNDING, _SLACK = 1e-9, 1e-6
 
 
 @dataclass(frozen=True)
@@ -95,12 +95,23 @@ class JointLimiter:
 
     def emergency_step(self, motion: JointMotion) -> JointMotion:
         """One period of braking at the full acceleration limit, without a jerk limit."""
-        speed, brake = np.abs(motion.velocity), self.limits.acceleration
-        braking_s = np.minimum(speed / brake, self.period_s)
-        side = np.sign(motion.velocity)
-        left = np.where(braking_s < self.period_s, 0.0, speed - brake * braking_s)
-        position = motion.position + side * braking_s * (speed + left) / 2
-        return JointMotion(position, side * left, np.where(left > 0, -side * brake, 0.0))
+        return self.emergency_profile(motion).at(self.period_s)
+
+    def emergency_profile(self, motion: JointMotion) -> EmergencyProfile:
+        """The shortest stop from `motion`."""
+        return EmergencyProfile(motion, self.limits.acceleration)
+
+    def permits(self, motion: JointMotion) -> bool:
+        """Whether `motion` may be sent: finite, and inside position, velocity and acceleration."""
+        limits, slack = self.limits, 1 + _SLACK
+        inside = (
+            motion.isfinite()
+            & (motion.position >= limits.lower - _SLACK)
+            & (motion.position <= limits.upper + _SLACK)
+            & (np.abs(motion.velocity) <= limits.velocity * slack)
+            & (np.abs(motion.acceleration) <= limits.acceleration * slack)
+        )
+        return bool(inside.all())
 
     def _track(
         self, motion: JointMotion, goal: np.ndarray, velocity: np.ndarray

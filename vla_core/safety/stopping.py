@@ -110,3 +110,32 @@ class StopProfile:
         lowest = np.minimum(np.minimum(start.position, end), turn)
         highest = np.maximum(np.maximum(start.position, end), turn)
         return lowest, highest
+
+
+class EmergencyProfile:
+    """The shortest stop: every joint brakes at its acceleration limit at once, jerk unlimited.
+
+    Its way is never longer than `StopProfile`'s from the same start, so it stays inside the limits.
+
+    Args:
+        start: where the stop begins.
+        max_acceleration: `(dof,)`, positive.
+
+    Attributes:
+        duration_s: `(dof,)` time until each joint stands still [s].
+    """
+
+    def __init__(self, start: JointMotion, max_acceleration: np.ndarray) -> None:
+        self._start = start
+        self._brake = -np.sign(start.velocity) * max_acceleration
+        self.duration_s = np.abs(start.velocity) / max_acceleration
+
+    def at(self, time_s: float | np.ndarray) -> JointMotion:
+        """The motion `time_s` after the start; exactly still once the stop is over."""
+        braking_s = np.clip(time_s, 0.0, self.duration_s)
+        moving = time_s < self.duration_s
+        position = self._start.position + braking_s * (
+            self._start.velocity + braking_s * self._brake / 2
+        )
+        velocity = np.where(moving, self._start.velocity + braking_s * self._brake, 0.0)
+        return JointMotion(position, velocity, np.where(moving, self._brake, 0.0))

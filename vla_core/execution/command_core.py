@@ -1,0 +1,348 @@
+"""The brain of the command node: newest chunk in, limited joint command out, every tick.
+
+    core = CommandCore(robot.limits, CommandSettings(period_s=0.005), FreshnessLimits())
+    core.on_joint_state(names, position, velocity, stamp_ns, now_ns)
+    core.request_mode(ControlMode.HOLD, now_ns)      # then ControlMode.POLICY
+    core.on_chunk(chunk, now_ns)
+    command = core.tick(now_ns)
+
+Nothing waits: inputs are pushed when they come, and a tick works with what is there. The clock is the
+caller's, so a replay gives the same commands bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from vla_core.errors import VlaError
+from vla_core.execution.command import Command, CommandChain, CommandSettings, StopTail
+from vla_core.execution.joint_state import JointState, JointStateReader, age_s
+from vla_core.execution.timeline import ChunkTimeline, Sample
+from vla_core.handover.modes import Condition, ModeAnswer, find_transition
+from vla_core.safety.freshness import FreshnessLimits, Response
+from vla_core.safety.joint_limits import JointLimits
+from vla_core.safety.limits import JointLimiter
+from vla_core.safety.stopping import JointMotion
+from vla_core.types import (
+    NANOSECONDS,
+    ActionChunk,
+    ActiveConstraint,
+    ControlMode,
+    ExecutionState,
+    SafetyStatus,
+)
+
+_NOTHING = np.empty(0)
+_NO_TAIL = StopTail(_NOTHING, np.empty((0, 0)), np.empty((0, 0)))
+_STILL = 1e-9
+
+
+class CommandCore:
+    """Arbitration, chunk timeline and limits behind one `tick`.
+
+    Args:
+        limits: what every command is held to.
+        settings: period and tolerances.
+        freshness: age limits of the inputs.
+
+    Attributes:
+        mode, mode_reason, mode_since_ns: who commands the robot, why, and since when.
+    """
+
+    def __init__(
+        self,
+        limits: JointLimits,
+        settings: CommandSettings = CommandSettings(),
+        freshness: FreshnessLimits = FreshnessLimits(),
+    ) -> None:
+        self.limits = limits
+        self.settings = settings
+        self.freshness = freshness
+        self.mode = ControlMode.IDLE
+        self.mode_reason = "started"
+        self.mode_since_ns = 0
+        self._limiter = JointLimiter(limits, settings.period_s, settings.horizon_s)
+        self._timeline = ChunkTimeline(limits.names, settings.future_tolerance_s)
+        self._reader = JointStateReader(limits.names)
+        self._period_ns = round(settings.period_s * NANOSECONDS)
+        self._horizon_ns = round(self._limiter.horizon_s * NANOSECONDS)
+        self._settle_ns = 2 * self._horizon_ns
+        self._motion: JointMotion | None = None
+        self._measured: JointState | None = None
+        self._chunk: ActionChunk | None = None
+        self._chunk_arrival_ns = 0
+        self._following = False
+        self._refused: list[str] = []
+        self._last_tick_ns: int | None = None
+        self._tick = 0
+
+    # Inputs
+
+    def on_joint_state(
+        self,
+        names: Sequence[str],
+        position: np.ndarray,
+        velocity: np.ndarray,
+        stamp_ns: int,
+        now_ns: int,
+    ) -> str:
+        """Take a measured joint state; returns why it was refused, "" if it was not.
+
+        Args:
+            names: joints in the order of the arrays; more than the robot's are ignored.
+            position, velocity: one number a name [rad], [rad/s]; velocity may be empty.
+        """
+        try:
+            state = self._reader.read(names, position, velocity, stamp_ns)
+        except VlaError as error:
+            return self._refuse(str(error))
+        if stamp_ns > now_ns + round(self.settings.future_tolerance_s * NANOSECONDS):
+            ahead_s = (stamp_ns - now_ns) / NANOSECONDS
+            return self._refuse(f"joint state: stamp is {ahead_s:.3f} s in the future")
+        if self._measured is not None and stamp_ns < self._measured.stamp_ns:
+            return self._refuse("joint state: older than the one before")
+        self._measured = state
+        return ""
+
+    def on_chunk(self, chunk: ActionChunk, now_ns: int) -> str:
+        """Take an action chunk; returns why it was refused, "" if it was not."""
+        try:
+            self._timeline.insert(chunk, now_ns)
+        except VlaError as error:
+            return self._refuse(str(error))
+        self._chunk, self._chunk_arrival_ns = chunk, now_ns
+        self._following = False
+        return ""
+
+    def request_mode(self, mode: ControlMode, now_ns: int, reason: str = "asked for") -> ModeAnswer:
+        """Change who commands the robot, if the table of transitions and its conditions allow it.
+
+        HOLD asked for in POLICY answers STOPPING, and HOLD follows by itself at standstill. HOLD asked
+        for in ESTOP is the explicit reset.
+        """
+        transition = find_transition(self.mode, mode)
+        if isinstance(transition, str):
+            return ModeAnswer(False, transition, self.mode)
+        for condition in Condition:
+            problem = self._unmet(condition, now_ns) if condition in transition.conditions else ""
+            if problem:
+                return ModeAnswer(False, f"{mode.name} refused: {problem}", self.mode)
+        if transition.enters != self.mode:
+            self._enter(transition.enters, reason, now_ns)
+        return ModeAnswer(True, "", self.mode)
+
+    def estop(self, reason: str, now_ns: int) -> None:
+        """Brake at once and stay; latched until HOLD is asked for. The first reason is kept."""
+        if self.mode != ControlMode.ESTOP:
+            self._enter(ControlMode.ESTOP, reason, now_ns)
+
+    # Tick
+
+    def tick(self, now_ns: int) -> Command:
+        """Decide the command for `now_ns`, one period after the last."""
+        constraints: list[ActiveConstraint] = []
+        if self._last_tick_ns is not None and now_ns < self._last_tick_ns:
+            self._forget_time()
+            constraints.append(ActiveConstraint("clock_set_back", "clock", 0.0))
+        self._last_tick_ns = now_ns
+        self._tick += 1
+        ages_s = self._ages_s(now_ns)
+        sample = self._target(now_ns, ages_s, constraints)
+        before = self._motion
+        if before is not None:
+            after = self._advance(before, sample, now_ns, constraints)
+            self._motion = self._valid(after, before, now_ns, constraints)
+        return self._command(now_ns, sample, ages_s, tuple(constraints))
+
+    def _target(
+        self, now_ns: int, ages_s: dict[str, float], constraints: list[ActiveConstraint]
+    ) -> Sample | None:
+        """Where the policy wants the robot now; None where it must not or cannot be followed.
+
+        Past a chunk's end the robot settles on the last target for two horizons, then stops.
+        """
+        if self.mode != ControlMode.POLICY or self._motion is None:
+            self._following = False
+            return None
+        stale = self.freshness.stale(ages_s)
+        for old in stale:
+            over_s = max(0.0, old.age_s - old.limit.limit_s)
+            constraints.append(ActiveConstraint(f"{old.name}_stale", old.name, over_s))
+        for old in stale:
+            if old.limit.response == Response.STOP:
+                reason = f"{old.name} is {old.age_s:.3f} s old, limit {old.limit.limit_s} s"
+                self._enter(ControlMode.STOPPING, reason, now_ns)
+                break
+        if stale:
+            self._following = False
+            return None
+        if not self._following:
+            start_ns = now_ns - self._period_ns
+            self._timeline.anchor(start_ns, self._motion.position, self._motion.velocity)
+            self._following = True
+        end_ns = self._timeline.end_ns
+        if end_ns is not None and now_ns <= end_ns:
+            return self._timeline.sample(now_ns)
+        constraints.append(ActiveConstraint("chunk_exhausted", "chunk", 0.0))
+        if end_ns is None or now_ns > end_ns + self._settle_ns:
+            self._following = False
+            return None
+        return self._timeline.sample(end_ns)
+
+    def _advance(
+        self,
+        motion: JointMotion,
+        sample: Sample | None,
+        now_ns: int,
+        constraints: list[ActiveConstraint],
+    ) -> JointMotion:
+        """One period of following, stopping, or braking."""
+        if self.mode == ControlMode.ESTOP:
+            return self._limiter.emergency_step(motion)
+        if sample is None:
+            return self._limiter.stop_step(motion)
+        ahead_ns = min(now_ns - self._period_ns + self._horizon_ns, self._timeline.end_ns)
+        ahead = self._timeline.sample(ahead_ns)
+        step = self._limiter.step(motion, ahead.position, ahead.velocity)
+        constraints.extend(step.constraints)
+        return step.motion
+
+    def _valid(
+        self,
+        after: JointMotion,
+        before: JointMotion,
+        now_ns: int,
+        constraints: list[ActiveConstraint],
+    ) -> JointMotion:
+        """`after` if it is a permitted command; else the position before it, latched."""
+        if self._limiter.permits(after):
+            if self.mode == ControlMode.STOPPING and _is_still(after):
+                self._enter(ControlMode.HOLD, "standing still", now_ns)
+            return after
+        constraints.append(ActiveConstraint("invalid_command", "limiter", 0.0))
+        self.estop("the limiter gave an invalid command; this is a bug", now_ns)
+        return JointMotion.at_rest(before.position)
+
+    def _command(
+        self,
+        now_ns: int,
+        sample: Sample | None,
+        ages_s: dict[str, float],
+        constraints: tuple[ActiveConstraint, ...],
+    ) -> Command:
+        motion = self._motion
+        position = _NOTHING if motion is None else motion.position
+        refused, self._refused = tuple(self._refused), []
+        chunk = None if sample is None else sample.step.chunk
+        return Command(
+            stamp_ns=now_ns,
+            active=motion is not None,
+            position=position,
+            velocity=_NOTHING if motion is None else motion.velocity,
+            acceleration=_NOTHING if motion is None else motion.acceleration,
+            tail=_NO_TAIL if motion is None else self._tail(motion),
+            status=SafetyStatus(
+                stamp_ns=now_ns,
+                tick=self._tick,
+                mode=self.mode,
+                requested=position if sample is None else sample.position,
+                commanded=position,
+                constraints=constraints,
+                ages_s=ages_s,
+            ),
+            execution=ExecutionState(
+                stamp_ns=now_ns,
+                mode=self.mode,
+                chunk_sequence=0 if chunk is None else chunk.sequence,
+                step=-1 if sample is None else sample.step.index,
+                remaining_steps=0 if sample is None else sample.remaining_steps,
+                delay_steps=0.0 if sample is None else float(self._timeline.delay_steps),
+            ),
+            chain=CommandChain.of(chunk),
+            refused=refused,
+        )
+
+    def _tail(self, motion: JointMotion) -> StopTail:
+        """The command, then its stop: braking as the mode would."""
+        if self.mode == ControlMode.ESTOP:
+            profile = self._limiter.emergency_profile(motion)
+        else:
+            profile = self._limiter.stop_profile(motion)
+        step_s = self.settings.tail_step_s
+        points = 1 + int(np.ceil(profile.duration_s.max() / step_s - _STILL))
+        after_s = np.arange(points) * step_s
+        stop = profile.at(after_s[:, None])
+        return StopTail(after_s + self.settings.period_s, stop.position, stop.velocity)
+
+    # State
+
+    def _enter(self, mode: ControlMode, reason: str, now_ns: int) -> None:
+        if mode == ControlMode.IDLE:
+            self._motion = None
+        elif mode == ControlMode.HOLD and self._motion is None:
+            start = np.clip(self._measured.position, self.limits.lower, self.limits.upper)
+            self._motion = JointMotion.at_rest(start)
+        self._following = False
+        self.mode, self.mode_reason, self.mode_since_ns = mode, reason, now_ns
+
+    def _unmet(self, condition: Condition, now_ns: int) -> str:
+        """Why `condition` does not hold; "" when it does."""
+        if condition == Condition.STANDING_STILL:
+            still = self._motion is None or _is_still(self._motion)
+            return "" if still else "the command is still moving"
+        measured = self._measured
+        limit_s = self.freshness.joint_state.limit_s
+        if measured is None:
+            return "no joint state has come; is the robot up, and its topic right?"
+        if condition == Condition.JOINT_STATE_FRESH:
+            old_s = age_s(measured.stamp_ns, now_ns)
+            return "" if old_s <= limit_s else f"joint state is {old_s:.3f} s old, limit {limit_s} s"
+        return self._why_not_start(measured)
+
+    def _why_not_start(self, measured: JointState) -> str:
+        """Why the command cannot begin at, or go on from, the measured state."""
+        fastest = int(np.argmax(np.abs(measured.velocity)))
+        if abs(measured.velocity[fastest]) > self.settings.start_speed:
+            return (
+                f"joint {self.limits.names[fastest]} moves at {measured.velocity[fastest]:.2f} rad/s, "
+                f"limit {self.settings.start_speed}"
+            )
+        if self._motion is None:
+            expected = np.clip(measured.position, self.limits.lower, self.limits.upper)
+            what = "outside its limits; move it inside by hand or widen the robot's YAML"
+        else:
+            expected = self._motion.position
+            what = "away from the last command; restart the command node to begin where it stands"
+        away = np.abs(measured.position - expected)
+        joint = int(np.argmax(away))
+        if away[joint] <= self.settings.start_tolerance:
+            return ""
+        return f"joint {self.limits.names[joint]} is {away[joint]:.3f} rad {what}"
+
+    def _ages_s(self, now_ns: int) -> dict[str, float]:
+        """Age of every input [s]; -1 for one that has not come."""
+        ages_s = dict.fromkeys(("observation", "intent", "chunk", "joint_state"), -1.0)
+        if self._chunk is not None:
+            ages_s["observation"] = age_s(self._chunk.observation_stamp_ns, now_ns)
+            ages_s["intent"] = age_s(self._chunk.intent_stamp_ns, now_ns)
+            ages_s["chunk"] = age_s(self._chunk_arrival_ns, now_ns)
+        if self._measured is not None:
+            ages_s["joint_state"] = age_s(self._measured.stamp_ns, now_ns)
+        return ages_s
+
+    def _forget_time(self) -> None:
+        """The clock was set back: what was stamped by it before means nothing now."""
+        self._timeline.restart()
+        self._chunk = None
+        self._measured = None
+        self._following = False
+
+    def _refuse(self, reason: str) -> str:
+        self._refused.append(reason)
+        return reason
+
+
+def _is_still(motion: JointMotion) -> bool:
+    return bool((np.abs(motion.velocity) < _STILL).all() and (motion.acceleration == 0).all())
