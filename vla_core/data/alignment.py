@@ -1,10 +1,198 @@
 """Cameras and joints of one moment: pushes in, aligned Observations out, never waiting.
 
-API, being implemented (signatures are settled):
-
-    aligner = ObservationAligner({"head": (96, 96), "side": (96, 96)}, joint_names, max_skew_s=0.05,
-                                 reference="head")     # default reference: the first camera
-    aligner.push_joint_state(names, position, velocity, stamp_ns) -> Observation | None
-    aligner.push_image("head", rgb, stamp_ns) -> Observation | None   # rgb (height, width, 3) uint8, any size
-    aligner.drops -> Mapping[str, int]     reason -> count; aligner.last_drop -> str, for diagnostics
+The reference camera sets the pace. When its image comes, every other camera's newest image and the
+joint state must lie within the skew limit of its stamp; else that moment is dropped and counted.
+Joint positions and velocities are interpolated to the stamp when states on both sides are there.
 """
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from types import MappingProxyType
+
+import cv2
+import numpy as np
+
+from vla_core.errors import ConfigError, VlaError
+from vla_core.execution.joint_state import JointState, JointStateReader
+from vla_core.types import NANOSECONDS, Observation
+
+_JOINT_STATES_KEPT = 256
+
+
+class Drop(Enum):
+    """Why something did not become part of an observation."""
+
+    UNKNOWN_CAMERA = "unknown_camera"
+    WRONG_IMAGE = "wrong_image"
+    IMAGE_OUT_OF_ORDER = "image_out_of_order"
+    MISSING_CAMERA = "missing_camera"
+    CAMERA_SKEW = "camera_skew"
+    WRONG_JOINT_STATE = "wrong_joint_state"
+    JOINT_STATE_OUT_OF_ORDER = "joint_state_out_of_order"
+    MISSING_JOINT_STATE = "missing_joint_state"
+    JOINT_STATE_SKEW = "joint_state_skew"
+
+
+class ObservationAligner:
+    """Builds Observations from what is pushed; holds one image a camera and some joint states.
+
+    Args:
+        cameras: `{name: (height, width)}` of the images that observations carry.
+        joint_names: canonical order.
+        max_skew_s: how far parts may lie from the reference image's stamp [s].
+        reference: camera that sets the pace; the first one by default.
+
+    Attributes:
+        last_drop: the newest drop, for a person.
+    """
+
+    def __init__(
+        self,
+        cameras: Mapping[str, tuple[int, int]],
+        joint_names: Sequence[str],
+        max_skew_s: float = 0.05,
+        reference: str | None = None,
+    ) -> None:
+        self._sizes = dict(cameras)
+        if not self._sizes:
+            raise ConfigError("cameras", "none given; an observation needs at least one")
+        self._reference = next(iter(self._sizes)) if reference is None else reference
+        if self._reference not in self._sizes:
+            known = ", ".join(self._sizes)
+            raise ConfigError("reference", f"no camera {reference!r}; there are {known}")
+        self._max_skew_ns = round(max_skew_s * NANOSECONDS)
+        self._reader = JointStateReader(joint_names)
+        self._images: dict[str, tuple[int, np.ndarray]] = {}
+        self._states: deque[JointState] = deque(maxlen=_JOINT_STATES_KEPT)
+        self._drops: Counter[str] = Counter()
+        self._sequence = 0
+        self.last_drop = ""
+
+    @property
+    def drops(self) -> Mapping[str, int]:
+        """`{reason: how often}` since the start; reasons are the values of `Drop`."""
+        return MappingProxyType(self._drops)
+
+    def push_joint_state(
+        self, names: Sequence[str], position: np.ndarray, velocity: np.ndarray, stamp_ns: int
+    ) -> None:
+        """Take a joint state; more joints than the robot's are ignored.
+
+        Args:
+            names: joints in the order of the arrays.
+            position, velocity: one number a name [rad], [rad/s]; velocity may be empty.
+        """
+        try:
+            state = self._reader.read(names, position, velocity, stamp_ns)
+        except VlaError as error:
+            self._drop(Drop.WRONG_JOINT_STATE, str(error))
+            return
+        if self._states and stamp_ns <= self._states[-1].stamp_ns:
+            self._drop(Drop.JOINT_STATE_OUT_OF_ORDER, f"stamp {stamp_ns} after a later one")
+            return
+        self._states.append(state)
+
+    def push_image(self, camera: str, image: np.ndarray, stamp_ns: int) -> Observation | None:
+        """Take an image; the reference camera's may complete an observation.
+
+        Args:
+            image: `(height, width, 3)` uint8 RGB of any size; it is copied by resizing.
+
+        Returns:
+            The observation of this moment, or None.
+        """
+        if camera not in self._sizes:
+            known = ", ".join(self._sizes)
+            return self._drop(Drop.UNKNOWN_CAMERA, f"{camera!r}; there are {known}")
+        problem = _why_no_image(image)
+        if problem:
+            return self._drop(Drop.WRONG_IMAGE, f"{camera}: {problem}")
+        before = self._images.get(camera)
+        if before is not None and stamp_ns <= before[0]:
+            return self._drop(Drop.IMAGE_OUT_OF_ORDER, f"{camera}: {stamp_ns} after {before[0]}")
+        self._images[camera] = (stamp_ns, self._resized(camera, image))
+        return self._observe(stamp_ns) if camera == self._reference else None
+
+    def restart(self) -> None:
+        """Forget images and joint states: the clock was set back. Counts go on."""
+        self._images.clear()
+        self._states.clear()
+
+    def _observe(self, stamp_ns: int) -> Observation | None:
+        """The observation at the reference's stamp, or a counted drop."""
+        skews_ns = []
+        for camera in self._sizes:
+            if camera not in self._images:
+                return self._drop(Drop.MISSING_CAMERA, f"{camera} has sent nothing")
+            skew_ns = abs(self._images[camera][0] - stamp_ns)
+            if skew_ns > self._max_skew_ns:
+                return self._drop(Drop.CAMERA_SKEW, self._too_far(camera, skew_ns))
+            skews_ns.append(skew_ns)
+        found = self._state_at(stamp_ns)
+        if found is None:
+            return self._drop(Drop.MISSING_JOINT_STATE, "none has come")
+        state, skew_ns = found
+        if skew_ns > self._max_skew_ns:
+            return self._drop(Drop.JOINT_STATE_SKEW, self._too_far("joint state", skew_ns))
+        self._sequence += 1
+        return Observation(
+            stamp_ns=stamp_ns,
+            sequence=self._sequence,
+            images={camera: self._images[camera][1] for camera in self._sizes},
+            position=state.position,
+            velocity=state.velocity,
+            skew_s=max(*skews_ns, skew_ns) / NANOSECONDS,
+        )
+
+    def _state_at(self, stamp_ns: int) -> tuple[JointState, int] | None:
+        """Joint state at the stamp and how far the measurement was from it [ns]."""
+        after = None
+        for state in reversed(self._states):
+            if state.stamp_ns <= stamp_ns:
+                return _between(state, after, stamp_ns)
+            after = state
+        return None if after is None else (after, after.stamp_ns - stamp_ns)
+
+    def _resized(self, camera: str, image: np.ndarray) -> np.ndarray:
+        height, width = self._sizes[camera]
+        if image.shape[:2] == (height, width):
+            resized = image.copy()
+        else:
+            resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        resized.setflags(write=False)
+        return resized
+
+    def _too_far(self, part: str, skew_ns: int) -> str:
+        skew_ms, limit_ms = skew_ns / 1e6, self._max_skew_ns / 1e6
+        return f"{part} is {skew_ms:.1f} ms from {self._reference}'s image, limit {limit_ms:.1f} ms"
+
+    def _drop(self, reason: Drop, detail: str) -> None:
+        self._drops[reason.value] += 1
+        self.last_drop = f"{reason.value}: {detail}"
+
+
+def _why_no_image(image: np.ndarray) -> str:
+    """What keeps `image` from being RGB; "" if nothing does."""
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
+        return f"got {getattr(image, 'dtype', type(image).__name__)}, expected uint8"
+    if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        return f"got shape {image.shape}, expected (height, width, 3)"
+    return ""
+
+
+def _between(
+    before: JointState, after: JointState | None, stamp_ns: int
+) -> tuple[JointState, int]:
+    """Joint state at `stamp_ns` from its neighbours, and the distance to the nearer one [ns]."""
+    if after is None:
+        return before, stamp_ns - before.stamp_ns
+    share = (stamp_ns - before.stamp_ns) / (after.stamp_ns - before.stamp_ns)
+    state = JointState(
+        stamp_ns,
+        before.position + share * (after.position - before.position),
+        before.velocity + share * (after.velocity - before.velocity),
+    )
+    return state, min(stamp_ns - before.stamp_ns, after.stamp_ns - stamp_ns)
