@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from vla_core.policies.manifest import PolicyManifest
@@ -42,7 +43,7 @@ def report(
         console.print(_policy(robot, manifest))
         problems += check_policy(robot, manifest)
     for problem in problems:
-        console.print(f"[red]problem[/red] {problem}", highlight=False)
+        console.print(f"[red]problem[/red] {escape(problem)}", highlight=False)
     if not problems:
         console.print("[green]nothing wrong was found[/green]")
     return problems
