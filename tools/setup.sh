@@ -97,15 +97,22 @@ if ! grep -qs "include-system-site-packages = $with_system" "$venv/pyvenv.cfg" |
 fi
 
 # --- Wheels --------------------------------------------------------------------------------------
+progress() { # reads what pip says
+    local line found=0
+    while IFS= read -r line; do
+        case $line in
+            *"(from -r "*) ((++found % 40)) || echo "         $found of $total found" ;;
+            "Installing collected"*) echo "         writing them" ;;
+        esac
+    done >&2
+}
 if ! done_already packages "$packages_hash"; then
     total=$(cat "${requirements[@]}" | grep -c ==)
     say "$total Python packages, about 2 GB on disk"
     logged "$venv/bin/python" "$root/tools/forget_partial.py"
     options=()
     for file in "${requirements[@]}"; do options+=(--requirement "$file"); done
-    "$venv/bin/python" -m pip install --no-input "${options[@]}" 2>&1 9>&- | tee -a "$log" | awk -v of="$total" '
-        /\(from -r / { if (++n % 40 == 0) { print "         " n " of " of " found"; fflush() } }
-        /^Installing collected/ { print "         writing them"; fflush() }' >&2 ||
+    "$venv/bin/python" -m pip install --no-input "${options[@]}" 2>&1 9>&- | tee -a "$log" | progress ||
         { tail -n 25 "$log" >&2 && die "the packages could not be installed; ./vla goes on from here"; }
     stamp packages "$packages_hash"
 fi
