@@ -11,13 +11,15 @@ the observer's own delay is not in it:
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from vla_core.replay.quantiles import quantiles
 from vla_core.types import NANOSECONDS
 
-#: Intervals longer than this many medians are pauses (between episodes), not periods.
 STREAMS = ("observation", "intent", "chunk", "command")
 
 
@@ -99,6 +101,7 @@ class RunMetrics:
     )
     _skew_ms: list[float] = field(default_factory=list)
     _intent_age_ms: list[float] = field(default_factory=list)
+    _tick_ns: list[int] = field(default_factory=list)
     _period_error_us: list[float] = field(default_factory=list)
     _tick_cost_us: list[float] = field(default_factory=list)
     _chunk_in_execution: int = 0
@@ -135,9 +138,10 @@ class RunMetrics:
         self._tick_cost_us.append(tick.tick_cost_us)
         self.constraints.update(tick.constraints)
         self.limited_ticks += bool(tick.constraints)
-        if tick.intent_age_s >= 0:
-            self.newest["intent_age_ms"] = 1e3 * tick.intent_age_s
-            self._intent_age_ms.append(1e3 * tick.intent_age_s)
+        self._tick_ns.append(tick.stamp_ns)
+        intent_age_ms = 1e3 * tick.intent_age_s if tick.intent_age_s >= 0 else float("nan")
+        self._intent_age_ms.append(intent_age_ms)
+        self.newest["intent_age_ms"] = intent_age_ms
         if tick.chunk_sequence and tick.chunk_sequence != self._chunk_in_execution:
             if tick.observation_age_s >= 0:
                 self._latency("camera_to_command", int(1e9 * tick.observation_age_s))
@@ -146,6 +150,18 @@ class RunMetrics:
     def _latency(self, name: str, difference_ns: int) -> None:
         self.newest[name] = difference_ns / 1e6
         self._latency_ms[name].append(difference_ns / 1e6)
+
+    @property
+    def latencies_ms(self) -> Mapping[str, Sequence[float]]:
+        """Every latency measured, by name [ms]."""
+        return self._latency_ms
+
+    @property
+    def command_series(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Per control tick: time since the first [s], period error [us], intent age [ms] (NaN: none)."""
+        time_ns = np.asarray(self._tick_ns, dtype=np.int64)
+        time_s = (time_ns - time_ns[:1].sum()) / NANOSECONDS
+        return time_s, np.asarray(self._period_error_us), np.asarray(self._intent_age_ms)
 
     def summary(self) -> dict[str, Any]:
         """The measured part of `summary.json`."""
