@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 INK, SOFT, RULE = "#1d2125", "#6a7178", "#d9d6cf"
 COLOURS = ("#1f4e79", "#b5651d", "#2d6a4f", "#7b2d43")
@@ -39,6 +40,8 @@ def latency_plot(samples: Mapping[str, Sequence[float]], unit: str = "ms") -> st
         axes.set_xlabel(unit)
         axes.set_ylabel("share of samples")
         axes.set_ylim(0, 1.02)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         if axes.has_data():
             axes.legend(frameon=False, loc="lower right")
@@ -54,7 +57,7 @@ def timeline_plot(series: Mapping[str, tuple[Sequence[float], Sequence[float]]],
         axes.set_xlabel("time [s]")
         axes.set_ylabel(unit)
         axes.set_ylim(bottom=0)
-        if series:
+        if len(series) > 1:
             axes.legend(frameon=False, loc="upper right")
         return _svg(figure)
 

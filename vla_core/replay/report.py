@@ -17,7 +17,7 @@ from vla_core.replay.live_table import LATENCY_NAMES, STREAM_NAMES
 from vla_core.replay.plots import latency_plot, timeline_plot
 from vla_core.replay.run_metrics import RunMetrics
 
-TEMPLATE = "report.html.j2"
+TEMPLATE = "report.html.jinja"
 
 
 @dataclass(frozen=True)
