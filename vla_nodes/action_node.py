@@ -1,0 +1,204 @@
+"""System 1: the newest observation and the newest intent in, an action chunk out, at its own rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+import rclpy
+from rclpy.executors import ExternalShutdownException
+
+import vla_msgs.msg as msg
+from vla_core.errors import FeatureSpaceError, VlaError
+from vla_core.policies.protocol import System1
+from vla_core.policies.registry import load_system1
+from vla_core.robot.model import RobotModel
+from vla_core.types import NANOSECONDS, ControlMode, LatentIntent, Observation
+from vla_msgs.srv import SetMode
+from vla_nodes import qos, topics
+from vla_nodes.conversions import chunk_message, read_intent, read_observation, to_nanoseconds
+from vla_nodes.inference_worker import InferenceWorker
+from vla_nodes.parameters import BACKEND, POLICY, ROBOT, NodeParameter
+from vla_nodes.policy_check import require_fit
+from vla_nodes.suite_node import SuiteNode, run
+
+SILENT_S = 1.0
+
+
+class StaleIntent(Enum):
+    """What System 1 does with an intent that is too old."""
+
+    KEEP = "keep"
+    """Follow it all the same."""
+    HOLD = "hold"
+    """Give out no chunk: the command node ends the last one and holds until a fresh intent comes."""
+    STOP = "stop"
+    """Ask the command node to stop; a person has to ask for the policy again."""
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """What `configure` makes."""
+
+    robot: RobotModel
+    system1: System1
+
+
+class ActionNode(SuiteNode):
+    """Runs System 1."""
+
+    PARAMETERS = (
+        ROBOT,
+        POLICY,
+        BACKEND,
+        NodeParameter("rate_hz", 10.0, "Highest rate of chunks [Hz].", 0.5, 200.0),
+        NodeParameter("seed", 0, "Seed of the sampler's noise.", 0, 2**31 - 1),
+        NodeParameter(
+            "intent_timeout_s",
+            1.5,
+            "Age of the intent's observation beyond which it is stale [s].",
+            0.05,
+            60.0,
+        ),
+        NodeParameter(
+            "stale_intent",
+            StaleIntent.HOLD.value,
+            "What to do with a stale intent: follow it, hold, or stop and leave POLICY.",
+            choices=tuple(member.value for member in StaleIntent),
+        ),
+    )
+
+    def __init__(self) -> None:
+        super().__init__("action_node")
+        self._loaded: _Loaded | None = None
+        self._worker: InferenceWorker | None = None
+        self._inputs: list = []
+        self._intent: LatentIntent | None = None
+        self._instruction_id = 0
+        self._stop_asked_for = -1
+        self._set_mode = self.create_client(SetMode, topics.SET_MODE)
+
+    def configure(self) -> None:
+        """Load System 1 and check that it fits the robot."""
+        robot = RobotModel.load(self.values["robot"])
+        system1 = load_system1(self.values["policy"], self.values["backend"])
+        require_fit(robot, system1.manifest)
+        self._loaded = _Loaded(robot, system1)
+        self._stale = StaleIntent(self.values["stale_intent"])
+        self._publisher = self.create_lifecycle_publisher(
+            msg.ActionChunk, topics.ACTION_CHUNK, qos.LATEST
+        )
+
+    def activate(self) -> None:
+        """Start to act."""
+        self._rng = np.random.default_rng(self.values["seed"])
+        self._worker = InferenceWorker(self._act, self._on_error, self.values["rate_hz"])
+        self._worker.start()
+        for kind, topic, callback, profile in (
+            (msg.Instruction, topics.INSTRUCTION, self._on_instruction, qos.LATCHED),
+            (msg.LatentIntent, topics.INTENT, self._on_intent, qos.LATEST),
+            (msg.Observation, topics.OBSERVATION, self._on_observation, qos.LATEST),
+        ):
+            self._inputs.append(self.create_subscription(kind, topic, callback, profile))
+
+    def deactivate(self) -> None:
+        """Stop to act."""
+        for subscription in self._inputs:
+            self.destroy_subscription(subscription)
+        self._inputs = []
+        if self._worker is not None:
+            self._worker.stop()
+            self._worker = None
+        self._intent = None
+
+    def cleanup(self) -> None:
+        """Forget System 1."""
+        if self._loaded is not None:
+            self.destroy_lifecycle_publisher(self._publisher)
+            self._loaded = None
+
+    def waiting_for(self) -> str:
+        """The observation; without an instruction there is no intent, and that is fine."""
+        age_s = self.meters.rate("observation").age_s()
+        return topics.OBSERVATION if age_s is None or age_s > SILENT_S else ""
+
+    def _on_instruction(self, message: msg.Instruction) -> None:
+        self._instruction_id = message.id
+        self._intent = None
+
+    def _on_intent(self, message: msg.LatentIntent) -> None:
+        self.meters.rate("intent").tick()
+        if message.instruction_id != self._instruction_id:
+            self.meters.drops["intent/of another instruction"] += 1
+            return
+        expected = self._loaded.system1.manifest.fingerprint
+        try:
+            if message.fingerprint != expected:
+                raise FeatureSpaceError(message.fingerprint, expected)
+            self._intent = read_intent(message)
+        except VlaError as error:
+            self._intent = None
+            self.refuse(str(error), "intent/refused")
+
+    def _on_observation(self, message: msg.Observation) -> None:
+        self.meters.rate("observation").tick()
+        if self._intent is not None:
+            self._worker.offer(message, to_nanoseconds(message.header.stamp))
+            self.meters.drops["replaced while computing"] = self._worker.skipped
+
+    def _act(self, message: msg.Observation) -> None:
+        """In the worker's thread: one chunk for the newest observation and intent."""
+        intent = self._intent
+        if intent is None:
+            return
+        observation = read_observation(message, self._loaded.robot.joint_names)
+        if not self._fresh_enough(observation, intent):
+            return
+        chunk = self._loaded.system1.act(observation, intent, self._rng)
+        if intent.instruction.id != self._instruction_id:
+            self.meters.drops["instruction changed while computing"] += 1
+            return
+        now_ns = self.now_ns()
+        policy = self._loaded.system1.manifest.name
+        self._publisher.publish(chunk_message(chunk, now_ns, policy))
+        self.meters.rate("chunk").tick()
+        self.meters.latency("compute").add(chunk.compute_s)
+        self.meters.latency("camera_to_chunk").add((now_ns - observation.stamp_ns) * 1e-9)
+        self.meters.latency("intent_age").add(
+            (observation.stamp_ns - intent.observation_stamp_ns) * 1e-9
+        )
+        self.forgive()
+
+    def _fresh_enough(self, observation: Observation, intent: LatentIntent) -> bool:
+        """Whether to follow the intent, by the declared policy for stale ones."""
+        age_s = (observation.stamp_ns - intent.observation_stamp_ns) / NANOSECONDS
+        if age_s <= self.values["intent_timeout_s"] or self._stale is StaleIntent.KEEP:
+            return True
+        self.refuse(
+            f"intent {intent.sequence} is {age_s:.2f} s old, limit "
+            f"{self.values['intent_timeout_s']} s: {self._stale.value}",
+            "intent/stale",
+        )
+        if self._stale is StaleIntent.STOP and self._stop_asked_for != intent.sequence:
+            self._stop_asked_for = intent.sequence
+            self._set_mode.call_async(SetMode.Request(mode=int(ControlMode.HOLD)))
+        return False
+
+    def _on_error(self, error: Exception) -> None:
+        text = str(error) if isinstance(error, VlaError) else f"bug: {error!r}"
+        kind = "intent" if isinstance(error, FeatureSpaceError) else "observation"
+        self.refuse(text, f"{kind}/refused")
+
+
+def main(args: list[str] | None = None) -> None:
+    """Entry point of `ros2 run vla_nodes action_node`."""
+    try:
+        with rclpy.init(args=args):
+            run(ActionNode)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+"""Any number of cameras and the joint states in, one aligned and resized Observation out."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import rclpy
+from rclpy.executors import ExternalShutdownException
+from sensor_msgs.msg import CompressedImage, Image, JointState
+
+import vla_msgs.msg as msg
+from vla_core.data.alignment import ObservationAligner
+from vla_core.errors import ObservationError, VlaError
+from vla_core.paths import policy_folder
+from vla_core.policies.manifest import CameraSpec, PolicyManifest
+from vla_core.robot.description import CameraDescription, ImageMessage
+from vla_core.robot.load import load_robot
+from vla_core.types import Observation
+from vla_nodes import qos, topics
+from vla_nodes.conversions import ObservationWriter, to_nanoseconds
+from vla_nodes.images import decode_compressed_image, decode_image
+from vla_nodes.pacing import StampPacer
+from vla_nodes.parameters import POLICY, ROBOT, NodeParameter
+from vla_nodes.suite_node import SuiteNode, run
+
+#: An input that was silent for longer is named as missing [s].
+SILENT_S = 1.0
+
+
+class CameraNode(SuiteNode):
+    """Publishes `vla/observation` whenever the reference camera completes one, at most at a rate."""
+
+    PARAMETERS = (
+        ROBOT,
+        POLICY,
+        NodeParameter("rate_hz", 30.0, "Highest rate of observations [Hz].", 1.0, 200.0),
+        NodeParameter(
+            "max_skew_s", 0.05, "Largest difference of stamps in one observation [s].", 0.001, 1.0
+        ),
+        NodeParameter(
+            "simulated", False, "Whether images have the robot's simulated size, not the real one."
+        ),
+    )
+
+    def __init__(self) -> None:
+        super().__init__("camera_node")
+        self._aligner: ObservationAligner | None = None
+        self._inputs: list = []
+
+    def configure(self) -> None:
+        """Read robot and policy, subscribe to what both need."""
+        robot = load_robot(self.values["robot"])
+        policy = PolicyManifest.load(policy_folder(self.values["policy"]))
+        cameras = [_camera_of(robot.cameras, spec, policy.name) for spec in policy.cameras]
+        self._aligner = ObservationAligner(
+            {spec.name: (spec.height, spec.width) for spec in policy.cameras},
+            robot.joint_names,
+            max_skew_s=self.values["max_skew_s"],
+        )
+        self._pacer = StampPacer(self.values["rate_hz"])
+        frames = {camera.name: camera.frame for camera in cameras if camera.frame}
+        self._writer = ObservationWriter(robot.joint_names, robot.base_link, frames)
+        self._publisher = self.create_lifecycle_publisher(
+            msg.Observation, topics.OBSERVATION, qos.LATEST
+        )
+        self._sources = {camera.name: camera.topic for camera in cameras}
+        self._inputs = [self._subscribe(camera) for camera in cameras]
+        self._sources["joint states"] = robot.joint_states_topic
+        self._inputs.append(
+            self.create_subscription(
+                JointState, robot.joint_states_topic, self._on_joint_state, qos.SENSOR
+            )
+        )
+
+    def cleanup(self) -> None:
+        """Let go of the subscriptions."""
+        for subscription in self._inputs:
+            self.destroy_subscription(subscription)
+        if self._aligner is not None:
+            self.destroy_lifecycle_publisher(self._publisher)
+        self._inputs, self._aligner = [], None
+
+    def waiting_for(self) -> str:
+        """Topics that are silent, by name."""
+        silent = [
+            f"{topic} ({name})"
+            for name, topic in self._sources.items()
+            if (age_s := self.meters.rate(name).age_s()) is None or age_s > SILENT_S
+        ]
+        if silent:
+            return ", ".join(silent)
+        age_s = self.meters.rate("observation").age_s()
+        if age_s is None or age_s > SILENT_S:
+            return f"parts that fit together: {self._aligner.last_drop}"
+        return ""
+
+    def _subscribe(self, camera: CameraDescription):
+        """Listen to a camera in the message that its description names."""
+        size = (camera.height, camera.width)
+        if self.values["simulated"]:
+            size = (camera.simulated_height, camera.simulated_width)
+        compressed = camera.message is ImageMessage.COMPRESSED_IMAGE
+        return self.create_subscription(
+            CompressedImage if compressed else Image,
+            camera.topic,
+            partial(self._on_image, camera, size),
+            qos.SENSOR,
+        )
+
+    def _on_image(
+        self, camera: CameraDescription, size: tuple[int, int], message: Image | CompressedImage
+    ) -> None:
+        self.meters.rate(camera.name).tick()
+        try:
+            pixels = _checked_pixels(message, camera, size)
+            stamp_ns = to_nanoseconds(message.header.stamp)
+            observation = self._aligner.push_image(camera.name, pixels, stamp_ns)
+        except VlaError as error:
+            self.refuse(f"{camera.topic}: {error}", f"{camera.name}/refused")
+            return
+        self._publish(observation)
+
+    def _on_joint_state(self, message: JointState) -> None:
+        self.meters.rate("joint states").tick()
+        try:
+            observation = self._aligner.push_joint_state(
+                message.name,
+                np.asarray(message.position),
+                np.asarray(message.velocity),
+                to_nanoseconds(message.header.stamp),
+            )
+        except VlaError as error:
+            self.refuse(f"{self._sources['joint states']}: {error}", "joint states/refused")
+            return
+        self._publish(observation)
+
+    def _publish(self, observation: Observation | None) -> None:
+        for reason, count in self._aligner.drops.items():
+            self.meters.drops[reason] = count
+        if observation is None or not self._pacer.due(observation.stamp_ns):
+            return
+        self._publisher.publish(self._writer.write(observation))
+        self.meters.rate("observation").tick()
+        self.meters.latency("camera_to_observation").add(
+            (self.now_ns() - observation.stamp_ns) * 1e-9
+        )
+
+
+def _camera_of(
+    cameras: dict[str, CameraDescription], spec: CameraSpec, policy: str
+) -> CameraDescription:
+    if spec.name not in cameras:
+        raise ObservationError(
+            f"policy {policy!r} needs camera {spec.name!r}, the robot has "
+            f"{', '.join(cameras) or 'none'}"
+        )
+    return cameras[spec.name]
+
+
+def _checked_pixels(
+    message: Image | CompressedImage, camera: CameraDescription, size: tuple[int, int]
+) -> np.ndarray:
+    """Pixels of a message that is what the robot's YAML says; `size` is (height, width)."""
+    if isinstance(message, CompressedImage):
+        pixels = decode_compressed_image(message)
+    elif message.encoding != camera.encoding:
+        raise ObservationError(
+            f"camera {camera.name!r}: got encoding {message.encoding!r}, expected "
+            f"{camera.encoding!r}; correct `cameras.{camera.name}.encoding` in the robot's YAML"
+        )
+    else:
+        pixels = decode_image(message)
+    if pixels.shape[:2] != size:
+        raise ObservationError(
+            f"camera {camera.name!r}: got {pixels.shape[1]}x{pixels.shape[0]} pixels, expected "
+            f"{size[1]}x{size[0]}; correct the camera or `cameras.{camera.name}` in the robot's YAML"
+        )
+    return pixels
+
+
+def main(args: list[str] | None = None) -> None:
+    """Entry point of `ros2 run vla_nodes camera_node`."""
+    try:
+        with rclpy.init(args=args):
+            run(CameraNode)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""The one place that says which instruction is in force: service in, latched topic out."""
+
+from __future__ import annotations
+
+from rclpy.lifecycle import LifecycleNode
+
+import vla_msgs.msg as msg
+from vla_core.types import Instruction
+from vla_msgs.srv import SetInstruction
+from vla_nodes import qos, topics
+from vla_nodes.conversions import instruction_message
+
+LONGEST_TEXT = 1000
+
+
+class InstructionAuthority:
+    """Numbers instructions and announces the one in force.
+
+    The publisher is a plain one, not a lifecycle one: the latched word must outlive a deactivation.
+
+    Args:
+        node: offers the service and the topic.
+
+    Attributes:
+        current: the instruction in force; its text is empty when there is nothing to do.
+    """
+
+    def __init__(self, node: LifecycleNode) -> None:
+        self._node = node
+        self.current = Instruction(0, "")
+        self._publisher = node.create_publisher(msg.Instruction, topics.INSTRUCTION, qos.LATCHED)
+        self._service = node.create_service(SetInstruction, topics.SET_INSTRUCTION, self._on_set)
+
+    def set(self, text: str) -> Instruction:
+        """Put a new instruction in force."""
+        self.current = Instruction(self.current.id + 1, text.strip())
+        now_ns = self._node.get_clock().now().nanoseconds
+        self._publisher.publish(instruction_message(self.current, now_ns))
+        return self.current
+
+    def _on_set(
+        self, request: SetInstruction.Request, response: SetInstruction.Response
+    ) -> SetInstruction.Response:
+        if len(request.text) > LONGEST_TEXT:
+            response.reason = f"got {len(request.text)} characters, at most {LONGEST_TEXT} are taken"
+            return response
+        instruction = self.set(request.text)
+        response.accepted, response.id = True, instruction.id
+        return response
