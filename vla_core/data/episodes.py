@@ -21,6 +21,7 @@ class Episode:
         action: `(frames, dof)` joint targets commanded at each frame.
         instruction: what was being done.
         rate_hz: frames a second.
+        complete: it ends at rest, so its last frame stands for all that would follow.
     """
 
     images: Mapping[str, np.ndarray]
@@ -28,6 +29,7 @@ class Episode:
     action: np.ndarray
     instruction: str
     rate_hz: float
+    complete: bool = True
 
     def __len__(self) -> int:
         return len(self.position)
@@ -42,6 +44,7 @@ class Episode:
                 action=self.action,
                 instruction=np.array(self.instruction),
                 rate_hz=np.array(self.rate_hz),
+                complete=np.array(self.complete),
                 **{f"image_{camera}": frames for camera, frames in self.images.items()},
             )
         part.rename(path)
@@ -62,6 +65,7 @@ class Episode:
                     stored["action"],
                     str(stored["instruction"]),
                     float(stored["rate_hz"]),
+                    bool(stored["complete"]),
                 )
         except (OSError, ValueError, KeyError) as error:
             raise ConfigError(str(path), f"not an episode ({error}); generate it again") from error

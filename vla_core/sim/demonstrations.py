@@ -87,6 +87,7 @@ class Recorder:
             np.stack(action),
             sim.instruction.text,
             RATE_HZ,
+            complete=done_at is not None and sim.time_s - begin < limit_s,
         )
 
     def _disturb(self, rng: np.random.Generator, duration_s: float) -> None:

@@ -1,0 +1,1 @@
+"""Training: a resumable trainer, and the stages that make a policy."""
