@@ -107,6 +107,7 @@ progress() { # reads what pip says
     done >&2
 }
 if ! done_already packages "$packages_hash"; then
+    rm -f "$stamps/packages"
     total=$(cat "${requirements[@]}" | grep -c ==)
     say "$total Python packages, about 2 GB on disk"
     logged "$venv/bin/python" "$root/tools/forget_partial.py"
@@ -123,6 +124,7 @@ fi
 # --- vla_msgs ------------------------------------------------------------------------------------
 if ! done_already vla_msgs "$interfaces_hash"; then
     say "building vla_msgs (about a minute)"
+    rm -f "$stamps/vla_msgs"
     build=$root/build/setup
     rm -rf "$build"
     export AMENT_PREFIX_PATH=$venv${AMENT_PREFIX_PATH:+:$AMENT_PREFIX_PATH}
