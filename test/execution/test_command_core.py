@@ -1,0 +1,252 @@
+"""The command core as an operator, a robot and a policy see it."""
+
+import numpy as np
+import pytest
+
+from vla_core.errors import ConfigError
+from vla_core.execution.command import CommandSettings
+from vla_core.safety.freshness import AgeLimit, FreshnessLimits, Response
+from vla_core.safety.stopping import JointMotion
+from vla_core.types import ControlMode
+
+MS = 1_000_000
+
+
+def ramp(start, rate: float, horizon: int = 16) -> np.ndarray:
+    """Targets `(horizon, 2)` leaving `start` at `rate` [rad a step]."""
+    return np.asarray(start) + rate * np.arange(horizon)[:, None] * np.array([1.0, -1.0])
+
+
+def test_nothing_is_sent_in_idle(bench):
+    command = bench.tick(5)
+    assert not command.active and command.position.size == 0 and command.tail.time_s.size == 0
+    assert command.status.mode == ControlMode.IDLE
+
+
+def test_the_first_command_is_where_the_robot_stands(bench):
+    bench.tick()
+    bench.core.request_mode(ControlMode.HOLD, bench.now_ns)
+    assert bench.tick().position.tolist() == [0.2, -0.1]
+
+
+def test_hold_needs_a_joint_state(bench):
+    answer = bench.core.request_mode(ControlMode.HOLD, bench.now_ns)
+    assert not answer.accepted and "no joint state has come" in answer.reason
+    bench.tick()
+    bench.joint_state_alive = False
+    bench.tick(60)
+    answer = bench.core.request_mode(ControlMode.HOLD, bench.now_ns)
+    assert not answer.accepted and "joint state is 0.300 s old" in answer.reason
+
+
+def test_hold_is_refused_where_the_robot_stands_outside_its_limits(bench):
+    bench.measured = np.array([0.0, -1.4])
+    bench.tick()
+    answer = bench.core.request_mode(ControlMode.HOLD, bench.now_ns)
+    assert not answer.accepted and "joint elbow is 0.400 rad outside its limits" in answer.reason
+
+
+def test_hold_is_refused_while_the_robot_moves(bench):
+    bench.core.on_joint_state(("shoulder", "elbow"), [0, 0], [0, 1.2], bench.now_ns, bench.now_ns)
+    answer = bench.core.request_mode(ControlMode.HOLD, bench.now_ns)
+    assert not answer.accepted and "joint elbow moves at 1.20 rad/s" in answer.reason
+
+
+def test_a_robot_slightly_outside_its_limits_starts_at_the_limit(bench):
+    bench.measured = np.array([0.0, -1.05])
+    bench.tick()
+    assert bench.core.request_mode(ControlMode.HOLD, bench.now_ns).accepted
+    assert bench.tick().position.tolist() == [0.0, -1.0]
+
+
+def test_chunks_are_followed_with_their_provenance(bench):
+    bench.start_policy()
+    assert bench.push(ramp(bench.measured, 0.02), age_ms=120) == ""
+    command = bench.tick(40)
+    assert command.execution.chunk_sequence == 1
+    assert command.execution.step == 4
+    assert command.execution.remaining_steps == 11
+    assert command.execution.delay_steps == 2
+    assert command.chain.observation_stamp_ns == bench.now_ns - 320 * MS
+    assert command.status.ages_s["observation"] == pytest.approx(0.32)
+    assert command.status.ages_s["chunk"] == pytest.approx(0.2)
+    assert command.position == pytest.approx(command.status.requested, abs=2e-3)
+
+
+def test_hold_asked_in_policy_stops_smoothly_and_then_holds(bench):
+    bench.start_policy()
+    bench.push(ramp(bench.measured, 0.05))
+    bench.tick(40)
+    answer = bench.core.request_mode(ControlMode.HOLD, bench.now_ns)
+    assert answer.accepted and answer.mode == ControlMode.STOPPING
+    bench.tick(100)
+    assert bench.core.mode == ControlMode.HOLD
+    assert bench.commands[-1].velocity.tolist() == [0, 0]
+    acceleration = np.diff(bench.positions(), n=2, axis=0) / 0.005**2
+    assert np.abs(np.diff(acceleration, axis=0)).max() / 0.005 <= 300 * 1.01
+
+
+@pytest.mark.parametrize("what", ["chunk", "observation", "intent", "joint_state"])
+def test_a_stale_input_holds_and_a_fresh_one_resumes(make_bench, names_of, what):
+    bench = make_bench(FreshnessLimits(**{what: AgeLimit(0.2)}))
+    bench.start_policy()
+    bench.push(ramp(bench.measured, 0.03))
+    bench.tick(20)
+    bench.joint_state_alive = what != "joint_state"
+    bench.tick(60)
+    stopped = bench.commands[-1]
+    assert f"{what}_stale" in names_of(stopped)
+    assert stopped.velocity.tolist() == [0, 0]
+    assert bench.core.mode == ControlMode.POLICY
+    assert stopped.execution.step == -1
+    bench.joint_state_alive = True
+    bench.push(ramp(stopped.position, 0.03))
+    resumed = bench.tick(10)
+    assert not names_of(resumed) & {f"{what}_stale"}
+    assert resumed.velocity[0] > 0.05
+
+
+def test_a_stale_input_with_response_stop_leaves_the_policy(make_bench):
+    bench = make_bench(FreshnessLimits(chunk=AgeLimit(0.1, Response.STOP)))
+    bench.start_policy()
+    bench.push(ramp(bench.measured, 0.03))
+    bench.tick(100)
+    assert bench.core.mode == ControlMode.HOLD
+    bench.push(ramp(bench.measured, 0.03))
+    assert bench.tick(20).velocity.tolist() == [0, 0]
+
+
+def test_the_end_of_a_chunk_is_reached_and_never_passed(make_bench, names_of):
+    never = AgeLimit(99.0)
+    bench = make_bench(FreshnessLimits(never, never, never, never))
+    bench.start_policy()
+    targets = ramp(bench.measured, 0.04, horizon=5)
+    bench.push(targets)
+    command = bench.tick(300)
+    assert "chunk_exhausted" in names_of(command)
+    assert command.position == pytest.approx(targets[-1], abs=2e-3)
+    assert bench.positions()[:, 0].max() <= targets[-1, 0] + 2e-3
+    assert command.velocity.tolist() == [0, 0]
+
+
+def test_estop_brakes_at_the_full_limit_and_latches(bench):
+    bench.start_policy()
+    bench.push(ramp(bench.measured, 0.08))
+    moving = bench.tick(40)
+    assert abs(moving.velocity[0]) > 0.5
+    bench.core.estop("button", bench.now_ns)
+    first = bench.tick()
+    assert abs(moving.velocity[0] - first.velocity[0]) == pytest.approx(10 * 0.005)
+    bench.push(ramp(bench.measured, 0.08))
+    command = bench.tick(60)
+    assert command.velocity.tolist() == [0, 0] and command.status.mode == ControlMode.ESTOP
+    assert not bench.core.request_mode(ControlMode.POLICY, bench.now_ns).accepted
+    assert not bench.core.request_mode(ControlMode.IDLE, bench.now_ns).accepted
+    assert bench.core.request_mode(ControlMode.HOLD, bench.now_ns).accepted
+
+
+def test_estop_cannot_be_reset_while_moving(bench):
+    bench.start_policy()
+    bench.push(ramp(bench.measured, 0.08))
+    bench.tick(40)
+    bench.core.estop("button", bench.now_ns)
+    answer = bench.core.request_mode(ControlMode.HOLD, bench.now_ns)
+    assert not answer.accepted and "still moving" in answer.reason
+
+
+def test_estop_keeps_its_first_reason(bench):
+    bench.core.estop("button", 5)
+    bench.core.estop("heartbeat", 9)
+    assert (bench.core.mode_reason, bench.core.mode_since_ns) == ("button", 5)
+
+
+def test_estop_in_idle_sends_nothing(bench):
+    bench.tick()
+    bench.core.estop("button", bench.now_ns)
+    assert not bench.tick().active
+    assert bench.core.request_mode(ControlMode.HOLD, bench.now_ns).accepted
+    assert bench.tick().position.tolist() == [0.2, -0.1]
+
+
+def test_a_robot_pushed_away_during_estop_is_not_pulled_back(bench):
+    bench.start_policy()
+    bench.tick(3)
+    bench.core.estop("button", bench.now_ns)
+    bench.tick(3)
+    bench.core.on_joint_state(
+        ("shoulder", "elbow"), bench.measured + 0.3, [], bench.now_ns + 1, bench.now_ns + 1
+    )
+    answer = bench.core.request_mode(ControlMode.HOLD, bench.now_ns + 1)
+    assert not answer.accepted and "0.300 rad away from the last command" in answer.reason
+
+
+def test_refusals_are_told_once_with_their_reason(bench):
+    bench.start_policy()
+    assert "is nan" in bench.push(np.full((4, 2), np.nan))
+    assert "missing joints elbow" in bench.core.on_joint_state(
+        ("shoulder",), [0.0], [], bench.now_ns, bench.now_ns
+    )
+    refused = bench.tick().refused
+    assert len(refused) == 2 and "is nan" in refused[0]
+    assert bench.tick().refused == ()
+
+
+def test_joint_states_from_the_past_and_the_future_are_refused(bench):
+    bench.tick()
+    names, now_ns = ("shoulder", "elbow"), bench.now_ns
+    assert "older" in bench.core.on_joint_state(names, [0, 0], [], now_ns - 1, now_ns)
+    assert "future" in bench.core.on_joint_state(names, [0, 0], [], now_ns + 50 * MS, now_ns)
+
+
+def test_a_clock_set_back_stops_and_then_goes_on(bench, names_of):
+    bench.start_policy()
+    bench.push(ramp(bench.measured, 0.05))
+    bench.tick(40)
+    bench.now_ns -= 800 * MS
+    assert "clock_set_back" in names_of(bench.tick())
+    assert bench.tick(60).velocity.tolist() == [0, 0]
+    assert bench.push(ramp(bench.measured, 0.05)) == ""
+    assert abs(bench.tick(20).velocity[0]) > 0.1
+
+
+def test_the_tail_starts_at_the_command_and_ends_in_a_stop(bench):
+    bench.start_policy()
+    bench.push(ramp(bench.measured, 0.08))
+    command = bench.tick(40)
+    tail = command.tail
+    assert tail.position[0].tolist() == command.position.tolist()
+    assert tail.velocity[-1].tolist() == [0, 0]
+    assert len(tail.time_s) > 2 and np.diff(tail.time_s) == pytest.approx(0.05)
+    bench.core.request_mode(ControlMode.HOLD, bench.now_ns)
+    assert bench.tick(10).position == pytest.approx(tail.position[1], abs=1e-9)
+
+
+def test_an_invalid_command_is_never_sent(bench, monkeypatch, names_of):
+    bench.start_policy()
+    bench.push(ramp(bench.measured, 0.08))
+    last = bench.tick(40)
+    broken = JointMotion(np.array([np.nan, 0.0]), np.zeros(2), np.zeros(2))
+    monkeypatch.setattr(bench.core, "_advance", lambda *_: broken)
+    command = bench.tick()
+    assert "invalid_command" in names_of(command)
+    assert command.position.tolist() == last.position.tolist()
+    assert bench.core.mode == ControlMode.ESTOP
+
+
+def test_the_same_inputs_give_the_same_commands_bit_for_bit(make_bench):
+    runs = []
+    for _ in range(2):
+        bench = make_bench()
+        bench.start_policy()
+        random = np.random.default_rng(3)
+        for _ in range(20):
+            bench.push(random.uniform(-1, 1, (8, 2)), age_ms=40)
+            bench.tick(10)
+        runs.append(bench.positions())
+    assert np.array_equal(*runs)
+
+
+@pytest.mark.parametrize("mapping", [{"rate": 1}, {"period_s": 0}, {"horizon_s": "a"}])
+def test_wrong_settings_are_refused_at_load(mapping):
+    with pytest.raises(ConfigError, match="robot.yaml, "):
+        CommandSettings.from_mapping(mapping, "robot.yaml")
