@@ -101,7 +101,7 @@ progress() { # reads what pip says
     local line found=0
     while IFS= read -r line; do
         case $line in
-            *"(from -r "*) ((++found % 40)) || echo "         $found of $total found" ;;
+            Collecting* | *"already satisfied"*"(from -r "*) ((++found % 40)) || echo "         $found of $total found" ;;
             "Installing collected"*) echo "         writing them" ;;
         esac
     done >&2
