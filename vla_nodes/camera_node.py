@@ -10,7 +10,7 @@ from rclpy.executors import ExternalShutdownException
 from sensor_msgs.msg import CompressedImage, Image, JointState
 
 import vla_msgs.msg as msg
-from vla_core.data.alignment import ObservationAligner
+from vla_core.data.alignment import Drop, ObservationAligner
 from vla_core.errors import ObservationError, VlaError
 from vla_core.paths import policy_folder
 from vla_core.policies.manifest import CameraSpec, PolicyManifest
@@ -111,7 +111,6 @@ class CameraNode(SuiteNode):
     def _on_image(
         self, camera: CameraDescription, size: tuple[int, int], message: Image | CompressedImage
     ) -> None:
-        self.meters.rate(camera.name).tick()
         try:
             pixels = _checked_pixels(message, camera, size)
             stamp_ns = to_nanoseconds(message.header.stamp)
@@ -119,21 +118,21 @@ class CameraNode(SuiteNode):
         except VlaError as error:
             self.refuse(f"{camera.topic}: {error}", f"{camera.name}/refused")
             return
+        self.meters.rate(camera.name).tick()
         self._publish(observation)
 
     def _on_joint_state(self, message: JointState) -> None:
-        self.meters.rate("joint states").tick()
-        try:
-            observation = self._aligner.push_joint_state(
-                message.name,
-                np.asarray(message.position),
-                np.asarray(message.velocity),
-                to_nanoseconds(message.header.stamp),
-            )
-        except VlaError as error:
-            self.refuse(f"{self._sources['joint states']}: {error}", "joint states/refused")
-            return
-        self._publish(observation)
+        wrong = self._aligner.drops.get(Drop.WRONG_JOINT_STATE.value, 0)
+        self._aligner.push_joint_state(
+            message.name,
+            np.asarray(message.position),
+            np.asarray(message.velocity),
+            to_nanoseconds(message.header.stamp),
+        )
+        if self._aligner.drops.get(Drop.WRONG_JOINT_STATE.value, 0) > wrong:
+            self.refuse(self._aligner.last_drop, "joint states/refused")
+        else:
+            self.meters.rate("joint states").tick()
 
     def _publish(self, observation: Observation | None) -> None:
         for reason, count in self._aligner.drops.items():

@@ -62,12 +62,17 @@ class Meters:
 
     Written by any thread of the node, read by the one that reports; each operation is one step of
     a deque or a counter, so no lock is needed.
+
+    Attributes:
+        drops: how often something was dropped, by reason.
+        extra: further keys and values of the node's own.
     """
 
     def __init__(self) -> None:
         self._rates: dict[str, RateMeter] = {}
         self._latencies: dict[str, LatencyMeter] = {}
         self.drops: Counter[str] = Counter()
+        self.extra: dict[str, str] = {}
 
     def rate(self, name: str) -> RateMeter:
         """The rate meter of a kind of event."""
@@ -79,7 +84,7 @@ class Meters:
 
     def report(self) -> dict[str, str]:
         """Keys and values for `/diagnostics`."""
-        values = {"memory_mb": f"{resident_memory_mb():.0f}"}
+        values = {"memory_mb": f"{resident_memory_mb():.0f}", **self.extra}
         for name, rate in self._rates.items():
             values[f"rate_hz/{name}"] = f"{rate.rate_hz():.1f}"
             values[f"total/{name}"] = str(rate.total)

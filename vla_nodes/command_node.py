@@ -1,0 +1,303 @@
+"""The only node that commands the robot: a loop with absolute deadlines around the command core.
+
+The loop owns the process. Its inputs are polled, and the executor that serves parameters, lifecycle
+and mode requests runs in the same thread, between ticks, when there is time left.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+
+import numpy as np
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool
+
+import vla_msgs.msg as msg
+from vla_core.errors import VlaError
+from vla_core.execution.command import Command, CommandSettings
+from vla_core.execution.command_core import CommandCore
+from vla_core.execution.periodic import PeriodicLoop
+from vla_core.robot.model import RobotModel
+from vla_core.safety.freshness import AgeLimit, FreshnessLimits, Response
+from vla_core.types import ControlMode
+from vla_msgs.srv import SetMode
+from vla_nodes import qos, topics
+from vla_nodes.authority import require_alone
+from vla_nodes.command_messages import MESSAGE_TYPES, CommandWriter
+from vla_nodes.conversions import (
+    execution_state_message,
+    mode_message,
+    read_chunk,
+    to_nanoseconds,
+)
+from vla_nodes.parameters import ROBOT, NodeParameter
+from vla_nodes.polled_subscription import PolledSubscription
+from vla_nodes.safety_messages import SafetyStatusWriter
+from vla_nodes.suite_node import SuiteNode, run
+
+#: Ticks between two looks at services and timers.
+_TICKS_PER_SERVICE = 4
+#: An executor's pass is not begun with less time left to the deadline [s].
+_TIME_FOR_SERVICE_S = 0.001
+_IDLE_WAIT_S = 0.1
+_INITIAL_MODES = {"idle": (), "hold": (ControlMode.HOLD,)}
+
+
+def _age(name: str, limit: AgeLimit, what: str) -> NodeParameter:
+    return NodeParameter(
+        f"{name}_timeout_s", limit.limit_s, f"Oldest {what} that is followed [s].", 0.01, 60.0
+    )
+
+
+class CommandNode(SuiteNode):
+    """Runs the command core at the robot's rate and publishes what it decides."""
+
+    PARAMETERS = (
+        ROBOT,
+        NodeParameter("rate_hz", 0.0, "Commands a second [Hz]; 0: as the robot says.", 0.0, 1000.0),
+        NodeParameter("realtime", True, "Whether to ask for SCHED_FIFO."),
+        NodeParameter(
+            "initial_mode",
+            "hold",
+            "Mode asked for once joint states come.",
+            choices=tuple(_INITIAL_MODES),
+        ),
+        NodeParameter(
+            "stale_input",
+            "hold",
+            "On stale input: hold and go on when it is fresh again, or stop and leave POLICY.",
+            choices=tuple(response.value for response in Response),
+        ),
+        _age("observation", FreshnessLimits.observation, "observation behind a chunk"),
+        _age("intent", FreshnessLimits.intent, "observation behind an intent"),
+        _age("chunk", FreshnessLimits.chunk, "arrival of a chunk"),
+        _age("joint_state", FreshnessLimits.joint_state, "joint state"),
+        NodeParameter(
+            "status_every", 1, "Ticks between two reports of safety and execution.", 1, 1000
+        ),
+        NodeParameter(
+            "discovery_s", 1.0, "How long to look for another command node [s].", 0.0, 30.0
+        ),
+    )
+
+    def __init__(self) -> None:
+        super().__init__("command_node")
+        self._core: CommandCore | None = None
+        self._loop: PeriodicLoop | None = None
+        self._polled: list[PolledSubscription] = []
+        self._outputs: list = []
+        self._mode_said: tuple[ControlMode, int] | None = None
+        self._asked: list[ControlMode] = []
+        self._why_not_asked = ""
+        self._period_error_us = self._tick_cost_us = 0.0
+        self.create_service(SetMode, topics.SET_MODE, self._on_set_mode)
+
+    def configure(self) -> None:
+        """Read the robot and the limits of freshness."""
+        robot = RobotModel.load(self.values["robot"])
+        self._robot = robot
+        self._rate_hz = self.values["rate_hz"] or robot.description.command.rate_hz
+        response = Response(self.values["stale_input"])
+        ages = {
+            name: AgeLimit(self.values[f"{name}_timeout_s"], response)
+            for name in ("observation", "intent", "chunk", "joint_state")
+        }
+        self._settings = CommandSettings(period_s=1.0 / self._rate_hz)
+        self._freshness = FreshnessLimits(**ages)
+        self._writer = CommandWriter(robot.description.command.interface, robot.joint_names)
+        self._status_writer = SafetyStatusWriter(robot.joint_names)
+
+    def activate(self) -> None:
+        """Take command, unless another node has it."""
+        command = self._robot.description.command
+        require_alone(self, self.resolve_topic_name(command.topic), self.values["discovery_s"])
+        self._command = self.create_publisher(
+            MESSAGE_TYPES[command.interface], command.topic, qos.COMMAND
+        )
+        self._mode = self.create_publisher(msg.ControlMode, topics.MODE, qos.LATCHED)
+        self._status = self.create_publisher(msg.SafetyStatus, topics.SAFETY_STATUS, qos.STATUS)
+        self._execution = self.create_publisher(
+            msg.ExecutionState, topics.EXECUTION_STATE, qos.STATUS
+        )
+        self._outputs = [self._command, self._mode, self._status, self._execution]
+        states_topic = self._robot.description.joint_states_topic
+        self._joint_states = PolledSubscription(self, JointState, states_topic, qos.SENSOR)
+        self._chunks = PolledSubscription(self, msg.ActionChunk, topics.ACTION_CHUNK, qos.LATEST)
+        self._estop = PolledSubscription(self, Bool, topics.ESTOP, qos.ESTOP)
+        self._polled = [self._joint_states, self._chunks, self._estop]
+        self._core = CommandCore(self._robot.limits, self._settings, self._freshness)
+        self._asked = list(_INITIAL_MODES[self.values["initial_mode"]])
+        self._mode_said = None
+        self._loop = PeriodicLoop(self._rate_hz)
+
+    def deactivate(self) -> None:
+        """Give up command; a robot that takes trajectories comes to rest by the last one's end."""
+        self._loop = None
+        for subscription in self._polled:
+            subscription.destroy()
+        for publisher in self._outputs:
+            self.destroy_publisher(publisher)
+        self._polled, self._outputs = [], []
+
+    def waiting_for(self) -> str:
+        """Joint states, or what keeps the initial mode from being entered."""
+        age_s = self.meters.rate("joint state").age_s()
+        if age_s is None or age_s > self.values["joint_state_timeout_s"]:
+            return self._robot.description.joint_states_topic
+        return self._why_not_asked if self._asked else ""
+
+    def spin(self) -> None:
+        """Serve callbacks; while active, tick at the rate and serve them in between."""
+        executor = SingleThreadedExecutor()
+        executor.add_node(self)
+        while self.context.ok():
+            if self._loop is None:
+                executor.spin_once(timeout_sec=_IDLE_WAIT_S)
+            else:
+                self._run_loop(self._loop, executor)
+
+    def _run_loop(self, loop: PeriodicLoop, executor: SingleThreadedExecutor) -> None:
+        gc.collect()
+        gc.freeze()  # what is loaded by now is not searched again by a collection between ticks
+        if self.values["realtime"]:
+            self.get_logger().info(loop.make_realtime())
+        ticks, woke_ns = 0, time.perf_counter_ns()
+        while self._loop is loop and self.context.ok():
+            late = loop.wait()
+            if late:
+                self.meters.drops["tick/missed"] += late
+            last_ns, woke_ns = woke_ns, time.perf_counter_ns()
+            self._period_error_us = (woke_ns - last_ns - loop.period_ns) / 1e3
+            self._tick()
+            self._tick_cost_us = (time.perf_counter_ns() - woke_ns) / 1e3
+            self.meters.latency("tick").add(self._tick_cost_us * 1e-6)
+            ticks += 1
+            if ticks % _TICKS_PER_SERVICE == 0 and loop.time_left_s() > _TIME_FOR_SERVICE_S:
+                executor.spin_once(timeout_sec=0)
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+    def _tick(self) -> None:
+        """Inputs, decision, outputs."""
+        now_ns = self.now_ns()
+        self._take_inputs(now_ns)
+        self._enter_initial_mode(now_ns)
+        command = self._core.tick(now_ns)
+        if command.active:
+            self._command.publish(self._writer.write(command))
+            self.meters.rate("command").tick()
+        self._say_mode()
+        self._report(command)
+
+    def _take_inputs(self, now_ns: int) -> None:
+        for pressed in self._estop.take_all():
+            if pressed.data:
+                self._core.estop(f"{topics.ESTOP} said so", now_ns)
+        state = self._joint_states.newest()
+        if state is not None:
+            self._on_joint_state(state, now_ns)
+        chunk = self._chunks.newest()
+        if chunk is not None:
+            self._on_chunk(chunk, now_ns)
+
+    def _on_joint_state(self, message: JointState, now_ns: int) -> None:
+        problem = self._core.on_joint_state(
+            message.name,
+            np.asarray(message.position),
+            np.asarray(message.velocity),
+            to_nanoseconds(message.header.stamp),
+            now_ns,
+        )
+        if problem:
+            self.refuse(problem, "joint state/refused")
+        else:
+            self.meters.rate("joint state").tick()
+
+    def _on_chunk(self, message: msg.ActionChunk, now_ns: int) -> None:
+        try:
+            chunk = read_chunk(message)
+        except VlaError as error:
+            self.refuse(str(error), "chunk/refused")
+            return
+        problem = self._core.on_chunk(chunk, now_ns)
+        if problem:
+            self.refuse(problem, "chunk/refused")
+        else:
+            self.meters.rate("chunk").tick()
+            self.meters.latency("camera_to_command").add(
+                (now_ns - chunk.observation_stamp_ns) * 1e-9
+            )
+
+    def _enter_initial_mode(self, now_ns: int) -> None:
+        if not self._asked:
+            return
+        answer = self._core.request_mode(self._asked[0], now_ns, "initial mode")
+        self._why_not_asked = answer.reason
+        if answer.accepted:
+            self._asked.pop(0)
+
+    def _say_mode(self) -> None:
+        core = self._core
+        said = (core.mode, core.mode_since_ns)
+        if said != self._mode_said:
+            self._mode_said = said
+            self.get_logger().info(f"{core.mode.name}: {core.mode_reason}")
+            self._mode_message = mode_message(core.mode, core.mode_reason, core.mode_since_ns)
+            self._mode.publish(self._mode_message)
+
+    def _report(self, command: Command) -> None:
+        if command.status.tick % self.values["status_every"]:
+            return
+        self._status.publish(
+            self._status_writer.write(command, self._period_error_us, self._tick_cost_us)
+        )
+        self._execution.publish(execution_state_message(command.execution, self._mode_message))
+
+    def publish_diagnostics(self) -> None:
+        """As every node, with how well the loop keeps its period."""
+        loop = self._loop
+        if loop is not None:
+            self.meters.extra.update(_period_values(loop))
+        super().publish_diagnostics()
+
+    def _on_set_mode(self, request: SetMode.Request, response: SetMode.Response) -> SetMode.Response:
+        if self._loop is None:
+            response.reason = f"the command node is {self.state_label}"
+            return response
+        try:
+            mode = ControlMode(request.mode)
+        except ValueError:
+            known = ", ".join(f"{mode.value} {mode.name}" for mode in ControlMode)
+            response.reason = f"no mode {request.mode}; there are {known}"
+            return response
+        self._asked = []
+        answer = self._core.request_mode(mode, self.now_ns())
+        response.accepted, response.reason = answer.accepted, answer.reason
+        response.mode = int(answer.mode)
+        return response
+
+
+def _period_values(loop: PeriodicLoop) -> dict[str, str]:
+    statistics = loop.statistics()
+    return {
+        "command_period_error_us/p50": f"{statistics.p50_us:.1f}",
+        "command_period_error_us/p99": f"{statistics.p99_us:.1f}",
+        "command_period_error_us/max": f"{statistics.max_us:.1f}",
+        "ticks": str(statistics.ticks),
+    }
+
+
+def main(args: list[str] | None = None) -> None:
+    """Entry point of `ros2 run vla_nodes command_node`."""
+    try:
+        with rclpy.init(args=args):
+            run(CommandNode)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+
+
+if __name__ == "__main__":
+    main()

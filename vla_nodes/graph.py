@@ -1,0 +1,179 @@
+"""Reads `config/graph.yaml`: which processes make the graph, for given arguments.
+
+Knows nothing of how they are started: `vla_nodes.up` starts them as plain processes, and
+`vla_nodes.launch_graph` as actions of ROS 2 launch.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vla_core.errors import ConfigError
+from vla_core.paths import root
+
+ArgumentValue = bool | int | float | str
+
+PACKAGE = "vla_nodes"
+BRING_UP = "bringup"
+#: Shared memory that must be free for the big segments of config/fastdds.xml, 64 MiB a process.
+_SHARED_MEMORY_BYTES = 768 * 2**20
+_PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument of the graph; its default's type is its type."""
+
+    name: str
+    default: ArgumentValue
+    help: str
+    choices: tuple[str, ...] = ()
+
+    def parse(self, text: str) -> ArgumentValue:
+        """The value that a text stands for.
+
+        Raises:
+            ConfigError: not of the argument's type, or none of its choices.
+        """
+        where = f"argument {self.name!r}"
+        if self.choices and text not in self.choices:
+            raise ConfigError(where, f"got {text!r}, expected one of {', '.join(self.choices)}")
+        if isinstance(self.default, bool):
+            if text.lower() not in ("true", "false"):
+                raise ConfigError(where, f"got {text!r}, expected true or false")
+            return text.lower() == "true"
+        try:
+            return type(self.default)(text)
+        except ValueError:
+            raise ConfigError(
+                where, f"got {text!r}, expected {type(self.default).__name__}"
+            ) from None
+
+
+@dataclass(frozen=True)
+class NodeProcess:
+    """One process of the graph.
+
+    Attributes:
+        name: of the node and of its module and executable in `vla_nodes`.
+        lifecycle: whether the bring-up configures and activates it.
+    """
+
+    name: str
+    parameters: Mapping[str, ArgumentValue]
+    lifecycle: bool = True
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The description, as in the YAML."""
+
+    source: Path
+    arguments: Mapping[str, Argument]
+    nodes: Mapping[str, Mapping[str, Any]]
+    environment: Mapping[str, str]
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Graph:
+        """Read the description.
+
+        Raises:
+            ConfigError: keys missing or unknown.
+        """
+        path = path or root() / "config" / "graph.yaml"
+        raw = yaml.safe_load(path.read_text())
+        _check_keys(str(path), raw, {"arguments", "nodes", "environment"})
+        arguments = {}
+        for name, given in raw["arguments"].items():
+            where = f"{path}, arguments.{name}"
+            _check_keys(where, given, {"default", "help"}, {"choices"})
+            choices = tuple(given.get("choices", ()))
+            arguments[name] = Argument(name, given["default"], given["help"], choices)
+        for name, given in raw["nodes"].items():
+            _check_keys(f"{path}, nodes.{name}", given, {"parameters"}, {"when"})
+        return cls(path, arguments, raw["nodes"], raw["environment"])
+
+    def values(self, given: Mapping[str, str]) -> dict[str, ArgumentValue]:
+        """All arguments: those given as text, the others by default.
+
+        Raises:
+            ConfigError: unknown argument, or a value that it cannot take.
+        """
+        for name in given:
+            if name not in self.arguments:
+                known = ", ".join(self.arguments)
+                raise ConfigError(f"argument {name!r}", f"is unknown; there are {known}")
+        return {
+            name: argument.parse(given[name]) if name in given else argument.default
+            for name, argument in self.arguments.items()
+        }
+
+    def processes(self, values: Mapping[str, ArgumentValue]) -> list[NodeProcess]:
+        """The processes for these arguments, the bring-up last."""
+        started = [
+            NodeProcess(name, self._parameters(name, values))
+            for name, node in self.nodes.items()
+            if self._holds(node.get("when", {}), values)
+        ]
+        if values["system2"] == "only":
+            return started  # the bring-up on the robot's host configures it over the network
+        names = [process.name for process in started]
+        if values["system2"] == "elsewhere":
+            names = [n for n in self.nodes if n in names or n == "intent_node"]
+        parameters = {"nodes": ",".join(names), "timeout_s": values["timeout_s"]}
+        return [*started, NodeProcess(BRING_UP, parameters, lifecycle=False)]
+
+    def process_environment(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """`environment` with what the graph needs where it is not set."""
+        result = {**{k: str(v) for k, v in self.environment.items()}, **environment}
+        profile = root() / "config" / "fastdds.xml"
+        free = shutil.disk_usage("/dev/shm").free if os.path.isdir("/dev/shm") else 0
+        if profile.is_file() and free > _SHARED_MEMORY_BYTES:
+            for name in _PROFILE_VARIABLES:
+                result.setdefault(name, str(profile))
+        return result
+
+    def _parameters(
+        self, name: str, values: Mapping[str, ArgumentValue]
+    ) -> dict[str, ArgumentValue]:
+        parameters = {
+            key: self._value(f"{self.source}, nodes.{name}.{key}", given, values)
+            for key, given in self.nodes[name]["parameters"].items()
+        }
+        return {**parameters, "use_sim_time": values["use_sim_time"]}
+
+    def _value(
+        self, where: str, given: Any, values: Mapping[str, ArgumentValue]
+    ) -> ArgumentValue:
+        """A parameter's value: plain, `$argument`, or `{is: [argument, value]}`."""
+        if isinstance(given, Mapping):
+            _check_keys(where, given, {"is"})
+            name, expected = given["is"]
+            return values[name] == expected
+        if not isinstance(given, str) or not given.startswith("$"):
+            return given
+        if given[1:] not in values:
+            raise ConfigError(where, f"{given} is no argument; there are {', '.join(values)}")
+        return values[given[1:]]
+
+    @staticmethod
+    def _holds(when: Mapping[str, list], values: Mapping[str, ArgumentValue]) -> bool:
+        return all(values[name] in allowed for name, allowed in when.items())
+
+
+def _check_keys(
+    where: str, raw: object, required: set[str], optional: frozenset[str] | set[str] = frozenset()
+) -> None:
+    got = set(raw) if isinstance(raw, Mapping) else set()
+    if required - got or got - required - optional:
+        raise ConfigError(
+            where,
+            f"missing keys {sorted(required - got)}, unknown keys {sorted(got - required - optional)}",
+        )

@@ -1,0 +1,227 @@
+"""Listens to the whole graph and measures it; asks for instructions and modes. Never in the way:
+it empties its subscriptions itself, between other things, and nobody waits for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+
+import vla_msgs.msg as msg
+from vla_core.errors import VlaError
+from vla_core.replay.run_metrics import CommandTick, RunMetrics
+from vla_core.types import ControlMode
+from vla_msgs.srv import SetInstruction, SetMode
+from vla_nodes import qos, topics
+from vla_nodes.conversions import to_nanoseconds
+from vla_nodes.polled_subscription import PolledSubscription
+
+#: Deeper than the nodes' own, so that this observer may look away for a moment and count all.
+_DEEP = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE)
+_POLL_S = 0.01
+SERVICE_TIMEOUT_S = 10.0
+
+
+class GraphError(VlaError):
+    """The running graph did not do in time what was asked of it, or refused it."""
+
+
+class GraphObserver(Node):
+    """Collects `RunMetrics` from the topics, and the nodes' own counts from `/diagnostics`.
+
+    Args:
+        on_intent: called with every LatentIntent message.
+
+    Attributes:
+        metrics: everything measured so far.
+        diagnostics: newest DiagnosticStatus of each node, by full name.
+        intent, chunk: newest messages, None before the first.
+        mode, mode_reason: who commands the robot, and why.
+    """
+
+    def __init__(self, name: str = "graph_observer") -> None:
+        super().__init__(name)
+        self.metrics = RunMetrics()
+        self.diagnostics: dict[str, DiagnosticStatus] = {}
+        self.intent: msg.LatentIntent | None = None
+        self.chunk: msg.ActionChunk | None = None
+        self.mode = ControlMode.IDLE
+        self.mode_reason = ""
+        self.on_intent: Callable[[msg.LatentIntent], None] = lambda intent: None
+        self._inputs: list[tuple[PolledSubscription, Callable[[Any], None]]] = []
+        for message_type, topic, profile, handler in (
+            (msg.Observation, topics.OBSERVATION, _DEEP, self._on_observation),
+            (msg.LatentIntent, topics.INTENT, _DEEP, self._on_intent),
+            (msg.ActionChunk, topics.ACTION_CHUNK, _DEEP, self._on_chunk),
+            (msg.SafetyStatus, topics.SAFETY_STATUS, qos.STATUS, self._on_safety),
+            (msg.ControlMode, topics.MODE, qos.LATCHED, self._on_mode),
+            (DiagnosticArray, topics.DIAGNOSTICS, 50, self._on_diagnostics),
+        ):
+            self.listen(message_type, topic, profile, handler)
+        self._set_instruction = self.create_client(SetInstruction, topics.SET_INSTRUCTION)
+        self._set_mode = self.create_client(SetMode, topics.SET_MODE)
+
+    def listen(
+        self,
+        message_type: type,
+        topic: str,
+        profile: QoSProfile | int,
+        handler: Callable[[Any], None],
+    ) -> None:
+        """Also listen to another topic, e.g. a robot's camera."""
+        self._inputs.append((PolledSubscription(self, message_type, topic, profile), handler))
+
+    def poll(self) -> None:
+        """Take in whatever has come."""
+        for subscription, handler in self._inputs:
+            for message in subscription.take_all():
+                handler(message)
+
+    def now_ns(self) -> int:
+        """The clock in force [ns]."""
+        return self.get_clock().now().nanoseconds
+
+    def wait_until(
+        self,
+        done: Callable[[], bool],
+        timeout_s: float,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> bool:
+        """Poll until something holds.
+
+        Args:
+            timeout_s: give up after this long [s].
+            meanwhile: called between two polls.
+
+        Returns:
+            Whether it held in time.
+        """
+        end_s = time.monotonic() + timeout_s
+        while True:
+            self.poll()
+            meanwhile()
+            if done():
+                return True
+            if time.monotonic() >= end_s:
+                return False
+            time.sleep(_POLL_S)
+
+    # Asking
+
+    def set_instruction(self, text: str) -> int:
+        """Put an instruction in force.
+
+        Returns:
+            Its id; intents made for it carry it.
+
+        Raises:
+            GraphError: refused, or nobody answers.
+        """
+        answer = self.call(self._set_instruction, SetInstruction.Request(text=text))
+        if not answer.accepted:
+            raise GraphError(f"instruction {text!r} was refused: {answer.reason}")
+        return answer.id
+
+    def set_mode(self, mode: ControlMode, timeout_s: float = SERVICE_TIMEOUT_S) -> None:
+        """Ask for a mode and wait until it is in force.
+
+        Raises:
+            GraphError: refused, not in force in time, or nobody answers.
+        """
+        answer = self.call(self._set_mode, SetMode.Request(mode=int(mode)))
+        if not answer.accepted:
+            raise GraphError(f"mode {mode.name} was refused: {answer.reason}")
+        if not self.wait_until(lambda: self.mode is mode, timeout_s):
+            raise GraphError(
+                f"mode {mode.name} was accepted, but {self.mode.name} is still in force after "
+                f"{timeout_s:g} s ({self.mode_reason})"
+            )
+
+    def call(self, client, request, timeout_s: float = SERVICE_TIMEOUT_S):
+        """Call a service and keep listening meanwhile.
+
+        Raises:
+            GraphError: no server, or no answer in time.
+        """
+        name = client.srv_name
+        if not self.wait_until(client.service_is_ready, timeout_s):
+            raise GraphError(f"no server for {name} after {timeout_s:g} s")
+        future = client.call_async(request)
+
+        def serve() -> None:
+            rclpy.spin_once(self, timeout_sec=0.0)
+
+        if not self.wait_until(future.done, timeout_s, serve):
+            client.remove_pending_request(future)
+            raise GraphError(f"no answer from {name} within {timeout_s:g} s")
+        return future.result()
+
+    # Listening
+
+    def _on_observation(self, message: msg.Observation) -> None:
+        self.metrics.add_observation(
+            self.now_ns(), to_nanoseconds(message.header.stamp), message.sequence, message.skew_s
+        )
+
+    def _on_intent(self, message: msg.LatentIntent) -> None:
+        self.intent = message
+        self.metrics.add_intent(
+            to_nanoseconds(message.header.stamp),
+            to_nanoseconds(message.observation_stamp),
+            message.sequence,
+            message.compute_s,
+        )
+        self.on_intent(message)
+
+    def _on_chunk(self, message: msg.ActionChunk) -> None:
+        self.chunk = message
+        self.metrics.add_chunk(
+            to_nanoseconds(message.header.stamp),
+            to_nanoseconds(message.observation_stamp),
+            message.sequence,
+            message.compute_s,
+        )
+
+    def _on_safety(self, message: msg.SafetyStatus) -> None:
+        self.metrics.add_command(
+            CommandTick(
+                stamp_ns=to_nanoseconds(message.header.stamp),
+                tick=message.tick,
+                mode=message.mode,
+                chunk_sequence=message.chunk_sequence,
+                observation_age_s=message.observation_age_s,
+                intent_age_s=message.intent_age_s,
+                period_error_us=message.period_error_us,
+                tick_cost_us=message.tick_cost_us,
+                constraints=tuple(message.constraints),
+            )
+        )
+
+    def _on_mode(self, message: msg.ControlMode) -> None:
+        self.mode, self.mode_reason = ControlMode(message.mode), message.reason
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        self.diagnostics.update((status.name, status) for status in message.status)
+
+
+def node_counts(diagnostics: dict[str, DiagnosticStatus], prefix: str) -> dict[str, dict[str, int]]:
+    """What the nodes count themselves, by node and reason.
+
+    Args:
+        prefix: `drops/` for what they dropped, `total/` for what they took or gave.
+    """
+    counts: dict[str, dict[str, int]] = {}
+    for name, status in sorted(diagnostics.items()):
+        own = {
+            pair.key.removeprefix(prefix): int(pair.value)
+            for pair in status.values
+            if pair.key.startswith(prefix)
+        }
+        if own:
+            counts[name.lstrip("/")] = own
+    return counts

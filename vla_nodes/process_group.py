@@ -1,0 +1,120 @@
+"""Processes that end together: none outlives the one that started them."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None, use_errno=True)
+#: How long each of SIGINT, SIGTERM, SIGKILL is given [s].
+GRACE_S = (5.0, 2.0, 2.0)
+_POLL_S = 0.02
+
+
+class Ended(NamedTuple):
+    """A process that is over."""
+
+    name: str
+    returncode: int
+
+    def __str__(self) -> str:
+        if self.returncode < 0:
+            return f"{self.name} was ended by {signal.Signals(-self.returncode).name}"
+        return f"{self.name} ended with {self.returncode}"
+
+
+class ProcessGroup:
+    """Starts processes in sessions of their own and ends all of them with their children.
+
+    The kernel kills each of them should this process die without a word (PR_SET_PDEATHSIG), so
+    start and stop it in the main thread.
+
+    Args:
+        logs: folder for one log a process; None: they write where this process writes.
+    """
+
+    def __init__(self, logs: Path | None = None) -> None:
+        self._logs = logs
+        self._processes: dict[str, subprocess.Popen] = {}
+        if logs is not None:
+            logs.mkdir(parents=True, exist_ok=True)
+
+    def __enter__(self) -> ProcessGroup:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Start one process."""
+        parent = os.getpid()
+        log = open(self._logs / f"{name}.log", "wb") if self._logs else None  # noqa: SIM115
+        try:
+            self._processes[name] = subprocess.Popen(
+                command,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT if log else None,
+                start_new_session=True,
+                preexec_fn=lambda: _die_with(parent),
+            )
+        finally:
+            if log is not None:
+                log.close()
+
+    def ended(self) -> Ended | None:
+        """One process that is over, if any; each is told once."""
+        for name, process in self._processes.items():
+            if process.poll() is not None:
+                del self._processes[name]
+                _signal(process, signal.SIGKILL)
+                return Ended(name, process.returncode)
+        return None
+
+    def stop(self) -> list[Ended]:
+        """End all: SIGINT first, then SIGTERM, then SIGKILL; returns those that did not end well."""
+        for number, grace_s in zip(
+            (signal.SIGINT, signal.SIGTERM, signal.SIGKILL), GRACE_S, strict=True
+        ):
+            running = [p for p in self._processes.values() if p.poll() is None]
+            for process in running:
+                _signal(process, number)
+            _wait(running, grace_s)
+        bad = [
+            Ended(name, process.returncode if process.returncode is not None else -signal.SIGKILL)
+            for name, process in self._processes.items()
+            if process.returncode not in (0, 130, -signal.SIGINT)
+        ]
+        for process in self._processes.values():
+            _signal(process, signal.SIGKILL)  # children that it may have left
+        self._processes.clear()
+        return bad
+
+
+def _die_with(parent: int) -> None:
+    """In the child, before exec: be killed when the parent dies, even if it died just now."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _signal(process: subprocess.Popen, number: signal.Signals) -> None:
+    """Signal a process and its children; it leads its session, so its id is theirs."""
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def _wait(processes: Sequence[subprocess.Popen], timeout_s: float) -> None:
+    end_s = time.monotonic() + timeout_s
+    while time.monotonic() < end_s and any(p.poll() is None for p in processes):
+        time.sleep(_POLL_S)

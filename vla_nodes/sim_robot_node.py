@@ -1,0 +1,228 @@
+"""The simulated robot behind the topics of the real one, in real time.
+
+To lay a new table without a jump: mode IDLE, call `sim/reset` (with the parameter `seed` set before),
+give the instruction, then HOLD and POLICY.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+import numpy as np
+import rclpy
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from rclpy.executors import ExternalShutdownException
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from std_msgs.msg import Bool
+from std_srvs.srv import Trigger
+
+from vla_core.errors import VlaError
+from vla_core.robot.description import CameraDescription
+from vla_core.robot.model import RobotModel
+from vla_nodes import qos, topics
+from vla_nodes.byte_buffer import ByteBuffer, floats_field
+from vla_nodes.command_messages import MESSAGE_TYPES, ReceivedCommand, read_command
+from vla_nodes.conversions import to_time
+from vla_nodes.images import fill_image
+from vla_nodes.parameters import ROBOT, NodeParameter
+from vla_nodes.suite_node import SuiteNode, run
+
+STATUS_RATE_HZ = 10.0
+#: Simulated time that is given up at once when the machine cannot keep pace [s].
+_LONGEST_CATCH_UP_S = 0.1
+
+
+class SimRobotNode(SuiteNode):
+    """Steps the tabletop simulation by the wall clock; takes commands, gives states and images."""
+
+    PARAMETERS = (
+        ROBOT,
+        NodeParameter("seed", 0, "Chooses the table that the next reset lays.", 0, 2**31 - 1),
+        NodeParameter("state_rate_hz", 100.0, "Joint states a second [Hz].", 10.0, 500.0),
+        NodeParameter("camera_rate_hz", 30.0, "Images a second and camera [Hz].", 1.0, 100.0),
+        NodeParameter(
+            "cameras", "", "Cameras that send, separated by commas; empty: all that there are."
+        ),
+    )
+
+    def __init__(self) -> None:
+        super().__init__("sim_robot_node")
+        self._sim = None
+        self._clockwork: list = []
+        self._entities: list = []
+        self._command: ReceivedCommand | None = None
+
+    def configure(self) -> None:
+        """Build the scene and lay the first table."""
+        os.environ.setdefault("MUJOCO_GL", "egl")  # MuJoCo reads it when it is imported
+        from vla_core.sim.tabletop import CAMERAS, TabletopSim
+
+        self._robot = RobotModel.load(self.values["robot"])
+        chosen = self.values["cameras"].split(",") if self.values["cameras"] else CAMERAS
+        self._cameras = [self._robot.cameras[name] for name in chosen if name in CAMERAS]
+        self._sim = TabletopSim(self._robot)
+        self._seed = self.values["seed"]
+        self._sim.reset(self._seed)
+
+    def activate(self) -> None:
+        """Let time run."""
+        description = self._robot.description
+        self._buffers = {camera.name: ByteBuffer() for camera in self._cameras}
+        self._states = self.create_publisher(
+            JointState, description.joint_states_topic, qos.SENSOR_SOURCE
+        )
+        self._images = {
+            camera.name: self.create_publisher(Image, camera.topic, qos.SENSOR_SOURCE)
+            for camera in self._cameras
+        }
+        self._infos = {
+            camera.name: self.create_publisher(CameraInfo, camera.info_topic, qos.SENSOR_SOURCE)
+            for camera in self._cameras
+            if camera.info_topic
+        }
+        self._status = self.create_publisher(DiagnosticStatus, topics.SIM_STATUS, qos.LATCHED)
+        self._success = self.create_publisher(Bool, topics.TASK_SUCCESS, qos.STATUS)
+        self._publishers_made = [
+            self._states, self._status, self._success, *self._images.values(), *self._infos.values()
+        ]  # fmt: skip
+        interface = description.command.interface
+        self._subscription = self.create_subscription(
+            MESSAGE_TYPES[interface], description.command.topic, self._on_command, qos.LATEST
+        )
+        self._reset = self.create_service(Trigger, topics.SIM_RESET, self._on_reset)
+        self._stepped_s = time.monotonic()
+        self._command = None
+        self._clockwork = [
+            self.create_timer(1.0 / self.values["state_rate_hz"], self._on_state_timer),
+            self.create_timer(1.0 / self.values["camera_rate_hz"], self._on_camera_timer),
+            self.create_timer(1.0 / STATUS_RATE_HZ, self._say_status),
+        ]
+
+    def deactivate(self) -> None:
+        """Stop time."""
+        if not self._clockwork:
+            return
+        for timer in self._clockwork:
+            self.destroy_timer(timer)
+        for publisher in self._publishers_made:
+            self.destroy_publisher(publisher)
+        self.destroy_subscription(self._subscription)
+        self.destroy_service(self._reset)
+        self._clockwork = []
+
+    def cleanup(self) -> None:
+        """Free the renderer."""
+        if self._sim is not None:
+            self._sim.close()
+            self._sim = None
+
+    def _on_command(self, message) -> None:
+        try:
+            received = read_command(message)
+            names = received.joint_names or self._robot.joint_names
+            position = self._robot.to_canonical(names, received.position, "command")
+        except VlaError as error:
+            self.refuse(str(error), "command/refused")
+            return
+        self._command = received._replace(
+            position=position, stamp_ns=received.stamp_ns or self.now_ns()
+        )
+        self.meters.rate("command").tick()
+
+    def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._seed = self.get_parameter("seed").value
+        instruction = self._sim.reset(self._seed)
+        self._command = None
+        self._stepped_s = time.monotonic()
+        self._say_status()
+        response.success, response.message = True, instruction.text
+        return response
+
+    def _advance(self) -> None:
+        """Bring physics up to the wall clock, following the command."""
+        step_s = self._sim.model.opt.timestep
+        due_s = time.monotonic() - self._stepped_s
+        if due_s > _LONGEST_CATCH_UP_S:
+            self.meters.drops["time/not kept"] += 1
+            self._stepped_s += due_s - _LONGEST_CATCH_UP_S
+            due_s = _LONGEST_CATCH_UP_S
+        duration_s = int(due_s / step_s) * step_s
+        if self._command is not None:
+            self._sim.set_targets(self._command.target(self.now_ns()))
+        self._sim.step(duration_s)
+        self._stepped_s += duration_s
+
+    def _on_state_timer(self) -> None:
+        self._advance()
+        message = JointState(name=list(self._robot.joint_names))
+        message.header.stamp = to_time(self.now_ns())
+        message.position = floats_field(self._sim.position)
+        message.velocity = floats_field(self._sim.velocity)
+        message.effort = floats_field(np.zeros(self._robot.dof))
+        self._states.publish(message)
+        self.meters.rate("joint states").tick()
+
+    def _on_camera_timer(self) -> None:
+        self._advance()
+        stamp = to_time(self.now_ns())
+        started_s = time.monotonic()
+        for camera in self._cameras:
+            message = Image()
+            message.header.stamp = stamp
+            message.header.frame_id = camera.frame or camera.name
+            pixels = self._sim.render(camera.name)
+            fill_image(message, pixels, self._buffers[camera.name])
+            self._images[camera.name].publish(message)
+            if camera.name in self._infos:
+                info = self._camera_info(camera, pixels.shape[0], pixels.shape[1])
+                info.header = message.header
+                self._infos[camera.name].publish(info)
+            self.meters.rate(camera.name).tick()
+        self.meters.latency("render").add(time.monotonic() - started_s)
+
+    def _camera_info(self, camera: CameraDescription, height: int, width: int) -> CameraInfo:
+        """Intrinsics of a pinhole camera: square pixels, the model's vertical field of view."""
+        fovy = np.radians(self._sim.model.camera(camera.name).fovy[0])
+        focal = height / 2 / np.tan(fovy / 2)
+        x, y = width / 2, height / 2
+        return CameraInfo(
+            height=height,
+            width=width,
+            distortion_model="plumb_bob",
+            d=[0.0] * 5,
+            k=[focal, 0.0, x, 0.0, focal, y, 0.0, 0.0, 1.0],
+            r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
+            p=[focal, 0.0, x, 0.0, 0.0, focal, y, 0.0, 0.0, 0.0, 1.0, 0.0],
+        )
+
+    def _say_status(self) -> None:
+        """Instruction, success and time of this table."""
+        success = self._sim.success
+        values = {
+            "instruction": self._sim.instruction.text,
+            "success": str(success).lower(),
+            "time_s": f"{self._sim.time_s:.3f}",
+            "seed": str(self._seed),
+        }
+        self._status.publish(
+            DiagnosticStatus(
+                name="sim",
+                message="success" if success else "not done",
+                values=[KeyValue(key=key, value=value) for key, value in values.items()],
+            )
+        )
+        self._success.publish(Bool(data=success))
+
+
+def main(args: list[str] | None = None) -> None:
+    """Entry point of `ros2 run vla_nodes sim_robot_node`."""
+    try:
+        with rclpy.init(args=args):
+            run(SimRobotNode)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+
+
+if __name__ == "__main__":
+    main()
