@@ -111,6 +111,14 @@ class GraphObserver(Node):
                 return False
             time.sleep(_POLL_S)
 
+    def complaints(self) -> str:
+        """What the nodes say is wrong or missing, in one line; empty when all is well."""
+        return "; ".join(
+            f"{name.lstrip('/')}: {status.message}"
+            for name, status in sorted(self.diagnostics.items())
+            if status.level != DiagnosticStatus.OK
+        )
+
     # Asking
 
     def set_instruction(self, text: str) -> int:

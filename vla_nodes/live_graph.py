@@ -1,0 +1,74 @@
+"""The graph of `config/graph.yaml`, started from here and ended with this process."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from vla_nodes.graph import BRING_UP, Graph
+from vla_nodes.graph_observer import GraphError
+from vla_nodes.process_group import Ended, ProcessGroup
+from vla_nodes.up import command_line
+
+
+class LiveGraph(ProcessGroup):
+    """The processes of the graph; use it in `with`.
+
+    Start it in the main thread and before any other thread (see `ProcessGroup`).
+
+    Args:
+        given: arguments of the graph, as text.
+        logs: folder for one log a process.
+    """
+
+    def __init__(self, given: Mapping[str, str], logs: Path) -> None:
+        super().__init__(logs)
+        self.logs = logs
+        graph = Graph.load()
+        self.values = graph.values(given)
+        self._environment = graph.process_environment(os.environ)
+        self._to_start = graph.processes(self.values)
+        self._is_up = False
+
+    def start_all(self) -> None:
+        """Start every process; the bring-up waits for them."""
+        for process in self._to_start:
+            command = command_line(process, str(self.values["namespace"]))
+            self.start(process.name, command, self._environment)
+
+    @property
+    def processes(self) -> Mapping[str, int]:
+        """Name -> process id of those that run, without the bring-up."""
+        return {n: p.pid for n, p in self._processes.items() if n != BRING_UP}
+
+    def check(self) -> bool:
+        """Whether the bring-up is done.
+
+        Raises:
+            GraphError: a process has ended that should not have.
+        """
+        ended = self.ended()
+        if ended is None:
+            return self._is_up
+        if ended.name == BRING_UP and ended.returncode == 0:
+            self._is_up = True
+            return True
+        raise GraphError(self._explain(ended))
+
+    def wait_until_up(self, meanwhile: Callable[[], None], poll_s: float = 0.05) -> None:
+        """Wait for the bring-up, which has time-outs of its own.
+
+        Raises:
+            GraphError: a node refused or died; with the last line of its log.
+        """
+        while not self.check():
+            meanwhile()
+            time.sleep(poll_s)
+
+    def _explain(self, ended: Ended) -> str:
+        log = self.logs / f"{ended.name}.log"
+        lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+        last = next((line for line in reversed(lines) if line.strip()), "its log is empty")
+        return f"{ended}: {last.strip()} (see {log})"
