@@ -70,7 +70,8 @@ def test_chunks_are_followed_with_their_provenance(bench):
     assert command.chain.observation_stamp_ns == bench.now_ns - 320 * MS
     assert command.status.ages_s["observation"] == pytest.approx(0.32)
     assert command.status.ages_s["chunk"] == pytest.approx(0.2)
-    assert command.position == pytest.approx(command.status.requested, abs=2e-3)
+    settled = bench.tick(40)
+    assert settled.position == pytest.approx(settled.status.requested, abs=2e-3)
 
 
 def test_hold_asked_in_policy_stops_smoothly_and_then_holds(bench):

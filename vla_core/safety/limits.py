@@ -25,6 +25,7 @@ from vla_core.safety.pursuit import TimeOptimalPursuit
 from vla_core.safety.stopping import EmergencyProfile, JointMotion, StopProfile
 from vla_core.types import ActiveConstraint
 
+_CATCH_UP = 1.25 ** np.arange(8)
 _ROUNDING, _SLACK = 1e-9, 1e-6
 
 
@@ -54,6 +55,7 @@ class JointLimiter:
         self.limits = limits
         self.period_s = period_s
         self.horizon_s = max(horizon_s, period_s)
+        self._arrivals_s = self.horizon_s * _CATCH_UP
         self._pursuit = TimeOptimalPursuit(limits, period_s)
 
     def step(
@@ -72,18 +74,25 @@ class JointLimiter:
         velocity = np.clip(np.where(sane, target_velocity, 0.0), -limits.velocity, limits.velocity)
         velocity = np.where(goal == asked, velocity, 0.0)
 
-        tracked, excess = self._track(motion, goal, velocity)
-        good = ~excess.any(axis=0) & self._admissible(tracked)
+        tracked, excess = self._along_quartic(motion, goal, velocity, self._arrivals_s[:1])
+        tracking = ~excess.any(axis=0) & self._admissible(tracked)
         constraints = self._clipped(target, target_velocity, sane)
-        if good.all():
+        if tracking.all():
             return LimitedStep(tracked, constraints)
-        pursued, problem = self._pursuit.step(motion, goal, velocity, ~good)
-        pursuing = ~good & self._admissible(pursued) & (not problem)
-        stopping = ~good & ~pursuing
-        chosen = tracked.merged(pursued, pursuing).merged(self.stop_step(motion), stopping)
-        if problem:
-            constraints += (ActiveConstraint("ruckig_failed", problem, 0.0),)
-        return LimitedStep(chosen, constraints + self._limited(excess, pursuing, stopping))
+
+        caught, remaining = self._along_quartic(motion, goal, velocity, self._arrivals_s)
+        catching = ~tracking & ~remaining.any(axis=0) & self._admissible(caught)
+        pursuing = ~tracking & ~catching
+        chosen = tracked.merged(caught, catching)
+        if pursuing.any():
+            pursued, problem = self._pursuit.step(motion, goal, velocity, pursuing)
+            stopping = pursuing & (bool(problem) | ~self._admissible(pursued))
+            chosen = chosen.merged(pursued, pursuing).merged(self.stop_step(motion), stopping)
+            if problem:
+                constraints += (ActiveConstraint("ruckig_failed", problem, 0.0),)
+        else:
+            stopping = pursuing
+        return LimitedStep(chosen, constraints + self._limited(excess, ~tracking, stopping))
 
     def stop_step(self, motion: JointMotion) -> JointMotion:
         """One period of the jerk-limited stop from `motion`."""
@@ -113,29 +122,50 @@ class JointLimiter:
         )
         return bool(inside.all())
 
-    def _track(
-        self, motion: JointMotion, goal: np.ndarray, velocity: np.ndarray
+    def _along_quartic(
+        self, motion: JointMotion, goal: np.ndarray, velocity: np.ndarray, arrivals_s: np.ndarray
     ) -> tuple[JointMotion, np.ndarray]:
-        """One period along the quartic q to the goal, and by how much q exceeds the limits.
+        """One period along the quartic q of each joint that arrives soonest inside the limits.
 
-        With a = q''(0), the two conditions at T give the coefficients of t^3 and t^4.
+        Meeting the target, which goes on at its velocity beyond the horizon, at time T fixes the
+        coefficients c3 and c4 of t^3 and t^4: with m and n what position and velocity would miss at
+        constant acceleration, c3 = (4 m - T n) / T^3 and c4 = (T n - 3 m) / T^4.
+
+        Args:
+            goal, velocity: `(dof,)` target at the horizon.
+            arrivals_s: `(choices,)` times T to try, the soonest first.
 
         Returns:
-            The motion, and `(2, dof)` excess of jerk and of acceleration, zero where inside.
+            The motion, and `(2, dof)` by how much jerk and acceleration exceed their limits for that
+            T, or for the last T where none is inside.
         """
-        limits, horizon, period = self.limits, self.horizon_s, self.period_s
+        limits, period, time_s = self.limits, self.period_s, arrivals_s[:, None]
         a = motion.acceleration
-        miss = goal - motion.position - horizon * (motion.velocity + horizon * a / 2)
-        miss_velocity = velocity - motion.velocity - horizon * a
-        cubic = (4 * miss - horizon * miss_velocity) / horizon**3
-        quartic = (horizon * miss_velocity - 3 * miss) / horizon**4
+        meet = goal + (time_s - self.horizon_s) * velocity
+        miss = meet - motion.position - time_s * (motion.velocity + time_s * a / 2)
+        miss_velocity = velocity - motion.velocity - time_s * a
+        cubic = (4 * miss - time_s * miss_velocity) / time_s**3
+        quartic = (time_s * miss_velocity - 3 * miss) / time_s**4
+
         jerk_now = 6 * cubic + 12 * quartic * period
-        jerk_end = 6 * cubic + 24 * quartic * horizon
-        acceleration_end = a + horizon * (6 * cubic + 12 * quartic * horizon)
-        jerk = np.maximum(np.abs(jerk_now), np.abs(jerk_end))
-        excess = np.stack((jerk - limits.jerk, np.abs(acceleration_end) - limits.acceleration))
-        step = motion.advanced(np.clip(jerk_now, -limits.jerk, limits.jerk), period)
-        return step, np.maximum(excess, 0.0)
+        jerk_end = 6 * cubic + 24 * quartic * time_s
+        turn_s = np.divide(-cubic, 4 * quartic, out=np.zeros_like(cubic), where=quartic != 0)
+        turn_s = np.clip(turn_s, 0.0, time_s)
+        acceleration_turn = a + turn_s * (6 * cubic + 12 * quartic * turn_s)
+        acceleration_end = a + time_s * (6 * cubic + 12 * quartic * time_s)
+        excess = np.stack(
+            (
+                np.maximum(np.abs(jerk_now), np.abs(jerk_end)) - limits.jerk,
+                np.maximum(np.abs(acceleration_turn), np.abs(acceleration_end))
+                - limits.acceleration,
+            )
+        )
+        excess = np.maximum(excess, 0.0)
+        inside = ~excess.any(axis=0)
+        first = np.where(inside.any(axis=0), np.argmax(inside, axis=0), len(arrivals_s) - 1)
+        joints = np.arange(limits.dof)
+        jerk = np.clip(jerk_now[first, joints], -limits.jerk, limits.jerk)
+        return motion.advanced(jerk, period), excess[:, first, joints]
 
     def _admissible(self, motion: JointMotion) -> np.ndarray:
         """`(dof,)` bool: finite, inside every limit, and able to stop inside the position limits."""
