@@ -136,7 +136,7 @@ class CommandNode(SuiteNode):
 
     def deactivate(self) -> None:
         """Give up command; a robot that takes trajectories comes to rest by the last one's end."""
-        self._loop = None
+        self._loop = self._core = None
         for subscription in self._polled:
             subscription.destroy()
         for publisher in self._outputs:
@@ -179,6 +179,7 @@ class CommandNode(SuiteNode):
             if ticks % _TICKS_PER_SERVICE == 0 and loop.time_left_s() > _TIME_FOR_SERVICE_S:
                 executor.spin_once(timeout_sec=0)
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        gc.unfreeze()
 
     def _tick(self) -> None:
         """Inputs, decision, outputs."""

@@ -24,7 +24,8 @@ PACKAGE = "vla_nodes"
 BRING_UP = "bringup"
 #: Shared memory that must be free for the big segments of config/fastdds.xml, 64 MiB a process.
 _SHARED_MEMORY_BYTES = 768 * 2**20
-_PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+#: Distributions with Fast DDS 2, which reads the variable of the older name; 3 warns of it.
+_FAST_DDS_2 = frozenset({"humble", "iron", "jazzy"})
 
 
 @dataclass(frozen=True)
@@ -136,8 +137,9 @@ class Graph:
         profile = root() / "config" / "fastdds.xml"
         free = shutil.disk_usage("/dev/shm").free if os.path.isdir("/dev/shm") else 0
         if profile.is_file() and free > _SHARED_MEMORY_BYTES:
-            for name in _PROFILE_VARIABLES:
-                result.setdefault(name, str(profile))
+            version_2 = environment.get("ROS_DISTRO") in _FAST_DDS_2
+            name = "FASTRTPS" if version_2 else "FASTDDS"
+            result.setdefault(f"{name}_DEFAULT_PROFILES_FILE", str(profile))
         return result
 
     def _parameters(

@@ -1,0 +1,94 @@
+"""The graph of `config/graph.yaml` as actions of ROS 2 launch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import partial
+
+from launch import LaunchContext, LaunchDescription
+from launch.actions import (
+    DeclareLaunchArgument,
+    EmitEvent,
+    LogInfo,
+    OpaqueFunction,
+    RegisterEventHandler,
+    SetEnvironmentVariable,
+)
+from launch.event_handlers import OnProcessExit
+from launch.events import Shutdown
+from launch.events.process import ProcessExited
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+from vla_nodes.graph import BRING_UP, PACKAGE, Argument, Graph, NodeProcess
+
+Entities = list  # of launch actions
+
+
+def launch_description(graph: Graph, fixed: Mapping[str, str] = {}) -> LaunchDescription:
+    """What a launch file returns.
+
+    Args:
+        graph: the description.
+        fixed: arguments that this launch file decides and does not offer.
+    """
+    offered = [a for a in graph.arguments.values() if a.name not in fixed]
+    return LaunchDescription(
+        [
+            *(_declaration(argument) for argument in offered),
+            OpaqueFunction(function=partial(_expand, graph, offered, dict(fixed))),
+        ]
+    )
+
+
+def _declaration(argument: Argument) -> DeclareLaunchArgument:
+    default = argument.default
+    return DeclareLaunchArgument(
+        argument.name,
+        default_value=str(default).lower() if isinstance(default, bool) else str(default),
+        description=argument.help,
+        choices=list(argument.choices) or None,
+    )
+
+
+def _expand(
+    graph: Graph, offered: list[Argument], fixed: dict[str, str], context: LaunchContext
+) -> Entities:
+    """The actions, once the arguments are known."""
+    given = {a.name: LaunchConfiguration(a.name).perform(context) for a in offered}
+    values = graph.values({**given, **fixed})
+    wanted = graph.process_environment(context.environment)
+    missing = {k: v for k, v in wanted.items() if k not in os.environ}
+    actions: Entities = [SetEnvironmentVariable(name, value) for name, value in missing.items()]
+    for process in graph.processes(values):
+        node = _node(process, str(values["namespace"]))
+        # Registered before the node starts, so that one that ends at once is seen.
+        actions += [
+            RegisterEventHandler(
+                OnProcessExit(target_action=node, on_exit=partial(_on_exit, process.name))
+            ),
+            node,
+        ]
+    return actions
+
+
+def _node(process: NodeProcess, namespace: str) -> Node:
+    return Node(
+        package=PACKAGE,
+        executable=process.name,
+        name=process.name,
+        namespace=namespace,
+        parameters=[dict(process.parameters)],
+        output="screen",
+    )
+
+
+def _on_exit(name: str, event: ProcessExited, context: LaunchContext) -> Entities:
+    """The bring-up may end well; anything else that ends takes the graph down."""
+    if name == BRING_UP and event.returncode == 0:
+        return [LogInfo(msg="graph is up")]
+    if context.is_shutdown:
+        return []
+    reason = f"{name} ended with {event.returncode}"
+    return [LogInfo(msg=f"{reason}: the graph goes down"), EmitEvent(event=Shutdown(reason=reason))]
