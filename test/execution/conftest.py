@@ -29,6 +29,7 @@ class Bench:
         self.measured = np.array([0.2, -0.1])
         self.joint_state_alive = True
         self.commands: list[Command] = []
+        self.sent: dict[int, ActionChunk] = {}
         self._sequence = 0
 
     def chunk(
@@ -52,7 +53,9 @@ class Bench:
             "joint_names": tuple(names),
             "targets": np.asarray(targets, dtype=float),
         }
-        return ActionChunk(**{**given, **changed})
+        chunk = ActionChunk(**{**given, **changed})
+        self.sent[chunk.sequence] = chunk
+        return chunk
 
     def push(self, targets: np.ndarray, **options: object) -> str:
         """Send a chunk now; returns why it was refused."""

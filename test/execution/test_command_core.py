@@ -222,6 +222,44 @@ def test_the_tail_starts_at_the_command_and_ends_in_a_stop(bench):
     assert bench.tick(10).position == pytest.approx(tail.position[1], abs=1e-9)
 
 
+def test_after_missed_ticks_the_command_goes_on_where_the_tail_took_the_robot(bench):
+    bench.start_policy()
+    bench.push(ramp(bench.measured, 0.08))
+    tail = bench.tick(40).tail
+    bench.now_ns += 50 * MS
+    late = bench.tick()
+    assert late.position == pytest.approx(tail.position[1], abs=5e-3)
+    for _ in range(3):
+        bench.now_ns += 1_000 * MS
+        bench.core.on_joint_state(
+            ("shoulder", "elbow"), late.position, [], bench.now_ns, bench.now_ns
+        )
+        late = bench.core.tick(bench.now_ns)
+    assert late.velocity.tolist() == [0, 0]
+
+
+def test_two_ticks_of_the_same_time_move_once(bench):
+    bench.start_policy()
+    bench.push(ramp(bench.measured, 0.08))
+    first = bench.tick(40)
+    second = bench.core.tick(bench.now_ns)
+    assert second.position.tolist() == first.position.tolist()
+
+
+def test_jitter_of_the_ticks_does_not_change_how_far_the_command_gets(make_bench):
+    ends = []
+    for jitter_ms in (0, 2):
+        bench = make_bench()
+        bench.start_policy()
+        bench.push(ramp(bench.measured, 0.04))
+        start_ns = bench.now_ns
+        for k in range(1, 61):
+            bench.now_ns = start_ns + (k - 1) * 5 * MS + (k % 2) * jitter_ms * MS
+            ends_at = bench.tick()
+        ends.append(ends_at.position)
+    assert ends[0] == pytest.approx(ends[1], abs=2e-3)
+
+
 def test_an_invalid_command_is_never_sent(bench, monkeypatch, names_of):
     bench.start_policy()
     bench.push(ramp(bench.measured, 0.08))

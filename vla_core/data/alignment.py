@@ -15,8 +15,8 @@ from types import MappingProxyType
 import cv2
 import numpy as np
 
+from vla_core.data.joint_state import JointState, JointStateReader
 from vla_core.errors import ConfigError, VlaError
-from vla_core.execution.joint_state import JointState, JointStateReader
 from vla_core.types import NANOSECONDS, Observation
 
 _JOINT_STATES_KEPT = 256

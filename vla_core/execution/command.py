@@ -9,7 +9,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from vla_core.errors import ConfigError
+from vla_core.safety.stopping import EmergencyProfile, StopProfile
 from vla_core.types import ActionChunk, ExecutionState, SafetyStatus
+
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,16 @@ class StopTail:
     time_s: np.ndarray
     position: np.ndarray
     velocity: np.ndarray
+
+    @classmethod
+    def along(
+        cls, profile: StopProfile | EmergencyProfile, step_s: float, period_s: float
+    ) -> StopTail:
+        """Points of a stop every `step_s`, the first one period ahead."""
+        points = 1 + math.ceil(float(profile.duration_s.max()) / step_s - _ROUNDING)
+        after_s = np.arange(points) * step_s
+        stop = profile.at(after_s[:, None])
+        return cls(after_s + period_s, stop.position, stop.velocity)
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from vla_core.data.joint_state import JointState, JointStateReader, age_s
 from vla_core.errors import VlaError
 from vla_core.execution.command import Command, CommandChain, CommandSettings, StopTail
-from vla_core.execution.joint_state import JointState, JointStateReader, age_s
+from vla_core.execution.start import start_motion, why_not_start
 from vla_core.execution.timeline import ChunkTimeline, Sample
 from vla_core.handover.modes import Condition, ModeAnswer, find_transition
 from vla_core.safety.freshness import FreshnessLimits, Response
@@ -76,6 +77,7 @@ class CommandCore:
         self._following = False
         self._refused: list[str] = []
         self._last_tick_ns: int | None = None
+        self._played_ns = 0
         self._tick = 0
 
     # Inputs
@@ -141,20 +143,43 @@ class CommandCore:
     # Tick
 
     def tick(self, now_ns: int) -> Command:
-        """Decide the command for `now_ns`, one period after the last."""
+        """Decide the command for `now_ns`.
+
+        A tick moves the command by one period; where ticks were missed the robot has gone on along
+        the stopping tail, and so does the command. Two ticks of the same time do not move it twice.
+        """
         constraints: list[ActiveConstraint] = []
-        if self._last_tick_ns is not None and now_ns < self._last_tick_ns:
-            self._forget_time()
-            constraints.append(ActiveConstraint("clock_set_back", "clock", 0.0))
-        self._last_tick_ns = now_ns
-        self._tick += 1
+        periods = self._periods_since_last_tick(now_ns, constraints)
         ages_s = self._ages_s(now_ns)
         sample = self._target(now_ns, ages_s, constraints)
-        before = self._motion
-        if before is not None:
+        if self._motion is not None and periods > 0:
+            before = self._late(self._motion, periods - 1)
             after = self._advance(before, sample, now_ns, constraints)
             self._motion = self._valid(after, before, now_ns, constraints)
         return self._command(now_ns, sample, ages_s, tuple(constraints))
+
+    def _periods_since_last_tick(self, now_ns: int, constraints: list[ActiveConstraint]) -> int:
+        """Whole periods that passed, wherever ticks fell in them; 1 for the first tick."""
+        self._tick += 1
+        if self._last_tick_ns is not None and now_ns < self._last_tick_ns:
+            self._forget_time()
+            constraints.append(ActiveConstraint("clock_set_back", "clock", 0.0))
+        last_ns = self._last_tick_ns
+        self._last_tick_ns = now_ns
+        if last_ns is None or now_ns < last_ns:
+            self._played_ns = now_ns
+            return 1
+        periods = (now_ns - self._played_ns + self._period_ns // 2) // self._period_ns
+        self._played_ns += periods * self._period_ns
+        return periods
+
+    def _late(self, motion: JointMotion, missed: int) -> JointMotion:
+        """Where the robot got to along the stopping tail while ticks were missed."""
+        if missed == 0:
+            return motion
+        emergency = self.mode == ControlMode.ESTOP
+        stop = self._limiter.emergency_profile if emergency else self._limiter.stop_profile
+        return stop(motion).at(missed * self.settings.period_s)
 
     def _target(
         self, now_ns: int, ages_s: dict[str, float], constraints: list[ActiveConstraint]
@@ -266,15 +291,9 @@ class CommandCore:
 
     def _tail(self, motion: JointMotion) -> StopTail:
         """The command, then its stop: braking as the mode would."""
-        if self.mode == ControlMode.ESTOP:
-            profile = self._limiter.emergency_profile(motion)
-        else:
-            profile = self._limiter.stop_profile(motion)
-        step_s = self.settings.tail_step_s
-        points = 1 + int(np.ceil(profile.duration_s.max() / step_s - _STILL))
-        after_s = np.arange(points) * step_s
-        stop = profile.at(after_s[:, None])
-        return StopTail(after_s + self.settings.period_s, stop.position, stop.velocity)
+        emergency = self.mode == ControlMode.ESTOP
+        stop = self._limiter.emergency_profile if emergency else self._limiter.stop_profile
+        return StopTail.along(stop(motion), self.settings.tail_step_s, self.settings.period_s)
 
     # State
 
@@ -282,8 +301,7 @@ class CommandCore:
         if mode == ControlMode.IDLE:
             self._motion = None
         elif mode == ControlMode.HOLD and self._motion is None:
-            start = np.clip(self._measured.position, self.limits.lower, self.limits.upper)
-            self._motion = JointMotion.at_rest(start)
+            self._motion = start_motion(self._measured, self.limits)
         self._following = False
         self.mode, self.mode_reason, self.mode_since_ns = mode, reason, now_ns
 
@@ -299,27 +317,7 @@ class CommandCore:
         if condition == Condition.JOINT_STATE_FRESH:
             old_s = age_s(measured.stamp_ns, now_ns)
             return "" if old_s <= limit_s else f"joint state is {old_s:.3f} s old, limit {limit_s} s"
-        return self._why_not_start(measured)
-
-    def _why_not_start(self, measured: JointState) -> str:
-        """Why the command cannot begin at, or go on from, the measured state."""
-        fastest = int(np.argmax(np.abs(measured.velocity)))
-        if abs(measured.velocity[fastest]) > self.settings.start_speed:
-            return (
-                f"joint {self.limits.names[fastest]} moves at {measured.velocity[fastest]:.2f} rad/s, "
-                f"limit {self.settings.start_speed}"
-            )
-        if self._motion is None:
-            expected = np.clip(measured.position, self.limits.lower, self.limits.upper)
-            what = "outside its limits; move it inside by hand or widen the robot's YAML"
-        else:
-            expected = self._motion.position
-            what = "away from the last command; restart the command node to begin where it stands"
-        away = np.abs(measured.position - expected)
-        joint = int(np.argmax(away))
-        if away[joint] <= self.settings.start_tolerance:
-            return ""
-        return f"joint {self.limits.names[joint]} is {away[joint]:.3f} rad {what}"
+        return why_not_start(measured, self._motion, self.limits, self.settings)
 
     def _ages_s(self, now_ns: int) -> dict[str, float]:
         """Age of every input [s]; -1 for one that has not come."""

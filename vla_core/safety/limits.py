@@ -92,7 +92,7 @@ class JointLimiter:
                 constraints += (ActiveConstraint("ruckig_failed", problem, 0.0),)
         else:
             stopping = pursuing
-        return LimitedStep(chosen, constraints + self._limited(excess, ~tracking, stopping))
+        return LimitedStep(chosen, constraints + self._limited(tracked, excess, ~tracking, stopping))
 
     def stop_step(self, motion: JointMotion) -> JointMotion:
         """One period of the jerk-limited stop from `motion`."""
@@ -173,16 +173,19 @@ class JointLimiter:
         finite = motion.isfinite()
         if not finite.all():
             motion = JointMotion.at_rest((limits.lower + limits.upper) / 2).merged(motion, finite)
-        v, a = motion.velocity, motion.acceleration
-        swing = v + a * np.abs(a) / (2 * limits.jerk)
         lowest, highest = self.stop_profile(motion).reach()
         return (
             finite
-            & (np.abs(a) <= limits.acceleration * (1 + _ROUNDING))
-            & (np.maximum(np.abs(v), np.abs(swing)) <= limits.velocity * (1 + _ROUNDING))
+            & (np.abs(motion.acceleration) <= limits.acceleration * (1 + _ROUNDING))
+            & (self._fastest(motion) <= limits.velocity * (1 + _ROUNDING))
             & (lowest >= limits.lower - _ROUNDING)
             & (highest <= limits.upper + _ROUNDING)
         )
+
+    def _fastest(self, motion: JointMotion) -> np.ndarray:
+        """`(dof,)` speed that cannot be avoided: now, or once the acceleration is brought to zero."""
+        v, a = motion.velocity, motion.acceleration
+        return np.maximum(np.abs(v), np.abs(v + a * np.abs(a) / (2 * self.limits.jerk)))
 
     def _clipped(
         self, target: np.ndarray, target_velocity: np.ndarray, sane: np.ndarray
@@ -205,19 +208,28 @@ class JointLimiter:
         )
 
     def _limited(
-        self, excess: np.ndarray, pursuing: np.ndarray, stopping: np.ndarray
+        self, tracked: JointMotion, excess: np.ndarray, limited: np.ndarray, stopping: np.ndarray
     ) -> tuple[ActiveConstraint, ...]:
-        """Why joints do not track: jerk, acceleration, else velocity; or stopping for a limit."""
-        active = []
-        for joint in np.flatnonzero(pursuing | stopping):
-            name = self.limits.names[joint]
-            jerk, acceleration = (float(value) for value in excess[:, joint])
-            if stopping[joint]:
-                active.append(ActiveConstraint("stopping_distance", name, 0.0))
-            elif jerk > 0:
-                active.append(ActiveConstraint("jerk", name, jerk))
-            elif acceleration > 0:
-                active.append(ActiveConstraint("acceleration", name, acceleration))
-            else:
-                active.append(ActiveConstraint("velocity", name, 0.0))
-        return tuple(active)
+        """Why joints do not track: what that needs too much of, in the order of `names`.
+
+        `stopping` stands for a joint for which nothing but its stop stays inside the limits.
+        """
+        if not limited.any():
+            return ()
+        limits = self.limits
+        too_fast = self._fastest(tracked) - limits.velocity
+        lowest, highest = self.stop_profile(tracked).reach()
+        beyond = np.maximum(limits.lower - lowest, highest - limits.upper)
+        reasons = {
+            "stopping": np.where(stopping, np.abs(tracked.velocity), 0.0),
+            "jerk": excess[0],
+            "acceleration": excess[1],
+            "velocity": too_fast,
+            "position": beyond,
+        }
+        return tuple(
+            ActiveConstraint(reason, limits.names[joint], float(amount[joint]))
+            for joint in np.flatnonzero(limited)
+            for reason, amount in reasons.items()
+            if amount[joint] > 0
+        )

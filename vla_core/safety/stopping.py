@@ -100,16 +100,18 @@ class StopProfile:
 
     def reach(self) -> tuple[np.ndarray, np.ndarray]:
         """Lowest and highest position on the way to standstill, each `(dof,)` [rad]."""
-        start = self._start
-        end = self.at(self.duration_s + 1.0).position
-        v, a = self._side * start.velocity, self._side * start.acceleration
-        turn_s = np.where(
-            v < 0, (a - np.sqrt(np.maximum(a * a + 2 * self._jerk * v, 0.0))) / self._jerk, 0.0
-        )
-        turn = start.advanced(-self._side * self._jerk, np.maximum(turn_s, 0.0)).position
-        lowest = np.minimum(np.minimum(start.position, end), turn)
-        highest = np.maximum(np.maximum(start.position, end), turn)
-        return lowest, highest
+        jerk, (first, hold, last) = self._jerk, self._phases_s
+        v, a = self._side * self._start.velocity, self._side * self._start.acceleration
+        way = first * (v + first * (a / 2 - first * jerk / 6))
+        speed, brake = v + first * (a - first * jerk / 2), last * jerk
+        way += hold * (speed - hold * brake / 2)
+        speed -= hold * brake
+        way += last * (speed - last * (brake / 2 - last * jerk / 6))
+        turn_s = (a - np.sqrt(np.maximum(a * a + 2 * jerk * v, 0.0))) / jerk
+        turn_s = np.where(v < 0, np.maximum(turn_s, 0.0), 0.0)
+        turn = turn_s * (v + turn_s * (a / 2 - turn_s * jerk / 6))
+        ends = self._start.position + self._side * np.stack((np.zeros_like(way), way, turn))
+        return ends.min(axis=0), ends.max(axis=0)
 
 
 class EmergencyProfile:
