@@ -11,14 +11,12 @@ import json
 import os
 import signal
 import sys
-import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import rclpy
-from rich.console import Console
 
 from vla_core.cli.commands.demo import add_arguments
 from vla_core.errors import VlaError
@@ -37,28 +35,10 @@ from vla_nodes.episode_recorder import EpisodeRecorder
 from vla_nodes.graph import Graph
 from vla_nodes.graph_observer import GraphObserver, node_counts
 from vla_nodes.live_graph import LiveGraph
-from vla_nodes.live_status import LiveStatus
+from vla_nodes.live_status import LiveStatus, report_console
+from vla_nodes.watch import Watch
 
 TITLE = "Demonstration on the simulated robot"
-_MEMORY_PERIOD_S = 1.0
-
-
-class Watch:
-    """What is done between two polls: look after the processes, their memory, and the display."""
-
-    def __init__(self, graph: LiveGraph, status: LiveStatus, memory: MemoryWatch) -> None:
-        self._graph = graph
-        self._status = status
-        self._memory = memory
-        self._measured_s = 0.0
-
-    def __call__(self) -> None:
-        self._graph.check()
-        now_s = time.monotonic()
-        if now_s - self._measured_s > _MEMORY_PERIOD_S:
-            self._measured_s = now_s
-            self._memory.sample(self._graph.processes)
-        self._status.update()
 
 
 def run_demo(args: argparse.Namespace) -> tuple[DemoRun, GraphObserver, MemoryWatch]:
@@ -142,10 +122,12 @@ def write_results(
     (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
     videos = []
     for name, record in (("best", run.shown.best), ("worst", run.shown.worst)):
+        path = out / f"{name}.mp4"
+        path.unlink(missing_ok=True)  # of a run before
         if record is not None and record.frames:
-            path = out / f"{name}.mp4"
             write_video(record, path)
-            videos.append(ReportVideo(path, f"{name.capitalize()} episode", outcome(record)))
+            caption = f"Number {outcome(record).strip()}."
+            videos.append(ReportVideo(path, f"{name.capitalize()} episode", caption))
     created = datetime.now().strftime("%Y-%m-%d %H:%M")
     write_report(out / "report.html", summary, observer.metrics, videos, created)
 
@@ -157,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.environ.update(Graph.load().process_environment(os.environ))
-    console = Console()
+    console = report_console()
     try:
         run, observer, memory = run_demo(args)
     except VlaError as error:

@@ -42,6 +42,9 @@ class GraphObserver(Node):
         diagnostics: newest DiagnosticStatus of each node, by full name.
         intent, chunk: newest messages, None before the first.
         mode, mode_reason: who commands the robot, and why.
+        since_ns: observations of before are not counted [ns].
+        on_intent: called with every LatentIntent message.
+        background: called between any two polls, whatever is waited for.
     """
 
     def __init__(self, name: str = "graph_observer") -> None:
@@ -52,7 +55,9 @@ class GraphObserver(Node):
         self.chunk: msg.ActionChunk | None = None
         self.mode = ControlMode.IDLE
         self.mode_reason = ""
+        self.since_ns = 0
         self.on_intent: Callable[[msg.LatentIntent], None] = lambda intent: None
+        self.background: Callable[[], None] = lambda: None
         self._inputs: list[tuple[PolledSubscription, Callable[[Any], None]]] = []
         for message_type, topic, profile, handler in (
             (msg.Observation, topics.OBSERVATION, _DEEP, self._on_observation),
@@ -104,6 +109,7 @@ class GraphObserver(Node):
         end_s = time.monotonic() + timeout_s
         while True:
             self.poll()
+            self.background()
             meanwhile()
             if done():
                 return True
@@ -172,9 +178,11 @@ class GraphObserver(Node):
     # Listening
 
     def _on_observation(self, message: msg.Observation) -> None:
-        self.metrics.add_observation(
-            self.now_ns(), to_nanoseconds(message.header.stamp), message.sequence, message.skew_s
-        )
+        stamp_ns = to_nanoseconds(message.header.stamp)
+        if stamp_ns >= self.since_ns:
+            self.metrics.add_observation(
+                self.now_ns(), stamp_ns, message.sequence, message.skew_s
+            )
 
     def _on_intent(self, message: msg.LatentIntent) -> None:
         self.intent = message

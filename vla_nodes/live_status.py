@@ -16,6 +16,16 @@ from vla_nodes.graph_observer import GraphObserver
 _TABLE_PERIOD_S, _LINE_PERIOD_S = 0.5, 5.0
 
 
+#: Width where there is no terminal to ask [characters].
+_WIDTH = 110
+
+
+def report_console() -> Console:
+    """A console that is wide enough for the table, in a file, too."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_WIDTH)
+
+
 class LiveStatus:
     """Shows what an observer has measured; use it in `with`.
 
@@ -37,7 +47,7 @@ class LiveStatus:
         self._title = title
         self._progress = progress
         self._extra = extra
-        self._console = Console()
+        self._console = report_console()
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
         self._shown_s = 0.0
 

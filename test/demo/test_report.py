@@ -79,6 +79,7 @@ def test_report_holds_everything_and_fetches_nothing(video, tmp_path):
         "episodes": [example_episode(1).row(), example_episode(2, False).row()],
         "memory_mb": {"camera_node": 90.0, "total": 90.0},
     }
+    summary["drops"] |= {"nodes": {"camera_node": {"camera_skew": 3}}}
     path = tmp_path / "report.html"
     write_report(path, summary, metrics, [ReportVideo(video, "Best episode", "x")], "today")
     page = path.read_text()
@@ -86,4 +87,5 @@ def test_report_holds_everything_and_fetches_nothing(video, tmp_path):
     assert "Demonstration &lt;live&gt;" in page
     assert page.count("data:video/mp4;base64,") == 1
     assert page.count("<svg") == 3
+    assert "camera_skew" in page
     assert not re.findall(r'(?:src|href)="(?!data:|#)[^"]*"', page)

@@ -16,7 +16,7 @@ from vla_core.errors import VlaError
 from vla_core.replay.episode_record import EpisodeRecord, latest
 
 PANEL, GAP, MARGIN = 300, 16, 32
-HEADER, FOOTER = 112, 120
+HEADER, FOOTER = 112, 124
 PAPER, INK, SOFT, RULE = "#faf9f6", "#1d2125", "#6a7178", "#d9d6cf"
 GOOD, BAD, ACCENT = "#2d6a4f", "#9c3b2e", "#b5651d"
 COLOURS = "inferno"
@@ -101,8 +101,8 @@ class _Painter:
         return canvas
 
     def _strip(self) -> tuple[int, int, int, int]:
-        top = HEADER + PANEL + 22
-        return MARGIN, top, self.size[0] - MARGIN, top + 54
+        top = HEADER + PANEL + 26
+        return MARGIN, top, self.size[0] - MARGIN, top + 56
 
     def _draw_strip(self, draw: ImageDraw.ImageDraw) -> None:
         """Mean foreseen change over time: how much is still to be done."""
@@ -114,7 +114,7 @@ class _Painter:
             means = np.array([m.mean() for _, m in record.changes])
             times = np.array([t for t, _ in record.changes])
             x = left + (right - left) * np.clip(times / end, 0, 1)
-            y = bottom - (bottom - top) * means / max(means.max(), 1e-6)
+            y = bottom - (bottom - top - 8) * means / max(means.max(), 1e-6)
             draw.line(list(zip(x, y, strict=True)), ACCENT, 3, joint="curve")
         draw.text((left, bottom + 8), "mean foreseen change over the episode", SOFT, _font(14))
         scale = f"heat map: cosine distance of features, 0 (dark) to {self._ceiling:.2f} (bright)"
@@ -123,10 +123,9 @@ class _Painter:
     def _draw_time(self, draw: ImageDraw.ImageDraw, time_s: float) -> None:
         left, top, right, bottom = self._strip()
         x = left + (right - left) * min(1.0, time_s / max(self._record.frames[-1][0], 1e-6))
-        draw.line((x, top - 6, x, bottom), INK, 2)
-        anchor = "ra" if x > right - 80 else "la"
-        draw.text((x + (-6 if anchor == "ra" else 6), top - 8), f"{time_s:.1f} s", INK, _font(14),
-                  anchor=anchor)  # fmt: skip
+        draw.line((x, top - 10, x, bottom), INK, 2)
+        beside = (x - 6, "rs") if x > right - 80 else (x + 6, "ls")
+        draw.text((beside[0], top + 2), f"{time_s:.1f} s", INK, _font(14), anchor=beside[1])
 
 
 def _ceiling(record: EpisodeRecord) -> float:
@@ -147,7 +146,7 @@ def _overlay(picture: np.ndarray, heat: np.ndarray | None, ceiling: float) -> np
     if heat is None:
         return grey.astype(np.uint8)
     level = np.clip(heat / ceiling, 0.0, 1.0).astype(np.float32)
-    level = np.clip(cv2.resize(level, (PANEL, PANEL), interpolation=cv2.INTER_CUBIC), 0, 1)
+    level = cv2.resize(level, (PANEL, PANEL), interpolation=cv2.INTER_LINEAR)
     colours = _lookup()[(255 * level).astype(np.uint8)]
     share = np.sqrt(level)[..., None] * 0.85
     return ((1.0 - share) * grey + share * colours).astype(np.uint8)
