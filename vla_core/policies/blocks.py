@@ -68,12 +68,19 @@ class DiTBlock(nn.Module):
         self.table = nn.Parameter(torch.randn(6, width) / math.sqrt(width))
 
     def forward(self, x: Tensor, context: Tensor, modulation: Tensor) -> Tensor:
-        """`(batch, n, width)`, `(batch, m, context_width)`, `(batch, 6, width)` -> like `x`."""
+        """One layer.
+
+        Args:
+            x: `(batch * draws, n, width)`; the draws of one context lie one after the other.
+            context: `(batch, m, context_width)`.
+            modulation: `(batch * draws, 6, width)`.
+        """
         shift1, scale1, gate1, shift2, scale2, gate2 = (
             (self.table + modulation).unsqueeze(2).unbind(dim=1)
         )
         x = x + gate1 * self.self_attention(self.norm1(x) * (1 + scale1) + shift1)
-        x = x + self.cross_attention(self.norm2(x), context)
+        queries = self.norm2(x).reshape(len(context), -1, x.shape[-1])
+        x = x + self.cross_attention(queries, context).reshape(x.shape)
         return x + gate2 * self.mlp(self.norm3(x) * (1 + scale2) + shift2)
 
 

@@ -8,6 +8,8 @@ labels are the simulator's truth; nothing else of the policy's training uses it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -35,9 +37,14 @@ class Localiser(nn.Module):
         self.objects = objects
         self.head = nn.Linear(vit.width, objects * 6)
 
-    def forward(self, images: Tensor) -> Tensor:
+    def predict(self, images: Tensor) -> Tensor:
         """`(batch, cameras, h, w, 3)` uint8 -> `(batch, patches, objects, 6)`."""
         return self.head(self.vit(images)).unflatten(-1, (self.objects, 6))
+
+    def forward(self, batch: Mapping[str, Tensor], noise: torch.Generator) -> dict[str, Tensor]:
+        """Losses of a batch of labelled scenes."""
+        predicted = self.predict(batch["images"])
+        return localisation_loss(predicted, batch["pixels"], batch["positions"], self.vit.grid)
 
 
 def targets(pixels: Tensor, positions: Tensor, grid: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -60,7 +67,7 @@ def targets(pixels: Tensor, positions: Tensor, grid: int) -> tuple[Tensor, Tenso
     return presence.flatten(1, 2), offset.flatten(1, 2), position.flatten(1, 2)
 
 
-def localisation_loss(predicted: Tensor, pixels: Tensor, positions: Tensor, grid: int):
+def localisation_loss(predicted: Tensor, pixels: Tensor, positions: Tensor, grid: int) -> dict[str, Tensor]:
     """Presence everywhere, offset and position where an object is."""
     presence, offset, position = targets(pixels, positions, grid)
     there = presence.bool()
@@ -102,7 +109,7 @@ class SceneBatches:
 def localisation_error(model: Localiser, batches: SceneBatches) -> dict[str, float]:
     """On the held-out scenes: mean error of the base-frame position [mm], and recall of presence."""
     batch = batches.rows(np.arange(batches.held_out))
-    predicted = torch.cat([model(images) for images in batch["images"].split(100)])
+    predicted = torch.cat([model.predict(images) for images in batch["images"].split(100)])
     presence, _, position = targets(batch["pixels"], batch["positions"], model.vit.grid)
     there = presence.bool()
     error = (predicted[..., 3:][there] - position[there]).norm(dim=-1) * 1000 / _METRES_TO_UNITS

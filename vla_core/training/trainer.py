@@ -11,14 +11,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from accelerate import Accelerator
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
@@ -51,8 +43,6 @@ class Schedule:
 
 #: Draws a batch; all its randomness comes from the generator.
 Batches = Callable[[np.random.Generator, int], Mapping[str, Tensor]]
-#: Named losses of a batch; `loss` is the one that is minimised.
-Losses = Callable[[Mapping[str, Tensor], torch.Generator], Mapping[str, Tensor]]
 
 
 class Trainer:
@@ -64,7 +54,8 @@ class Trainer:
     Args:
         folder: where checkpoints and TensorBoard's events go.
         name: of the stage.
-        model: what is trained; parameters without `requires_grad` stay as they are.
+        model: `model(batch, noise)` gives named losses, of which `loss` is minimised; parameters
+            without `requires_grad` stay as they are.
         schedule: how long and how fast.
         seed: of everything random in the stage.
     """
@@ -100,15 +91,15 @@ class Trainer:
     def run(
         self,
         batches: Batches,
-        losses: Losses,
         validate: Callable[[], Mapping[str, float]] | None = None,
+        show: Callable[[int, str], None] = lambda step, text: None,
     ) -> dict[str, float]:
         """Train to the end and load the averaged weights into the model.
 
         Args:
             batches: draws training batches.
-            losses: computes what to minimise.
             validate: measured every tenth of the way, and at the end.
+            show: told the step and a word on the loss, now and then.
 
         Returns:
             The last validation, and `train_s`.
@@ -121,25 +112,23 @@ class Trainer:
         metrics: dict[str, float] = {}
         started, saved = time.monotonic(), time.monotonic()
         writer = SummaryWriter(str(self.folder)) if self.accelerator.is_main_process else None
-        with self._progress() as progress:
-            bar = progress.add_task(self.name, total=self.schedule.steps, completed=self.step, loss="")
-            while self.step < self.schedule.steps:
-                values = self._one(batches, losses)
-                if self.step % 20 == 0:
-                    loss = float(values["loss"])
-                    progress.update(bar, completed=self.step, loss=f"loss {loss:.4f}")
-                    for key, value in values.items():
-                        writer and writer.add_scalar(f"train/{key}", float(value), self.step)
-                at_tenth = self.step % max(1, self.schedule.steps // 10) == 0
-                if validate and (at_tenth or self.step == self.schedule.steps):
-                    metrics = self._validate(validate)
-                    for key, value in metrics.items():
-                        writer and writer.add_scalar(f"validation/{key}", value, self.step)
-                    shown = "  ".join(f"{key} {value:.4f}" for key, value in metrics.items())
-                    progress.print(f"{self.name} {self.step}: {shown}")
-                if time.monotonic() - saved > self.CHECKPOINT_EVERY_S:
-                    self._save(self.folder / "resume.pt")
-                    saved = time.monotonic()
+        text = ""
+        while self.step < self.schedule.steps:
+            values = self._one(batches)
+            if self.step % 20 == 0:
+                show(self.step, f"loss {values['loss'].item():.4f}{text}")
+                for key, value in values.items():
+                    writer and writer.add_scalar(f"train/{key}", value.item(), self.step)
+            at_tenth = self.step % max(1, self.schedule.steps // 10) == 0
+            if validate and (at_tenth or self.step == self.schedule.steps):
+                metrics = self._validate(validate)
+                for key, value in metrics.items():
+                    writer and writer.add_scalar(f"validation/{key}", value, self.step)
+                text = "".join(f"  {key} {value:.3f}" for key, value in metrics.items())
+            if time.monotonic() - saved > self.CHECKPOINT_EVERY_S:
+                self._save(self.folder / "resume.pt")
+                saved = time.monotonic()
+        show(self.step, text.strip())
         metrics["train_s"] = round(time.monotonic() - started, 1)
         self.plain.load_state_dict(self.averaged)
         if self.accelerator.is_main_process:
@@ -147,12 +136,12 @@ class Trainer:
             (self.folder / "resume.pt").unlink(missing_ok=True)
         return metrics
 
-    def _one(self, batches: Batches, losses: Losses) -> Mapping[str, Tensor]:
+    def _one(self, batches: Batches) -> Mapping[str, Tensor]:
         for group in self.optimiser.param_groups:
             group["lr"] = self.schedule.learning_rate * self.schedule.rate(self.step)
         device = self.accelerator.device
         batch = {k: v.to(device) for k, v in batches(self.batch_rng, self.schedule.batch).items()}
-        values = losses(batch, self.noise)
+        values = self.model(batch, self.noise)
         self.optimiser.zero_grad(set_to_none=True)
         self.accelerator.backward(values["loss"])
         self.accelerator.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -200,17 +189,6 @@ class Trainer:
         self.optimiser.load_state_dict(stored["optimiser"])
         self.batch_rng.bit_generator.state = stored["batch_rng"]
         self.noise.set_state(stored["noise"])
-
-    def _progress(self) -> Progress:
-        return Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[loss]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            disable=not self.accelerator.is_main_process,
-        )
 
 
 def _write(content: dict, path: Path) -> None:

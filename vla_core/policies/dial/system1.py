@@ -67,10 +67,11 @@ class VelocityField(nn.Module):
         """Velocity of the flow.
 
         Args:
-            actions: `(batch, horizon, state_width)` noisy chunk, normalised.
-            time: `(batch,)` in [0, 1]; 0 is noise, 1 is data.
+            actions: `(batch * draws, horizon, state_width)` noisy chunks, normalised; the draws
+                of one context lie one after the other.
+            time: `(batch * draws,)` in [0, 1]; 0 is noise, 1 is data.
             context: `(batch, m, context_width)` from `Fusion`.
-            state: `(batch, state_width)` proprioception, normalised.
+            state: `(batch * draws, state_width)` proprioception, normalised.
 
         Returns:
             Like `actions`.

@@ -1,0 +1,1 @@
+"""Sessions that run a network: torch or ONNX Runtime, the GPU when there is one."""

@@ -1,0 +1,82 @@
+"""DIAL's training objectives, a module a stage: `forward(batch, noise)` gives the named losses.
+
+A batch of windows (`vla_core.policies.dial.windows`) holds features of the frozen ViT:
+
+- `current` phi(o_t), `future` phi(o_{s+H}) and `past` phi(o_s), each `(batch, patches, width)`:
+  the intent is formed from an observation s = t - lag, as it is when System 2 is slower;
+- `words` `(batch, max_words)`; `state` `(batch, state)`; `actions` `(batch, H, state)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import mse_loss
+
+from vla_core.policies.dial.model import Dial
+
+Batch = Mapping[str, Tensor]
+
+#: Noise samples and times drawn for one fused context: the DiT is cheap beside the fusion.
+DRAWS = 6
+
+
+def flow_matching_loss(
+    dial: Dial, batch: Batch, intent: Tensor, noise: torch.Generator
+) -> Tensor:
+    """Eq. 3: E || v(A^tau, tau | o_t, x_t, s_t) - (A - eps) ||^2, A^tau = tau A + (1 - tau) eps."""
+    context = dial.fusion(batch["current"], intent)
+    state = batch["state"].repeat_interleave(DRAWS, dim=0)
+    actions = batch["actions"].repeat_interleave(DRAWS, dim=0)
+    device = actions.device
+    epsilon = torch.randn(actions.shape, generator=noise, device=device)
+    tau = torch.rand(len(actions), generator=noise, device=device)
+    mixed = tau[:, None, None] * actions + (1.0 - tau[:, None, None]) * epsilon
+    return mse_loss(dial.velocity(mixed, tau, context, state), actions - epsilon)
+
+
+class ForesightWarmup(nn.Module):
+    """Stage 1, System 2: L_world alone (eq. 2)."""
+
+    def __init__(self, dial: Dial) -> None:
+        super().__init__()
+        self.system2 = dial.system2
+
+    def forward(self, batch: Batch, noise: torch.Generator) -> dict[str, Tensor]:
+        """Eq. 2: || x_t - phi(o_{t+H}) ||^2."""
+        loss = mse_loss(self.system2(batch["past"], batch["words"]), batch["future"])
+        return {"loss": loss}
+
+
+class ActionWarmup(nn.Module):
+    """Stage 1, System 1: L_fm with the true future in place of the intent."""
+
+    def __init__(self, dial: Dial) -> None:
+        super().__init__()
+        self.dial = dial
+        dial.vit.requires_grad_(False)
+        dial.system2.requires_grad_(False)
+
+    def forward(self, batch: Batch, noise: torch.Generator) -> dict[str, Tensor]:
+        """Eq. 3 with x_t := phi(o_{t+H})."""
+        return {"loss": flow_matching_loss(self.dial, batch, batch["future"], noise)}
+
+
+class EndToEnd(nn.Module):
+    """Stage 2: both losses; gradients of the action flow through the intent into System 2."""
+
+    def __init__(self, dial: Dial) -> None:
+        super().__init__()
+        self.dial = dial
+        dial.system2.requires_grad_(True)
+        dial.system2.text.requires_grad_(False)
+        dial.vit.requires_grad_(False)
+
+    def forward(self, batch: Batch, noise: torch.Generator) -> dict[str, Tensor]:
+        """Eq. 4: L = L_fm + L_world."""
+        intent = self.dial.system2(batch["past"], batch["words"])
+        world = mse_loss(intent, batch["future"])
+        action = flow_matching_loss(self.dial, batch, intent, noise)
+        return {"loss": action + world, "action": action, "world": world}

@@ -1,0 +1,104 @@
+"""DIAL whole: the shared ViT, System 2, System 1; sizes are configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from vla_core.policies.dial.system1 import Fusion, VelocityField
+from vla_core.policies.dial.system2 import ForesightTransformer
+from vla_core.policies.vit import ViT
+
+
+@dataclass(frozen=True)
+class DialSizes:
+    """Sizes of the networks; `policy.json` holds them under `model`.
+
+    Attributes:
+        image_size: side of the square camera pictures [pixels].
+        cameras: number of views.
+        vit_stem, vit_layers: channels of the convolutional stem; transformer layers.
+        system2_width, system2_layers: of the foresight transformer.
+        fusion_width, fusion_layers: of System 1's self-attention (4 layers in the paper).
+        dit_width, dit_layers: of the diffusion transformer (16 layers in the paper).
+        heads: attention heads, everywhere.
+        state: numbers in the state vector (47 in the paper).
+        horizon: H, targets in a chunk and steps of foresight.
+        vocabulary: known words; the text embedding has one more, for padding.
+        max_words: longest instruction.
+        euler_steps: integration steps of the flow.
+    """
+
+    image_size: int
+    cameras: int
+    vit_stem: tuple[int, ...]
+    vit_layers: int
+    system2_width: int
+    system2_layers: int
+    fusion_width: int
+    fusion_layers: int
+    dit_width: int
+    dit_layers: int
+    heads: int
+    state: int
+    horizon: int
+    vocabulary: tuple[str, ...]
+    max_words: int
+    euler_steps: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "vit_stem", tuple(self.vit_stem))
+        object.__setattr__(self, "vocabulary", tuple(self.vocabulary))
+
+
+class Dial(nn.Module):
+    """All networks of the policy."""
+
+    def __init__(self, sizes: DialSizes) -> None:
+        super().__init__()
+        self.sizes = sizes
+        self.vit = ViT(
+            sizes.image_size, list(sizes.vit_stem), sizes.vit_layers, sizes.heads, sizes.cameras
+        )
+        features = self.vit.width
+        self.system2 = ForesightTransformer(
+            self.vit.patches,
+            features,
+            sizes.system2_width,
+            sizes.system2_layers,
+            sizes.heads,
+            len(sizes.vocabulary) + 1,
+            sizes.max_words,
+        )
+        self.fusion = Fusion(
+            self.vit.patches, features, sizes.fusion_width, sizes.fusion_layers, sizes.heads
+        )
+        self.velocity = VelocityField(
+            sizes.state,
+            sizes.horizon,
+            sizes.fusion_width,
+            sizes.dit_width,
+            sizes.dit_layers,
+            sizes.heads,
+        )
+
+    @torch.no_grad()
+    def sample(self, current: Tensor, intent: Tensor, state: Tensor, noise: Tensor) -> Tensor:
+        """Integrate the flow from noise to a chunk by Euler steps.
+
+        Args:
+            current, intent: `(batch, patches, width)` features.
+            state: `(batch, state)` normalised proprioception.
+            noise: `(batch, horizon, state)`.
+
+        Returns:
+            `(batch, horizon, state)` normalised actions.
+        """
+        context = self.fusion(current, intent)
+        chunk = noise
+        for k in range(self.sizes.euler_steps):
+            time = torch.full((len(chunk),), k / self.sizes.euler_steps, device=chunk.device)
+            chunk = chunk + self.velocity(chunk, time, context, state) / self.sizes.euler_steps
+        return chunk

@@ -1,0 +1,137 @@
+"""Training windows of DIAL: episodes as features of the frozen ViT, drawn with a random intent lag."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.progress import track
+from torch import Tensor
+
+from vla_core.data.episodes import Episode
+from vla_core.policies.dial.model import DialSizes
+from vla_core.policies.dial.normalisation import Normalisation
+from vla_core.policies.vit import ViT
+from vla_core.policies.words import encode_words
+from vla_core.robot.model import RobotModel
+
+#: System 2 may be this many steps behind System 1 [steps].
+MAX_LAG = 4
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Every (observation, chunk, future) of some episodes, with the ViT's features computed once.
+
+    Attributes:
+        horizon: H.
+        features: `(frames, patches, width)` float16.
+        states, targets: `(frames, state)` measured and commanded.
+        words: `(frames, max_words)` ids of the instruction.
+        starts: `(windows, 2)`: frame of each window's observation, and how far back its intent
+            may have been formed.
+    """
+
+    horizon: int
+    features: np.ndarray
+    states: np.ndarray
+    targets: np.ndarray
+    words: np.ndarray
+    starts: np.ndarray
+
+    @classmethod
+    def build(
+        cls,
+        episodes: Sequence[Episode],
+        vit: ViT,
+        robot: RobotModel,
+        cameras: Sequence[str],
+        sizes: DialSizes,
+    ) -> Windows:
+        """Encode episodes.
+
+        An episode that ends at rest is continued by its last frame; of one that was cut only
+        windows that lie in it whole are used.
+
+        Args:
+            vit: frozen encoder.
+            robot: gives state vectors.
+            cameras: views in the policy's order.
+            sizes: of the policy.
+        """
+        features, states, targets, words, starts = [], [], [], [], []
+        first = 0
+        for episode in track(episodes, "features"):
+            extra = sizes.horizon if episode.complete else 0
+            images = np.stack([episode.images[camera] for camera in cameras], axis=1)
+            states.append(_padded(_states(robot, episode.position), extra))
+            targets.append(_padded(_states(robot, episode.action), extra))
+            features.append(_padded(encode(vit, images), extra))
+            ids = encode_words(episode.instruction, sizes.vocabulary, sizes.max_words)
+            words.append(np.tile(ids, (len(states[-1]), 1)))
+            within = np.arange(max(0, len(episode) + extra - sizes.horizon))
+            starts.append(np.column_stack([first + within, np.minimum(within, MAX_LAG)]))
+            first += len(states[-1])
+        parts = (features, states, targets, words, starts)
+        return cls(sizes.horizon, *(np.concatenate(part) for part in parts))
+
+    def save(self, folder: Path) -> None:
+        """Write each array beside the others; `load` maps them into memory."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for field in fields(self):
+            np.save(folder / f"{field.name}.npy", getattr(self, field.name))
+
+    @classmethod
+    def load(cls, folder: Path) -> Windows:
+        """Read what `save` wrote, without copying the features into memory."""
+        arrays = [np.load(folder / f"{field.name}.npy", mmap_mode="r") for field in fields(cls)]
+        return cls(int(arrays[0]), *arrays[1:])
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def normalisation(self) -> Normalisation:
+        """Fitted to all windows."""
+        frames = self.starts[:, 0]
+        moves = [self.targets[frames + k] - self.states[frames] for k in range(self.horizon)]
+        return Normalisation.fit(self.states[frames], np.concatenate(moves))
+
+    def batch(
+        self, rows: np.ndarray, lag: np.ndarray, normalisation: Normalisation
+    ) -> dict[str, Tensor]:
+        """Windows `rows` `(batch,)`, their intents formed `lag` `(batch,)` steps earlier."""
+        frames, reach = self.starts[rows].T
+        past = frames - np.minimum(lag, reach)
+        chunk = frames[:, None] + np.arange(self.horizon)
+        state = self.states[frames]
+        arrays = {
+            "current": self.features[frames].astype(np.float32),
+            "past": self.features[past].astype(np.float32),
+            "future": self.features[past + self.horizon].astype(np.float32),
+            "words": self.words[frames],
+            "state": normalisation.state(state),
+            "actions": normalisation.action(self.targets[chunk], state),
+        }
+        return {key: torch.from_numpy(value) for key, value in arrays.items()}
+
+
+@torch.no_grad()
+def encode(vit: ViT, images: np.ndarray, batch: int = 64) -> np.ndarray:
+    """`(frames, cameras, h, w, 3)` uint8 -> `(frames, patches, width)` float16 features."""
+    device = next(vit.parameters()).device
+    parts = [
+        vit(torch.from_numpy(images[i : i + batch]).to(device)).cpu().numpy().astype(np.float16)
+        for i in range(0, len(images), batch)
+    ]
+    return np.concatenate(parts)
+
+
+def _states(robot: RobotModel, positions: np.ndarray) -> np.ndarray:
+    return np.stack([robot.state_vector(q) for q in positions]).astype(np.float32)
+
+
+def _padded(frames: np.ndarray, extra: int) -> np.ndarray:
+    return np.concatenate([frames, np.repeat(frames[-1:], extra, axis=0)])

@@ -1,0 +1,73 @@
+"""`config/training/*.yaml`: a whole training run as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vla_core.errors import ConfigError
+from vla_core.training.trainer import Schedule
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """What to train, on what, for how long.
+
+    Attributes:
+        name: the policy's name; its folder under `config/policies` unless told otherwise.
+        kind: of policy, e.g. `dial`.
+        robot: robot description.
+        seed: of everything random.
+        demonstrations: how many tables the scripted expert solves; 0 with a `dataset`.
+        dataset: folder of a LeRobot data set, or empty.
+        held_out: share of the episodes kept for validation.
+        scenes: labelled random scenes to pretrain the encoder on; 0 keeps it random.
+        cameras: views, in the policy's order.
+        model: sizes of the networks.
+        stages: schedule of each stage, by name.
+    """
+
+    name: str
+    kind: str
+    robot: str
+    seed: int
+    demonstrations: int
+    dataset: str
+    held_out: float
+    scenes: int
+    cameras: tuple[str, ...]
+    model: Mapping[str, Any]
+    stages: Mapping[str, Schedule]
+
+    @classmethod
+    def load(cls, path: Path) -> TrainingConfig:
+        """Read a YAML.
+
+        Raises:
+            ConfigError: keys missing or unknown, or not YAML.
+        """
+        try:
+            raw = yaml.safe_load(path.read_text())
+        except yaml.YAMLError as error:
+            raise ConfigError(str(path), f"is not YAML ({error})") from error
+        _check_keys(str(path), raw, cls)
+        stages = {}
+        for name, values in raw["stages"].items():
+            values = {**values}
+            optional = {"weight_decay", "average"}
+            _check_keys(f"{path}: stages.{name}", values, Schedule, optional)
+            stages[name] = Schedule(**values)
+        return cls(**{**raw, "stages": stages, "cameras": tuple(raw["cameras"])})
+
+
+def _check_keys(source: str, raw: Any, kind: type, optional: frozenset | set = frozenset()) -> None:
+    expected = {field.name for field in fields(kind)}
+    got = set(raw) if isinstance(raw, Mapping) else set()
+    if missing := sorted(expected - got - optional):
+        raise ConfigError(source, f"missing keys {missing}")
+    if unknown := sorted(got - expected):
+        raise ConfigError(source, f"unknown keys {unknown}, known: {sorted(expected)}")

@@ -1,0 +1,236 @@
+"""DIAL's training, whole: encoder, decoupled warm-up (stage 1), end to end (stage 2)."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn.functional import mse_loss
+
+from vla_core.data.episodes import Episode
+from vla_core.policies.dial.losses import ActionWarmup, EndToEnd, ForesightWarmup
+from vla_core.policies.dial.model import Dial, DialSizes
+from vla_core.policies.dial.normalisation import Normalisation
+from vla_core.policies.dial.windows import MAX_LAG, Windows
+from vla_core.policies.words import vocabulary_of
+from vla_core.robot.model import RobotModel
+from vla_core.sim import demonstrations, random_scenes
+from vla_core.training.config import TrainingConfig
+from vla_core.training.encoder import Localiser, SceneBatches, localisation_error
+from vla_core.training.progress import StageBars
+from vla_core.training.trainer import Trainer
+
+Show = Callable[[int, str], None]
+
+#: Held-out windows that a stage is measured on.
+VALIDATION_WINDOWS = 256
+
+
+class DialRecipe:
+    """One training run in one folder; every part of it is resumed where it was left.
+
+    Args:
+        config: what to train.
+        folder: where data, checkpoints and logs go.
+    """
+
+    def __init__(self, config: TrainingConfig, folder: Path) -> None:
+        self.config = config
+        self.folder = folder
+        self.robot = RobotModel.load(config.robot)
+
+    def run(self) -> dict[str, dict[str, float]]:
+        """All stages; returns each one's last metrics."""
+        self.collect()
+        metrics = {"encoder": self.train_encoder()}
+        self.encode()
+        metrics |= self._warm_up()
+        with StageBars() as bars:
+            metrics["end_to_end"] = self.train("end_to_end", self._bar(bars, "end_to_end"))
+        return metrics
+
+    def collect(self) -> None:
+        """Demonstrations, and labelled scenes for the encoder."""
+        config, size = self.config, self.config.model["image_size"]
+        folder = self.folder / "demonstrations"
+        demonstrations.generate(folder, config.robot, range(config.demonstrations), size)
+        poses = [Episode.load(path).position for path in sorted(folder.glob("*_0.npz"))]
+        scenes = self.folder / "scenes"
+        random_scenes.generate(scenes, config.robot, np.concatenate(poses), config.scenes, size)
+
+    def train_encoder(self) -> dict[str, float]:
+        """Pretrain the ViT on labelled scenes."""
+        scenes = random_scenes.LabelledScenes.load(self.folder / "scenes")
+        localiser = Localiser(self.new_model().vit, scenes.positions.shape[1])
+        batches = SceneBatches(scenes, held_out=min(500, len(scenes.images) // 10))
+        schedule = self.config.stages["encoder"]
+        trainer = Trainer(self.folder, "encoder", localiser, schedule, self.config.seed)
+        with StageBars() as bars:
+            return trainer.run(
+                batches,
+                lambda: localisation_error(localiser, batches),
+                self._bar(bars, "encoder"),
+            )
+
+    def encode(self) -> None:
+        """Split the demonstrations and compute the frozen ViT's features of every frame once."""
+        for name, episodes in zip(("training", "held_out"), self._split(), strict=True):
+            folder = self.folder / "windows" / name
+            if (folder / "starts.npy").exists():
+                continue
+            model = self.new_model()
+            model.vit.load_state_dict(self.vit_weights())
+            loaded = [Episode.load(path) for path in episodes]
+            windows = Windows.build(
+                loaded, model.vit, self.robot, self.config.cameras, model.sizes
+            )
+            windows.save(folder)
+
+    def train(self, stage: str, show: Show) -> dict[str, float]:
+        """Stage 1's halves `system2` and `system1`, or stage 2, `end_to_end`."""
+        training = Windows.load(self.folder / "windows" / "training")
+        held_out = Windows.load(self.folder / "windows" / "held_out")
+        normalisation = self.normalisation()
+        model = self.new_model()
+        model.vit.load_state_dict(self.vit_weights())
+        if stage == "end_to_end":
+            model = self.load_stages(model, "system2", "system1")
+        module = {"system2": ForesightWarmup, "system1": ActionWarmup, "end_to_end": EndToEnd}
+        trainer = Trainer(
+            self.folder, stage, module[stage](model), self.config.stages[stage], self.config.seed
+        )
+
+        def batches(rng: np.random.Generator, batch: int) -> dict[str, torch.Tensor]:
+            rows = rng.integers(len(training), size=batch)
+            return training.batch(rows, rng.integers(MAX_LAG + 1, size=batch), normalisation)
+
+        rng = np.random.default_rng(0)
+        rows = rng.choice(len(held_out), min(VALIDATION_WINDOWS, len(held_out)), replace=False)
+        check = held_out.batch(rows, np.zeros_like(rows), normalisation)
+        return trainer.run(batches, lambda: validate(stage, model, check, normalisation), show)
+
+    def new_model(self) -> Dial:
+        """The networks at their first weights; words are those of the demonstrations."""
+        path = self.folder / "sizes.pt"
+        if not path.exists():
+            first = [Episode.load(p) for p in sorted(self._demonstrations().glob("*_0.npz"))]
+            sizes = DialSizes(
+                cameras=len(self.config.cameras),
+                state=self.robot.state_size,
+                vocabulary=vocabulary_of(episode.instruction for episode in first),
+                **self.config.model,
+            )
+            torch.save(asdict(sizes), path)
+        torch.manual_seed(self.config.seed)
+        return Dial(DialSizes(**torch.load(path, weights_only=True)))
+
+    def load_stages(self, model: Dial, *stages: str) -> Dial:
+        """Put the finished stages' weights into `model`, each its own part."""
+        for stage in stages:
+            weights = torch.load(self.folder / stage / "final.pt", weights_only=True)["model"]
+            if stage == "system2":
+                model.system2.load_state_dict(_below("system2.", weights))
+            else:
+                whole = _below("dial.", weights)
+                kept = {k: v for k, v in whole.items() if stage != "system1" or "system2" not in k}
+                model.load_state_dict(kept, strict=stage != "system1")
+        return model
+
+    def normalisation(self) -> Normalisation:
+        """Fitted to the training windows."""
+        return Windows.load(self.folder / "windows" / "training").normalisation()
+
+    def vit_weights(self) -> dict[str, torch.Tensor]:
+        """Of the pretrained encoder."""
+        stored = torch.load(self.folder / "encoder" / "final.pt", weights_only=True)
+        return _below("vit.", stored["model"])
+
+    def _demonstrations(self) -> Path:
+        return self.folder / "demonstrations"
+
+    def _split(self) -> tuple[list[Path], list[Path]]:
+        """Files of training and of held-out demonstrations; a table's recoveries stay with it."""
+        paths = sorted(self._demonstrations().glob("*.npz"))
+        tables = sorted({path.stem.split("_")[0] for path in paths})
+        held_out = set(tables[: max(1, round(self.config.held_out * len(tables)))])
+        inside = [path.stem.split("_")[0] in held_out for path in paths]
+        return (
+            [path for path, out in zip(paths, inside, strict=True) if not out],
+            [path for path, out in zip(paths, inside, strict=True) if out],
+        )
+
+    def _bar(self, bars: StageBars, stage: str) -> Show:
+        return bars.bar(stage, self.config.stages[stage].steps)
+
+    def _warm_up(self) -> dict[str, dict[str, float]]:
+        """Stage 1: the two systems do not need each other, so on a CPU each takes half the cores."""
+        stages = ("system2", "system1")
+        if torch.cuda.is_available() or torch.get_num_threads() < 2:
+            with StageBars() as bars:
+                return {stage: self.train(stage, self._bar(bars, stage)) for stage in stages}
+        context = get_context("spawn")
+        threads = torch.get_num_threads() // 2
+        with (
+            context.Manager() as manager,
+            ProcessPoolExecutor(2, mp_context=context) as pool,
+            StageBars() as bars,
+        ):
+            told = manager.Queue()
+            shows = {stage: self._bar(bars, stage) for stage in stages}
+            futures = {
+                stage: pool.submit(_train_apart, self.config, self.folder, stage, threads, told)
+                for stage in stages
+            }
+            while not all(future.done() for future in futures.values()):
+                try:
+                    stage, step, text = told.get(timeout=0.5)
+                except queue.Empty:
+                    continue
+                shows[stage](step, text)
+            return {stage: future.result() for stage, future in futures.items()}
+
+
+@torch.no_grad()
+def validate(
+    stage: str, model: Dial, batch: dict[str, torch.Tensor], normalisation: Normalisation
+) -> dict[str, float]:
+    """On held-out windows.
+
+    Returns:
+        `foresight` error (eq. 2) with `copy`, the error of "nothing changes", beside it; and
+        `action_rad`, the mean absolute error of the sampled chunk's arm joints that move.
+    """
+    metrics = {}
+    intent = batch["future"]
+    if stage != "system1":
+        intent = model.system2(batch["past"], batch["words"])
+        metrics["foresight"] = float(mse_loss(intent, batch["future"]))
+        metrics["copy"] = float(mse_loss(batch["past"], batch["future"]))
+    if stage != "system2":
+        noise = torch.randn(
+            batch["actions"].shape, generator=torch.Generator().manual_seed(0)
+        ).to(intent.device)
+        chunk = model.sample(batch["current"], intent, batch["state"], noise)
+        error = (chunk - batch["actions"]).abs().cpu().numpy() * normalisation.action_std
+        moving = normalisation.action_std > 0.03
+        metrics["action_rad"] = float(error[..., moving].mean())
+    return metrics
+
+
+def _train_apart(
+    config: TrainingConfig, folder: Path, stage: str, threads: int, told
+) -> dict[str, float]:
+    torch.set_num_threads(threads)
+    return DialRecipe(config, folder).train(
+        stage, lambda step, text: told.put((stage, step, text))
+    )
+
+
+def _below(prefix: str, weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
