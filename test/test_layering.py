@@ -34,5 +34,7 @@ def test_the_library_imports_nothing_of_ros():
 
 
 def test_the_check_sees_imports_inside_functions_and_message_packages():
-    source = "def f():\n    import rclpy.node\n    from sensor_msgs.msg import Image\n    import numpy"
+    source = (
+        "def f():\n    import rclpy.node\n    from sensor_msgs.msg import Image\n    import numpy"
+    )
     assert ros_packages(imported_packages(source)) == {"rclpy", "sensor_msgs"}

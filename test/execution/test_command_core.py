@@ -260,6 +260,15 @@ def test_jitter_of_the_ticks_does_not_change_how_far_the_command_gets(make_bench
     assert ends[0] == pytest.approx(ends[1], abs=2e-3)
 
 
+def test_what_is_given_out_cannot_be_changed_from_outside(bench):
+    bench.start_policy()
+    bench.push(ramp(bench.measured, 0.05))
+    command = bench.tick(10)
+    for array in (command.position, command.velocity, command.acceleration):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 9.0
+
+
 def test_an_invalid_command_is_never_sent(bench, monkeypatch, names_of):
     bench.start_policy()
     bench.push(ramp(bench.measured, 0.08))

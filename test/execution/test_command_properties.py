@@ -25,7 +25,11 @@ mode_events = st.fixed_dictionaries(
     {"kind": st.just("mode"), "mode": st.sampled_from(list(ControlMode))}
 )
 joint_events = st.fixed_dictionaries(
-    {"kind": st.just("joints"), "alive": st.booleans(), "value": st.sampled_from([0.1, np.nan, 9.0])}
+    {
+        "kind": st.just("joints"),
+        "alive": st.booleans(),
+        "value": st.sampled_from([0.1, np.nan, 9.0]),
+    }
 )
 events = st.lists(
     st.tuples(

@@ -109,6 +109,8 @@ def test_a_permuted_order_is_put_right_by_name(timeline):
         ({"targets": np.zeros((4, 3))}, r"shape \(4, 3\), expected \(horizon, 2\)"),
         ({"targets": np.zeros((0, 2))}, "expected"),
         ({"targets": np.zeros(4)}, "expected"),
+        ({"targets": np.zeros((2000, 2))}, "at most 1000 steps"),
+        ({"targets": [[0.0], [0.0, 1.0]]}, "no array of numbers"),
         ({"joint_names": ("shoulder", "wrist")}, r"missing \['elbow'\], unknown \['wrist'\]"),
         ({"joint_names": ("shoulder", "elbow", "elbow")}, "got 3, expected 2"),
         ({"joint_names": ("shoulder", "shoulder")}, r"missing \['elbow'\]"),

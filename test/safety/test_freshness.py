@@ -24,7 +24,9 @@ def test_an_input_that_never_came_is_stale():
 
 
 def test_yaml_changes_what_it_names_and_keeps_the_rest():
-    limits = FreshnessLimits.from_mapping({"chunk": {"limit_s": 2, "response": "stop"}}, "robot.yaml")
+    limits = FreshnessLimits.from_mapping(
+        {"chunk": {"limit_s": 2, "response": "stop"}}, "robot.yaml"
+    )
     assert limits.chunk == AgeLimit(2.0, Response.STOP)
     assert limits.intent == FreshnessLimits().intent
 

@@ -25,7 +25,7 @@ def ruckig_stop(v: float, a: float, acceleration: float, jerk: float) -> Traject
     return trajectory
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.floats(-3, 3), st.floats(-1, 1), st.floats(1, 30), st.floats(10, 600))
 def test_stop_is_ruckigs_time_optimal_stop(v, share, acceleration, jerk):
     a = share * acceleration
@@ -38,7 +38,7 @@ def test_stop_is_ruckigs_time_optimal_stop(v, share, acceleration, jerk):
         assert profile.at(time_s).position[0] == pytest.approx(position[0], abs=1e-7)
         assert profile.at(time_s).velocity[0] == pytest.approx(velocity[0], abs=1e-6)
     lowest, highest = profile.reach()
-    way = [expected.at_time(t)[0][0] for t in np.linspace(0, expected.duration, 200)]
+    way = [expected.at_time(t)[0][0] for t in np.linspace(0, expected.duration, 1000)]
     assert lowest[0] == pytest.approx(min(way), abs=2e-4)
     assert highest[0] == pytest.approx(max(way), abs=2e-4)
     assert lowest[0] <= min(way) + 1e-9 and highest[0] >= max(way) - 1e-9

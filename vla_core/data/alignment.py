@@ -183,9 +183,7 @@ def _why_no_image(image: np.ndarray) -> str:
     return ""
 
 
-def _between(
-    before: JointState, after: JointState | None, stamp_ns: int
-) -> tuple[JointState, int]:
+def _between(before: JointState, after: JointState | None, stamp_ns: int) -> tuple[JointState, int]:
     """Joint state at `stamp_ns` from its neighbours, and the distance to the nearer one [ns]."""
     if after is None:
         return before, stamp_ns - before.stamp_ns

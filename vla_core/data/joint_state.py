@@ -48,7 +48,10 @@ class JointStateReader:
             ObservationError: wrong length, or not finite.
         """
         columns = self._order(tuple(names))
-        position, velocity = np.asarray(position, float), np.asarray(velocity, float)
+        try:
+            position, velocity = np.asarray(position, float), np.asarray(velocity, float)
+        except (TypeError, ValueError) as error:
+            raise ObservationError(f"{self._source}: no arrays of numbers: {error}") from None
         if velocity.size == 0:
             velocity = np.zeros(len(names))
         if position.shape != (len(names),) or velocity.shape != (len(names),):
@@ -72,7 +75,9 @@ class JointStateReader:
             missing = [name for name in self._joint_names if name not in names]
             twice = [name for name in self._joint_names if names.count(name) > 1]
             if missing or twice:
-                raise JointMismatchError(self._source, missing, [f"{name} (twice)" for name in twice])
+                raise JointMismatchError(
+                    self._source, missing, [f"{name} (twice)" for name in twice]
+                )
             self._columns = np.array([names.index(name) for name in self._joint_names])
             self._given = names
         return self._columns

@@ -16,16 +16,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vla_core.data.joint_state import JointState, JointStateReader, age_s
-from vla_core.errors import VlaError
+from vla_core.data.joint_state import age_s
 from vla_core.execution.command import Command, CommandChain, CommandSettings, StopTail
+from vla_core.execution.intake import Intake
 from vla_core.execution.start import start_motion, why_not_start
-from vla_core.execution.timeline import ChunkTimeline, Sample
+from vla_core.execution.timeline import Sample
 from vla_core.handover.modes import Condition, ModeAnswer, find_transition
 from vla_core.safety.freshness import FreshnessLimits, Response
 from vla_core.safety.joint_limits import JointLimits
 from vla_core.safety.limits import JointLimiter
-from vla_core.safety.stopping import JointMotion
+from vla_core.safety.stopping import EmergencyProfile, JointMotion, StopProfile
 from vla_core.types import (
     NANOSECONDS,
     ActionChunk,
@@ -65,17 +65,13 @@ class CommandCore:
         self.mode_reason = "started"
         self.mode_since_ns = 0
         self._limiter = JointLimiter(limits, settings.period_s, settings.horizon_s)
-        self._timeline = ChunkTimeline(limits.names, settings.future_tolerance_s)
-        self._reader = JointStateReader(limits.names)
+        self._intake = Intake(limits.names, settings.future_tolerance_s)
         self._period_ns = round(settings.period_s * NANOSECONDS)
         self._horizon_ns = round(self._limiter.horizon_s * NANOSECONDS)
         self._settle_ns = 2 * self._horizon_ns
         self._motion: JointMotion | None = None
-        self._measured: JointState | None = None
-        self._chunk: ActionChunk | None = None
-        self._chunk_arrival_ns = 0
+        self._stop: StopProfile | EmergencyProfile | None = None
         self._following = False
-        self._refused: list[str] = []
         self._last_tick_ns: int | None = None
         self._played_ns = 0
         self._tick = 0
@@ -96,27 +92,14 @@ class CommandCore:
             names: joints in the order of the arrays; more than the robot's are ignored.
             position, velocity: one number a name [rad], [rad/s]; velocity may be empty.
         """
-        try:
-            state = self._reader.read(names, position, velocity, stamp_ns)
-        except VlaError as error:
-            return self._refuse(str(error))
-        if stamp_ns > now_ns + round(self.settings.future_tolerance_s * NANOSECONDS):
-            ahead_s = (stamp_ns - now_ns) / NANOSECONDS
-            return self._refuse(f"joint state: stamp is {ahead_s:.3f} s in the future")
-        if self._measured is not None and stamp_ns < self._measured.stamp_ns:
-            return self._refuse("joint state: older than the one before")
-        self._measured = state
-        return ""
+        return self._intake.take_joint_state(names, position, velocity, stamp_ns, now_ns)
 
     def on_chunk(self, chunk: ActionChunk, now_ns: int) -> str:
         """Take an action chunk; returns why it was refused, "" if it was not."""
-        try:
-            self._timeline.insert(chunk, now_ns)
-        except VlaError as error:
-            return self._refuse(str(error))
-        self._chunk, self._chunk_arrival_ns = chunk, now_ns
-        self._following = False
-        return ""
+        problem = self._intake.take_chunk(chunk, now_ns)
+        if not problem:
+            self._following = False
+        return problem
 
     def request_mode(self, mode: ControlMode, now_ns: int, reason: str = "asked for") -> ModeAnswer:
         """Change who commands the robot, if the table of transitions and its conditions allow it.
@@ -150,7 +133,7 @@ class CommandCore:
         """
         constraints: list[ActiveConstraint] = []
         periods = self._periods_since_last_tick(now_ns, constraints)
-        ages_s = self._ages_s(now_ns)
+        ages_s = self._intake.ages_s(now_ns)
         sample = self._target(now_ns, ages_s, constraints)
         if self._motion is not None and periods > 0:
             before = self._late(self._motion, periods - 1)
@@ -162,7 +145,8 @@ class CommandCore:
         """Whole periods that passed, wherever ticks fell in them; 1 for the first tick."""
         self._tick += 1
         if self._last_tick_ns is not None and now_ns < self._last_tick_ns:
-            self._forget_time()
+            self._intake.restart()
+            self._following = False
             constraints.append(ActiveConstraint("clock_set_back", "clock", 0.0))
         last_ns = self._last_tick_ns
         self._last_tick_ns = now_ns
@@ -174,12 +158,10 @@ class CommandCore:
         return periods
 
     def _late(self, motion: JointMotion, missed: int) -> JointMotion:
-        """Where the robot got to along the stopping tail while ticks were missed."""
-        if missed == 0:
+        """Where the stopping tail of the last command took the robot while ticks were missed."""
+        if missed == 0 or self._stop is None:
             return motion
-        emergency = self.mode == ControlMode.ESTOP
-        stop = self._limiter.emergency_profile if emergency else self._limiter.stop_profile
-        return stop(motion).at(missed * self.settings.period_s)
+        return self._stop.at(missed * self.settings.period_s)
 
     def _target(
         self, now_ns: int, ages_s: dict[str, float], constraints: list[ActiveConstraint]
@@ -205,16 +187,16 @@ class CommandCore:
             return None
         if not self._following:
             start_ns = now_ns - self._period_ns
-            self._timeline.anchor(start_ns, self._motion.position, self._motion.velocity)
+            self._intake.timeline.anchor(start_ns, self._motion.position, self._motion.velocity)
             self._following = True
-        end_ns = self._timeline.end_ns
+        end_ns = self._intake.timeline.end_ns
         if end_ns is not None and now_ns <= end_ns:
-            return self._timeline.sample(now_ns)
+            return self._intake.timeline.sample(now_ns)
         constraints.append(ActiveConstraint("chunk_exhausted", "chunk", 0.0))
         if end_ns is None or now_ns > end_ns + self._settle_ns:
             self._following = False
             return None
-        return self._timeline.sample(end_ns)
+        return self._intake.timeline.sample(end_ns)
 
     def _advance(
         self,
@@ -228,8 +210,8 @@ class CommandCore:
             return self._limiter.emergency_step(motion)
         if sample is None:
             return self._limiter.stop_step(motion)
-        ahead_ns = min(now_ns - self._period_ns + self._horizon_ns, self._timeline.end_ns)
-        ahead = self._timeline.sample(ahead_ns)
+        ahead_ns = min(now_ns - self._period_ns + self._horizon_ns, self._intake.timeline.end_ns)
+        ahead = self._intake.timeline.sample(ahead_ns)
         step = self._limiter.step(motion, ahead.position, ahead.velocity)
         constraints.extend(step.constraints)
         return step.motion
@@ -257,9 +239,9 @@ class CommandCore:
         ages_s: dict[str, float],
         constraints: tuple[ActiveConstraint, ...],
     ) -> Command:
-        motion = self._motion
+        motion = self._motion if self._motion is None else self._motion.frozen()
         position = _NOTHING if motion is None else motion.position
-        refused, self._refused = tuple(self._refused), []
+        tail = _NO_TAIL if motion is None else self._tail(motion)
         chunk = None if sample is None else sample.step.chunk
         return Command(
             stamp_ns=now_ns,
@@ -267,7 +249,7 @@ class CommandCore:
             position=position,
             velocity=_NOTHING if motion is None else motion.velocity,
             acceleration=_NOTHING if motion is None else motion.acceleration,
-            tail=_NO_TAIL if motion is None else self._tail(motion),
+            tail=tail,
             status=SafetyStatus(
                 stamp_ns=now_ns,
                 tick=self._tick,
@@ -283,25 +265,26 @@ class CommandCore:
                 chunk_sequence=0 if chunk is None else chunk.sequence,
                 step=-1 if sample is None else sample.step.index,
                 remaining_steps=0 if sample is None else sample.remaining_steps,
-                delay_steps=0.0 if sample is None else float(self._timeline.delay_steps),
+                delay_steps=0.0 if sample is None else float(self._intake.timeline.delay_steps),
             ),
             chain=CommandChain.of(chunk),
-            refused=refused,
+            refused=self._intake.take_refused(),
         )
 
     def _tail(self, motion: JointMotion) -> StopTail:
         """The command, then its stop: braking as the mode would."""
         emergency = self.mode == ControlMode.ESTOP
         stop = self._limiter.emergency_profile if emergency else self._limiter.stop_profile
-        return StopTail.along(stop(motion), self.settings.tail_step_s, self.settings.period_s)
+        self._stop = stop(motion)
+        return StopTail.along(self._stop, self.settings.tail_step_s, self.settings.period_s)
 
     # State
 
     def _enter(self, mode: ControlMode, reason: str, now_ns: int) -> None:
         if mode == ControlMode.IDLE:
-            self._motion = None
+            self._motion = self._stop = None
         elif mode == ControlMode.HOLD and self._motion is None:
-            self._motion = start_motion(self._measured, self.limits)
+            self._motion = start_motion(self._intake.measured, self.limits)
         self._following = False
         self.mode, self.mode_reason, self.mode_since_ns = mode, reason, now_ns
 
@@ -310,36 +293,16 @@ class CommandCore:
         if condition == Condition.STANDING_STILL:
             still = self._motion is None or _is_still(self._motion)
             return "" if still else "the command is still moving"
-        measured = self._measured
+        measured = self._intake.measured
         limit_s = self.freshness.joint_state.limit_s
         if measured is None:
             return "no joint state has come; is the robot up, and its topic right?"
         if condition == Condition.JOINT_STATE_FRESH:
             old_s = age_s(measured.stamp_ns, now_ns)
-            return "" if old_s <= limit_s else f"joint state is {old_s:.3f} s old, limit {limit_s} s"
+            return (
+                "" if old_s <= limit_s else f"joint state is {old_s:.3f} s old, limit {limit_s} s"
+            )
         return why_not_start(measured, self._motion, self.limits, self.settings)
-
-    def _ages_s(self, now_ns: int) -> dict[str, float]:
-        """Age of every input [s]; -1 for one that has not come."""
-        ages_s = dict.fromkeys(("observation", "intent", "chunk", "joint_state"), -1.0)
-        if self._chunk is not None:
-            ages_s["observation"] = age_s(self._chunk.observation_stamp_ns, now_ns)
-            ages_s["intent"] = age_s(self._chunk.intent_stamp_ns, now_ns)
-            ages_s["chunk"] = age_s(self._chunk_arrival_ns, now_ns)
-        if self._measured is not None:
-            ages_s["joint_state"] = age_s(self._measured.stamp_ns, now_ns)
-        return ages_s
-
-    def _forget_time(self) -> None:
-        """The clock was set back: what was stamped by it before means nothing now."""
-        self._timeline.restart()
-        self._chunk = None
-        self._measured = None
-        self._following = False
-
-    def _refuse(self, reason: str) -> str:
-        self._refused.append(reason)
-        return reason
 
 
 def _is_still(motion: JointMotion) -> bool:

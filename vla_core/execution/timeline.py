@@ -20,6 +20,7 @@ from vla_core.errors import ChunkError
 from vla_core.types import NANOSECONDS, ActionChunk
 
 _LARGEST_TARGET = 1e3
+_LONGEST_HORIZON = 1000
 _SHORTEST_STEP_S, _LONGEST_STEP_S = 1e-3, 10.0
 
 
@@ -161,12 +162,18 @@ class ChunkTimeline:
         if not _SHORTEST_STEP_S <= chunk.step_s <= _LONGEST_STEP_S:
             raise ChunkError(f"{name}: step is {chunk.step_s} s, must be in [0.001, 10]")
         columns = self._columns(chunk.joint_names, name)
-        targets = np.asarray(chunk.targets, dtype=float)
-        if targets.ndim != 2 or not len(targets) or targets.shape[1] != len(columns):
+        try:
+            targets = np.asarray(chunk.targets, dtype=float)
+        except (TypeError, ValueError) as error:
+            raise ChunkError(f"{name}: targets are no array of numbers: {error}") from None
+        wrong_shape = targets.ndim != 2 or targets.shape[1] != len(columns)
+        if wrong_shape or not 1 <= len(targets) <= _LONGEST_HORIZON:
             raise ChunkError(
-                f"{name}: targets have shape {targets.shape}, expected (horizon, {len(columns)})"
+                f"{name}: targets have shape {targets.shape}, expected (horizon, {len(columns)}) "
+                f"with at most {_LONGEST_HORIZON} steps"
             )
         targets = targets[:, columns]
+        targets.setflags(write=False)
         wrong = ~(np.abs(targets) <= _LARGEST_TARGET)
         if wrong.any():
             row, column = np.argwhere(wrong)[0]

@@ -55,7 +55,7 @@ class FreshnessLimits:
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, object], source: str) -> FreshnessLimits:
-        """Read `{input: {limit_s: ..., response: hold | stop}}`; what is left out keeps its default.
+        """Read `{input: {limit_s: ..., response: hold | stop}}`; what is absent keeps its default.
 
         Args:
             source: file and key, for messages.
@@ -98,4 +98,6 @@ def _age_limit(entry: object, default: AgeLimit, source: str) -> AgeLimit:
         return AgeLimit(float(limit_s), Response(response))
     except ValueError:
         choices = ", ".join(choice.value for choice in Response)
-        raise ConfigError(source, f"response: got {response!r}, expected one of {choices}") from None
+        raise ConfigError(
+            source, f"response: got {response!r}, expected one of {choices}"
+        ) from None

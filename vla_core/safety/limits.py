@@ -1,17 +1,17 @@
 """Every joint's command inside its position, velocity, acceleration and jerk limits, online.
 
-Two ways to the target, chosen per joint and tick, and a third that is always open:
+Three ways, chosen per joint and tick; the third is always open:
 
 1. **Track.** The target is known a little ahead (`horizon_s`), so aim there with the quartic whose
-   final acceleration is free: q(T) = target, q'(T) = target velocity, from the present motion. It
-   follows a reference inside the limits without lag.
-2. **Pursue.** Where that quartic breaks a limit, ruckig's time-optimal profile of that joint alone
-   (nothing is time-synchronised: one far joint must not slow the others). Not used for tracking:
-   measured on a sine of 1 rad/s it rings with 0.14 rad, because it aims at zero acceleration.
+   final acceleration is free: q(T) = target, q'(T) = target velocity. It follows a motion inside the
+   limits without lag. Where that breaks a limit, meet the target later, as soon as the limits allow.
+2. **Pursue.** Where the target is farther than that, ruckig's time-optimal profile of that joint
+   alone. Not for tracking: on a sine of 1 rad/s it rings with 0.14 rad, as it aims at no acceleration.
 3. **Stop.** A step of 1 or 2 is taken only if the jerk-limited stop from where it leads stays inside
-   the position limits; else the joint takes the next step of its stop, which was inside.
+   the limits; else the joint takes the next step of its stop, which was inside.
 
-So the set of states from which a stop is possible is never left, whatever is asked.
+So the set of states from which a stop is possible is never left, whatever is asked. Joints are not
+time-synchronised: one far joint must not slow the others.
 """
 
 from __future__ import annotations
@@ -92,7 +92,9 @@ class JointLimiter:
                 constraints += (ActiveConstraint("ruckig_failed", problem, 0.0),)
         else:
             stopping = pursuing
-        return LimitedStep(chosen, constraints + self._limited(tracked, excess, ~tracking, stopping))
+        return LimitedStep(
+            chosen, constraints + self._limited(tracked, excess, ~tracking, stopping)
+        )
 
     def stop_step(self, motion: JointMotion) -> JointMotion:
         """One period of the jerk-limited stop from `motion`."""
@@ -136,8 +138,8 @@ class JointLimiter:
             arrivals_s: `(choices,)` times T to try, the soonest first.
 
         Returns:
-            The motion, and `(2, dof)` by how much jerk and acceleration exceed their limits for that
-            T, or for the last T where none is inside.
+            The motion, and `(2, dof)` by how much jerk and acceleration exceed their limits for
+            that T, or for the last T where none is inside.
         """
         limits, period, time_s = self.limits, self.period_s, arrivals_s[:, None]
         a = motion.acceleration
@@ -168,7 +170,7 @@ class JointLimiter:
         return motion.advanced(jerk, period), excess[:, first, joints]
 
     def _admissible(self, motion: JointMotion) -> np.ndarray:
-        """`(dof,)` bool: finite, inside every limit, and able to stop inside the position limits."""
+        """`(dof,)` bool: finite, inside every limit, and able to stop inside them."""
         limits = self.limits
         finite = motion.isfinite()
         if not finite.all():
@@ -183,7 +185,7 @@ class JointLimiter:
         )
 
     def _fastest(self, motion: JointMotion) -> np.ndarray:
-        """`(dof,)` speed that cannot be avoided: now, or once the acceleration is brought to zero."""
+        """`(dof,)` highest speed that cannot be avoided: now, or once the acceleration is zero."""
         v, a = motion.velocity, motion.acceleration
         return np.maximum(np.abs(v), np.abs(v + a * np.abs(a) / (2 * self.limits.jerk)))
 

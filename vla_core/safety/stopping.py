@@ -34,6 +34,12 @@ class JointMotion:
         position = np.array(position, dtype=float)
         return cls(position, np.zeros_like(position), np.zeros_like(position))
 
+    def frozen(self) -> JointMotion:
+        """This motion, with its arrays made read-only."""
+        for array in (self.position, self.velocity, self.acceleration):
+            array.setflags(write=False)
+        return self
+
     def isfinite(self) -> np.ndarray:
         """`(dof,)` bool: which joints hold only finite numbers."""
         return np.isfinite(self.position + self.velocity + self.acceleration)

@@ -1,0 +1,90 @@
+"""What has come in: checked, newest only, with its age."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from vla_core.data.joint_state import JointState, JointStateReader, age_s
+from vla_core.errors import VlaError
+from vla_core.execution.timeline import ChunkTimeline
+from vla_core.types import NANOSECONDS, ActionChunk
+
+
+class Intake:
+    """Door of the command core: admits joint states and chunks, and remembers what it refused.
+
+    Args:
+        joint_names: canonical order.
+        future_tolerance_s: how far stamps may lie ahead of now [s].
+
+    Attributes:
+        timeline: steps of the admitted chunks.
+        measured: the newest joint state, None when none has come.
+    """
+
+    def __init__(self, joint_names: tuple[str, ...], future_tolerance_s: float) -> None:
+        self.timeline = ChunkTimeline(joint_names, future_tolerance_s)
+        self.measured: JointState | None = None
+        self._reader = JointStateReader(joint_names)
+        self._future_tolerance_ns = round(future_tolerance_s * NANOSECONDS)
+        self._chunk: ActionChunk | None = None
+        self._chunk_arrival_ns = 0
+        self._refused: list[str] = []
+
+    def take_joint_state(
+        self,
+        names: Sequence[str],
+        position: np.ndarray,
+        velocity: np.ndarray,
+        stamp_ns: int,
+        now_ns: int,
+    ) -> str:
+        """Admit a joint state; returns why it was refused, "" if it was not."""
+        try:
+            state = self._reader.read(names, position, velocity, stamp_ns)
+        except VlaError as error:
+            return self._refuse(str(error))
+        if stamp_ns > now_ns + self._future_tolerance_ns:
+            ahead_s = (stamp_ns - now_ns) / NANOSECONDS
+            return self._refuse(f"joint state: stamp is {ahead_s:.3f} s in the future")
+        if self.measured is not None and stamp_ns < self.measured.stamp_ns:
+            return self._refuse("joint state: older than the one before")
+        self.measured = state
+        return ""
+
+    def take_chunk(self, chunk: ActionChunk, now_ns: int) -> str:
+        """Admit an action chunk; returns why it was refused, "" if it was not."""
+        try:
+            self.timeline.insert(chunk, now_ns)
+        except VlaError as error:
+            return self._refuse(str(error))
+        self._chunk, self._chunk_arrival_ns = chunk, now_ns
+        return ""
+
+    def ages_s(self, now_ns: int) -> dict[str, float]:
+        """Age of every input [s], as `FreshnessLimits` names them; -1 for one that has not come."""
+        ages_s = dict.fromkeys(("observation", "intent", "chunk", "joint_state"), -1.0)
+        if self._chunk is not None:
+            ages_s["observation"] = age_s(self._chunk.observation_stamp_ns, now_ns)
+            ages_s["intent"] = age_s(self._chunk.intent_stamp_ns, now_ns)
+            ages_s["chunk"] = age_s(self._chunk_arrival_ns, now_ns)
+        if self.measured is not None:
+            ages_s["joint_state"] = age_s(self.measured.stamp_ns, now_ns)
+        return ages_s
+
+    def take_refused(self) -> tuple[str, ...]:
+        """Why inputs were refused since this was last asked."""
+        refused, self._refused = tuple(self._refused), []
+        return refused
+
+    def restart(self) -> None:
+        """The clock was set back: what was stamped by it before means nothing now."""
+        self.timeline.restart()
+        self._chunk = None
+        self.measured = None
+
+    def _refuse(self, reason: str) -> str:
+        self._refused.append(reason)
+        return reason
