@@ -15,7 +15,7 @@ from vla_core.replay.bag import Bag, BagMessage, stamp_of, with_stamp
 from vla_core.types import NANOSECONDS
 from vla_nodes import qos
 
-_FIRST_PERIOD_S = 0.05
+_FIRST_PERIOD_S = 0.025
 #: Later than this, a message's stamp and all that follow are moved: it is no latency of the graph.
 _SLIP_S = 0.005
 
@@ -53,7 +53,7 @@ class BagPlayer:
         self.slipped_s = 0.0
 
     def show_first(self) -> None:
-        """Publish the first message of each topic with a stamp of now, at most every 50 ms.
+        """Publish the first message of each topic with a stamp of now, at most every 25 ms.
 
         Before the play, so that the graph can start on the recording's first moment.
         """

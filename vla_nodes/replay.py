@@ -35,6 +35,7 @@ from vla_nodes.live_status import LiveStatus, report_console
 from vla_nodes.watch import Watch
 
 TITLE = "Replay of a recording"
+RANDOM = "random"
 #: Highest rate that the camera node may be asked for [Hz]; above every camera's, so that it drops none.
 _EVERY_FRAME_HZ = 200.0
 _FIRST_CHUNK_TIMEOUT_S = 15.0
@@ -176,7 +177,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _policy(args: argparse.Namespace) -> Path:
     """Folder of the policy; `random` makes one for the robot."""
-    return policy_folder(args.policy)
+    if args.policy != RANDOM:
+        return policy_folder(args.policy)
+    from vla_core.replay.random_policy import make_random_policy
+
+    return make_random_policy(args.out / RANDOM, args.robot, args.instruction, seed=0)
 
 
 if __name__ == "__main__":
