@@ -114,7 +114,7 @@ if ! done_already packages "$packages_hash"; then
     logged "$venv/bin/python" "$root/tools/forget_partial.py"
     options=()
     for file in "${requirements[@]}"; do options+=(--requirement "$file"); done
-    "$venv/bin/python" -m pip install --no-input "${options[@]}" 2>&1 9>&- | tee -a "$log" | progress ||
+    "$venv/bin/python" -m pip install --no-input --no-compile "${options[@]}" 2>&1 9>&- | tee -a "$log" | progress ||
         { tail -n 25 "$log" >&2 && die "the packages could not be installed; ./vla goes on from here"; }
     stamp packages "$packages_hash"
 fi
