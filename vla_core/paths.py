@@ -43,3 +43,8 @@ def robot_file(name: str | Path) -> Path:
 def policy_folder(name: str | Path) -> Path:
     """Folder of a trained policy, by name under `config/policies` or by path."""
     return _named("policies", name, "")
+
+
+def training_file(name: str | Path) -> Path:
+    """YAML of a training run, by name under `config/training` or by path."""
+    return _named("training", name, ".yaml")

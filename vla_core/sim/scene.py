@@ -8,6 +8,7 @@ from pathlib import Path
 import mujoco
 import numpy as np
 
+from vla_core.robot.mujoco_model import COLLISION_GROUP, robot_spec
 from vla_core.sim.layout import BLOCK_HALF, BLOCKS, PAD_HALF, PAD_HALF_HEIGHT, PADS
 
 TIMESTEP_S = 0.004
@@ -42,7 +43,7 @@ def build_scene(
         hand_bodies: bodies that can hold a block, one a hand.
         camera_body: body that carries the head camera, in optical axes (z forward, y down).
     """
-    spec = mujoco.MjSpec.from_file(str(urdf))
+    spec = robot_spec(urdf)
     spec.option.timestep = TIMESTEP_S
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
     # Rendering is on the CPU where there is no GPU: no multisampling, plain cylinders.
@@ -54,8 +55,8 @@ def build_scene(
     for body in spec.bodies:
         body.gravcomp = 1.0
     for geom in spec.geoms:
-        if geom.contype:  # a URDF's visual shapes collide with nothing
-            geom.contype, geom.conaffinity, geom.group = _ROBOT, _WORLD, 3
+        if geom.group == COLLISION_GROUP:
+            geom.contype, geom.conaffinity = _ROBOT, _WORLD
     _add_servos(spec, joint_names, set(hand_joints))
     _add_table(spec)
     for name, colour in PADS.items():

@@ -24,6 +24,7 @@ from vla_core.sim import demonstrations, random_scenes
 from vla_core.training.config import TrainingConfig
 from vla_core.training.encoder import Localiser, SceneBatches, localisation_error
 from vla_core.training.progress import StageBars
+from vla_core.training.ship import ship
 from vla_core.training.trainer import Trainer
 
 Show = Callable[[int, str], None]
@@ -45,15 +46,36 @@ class DialRecipe:
         self.folder = folder
         self.robot = RobotModel.load(config.robot)
 
-    def run(self) -> dict[str, dict[str, float]]:
-        """All stages; returns each one's last metrics."""
+    def run(self, out: Path) -> None:
+        """All stages, and the policy's folder `out` at the end."""
         self.collect()
         metrics = {"encoder": self.train_encoder()}
         self.encode()
         metrics |= self._warm_up()
         with StageBars() as bars:
             metrics["end_to_end"] = self.train("end_to_end", self._bar(bars, "end_to_end"))
-        return metrics
+        self.ship(out, metrics)
+
+    def ship(self, out: Path, metrics: dict[str, dict[str, float]]) -> None:
+        """Write the policy's folder."""
+        training = Windows.load(self.folder / "windows" / "training")
+        provenance = {
+            "demonstrations": self.config.demonstrations,
+            "windows": len(training),
+            "labelled_scenes": self.config.scenes,
+            "seed": self.config.seed,
+            "training_minutes": round(sum(m["train_s"] for m in metrics.values()) / 60, 1),
+            "metrics": metrics,
+        }
+        ship(
+            out,
+            self.config,
+            self.robot,
+            self.load_stages(self._with_vit(self.new_model()), "end_to_end"),
+            training.normalisation(),
+            demonstrations.RATE_HZ,
+            provenance,
+        )
 
     def collect(self) -> None:
         """Demonstrations, and labelled scenes for the encoder."""
@@ -84,8 +106,7 @@ class DialRecipe:
             folder = self.folder / "windows" / name
             if (folder / "starts.npy").exists():
                 continue
-            model = self.new_model()
-            model.vit.load_state_dict(self.vit_weights())
+            model = self._with_vit(self.new_model())
             loaded = [Episode.load(path) for path in episodes]
             windows = Windows.build(
                 loaded, model.vit, self.robot, self.config.cameras, model.sizes
@@ -96,9 +117,8 @@ class DialRecipe:
         """Stage 1's halves `system2` and `system1`, or stage 2, `end_to_end`."""
         training = Windows.load(self.folder / "windows" / "training")
         held_out = Windows.load(self.folder / "windows" / "held_out")
-        normalisation = self.normalisation()
-        model = self.new_model()
-        model.vit.load_state_dict(self.vit_weights())
+        normalisation = training.normalisation()
+        model = self._with_vit(self.new_model())
         if stage == "end_to_end":
             model = self.load_stages(model, "system2", "system1")
         module = {"system2": ForesightWarmup, "system1": ActionWarmup, "end_to_end": EndToEnd}
@@ -142,14 +162,10 @@ class DialRecipe:
                 model.load_state_dict(kept, strict=stage != "system1")
         return model
 
-    def normalisation(self) -> Normalisation:
-        """Fitted to the training windows."""
-        return Windows.load(self.folder / "windows" / "training").normalisation()
-
-    def vit_weights(self) -> dict[str, torch.Tensor]:
-        """Of the pretrained encoder."""
+    def _with_vit(self, model: Dial) -> Dial:
         stored = torch.load(self.folder / "encoder" / "final.pt", weights_only=True)
-        return _below("vit.", stored["model"])
+        model.vit.load_state_dict(_below("vit.", stored["model"]))
+        return model
 
     def _demonstrations(self) -> Path:
         return self.folder / "demonstrations"

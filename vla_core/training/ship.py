@@ -1,0 +1,95 @@
+"""A finished training run as a policy's folder: weights, ONNX, manifest, model card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from vla_core.policies.dial.model import Dial
+from vla_core.policies.dial.normalisation import Normalisation
+from vla_core.policies.dial.weights import fingerprint, manifest_model, save_dial
+from vla_core.policies.manifest import CameraSpec, PolicyManifest
+from vla_core.robot.model import RobotModel
+from vla_core.training.config import TrainingConfig
+
+_CARD = jinja2.Template(
+    """# {{ manifest.name }}
+
+A {{ manifest.kind }} policy for the robot `{{ manifest.robot }}`, made by `vla train {{ manifest.name }}`.
+Feature space `{{ manifest.fingerprint }}`.
+
+| | |
+|---|---|
+| parameters | {{ "{:,}".format(parameters) }} |
+{% for key, value in manifest.provenance.items() if value is not mapping -%}
+| {{ key.replace("_", " ") }} | {{ value }} |
+{% endfor %}
+## Metrics of the stages
+
+On held-out episodes. `foresight` is the mean squared error of eq. 2, `copy` that of "nothing
+changes" beside it; `action_rad` is the mean absolute error of a sampled chunk; `position_mm` and
+`recall` are the encoder's, on held-out scenes.
+
+{% for stage, metrics in manifest.provenance.metrics.items() -%}
+- **{{ stage }}**: {% for key, value in metrics.items() %}{{ key }} {{ value | round(4) }}{{ ", " if not loop.last }}{% endfor %}
+{% endfor %}
+## What it sees and says
+
+Cameras {{ manifest.cameras | map(attribute="name") | join(", ") }} at
+{{ manifest.cameras[0].width }} x {{ manifest.cameras[0].height }}; state of
+{{ manifest.model.state }} numbers; {{ manifest.horizon }} targets, {{ manifest.step_s }} s apart;
+foresight {{ manifest.lookahead_s }} s ahead.
+Words: {{ manifest.model.vocabulary | join(", ") }}.
+{% if simulated %}
+## Limits
+
+Trained in simulation alone. The encoder was pretrained with the simulator's truth about where
+objects are. The demonstrations grasp by the simulator's declared assist, so the policy has never
+felt a finger slip. Do not expect it to work on a real robot.
+{% endif %}""",
+    trim_blocks=False,
+)
+
+
+def ship(
+    folder: Path,
+    config: TrainingConfig,
+    robot: RobotModel,
+    dial: Dial,
+    normalisation: Normalisation,
+    rate_hz: float,
+    provenance: Mapping[str, Any],
+) -> PolicyManifest:
+    """Write a policy's folder.
+
+    Args:
+        rate_hz: of the frames that it was trained on; a chunk's targets are as far apart.
+        provenance: data, time, seeds and `metrics` by stage, for the model card.
+    """
+    sizes = dial.sizes
+    save_dial(dial, folder)
+    manifest = PolicyManifest(
+        name=config.name,
+        kind=config.kind,
+        robot=config.robot,
+        joint_names=robot.joint_names,
+        cameras=tuple(CameraSpec(c, sizes.image_size, sizes.image_size) for c in config.cameras),
+        step_s=1.0 / rate_hz,
+        horizon=sizes.horizon,
+        lookahead_s=sizes.horizon / rate_hz,
+        fingerprint=fingerprint(dial),
+        model=manifest_model(dial),
+        normalisation=normalisation.as_lists(),
+        provenance=dict(provenance),
+    )
+    manifest.save(folder)
+    card = _CARD.render(
+        manifest=manifest,
+        parameters=sum(p.numel() for p in dial.parameters()),
+        simulated=not config.dataset,
+    )
+    (folder / "MODEL_CARD.md").write_text(card)
+    return manifest
