@@ -1,22 +1,36 @@
-"""Only one command node may command a robot: the newcomer on a graph refuses to activate."""
+"""Only one command node may command a robot: the newcomer on a graph gives way, by name.
+
+Before it activates it looks for whoever else publishes the robot's command topic. Discovery takes
+seconds on a busy machine, so that alone is not proof: each node in command also announces, latched
+beside the command topic, since when it is, and whoever finds an earlier claim gives way at once.
+"""
 
 from __future__ import annotations
 
 import time
 
 from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from std_msgs.msg import Header
 
 from vla_core.errors import VlaError
+from vla_nodes.conversions import to_nanoseconds, to_time
+from vla_nodes.polled_subscription import PolledSubscription
 
 _POLL_S = 0.05
+#: How rmw calls a node whose publisher it knows already, but not yet its name.
+_UNKNOWN = "_UNKNOWN_"
+#: Longest wait for the robot's joint states to be discovered, in units of the discovery time.
+_MOST_DISCOVERY = 5
+_CLAIMS = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class SecondCommandNodeError(VlaError):
-    """Another command node is active on this graph.
+    """Another command node is in command of this robot.
 
     Args:
         other: full name of the node that commands.
-        topic: the topic that only the one in command publishes.
+        topic: the robot's command topic.
     """
 
     def __init__(self, other: str, topic: str) -> None:
@@ -27,20 +41,68 @@ class SecondCommandNodeError(VlaError):
         self.other = other
 
 
-def require_alone(node: Node, topic: str, discovery_s: float) -> None:
-    """Look for another publisher of `topic`, which only an active command node has.
+class Authority:
+    """The claim of one node to command a robot.
 
     Args:
-        discovery_s: how long to look [s]; nodes of one network find each other within it.
-
-    Raises:
-        SecondCommandNodeError: there is one.
+        node: who claims.
+        command_topic: the robot's; whoever publishes it commands the robot.
+        robot_topic: what the robot itself publishes; once seen, discovery has worked.
     """
-    end_s = time.monotonic() + discovery_s
-    while True:
-        for publisher in node.get_publishers_info_by_topic(topic):
-            namespace = publisher.node_namespace.rstrip("/")
-            raise SecondCommandNodeError(f"{namespace}/{publisher.node_name}", topic)
-        if time.monotonic() >= end_s:
-            return
-        time.sleep(_POLL_S)
+
+    def __init__(self, node: Node, command_topic: str, robot_topic: str) -> None:
+        self._node = node
+        self._topic = node.resolve_topic_name(command_topic)
+        self._robot_topic = robot_topic
+        self._name = node.get_fully_qualified_name()
+        self._since_ns = 0
+        self._publisher = None
+        self._claims: PolledSubscription | None = None
+
+    def require_alone(self, discovery_s: float) -> None:
+        """Look for whoever commands the robot now.
+
+        Args:
+            discovery_s: how long to look [s]; longer while the robot has not been discovered.
+
+        Raises:
+            SecondCommandNodeError: there is one.
+        """
+        start_s = time.monotonic()
+        while True:
+            looked_s = time.monotonic() - start_s
+            at_most = looked_s >= discovery_s * _MOST_DISCOVERY
+            others = self._node.get_publishers_info_by_topic(self._topic)
+            names = [f"{o.node_namespace.rstrip('/')}/{o.node_name}" for o in others]
+            if names and (at_most or _UNKNOWN not in names[0]):  # its name may come a little later
+                raise SecondCommandNodeError(names[0], self._topic)
+            robot_seen = self._node.count_publishers(self._robot_topic) > 0
+            if not names and (at_most or (robot_seen and looked_s >= discovery_s)):
+                return
+            time.sleep(_POLL_S)
+
+    def claim(self, now_ns: int) -> None:
+        """Announce that the node is in command since `now_ns`."""
+        self._since_ns = now_ns
+        topic = f"{self._topic}/authority"
+        self._claims = PolledSubscription(self._node, Header, topic, _CLAIMS)
+        self._publisher = self._node.create_publisher(Header, topic, _CLAIMS)
+        self._publisher.publish(Header(stamp=to_time(now_ns), frame_id=self._name))
+
+    def check(self) -> None:
+        """Give way to an earlier claim; costs microseconds, so call it every tick.
+
+        Raises:
+            SecondCommandNodeError: there is one.
+        """
+        for claim in self._claims.take_all():
+            earlier = (to_nanoseconds(claim.stamp), claim.frame_id) < (self._since_ns, self._name)
+            if earlier:
+                raise SecondCommandNodeError(claim.frame_id, self._topic)
+
+    def release(self) -> None:
+        """Take the claim back."""
+        if self._claims is not None:
+            self._claims.destroy()
+            self._node.destroy_publisher(self._publisher)
+            self._claims = self._publisher = None

@@ -65,7 +65,8 @@ class CameraNode(SuiteNode):
             msg.Observation, topics.OBSERVATION, qos.LATEST
         )
         self._sources = {camera.name: camera.topic for camera in cameras}
-        self._inputs = [self._subscribe(camera) for camera in cameras]
+        # Callbacks run in this order when several images wait: the reference, the first, last.
+        self._inputs = [self._subscribe(camera) for camera in reversed(cameras)]
         self._sources["joint states"] = robot.joint_states_topic
         self._inputs.append(
             self.create_subscription(

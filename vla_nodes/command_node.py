@@ -26,7 +26,7 @@ from vla_core.safety.freshness import AgeLimit, FreshnessLimits, Response
 from vla_core.types import ControlMode
 from vla_msgs.srv import SetMode
 from vla_nodes import qos, topics
-from vla_nodes.authority import require_alone
+from vla_nodes.authority import Authority, SecondCommandNodeError
 from vla_nodes.command_messages import MESSAGE_TYPES, CommandWriter
 from vla_nodes.conversions import (
     execution_state_message,
@@ -90,11 +90,12 @@ class CommandNode(SuiteNode):
         self._loop: PeriodicLoop | None = None
         self._polled: list[PolledSubscription] = []
         self._outputs: list = []
+        self._authority: Authority | None = None
+        self._service = None
         self._mode_said: tuple[ControlMode, int] | None = None
         self._asked: list[ControlMode] = []
         self._why_not_asked = ""
         self._period_error_us = self._tick_cost_us = 0.0
-        self.create_service(SetMode, topics.SET_MODE, self._on_set_mode)
 
     def configure(self) -> None:
         """Read the robot and the limits of freshness."""
@@ -114,7 +115,10 @@ class CommandNode(SuiteNode):
     def activate(self) -> None:
         """Take command, unless another node has it."""
         command = self._robot.description.command
-        require_alone(self, self.resolve_topic_name(command.topic), self.values["discovery_s"])
+        states_topic = self._robot.description.joint_states_topic
+        self._authority = Authority(self, command.topic, states_topic)
+        self._authority.require_alone(self.values["discovery_s"])
+        self._authority.claim(self.now_ns())
         self._command = self.create_publisher(
             MESSAGE_TYPES[command.interface], command.topic, qos.COMMAND
         )
@@ -124,11 +128,11 @@ class CommandNode(SuiteNode):
             msg.ExecutionState, topics.EXECUTION_STATE, qos.STATUS
         )
         self._outputs = [self._command, self._mode, self._status, self._execution]
-        states_topic = self._robot.description.joint_states_topic
         self._joint_states = PolledSubscription(self, JointState, states_topic, qos.SENSOR)
         self._chunks = PolledSubscription(self, msg.ActionChunk, topics.ACTION_CHUNK, qos.LATEST)
         self._estop = PolledSubscription(self, Bool, topics.ESTOP, qos.ESTOP)
         self._polled = [self._joint_states, self._chunks, self._estop]
+        self._service = self.create_service(SetMode, topics.SET_MODE, self._on_set_mode)
         self._core = CommandCore(self._robot.limits, self._settings, self._freshness)
         self._asked = list(_INITIAL_MODES[self.values["initial_mode"]])
         self._mode_said = None
@@ -137,6 +141,11 @@ class CommandNode(SuiteNode):
     def deactivate(self) -> None:
         """Give up command; a robot that takes trajectories comes to rest by the last one's end."""
         self._loop = self._core = None
+        if self._authority is not None:
+            self._authority.release()
+        if self._service is not None:
+            self.destroy_service(self._service)
+            self._service = None
         for subscription in self._polled:
             subscription.destroy()
         for publisher in self._outputs:
@@ -172,6 +181,8 @@ class CommandNode(SuiteNode):
                 self.meters.drops["tick/missed"] += late
             last_ns, woke_ns = woke_ns, time.perf_counter_ns()
             self._period_error_us = (woke_ns - last_ns - loop.period_ns) / 1e3
+            if not self._in_command():
+                break
             self._tick()
             self._tick_cost_us = (time.perf_counter_ns() - woke_ns) / 1e3
             self.meters.latency("tick").add(self._tick_cost_us * 1e-6)
@@ -180,6 +191,16 @@ class CommandNode(SuiteNode):
                 executor.spin_once(timeout_sec=0)
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
         gc.unfreeze()
+
+    def _in_command(self) -> bool:
+        """Whether no other node was first; else this one gives way."""
+        try:
+            self._authority.check()
+        except SecondCommandNodeError as error:
+            self.trigger_deactivate()
+            self.refuse(str(error))
+            return False
+        return True
 
     def _tick(self) -> None:
         """Inputs, decision, outputs."""
@@ -265,9 +286,6 @@ class CommandNode(SuiteNode):
         super().publish_diagnostics()
 
     def _on_set_mode(self, request: SetMode.Request, response: SetMode.Response) -> SetMode.Response:
-        if self._loop is None:
-            response.reason = f"the command node is {self.state_label}"
-            return response
         try:
             mode = ControlMode(request.mode)
         except ValueError:

@@ -167,7 +167,7 @@ class SimRobotNode(SuiteNode):
         self._advance()
         stamp = to_time(self.now_ns())
         started_s = time.monotonic()
-        for camera in self._cameras:
+        for camera in reversed(self._cameras):  # the first one sets the pace, so the others go ahead
             message = Image()
             message.header.stamp = stamp
             message.header.frame_id = camera.frame or camera.name
