@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from multiprocessing import get_context
-from typing import Any
+from typing import Any, NamedTuple
 
+from vla_core.errors import VlaError
 from vla_core.evaluation.episode import EpisodeResult, EpisodeRunner
 from vla_core.evaluation.intent_mode import IntentMode
 from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.evaluation.success_rate import SuccessRate
+from vla_core.paths import policy_folder
+from vla_core.policies.manifest import PolicyManifest
+from vla_core.robot.load import load_robot
 
 _runner: EpisodeRunner | None = None
+
+
+class EvaluationError(VlaError):
+    """The policy cannot be evaluated; says why."""
+
+
+class _Refusal(NamedTuple):
+    """A VlaError on its way from a worker; our errors carry values and cannot be pickled."""
+
+    reason: str
 
 
 def episode_seeds(seed: int, episodes: int) -> list[int]:
@@ -37,13 +53,17 @@ def evaluate(
     Raises:
         VlaError: the policy cannot be loaded or does not fit its robot.
     """
+    _check(settings)
     results = []
     with ProcessPoolExecutor(
         max_workers=max(1, min(workers, len(seeds))),
         mp_context=get_context("spawn"),
-        initializer=_single_thread,
+        initializer=_prepare_worker,
     ) as pool:
         for result in pool.map(_run_episode, [settings] * len(seeds), seeds):
+            if isinstance(result, _Refusal):
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise EvaluationError(result.reason)
             results.append(result)
             progress(result)
     return results
@@ -78,18 +98,34 @@ def report(
     return summary
 
 
-def _single_thread() -> None:
-    import os
+def _check(settings: EvaluationSettings) -> None:
+    """Refuse here what every worker would refuse."""
+    manifest = PolicyManifest.load(policy_folder(settings.policy))
+    robot = load_robot(manifest.robot)
+    for joint in robot.joints:
+        if joint.urdf_joint != joint.name or joint.scale != 1.0 or joint.offset != 0.0:
+            raise EvaluationError(
+                f"robot {robot.name!r} cannot be simulated: joint {joint.name!r} stands for "
+                f"{joint.urdf_joint!r} of the URDF; evaluate policies of robots that name their "
+                "joints as the URDF does"
+            )
 
+
+def _prepare_worker() -> None:
+    """One thread each, because there is a process a core; Ctrl-C ends it without a word."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
 
 
-def _run_episode(settings: EvaluationSettings, seed: int) -> EpisodeResult:
+def _run_episode(settings: EvaluationSettings, seed: int) -> EpisodeResult | _Refusal:
     global _runner
-    if _runner is None:
-        _runner = load_runner(settings)
-    return _runner.run(seed)
+    try:
+        if _runner is None:
+            _runner = load_runner(settings)
+        return _runner.run(seed)
+    except VlaError as error:
+        return _Refusal(str(error))
 
 
 def load_runner(settings: EvaluationSettings) -> EpisodeRunner:

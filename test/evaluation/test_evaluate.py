@@ -1,0 +1,33 @@
+"""Many episodes in worker processes: refusals arrive in one piece."""
+
+from __future__ import annotations
+
+import pytest
+
+from vla_core.errors import ConfigError
+from vla_core.evaluation.evaluate import EvaluationError, evaluate
+from vla_core.evaluation.settings import EvaluationSettings
+from vla_core.policies.manifest import CameraSpec, PolicyManifest
+
+
+def policy(folder, robot: str, kind: str):
+    """A policy's folder without weights."""
+    PolicyManifest(
+        "empty", kind, robot, ("a",), (CameraSpec("head", 8, 8),), 0.1, 4, 1.0, "f", {}, {}, {}
+    ).save(folder)
+    return EvaluationSettings(str(folder))
+
+
+def test_an_unknown_policy_is_refused_naming_the_known():
+    with pytest.raises(ConfigError, match="no 'nobody'"):
+        evaluate(EvaluationSettings("nobody"), [0])
+
+
+def test_a_robot_whose_joints_are_not_the_urdfs_is_refused(tmp_path):
+    with pytest.raises(EvaluationError, match="'g1_bottle' cannot be simulated: joint 'kLeft"):
+        evaluate(policy(tmp_path, "g1_bottle", "dial"), [0])
+
+
+def test_what_a_worker_refuses_is_told_here(tmp_path):
+    with pytest.raises(EvaluationError, match="unknown kind 'magic'"):
+        evaluate(policy(tmp_path, "g1_inspire", "magic"), [0, 1], workers=1)
