@@ -130,6 +130,7 @@ if ! done_already vla_msgs "$interfaces_hash"; then
     rm -rf "$build"
     export AMENT_PREFIX_PATH=$venv${AMENT_PREFIX_PATH:+:$AMENT_PREFIX_PATH}
     export CMAKE_PREFIX_PATH=$venv${CMAKE_PREFIX_PATH:+:$CMAKE_PREFIX_PATH}
+    export LD_LIBRARY_PATH=$venv/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
     site=$("$venv/bin/python" -c 'import sys; print("lib/python%d.%d/site-packages" % sys.version_info[:2])')
     PATH=$venv/bin:$PATH logged "$venv/bin/python" -m colcon --log-base "$build/log" build \
         --paths "$root/vla_msgs" --build-base "$build/build" --install-base "$build/install" \
