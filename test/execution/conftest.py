@@ -1,4 +1,4 @@
-"""A two-joint robot and a bench that drives the command core at its period, watched from outside."""
+"""A two-joint robot and a bench that drives the command core at its period."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever arrives in whatever order: commands finite, inside every limit, and never a past step."""
+"""Whatever arrives in whatever order: commands finite, inside limits, and never a past step."""
 
 import numpy as np
 from hypothesis import HealthCheck, given, settings

@@ -21,7 +21,7 @@ class JointState:
 
 
 class JointStateReader:
-    """Orders joint states by name and refuses what cannot be one; joints beyond the robot's are ignored.
+    """Orders joint states by name and refuses what is none; ignores joints of other robots.
 
     Args:
         joint_names: canonical order.

@@ -20,8 +20,9 @@ class StopTail:
     """Trajectory from the command to standstill, so that a dead command node stops the robot.
 
     Attributes:
-        time_s: `(points,)` time from the tick's stamp [s], increasing; the first point is the command
-            itself, one period ahead, as a trajectory controller reaches it. Empty when not active.
+        time_s: `(points,)` time from the tick's stamp [s], increasing; the first point is the
+            command itself, one period ahead, as a trajectory controller reaches it. Empty when not
+            active.
         position, velocity: `(points, dof)` [rad], [rad/s]; the last velocity is zero.
     """
 
@@ -75,10 +76,11 @@ class Command:
     """What one tick decided. Send motion only where `active`; status and execution always.
 
     Attributes:
-        active: False in IDLE, and in ESTOP entered from IDLE: nothing may be sent to the robot then.
+        active: False in IDLE, and in ESTOP entered from IDLE: nothing may be sent then.
         position, velocity, acceleration: `(dof,)` in canonical order; empty when not active.
         tail: from the command to a stop.
-        status: active constraints, and ages_s of observation, intent, chunk, joint_state (-1: none).
+        status: active constraints, and ages_s of observation, intent, chunk, joint_state
+            (-1: none).
         execution: which step of which chunk.
         chain: stamps and sequences behind the command.
         refused: why inputs were refused since the last tick.

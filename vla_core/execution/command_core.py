@@ -6,8 +6,8 @@
     core.on_chunk(chunk, now_ns)
     command = core.tick(now_ns)
 
-Nothing waits: inputs are pushed when they come, and a tick works with what is there. The clock is the
-caller's, so a replay gives the same commands bit for bit.
+Nothing waits: inputs are pushed when they come, and a tick works with what is there. The clock is
+the caller's, so a replay gives the same commands bit for bit.
 """
 
 from __future__ import annotations
@@ -104,8 +104,8 @@ class CommandCore:
     def request_mode(self, mode: ControlMode, now_ns: int, reason: str = "asked for") -> ModeAnswer:
         """Change who commands the robot, if the table of transitions and its conditions allow it.
 
-        HOLD asked for in POLICY answers STOPPING, and HOLD follows by itself at standstill. HOLD asked
-        for in ESTOP is the explicit reset.
+        HOLD asked for in POLICY answers STOPPING, and HOLD follows by itself at standstill. HOLD
+        asked for in ESTOP is the explicit reset.
         """
         transition = find_transition(self.mode, mode)
         if isinstance(transition, str):

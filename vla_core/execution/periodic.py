@@ -6,8 +6,8 @@
         loop.wait()
         ...
 
-Measured beside a burnt core, this with SCHED_FIFO has a period error of 50 us at p99 where a timer of
-an executor has 3,500 us.
+Measured beside a burnt core, this with SCHED_FIFO has a period error of 50 us at p99 where a timer
+of an executor has 3,500 us.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class PeriodicLoop:
         return f"SCHED_FIFO, priority {priority}"
 
     def time_left_s(self) -> float:
-        """Time until the next deadline [s], for work that fits in between; zero when it has passed."""
+        """Time until the next deadline [s], for work that fits in between; never negative."""
         if self._deadline_ns is None:
             return 0.0
         return max(0.0, (self._deadline_ns - self._now_ns()) / NANOSECONDS)

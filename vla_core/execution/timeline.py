@@ -5,8 +5,9 @@ step is due, so a late chunk never plays a past step; its delay is the number of
 had passed when it arrived, not a latency measured with a clock.
 
 Between records the target is the cubic Hermite polynomial, so position and velocity are continuous.
-Velocities at the steps are monotone (Fritsch and Carlson's harmonic mean): the path never overshoots
-a target. At the last step the velocity is zero: a chunk that nothing follows ends in a stop.
+Velocities at the steps keep it monotone (the harmonic mean of the slopes beside them, Fritsch and
+Butland 1984): the path never overshoots a target. At the last step the velocity is zero: a chunk
+that nothing follows ends in a stop.
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ class ChunkTimeline:
 
     Args:
         joint_names: canonical order.
-        future_tolerance_s: how far a chunk's stamps may lie ahead of now, for clocks of two hosts [s].
+        future_tolerance_s: how far a chunk's stamps may lie ahead of now, for clocks of two
+            hosts [s].
     """
 
     def __init__(self, joint_names: tuple[str, ...], future_tolerance_s: float = 0.01) -> None:
@@ -152,12 +154,13 @@ class ChunkTimeline:
             if stamp_ns > now_ns + self._future_tolerance_ns:
                 ahead_s = (stamp_ns - now_ns) / NANOSECONDS
                 raise ChunkError(
-                    f"{name}: {what} stamp is {ahead_s:.3f} s in the future; are the clocks in step?"
+                    f"{name}: {what} stamp is {ahead_s:.3f} s in the future; check the clocks"
                 )
         if (chunk.observation_stamp_ns, chunk.sequence) <= self._newest:
             raise ChunkError(
-                f"{name}: older than, or the same as, the one in execution (observation "
-                f"{chunk.observation_stamp_ns}, got before: chunk {self._newest[1]} of {self._newest[0]})"
+                f"{name}: older than, or the same as, the newest (got "
+                f"observation {chunk.observation_stamp_ns}, after chunk {self._newest[1]} of "
+                f"{self._newest[0]})"
             )
         if not _SHORTEST_STEP_S <= chunk.step_s <= _LONGEST_STEP_S:
             raise ChunkError(f"{name}: step is {chunk.step_s} s, must be in [0.001, 10]")

@@ -3,12 +3,12 @@
 Three ways, chosen per joint and tick; the third is always open:
 
 1. **Track.** The target is known a little ahead (`horizon_s`), so aim there with the quartic whose
-   final acceleration is free: q(T) = target, q'(T) = target velocity. It follows a motion inside the
-   limits without lag. Where that breaks a limit, meet the target later, as soon as the limits allow.
-2. **Pursue.** Where the target is farther than that, ruckig's time-optimal profile of that joint
-   alone. Not for tracking: on a sine of 1 rad/s it rings with 0.14 rad, as it aims at no acceleration.
-3. **Stop.** A step of 1 or 2 is taken only if the jerk-limited stop from where it leads stays inside
-   the limits; else the joint takes the next step of its stop, which was inside.
+   final acceleration is free: q(T) = target, q'(T) = target velocity. It follows a motion inside
+   the limits without lag. Where that breaks a limit, meet the target later, as soon as they allow.
+2. **Pursue.** Where the target is farther than that, ruckig's time-optimal profile of that joint.
+   Not for tracking: on a sine of 1 rad/s it rings with 0.14 rad, as it aims at no acceleration.
+3. **Stop.** A step of 1 or 2 is taken only if the jerk-limited stop from where it leads stays
+   inside the limits; else the joint takes the next step of its stop, which was inside.
 
 So the set of states from which a stop is possible is never left, whatever is asked. Joints are not
 time-synchronised: one far joint must not slow the others.
