@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,12 @@ from vla_core.replay.episode_video import write_video
 from vla_core.replay.live_table import run_table
 from vla_core.replay.process_memory import MemoryWatch
 from vla_core.replay.report import ReportVideo, write_report
+from vla_core.replay.run_metrics import RunMetrics
 from vla_core.robot.load import load_robot
 from vla_nodes.demo_run import DemoRun, DemoSettings
 from vla_nodes.episode_recorder import EpisodeRecorder
 from vla_nodes.graph import Graph
-from vla_nodes.graph_observer import GraphObserver, node_counts
+from vla_nodes.graph_observer import GraphError, GraphObserver, node_counts
 from vla_nodes.live_graph import LiveGraph
 from vla_nodes.live_status import LiveStatus, report_console
 from vla_nodes.watch import Watch
@@ -41,14 +43,23 @@ from vla_nodes.watch import Watch
 TITLE = "Demonstration on the simulated robot"
 
 
-def run_demo(args: argparse.Namespace) -> tuple[DemoRun, GraphObserver, MemoryWatch]:
+@dataclass
+class Demo:
+    """What is left when the graph is down again."""
+
+    run: DemoRun
+    metrics: RunMetrics
+    node_drops: dict[str, dict[str, int]]
+    memory: MemoryWatch
+
+
+def run_demo(args: argparse.Namespace) -> Demo:
     """Bring the graph up, run the episodes, take the graph down.
 
     Raises:
         VlaError: the graph does not come up, or does not do what is asked.
     """
     manifest = PolicyManifest.load(policy_folder(args.policy))
-    robot = load_robot(manifest.robot)
     given = {
         "source": "sim",
         "robot": manifest.robot,
@@ -57,35 +68,42 @@ def run_demo(args: argparse.Namespace) -> tuple[DemoRun, GraphObserver, MemoryWa
         "seed": str(args.seed),
         "initial_mode": "idle",
     }
-    memory = MemoryWatch()
     with LiveGraph(given, args.out / "logs") as graph:
         graph.start_all()
         with rclpy.init(args=[]):
             observer = GraphObserver("demo")
-            run: DemoRun | None = None
+            try:
+                return _run_episodes(args, graph, observer, manifest)
+            finally:
+                observer.destroy_node()
 
-            def progress() -> str:
-                if run is None or run.current is None:
-                    return "bringing the graph up"
-                return (
-                    f"episode {run.current.number} of {args.episodes}, {run.successes} done so far: "
-                    f"{run.current.instruction}"
-                )
 
-            def extra() -> dict[str, Any]:
-                return {"memory_mb": memory.summary()}
+def _run_episodes(
+    args: argparse.Namespace, graph: LiveGraph, observer: GraphObserver, manifest: PolicyManifest
+) -> Demo:
+    recorder = EpisodeRecorder(observer, load_robot(manifest.robot), manifest)
+    run = DemoRun(observer, recorder, DemoSettings(time_limit_s=args.time_limit_s))
+    memory = MemoryWatch()
+    status = LiveStatus(
+        observer,
+        TITLE,
+        progress=lambda: _progress(run, args.episodes),
+        extra=lambda: {"memory_mb": memory.summary()},
+    )
+    run.meanwhile = Watch(graph, status, memory)
+    with status:
+        graph.wait_until_up(lambda: (observer.poll(), status.update()))
+        for number, seed in enumerate(episode_seeds(args.seed, args.episodes), start=1):
+            status.say(outcome(run.episode(number, seed)))
+        run.rest()
+    return Demo(run, observer.metrics, node_counts(observer.diagnostics, "drops/"), memory)
 
-            with LiveStatus(observer, TITLE, progress, extra) as status:
-                watch = Watch(graph, status, memory)
-                graph.wait_until_up(lambda: (observer.poll(), status.update()))
-                recorder = EpisodeRecorder(observer, robot, manifest)
-                settings = DemoSettings(time_limit_s=args.time_limit_s)
-                run = DemoRun(observer, recorder, settings, watch)
-                for number, seed in enumerate(episode_seeds(args.seed, args.episodes), start=1):
-                    status.say(outcome(run.episode(number, seed)))
-                run.rest()
-            observer.destroy_node()
-    return run, observer, memory
+
+def _progress(run: DemoRun, episodes: int) -> str:
+    if run.current is None:
+        return "bringing the graph up"
+    record = run.current
+    return f"episode {record.number} of {episodes}, {run.successes} done so far: {record.instruction}"
 
 
 def outcome(record: EpisodeRecord) -> str:
@@ -94,13 +112,11 @@ def outcome(record: EpisodeRecord) -> str:
     return f"{record.number:3d}  {record.instruction}: {word}, {record.duration_s:.1f} s"
 
 
-def summarise(
-    args: argparse.Namespace, run: DemoRun, observer: GraphObserver, memory: MemoryWatch
-) -> dict[str, Any]:
+def summarise(args: argparse.Namespace, demo: Demo) -> dict[str, Any]:
     """`summary.json`."""
-    success = SuccessRate.of(bool(row["success"]) for row in run.results)
-    measured = observer.metrics.summary()
-    measured["drops"] |= {"nodes": node_counts(observer.diagnostics, "drops/")}
+    success = SuccessRate.of(bool(row["success"]) for row in demo.run.results)
+    measured = demo.metrics.summary()
+    measured["drops"] |= {"nodes": demo.node_drops}
     return {
         "title": TITLE,
         "policy": str(args.policy),
@@ -108,20 +124,18 @@ def summarise(
         "seed": args.seed,
         "success_rate": success.rate,
         "ci95": list(success.ci95),
-        "episodes": list(run.results),
+        "episodes": list(demo.run.results),
         **measured,
-        "memory_mb": memory.summary(),
+        "memory_mb": demo.memory.summary(),
     }
 
 
-def write_results(
-    out: Path, summary: dict[str, Any], run: DemoRun, observer: GraphObserver
-) -> None:
+def write_results(out: Path, summary: dict[str, Any], demo: Demo) -> None:
     """`summary.json`, two videos, `report.html`."""
     out.mkdir(parents=True, exist_ok=True)
     (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
     videos = []
-    for name, record in (("best", run.shown.best), ("worst", run.shown.worst)):
+    for name, record in (("best", demo.run.shown.best), ("worst", demo.run.shown.worst)):
         path = out / f"{name}.mp4"
         path.unlink(missing_ok=True)  # of a run before
         if record is not None and record.frames:
@@ -129,7 +143,7 @@ def write_results(
             caption = f"Number {outcome(record).strip()}."
             videos.append(ReportVideo(path, f"{name.capitalize()} episode", caption))
     created = datetime.now().strftime("%Y-%m-%d %H:%M")
-    write_report(out / "report.html", summary, observer.metrics, videos, created)
+    write_report(out / "report.html", summary, demo.metrics, videos, created)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -141,19 +155,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.update(Graph.load().process_environment(os.environ))
     console = report_console()
     try:
-        run, observer, memory = run_demo(args)
+        if args.episodes < 1:
+            raise GraphError(f"--episodes: got {args.episodes}, expected at least 1")
+        demo = run_demo(args)
+        summary = summarise(args, demo)
+        console.print(run_table(summary, TITLE))
+        console.print("writing the videos and the report …")
+        write_results(args.out, summary, demo)
     except VlaError as error:
         print(f"vla demo: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
-    summary = summarise(args, run, observer, memory)
-    console.print(run_table(summary, TITLE))
-    console.print("writing the videos and the report …")
-    write_results(args.out, summary, run, observer)
     lower, upper = summary["ci95"]
     console.print(
-        f"{run.successes} of {args.episodes} instructions done "
+        f"{demo.run.successes} of {args.episodes} instructions done "
         f"(95 % interval {lower:.0%} to {upper:.0%}); see {args.out / 'report.html'}"
     )
     return 0

@@ -42,9 +42,9 @@ class DemoRun:
         observer: listens to the graph and asks it.
         recorder: keeps the pictures.
         settings: time limits.
-        meanwhile: called between two polls, e.g. to show the state and to check the processes.
 
     Attributes:
+        meanwhile: called between two polls, e.g. to show the state and to check the processes.
         results: rows of the finished episodes.
         shown: the best and the worst episode, with their pictures.
         current: the episode under way.
@@ -55,12 +55,11 @@ class DemoRun:
         observer: GraphObserver,
         recorder: EpisodeRecorder,
         settings: DemoSettings,
-        meanwhile: Callable[[], None] = lambda: None,
     ) -> None:
         self._observer = observer
         self._recorder = recorder
         self._settings = settings
-        self._meanwhile = meanwhile
+        self.meanwhile: Callable[[], None] = lambda: None
         self._succeeded_since_ns: int | None = None
         self.results: list[Mapping[str, object]] = []
         self.shown = BestAndWorst()
@@ -94,7 +93,7 @@ class DemoRun:
         start_ns = observer.now_ns()
         self._recorder.begin(record, start_ns)
         observer.set_mode(ControlMode.POLICY)
-        observer.wait_until(self._ended, self._settings.time_limit_s, self._meanwhile)
+        observer.wait_until(self._ended, self._settings.time_limit_s, self.meanwhile)
         self._recorder.end()
         record.success = self._succeeded()
         record.duration_s = (observer.now_ns() - start_ns) / NANOSECONDS
@@ -141,7 +140,7 @@ class DemoRun:
             )
 
         timeout_s = self._settings.first_chunk_timeout_s
-        if not observer.wait_until(fresh, timeout_s, self._meanwhile):
+        if not observer.wait_until(fresh, timeout_s, self.meanwhile):
             raise GraphError(
                 f"no chunk for the new instruction within {timeout_s:g} s; "
                 + ("an intent came" if first_intent else "no intent came for it either")
