@@ -127,6 +127,7 @@ def summarise(args: argparse.Namespace, demo: Demo) -> dict[str, Any]:
         "episodes": list(demo.run.results),
         **measured,
         "memory_mb": demo.memory.summary(),
+        "memory_growth": demo.memory.growth(),
     }
 
 

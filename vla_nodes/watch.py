@@ -28,5 +28,5 @@ class Watch:
         now_s = time.monotonic()
         if now_s - self._measured_s > _MEMORY_PERIOD_S:
             self._measured_s = now_s
-            self._memory.sample(self._graph.processes)
+            self._memory.sample(self._graph.processes, now_s)
         self._status.update()

@@ -78,6 +78,7 @@ def test_report_holds_everything_and_fetches_nothing(video, tmp_path):
         "seed": 0,
         "episodes": [example_episode(1).row(), example_episode(2, False).row()],
         "memory_mb": {"camera_node": 90.0, "total": 90.0},
+        "memory_growth": {"mb_per_minute": 0.125, "minutes": 10.0},
     }
     summary["drops"] |= {"nodes": {"camera_node": {"camera_skew": 3}}}
     path = tmp_path / "report.html"
@@ -88,4 +89,5 @@ def test_report_holds_everything_and_fetches_nothing(video, tmp_path):
     assert page.count("data:video/mp4;base64,") == 1
     assert page.count("<svg") == 3
     assert "camera_skew" in page
+    assert "+0.12 MB a minute" in page
     assert not re.findall(r'(?:src|href)="(?!data:|#)[^"]*"', page)
