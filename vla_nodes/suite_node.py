@@ -9,6 +9,9 @@ from typing import ClassVar, NamedTuple
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy._rclpy_pybind11 import RCLError
+from rclpy.context import Context
+from rclpy.exceptions import ParameterException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from vla_core.errors import VlaError
@@ -41,8 +44,8 @@ class SuiteNode(LifecycleNode):
 
     PARAMETERS: ClassVar[tuple[NodeParameter, ...]] = ()
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
+    def __init__(self, name: str, context: Context | None = None) -> None:
+        super().__init__(name, context=context)
         declare(self, self.PARAMETERS)
         self.values: dict[str, ParameterValue] = {}
         self.meters = Meters()
@@ -185,8 +188,19 @@ class SuiteNode(LifecycleNode):
 
 
 def run(make_node: Callable[[], SuiteNode]) -> None:
-    """Spin a node, and close it whatever ends it."""
-    node = make_node()
+    """Spin a node, and close it whatever ends it.
+
+    Raises:
+        SystemExit: a parameter was given a value outside its bounds, or of another type.
+    """
+    try:
+        node = make_node()
+    except ParameterException as error:
+        raise SystemExit(str(error)) from error
+    except RCLError:
+        if rclpy.ok():
+            raise
+        return  # Ctrl-C came while it was being made
     try:
         node.spin()
     finally:
