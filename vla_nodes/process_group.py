@@ -31,7 +31,7 @@ class Ended(NamedTuple):
 
 
 class ProcessGroup:
-    """Starts processes in sessions of their own and ends all of them with their children.
+    """Starts processes in groups of their own and ends all of them with their children.
 
     The kernel kills each of them should this process die without a word (PR_SET_PDEATHSIG), so
     start and stop it in the main thread.
@@ -63,7 +63,6 @@ class ProcessGroup:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT if log else None,
-                start_new_session=True,
                 preexec_fn=lambda: _die_with(parent),
             )
         finally:
@@ -100,14 +99,19 @@ class ProcessGroup:
 
 
 def _die_with(parent: int) -> None:
-    """In the child, before exec: be killed when the parent dies, even if it died just now."""
+    """In the child, before exec: be killed when the parent dies, even if it died just now.
+
+    A process group of its own keeps the terminal's Ctrl-C away, which the parent forwards in order;
+    the session stays the parent's, and with it the priority that a user gave to the whole.
+    """
+    os.setpgid(0, 0)
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
 
 
 def _signal(process: subprocess.Popen, number: signal.Signals) -> None:
-    """Signal a process and its children; it leads its session, so its id is theirs."""
+    """Signal a process and its children; it leads its group, so its id is theirs."""
     try:
         os.killpg(process.pid, number)
     except ProcessLookupError:

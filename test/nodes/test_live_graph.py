@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -45,7 +44,6 @@ def up(live: Live, policy: Path) -> Iterator[subprocess.Popen]:
             env=environment(live.domain),
             stdout=file,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
         )
     try:
         live.listen(msg.ControlMode, topics.MODE, qos.LATCHED)
@@ -59,7 +57,7 @@ def up(live: Live, policy: Path) -> Iterator[subprocess.Popen]:
         yield process
     finally:
         if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
         process.wait(10)
 
 
