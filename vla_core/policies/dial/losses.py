@@ -20,7 +20,7 @@ from vla_core.policies.dial.model import Dial
 Batch = Mapping[str, Tensor]
 
 #: Noise samples and times drawn for one fused context: the DiT is cheap beside the fusion.
-DRAWS = 6
+DRAWS = 4
 
 
 def flow_matching_loss(
