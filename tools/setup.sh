@@ -129,6 +129,7 @@ if ! done_already vla_msgs "$interfaces_hash"; then
     build=$root/build/setup
     rm -rf "$build"
     export AMENT_PREFIX_PATH=$venv${AMENT_PREFIX_PATH:+:$AMENT_PREFIX_PATH}
+    export MAKEFLAGS=-j$(nproc)  # else colcon adds a limit of load, and a busy machine builds one at a time
     export CMAKE_PREFIX_PATH=$venv${CMAKE_PREFIX_PATH:+:$CMAKE_PREFIX_PATH}
     export LD_LIBRARY_PATH=$venv/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
     site=$("$venv/bin/python" -c 'import sys; print("lib/python%d.%d/site-packages" % sys.version_info[:2])')
