@@ -126,8 +126,8 @@ fi
 if ! done_already vla_msgs "$interfaces_hash"; then
     say "building vla_msgs (about a minute)"
     rm -f "$stamps/vla_msgs"
-    build=$root/build/setup
-    rm -rf "$build"
+    rm -rf "$root"/build/setup-* || true  # of set-ups that were ended; what they left running may still write
+    build=$root/build/setup-$$
     export AMENT_PREFIX_PATH=$venv${AMENT_PREFIX_PATH:+:$AMENT_PREFIX_PATH}
     export MAKEFLAGS=-j$(nproc)  # else colcon adds a limit of load, and a busy machine builds one at a time
     export CMAKE_PREFIX_PATH=$venv${CMAKE_PREFIX_PATH:+:$CMAKE_PREFIX_PATH}
