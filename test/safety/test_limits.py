@@ -125,3 +125,22 @@ def test_limits_that_contradict_themselves_are_refused(field, value):
     }
     with pytest.raises(ValueError, match=field if field != "lower" else "lower must be below"):
         JointLimits(("elbow",), **{**good, field: value})
+
+
+def test_the_velocity_does_not_peak_above_its_limit_between_two_commands():
+    """Found by fuzzing: both ends of a period inside, the mean velocity 6e-5 above the limit."""
+    random, dof = np.random.default_rng(0), 400
+    held = JointLimits(
+        tuple(map(str, range(dof))), *(k * np.ones(dof) for k in (-9.0, 9.0, 2.5, 10.0, 300.0))
+    )
+    share = random.uniform(0, 0.5, dof)
+    acceleration = share * held.jerk * PERIOD_S
+    velocity = held.velocity - acceleration**2 / (2 * held.jerk)
+    motion = JointMotion(np.zeros(dof), velocity, acceleration)
+    limiter = JointLimiter(held, PERIOD_S)
+    for _ in range(5):
+        target = motion.position + 2.5 * 0.1 + random.uniform(-0.003, 0.001, dof)
+        after = limiter.step(motion, target, random.uniform(2.3, 2.5, dof)).motion
+        mean = (after.position - motion.position) / PERIOD_S
+        assert (np.abs(mean) <= held.velocity * (1 + 1e-8)).all()
+        motion = after

@@ -75,13 +75,13 @@ class JointLimiter:
         velocity = np.where(goal == asked, velocity, 0.0)
 
         tracked, excess = self._along_quartic(motion, goal, velocity, self._arrivals_s[:1])
-        tracking = ~excess.any(axis=0) & self._admissible(tracked)
+        tracking = ~excess.any(axis=0) & self._reachable(motion, tracked)
         constraints = self._clipped(target, target_velocity, sane)
         if tracking.all():
             return LimitedStep(tracked, constraints)
 
         caught, remaining = self._along_quartic(motion, goal, velocity, self._arrivals_s)
-        catching = ~tracking & ~remaining.any(axis=0) & self._admissible(caught)
+        catching = ~tracking & ~remaining.any(axis=0) & self._reachable(motion, caught)
         pursuing = ~tracking & ~catching
         chosen = tracked.merged(caught, catching)
         if pursuing.any():
@@ -182,6 +182,22 @@ class JointLimiter:
             & (self._fastest(motion) <= limits.velocity * (1 + _ROUNDING))
             & (lowest >= limits.lower - _ROUNDING)
             & (highest <= limits.upper + _ROUNDING)
+        )
+
+    def _reachable(self, before: JointMotion, after: JointMotion) -> np.ndarray:
+        """`(dof,)` bool: `after` is admissible, and so is the period of constant jerk that leads there.
+
+        Where the acceleration passes zero at less than full jerk, the velocity peaks in between,
+        higher than at both ends (by up to jerk * period^2 / 8).
+        """
+        jerk = (after.acceleration - before.acceleration) / self.period_s
+        passes_zero = before.acceleration * after.acceleration < 0
+        rise = np.divide(
+            before.acceleration**2, -2 * jerk, out=np.zeros_like(jerk), where=passes_zero
+        )
+        peak = np.abs(before.velocity + rise)
+        return self._admissible(after) & (
+            ~passes_zero | (peak <= self.limits.velocity * (1 + _ROUNDING))
         )
 
     def _fastest(self, motion: JointMotion) -> np.ndarray:
