@@ -63,27 +63,26 @@ class BringUp(Node):
         self.create_subscription(DiagnosticArray, topics.DIAGNOSTICS, self._on_diagnostics, 50)
 
     def bring_up(self) -> None:
-        """Bring all nodes up.
+        """Bring all nodes up, from whatever state they are in.
 
         Raises:
             BringUpError: one refused, or did not answer or become ready in time.
         """
         started_s = time.monotonic()
         for name in self._names:
-            self._configure(name)
+            if self._state(name) == State.PRIMARY_STATE_UNCONFIGURED:
+                self._change(name, Transition.TRANSITION_CONFIGURE, "configure")
         for name in self._names:
-            self._change(name, Transition.TRANSITION_ACTIVATE, "activate")
+            if self._state(name) != State.PRIMARY_STATE_ACTIVE:
+                self._change(name, Transition.TRANSITION_ACTIVATE, "activate")
             self._wait_until_ready(name)
         seconds = time.monotonic() - started_s
         self.get_logger().info(f"all {len(self._names)} nodes are up after {seconds:.1f} s")
 
-    def _configure(self, name: str) -> None:
-        """Bring a node to inactive, from wherever it is now."""
-        state = self._call(name, GetState, "get_state", GetState.Request(), "to start")
-        if state.current_state.id == State.PRIMARY_STATE_ACTIVE:
-            self._change(name, Transition.TRANSITION_DEACTIVATE, "deactivate")
-        elif state.current_state.id == State.PRIMARY_STATE_UNCONFIGURED:
-            self._change(name, Transition.TRANSITION_CONFIGURE, "configure")
+    def _state(self, name: str) -> int:
+        """Lifecycle state of a node; one that is active already is left alone."""
+        answer = self._call(name, GetState, "get_state", GetState.Request(), "to start")
+        return answer.current_state.id
 
     def _change(self, name: str, transition: int, word: str) -> None:
         request = ChangeState.Request(transition=Transition(id=transition))

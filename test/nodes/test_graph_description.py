@@ -1,0 +1,105 @@
+"""The description of the graph says who runs where, and asks of every node only what it offers."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import pytest
+
+pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
+
+from vla_core.errors import ConfigError  # noqa: E402
+from vla_nodes.graph import Graph  # noqa: E402
+from vla_nodes.up import command_line  # noqa: E402
+
+NODES = {
+    "sim_robot_node": "SimRobotNode",
+    "camera_node": "CameraNode",
+    "intent_node": "IntentNode",
+    "action_node": "ActionNode",
+    "command_node": "CommandNode",
+    "bringup": "BringUp",
+}
+
+
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    return Graph.load()
+
+
+def names(graph: Graph, **given: str) -> list[str]:
+    return [process.name for process in graph.processes(graph.values(given))]
+
+
+def brought_up(graph: Graph, **given: str) -> str:
+    return graph.processes(graph.values(given))[-1].parameters["nodes"]
+
+
+def test_the_simulated_robot_runs_only_in_simulation(graph):
+    assert names(graph, source="sim") == list(NODES)
+    assert names(graph, source="robot") == list(NODES)[1:]
+    assert names(graph, source="replay") == list(NODES)[1:]
+
+
+def test_system_2_may_run_on_another_host_and_is_brought_up_from_the_robot(graph):
+    assert names(graph, system2="only") == ["intent_node"]
+    assert "intent_node" not in names(graph, system2="elsewhere")
+    expected = "camera_node,intent_node,action_node,command_node"
+    assert brought_up(graph) == brought_up(graph, system2="elsewhere") == expected
+
+
+@pytest.mark.parametrize("source", ["sim", "robot"])
+def test_every_node_declares_every_parameter_that_it_is_given(graph, source):
+    for process in graph.processes(graph.values({"source": source})):
+        node = getattr(import_module(f"vla_nodes.{process.name}"), NODES[process.name])
+        declared = {parameter.name: parameter for parameter in node.PARAMETERS}
+        for name, value in process.parameters.items():
+            if name == "use_sim_time":  # declared by rclpy
+                continue
+            assert type(value) is type(declared[name].default), f"{process.name} {name}"
+            if declared[name].choices:
+                assert value in declared[name].choices
+
+
+def test_arguments_reach_the_nodes(graph):
+    values = graph.values({"system2_rate_hz": "2.5", "policy": "mine", "source": "sim"})
+    parameters = {p.name: p.parameters for p in graph.processes(values)}
+    assert parameters["intent_node"]["rate_hz"] == 2.5
+    assert {parameters[n]["policy"] for n in ("camera_node", "intent_node", "action_node")} == {
+        "mine"
+    }
+    assert parameters["camera_node"]["simulated"] is True
+
+
+def test_texts_stay_texts_on_the_command_line(graph):
+    process = graph.processes(graph.values({"policy": "12", "use_sim_time": "true"}))[0]
+    line = command_line(process, "left/robot")
+    assert "policy:='12'" in line and "use_sim_time:=true" in line
+    assert "__ns:=/left/robot" in line
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"polcy": "x"}, "'polcy' is unknown|polcy.*is unknown; there are robot, policy"),
+        ({"backend": "tensorrt"}, "got 'tensorrt', expected one of onnx, torch"),
+        ({"system1_rate_hz": "fast"}, "got 'fast', expected float"),
+        ({"use_sim_time": "maybe"}, "got 'maybe', expected true or false"),
+    ],
+)
+def test_wrong_arguments_are_refused_with_what_would_be_right(graph, given, words):
+    with pytest.raises(ConfigError, match=words):
+        graph.values(given)
+
+
+def test_an_unknown_key_of_the_description_is_refused(tmp_path):
+    path = tmp_path / "graph.yaml"
+    path.write_text("arguments: {}\nnodes: {a: {parameters: {}, wen: {}}}\nenvironment: {}\n")
+    with pytest.raises(ConfigError, match=r"nodes\.a.*unknown keys \['wen'\]"):
+        Graph.load(path)
+
+
+def test_the_environment_only_fills_what_is_not_set(graph):
+    result = graph.process_environment({"RMW_IMPLEMENTATION": "rmw_cyclonedds_cpp"})
+    assert result["RMW_IMPLEMENTATION"] == "rmw_cyclonedds_cpp"
+    assert result["OMP_NUM_THREADS"] == "1"
