@@ -64,6 +64,7 @@ def parser(graph: Graph) -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(
         prog="vla up",
         description=__doc__,
+        allow_abbrev=False,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     for argument in graph.arguments.values():
