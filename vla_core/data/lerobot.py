@@ -1,0 +1,193 @@
+"""Reads LeRobot data sets, versions 2.1 and 3.0, with pyarrow and PyAV.
+
+The `lerobot` package itself is not used: it brings its own pins of torch, datasets and video
+decoders, and reads one version of its format only. The format is parquet tables, MP4 files and
+an index (`vla_core.data.lerobot_layout`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from vla_core.data.episodes import Episode
+from vla_core.data.lerobot_layout import EpisodeFiles, read_info, read_layout
+from vla_core.data.video import read_frames
+from vla_core.errors import ConfigError
+from vla_core.robot.model import RobotModel
+
+STATE, ACTION = "observation.state", "action"
+
+
+class LeRobotDataset:
+    """A data set on disk; its index is read at once, episodes when they are asked for.
+
+    Args:
+        folder: holds `meta/`, `data/` and `videos/`.
+
+    Attributes:
+        rate_hz: frames a second.
+        episodes: numbers of the episodes, ascending.
+
+    Raises:
+        ConfigError: not a data set, or a version that is not known.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        info = read_info(folder)
+        layout = read_layout(folder, info)
+        self.rate_hz = float(info["fps"])
+        self.episodes = tuple(layout.episodes)
+        self._files = layout.episodes
+        self._tasks = layout.tasks
+        self._features: Mapping[str, Any] = info["features"]
+
+    def joint_names(self, feature: str) -> tuple[str, ...]:
+        """Names of the numbers in `observation.state` or `action`.
+
+        Raises:
+            ConfigError: the data set has no such feature, or gives no names.
+        """
+        where = f"{self.folder / 'meta/info.json'}, features.{feature}"
+        if feature not in self._features:
+            raise ConfigError(where, f"is missing, there are {', '.join(self._features)}")
+        names = tuple(_flattened(self._features[feature].get("names")))
+        if not names:
+            raise ConfigError(where, "has no names; name its joints as the robot's YAML does")
+        return names
+
+    def read(
+        self,
+        episode: int,
+        robot: RobotModel,
+        cameras: Mapping[str, str],
+        image_size: int,
+        rate_hz: float | None = None,
+    ) -> Episode:
+        """Read one episode.
+
+        Args:
+            episode: one of `episodes`.
+            robot: its canonical order and units are the result's.
+            cameras: the data set's key of every camera wanted, e.g.
+                `{"head": "observation.images.cam_high"}`.
+            image_size: side of the square pictures [pixels].
+            rate_hz: frames a second wanted, a whole fraction of the recording's; None for all.
+
+        Returns:
+            The episode, taken to be cut off: a recording may stop in mid-motion.
+
+        Raises:
+            ConfigError: files missing or unreadable, no such camera, more than one task, or
+                values that cannot be this robot's.
+            JointMismatchError: joints are not the robot's.
+        """
+        files = self._files[episode]
+        stride = self._stride(rate_hz or self.rate_hz)
+        table = self._table(files)
+        rows = np.arange(0, files.length, stride)
+        position, action = (self._joints(table, f, robot, files)[rows] for f in (STATE, ACTION))
+        return Episode(
+            images={
+                camera: self._images(files, key, rows, image_size)
+                for camera, key in cameras.items()
+            },
+            position=position,
+            action=action,
+            instruction=self._instruction(table, files),
+            rate_hz=rate_hz or self.rate_hz,
+            complete=False,
+        )
+
+    def _stride(self, rate_hz: float) -> int:
+        stride = self.rate_hz / rate_hz
+        if stride < 1 or not stride.is_integer():
+            fractions = ", ".join(f"{self.rate_hz / k:g}" for k in range(1, 7))
+            raise ConfigError(
+                str(self.folder),
+                f"was recorded at {self.rate_hz:g} Hz and cannot be read at {rate_hz:g} Hz; "
+                f"possible are {fractions} …",
+            )
+        return int(stride)
+
+    def _table(self, files: EpisodeFiles) -> pa.Table:
+        """Rows of one episode, in order."""
+        columns = [STATE, ACTION, "frame_index", "task_index"]
+        chosen = [("episode_index", "=", files.index)]
+        try:
+            table = pq.read_table(files.table, columns=columns, filters=chosen)
+        except FileNotFoundError as error:
+            raise ConfigError(str(files.table), "is missing; copy the data set again") from error
+        except (OSError, pa.ArrowException) as error:
+            raise ConfigError(str(files.table), f"is not a readable table ({error})") from error
+        if table.num_rows != files.length:
+            raise ConfigError(
+                str(files.table),
+                f"has {table.num_rows} rows of episode {files.index}, meta/ says {files.length}",
+            )
+        return table.sort_by("frame_index")
+
+    def _joints(
+        self, table: pa.Table, feature: str, robot: RobotModel, files: EpisodeFiles
+    ) -> np.ndarray:
+        """`(rows, dof)` in canonical order."""
+        names = self.joint_names(feature)
+        where = f"{files.table}, {feature}"
+        values = np.array(table[feature].to_pylist(), dtype=np.float64)
+        if values.shape != (table.num_rows, len(names)):
+            raise ConfigError(where, f"has shape {values.shape}, names are {len(names)}")
+        ordered = robot.to_canonical(names, values, where)
+        limits = robot.limits
+        span = limits.upper - limits.lower
+        # Past the limits by a whole range is no overshoot: it is another unit, or broken. Written
+        # so that a NaN is refused as well.
+        fits = (ordered > limits.lower - span) & (ordered < limits.upper + span)
+        if not fits.all():
+            row, joint = np.argwhere(~fits)[0]
+            raise ConfigError(
+                where,
+                f"joint {robot.joint_names[joint]} is {ordered[row, joint]:g} at frame {row}, its "
+                f"limits are {limits.lower[joint]:g} to {limits.upper[joint]:g}; check the unit",
+            )
+        return ordered
+
+    def _instruction(self, table: pa.Table, files: EpisodeFiles) -> str:
+        indices = sorted(set(table["task_index"].to_pylist()))
+        if len(indices) != 1 or indices[0] not in self._tasks:
+            raise ConfigError(
+                str(files.table),
+                f"episode {files.index} has tasks {indices}, expected one of {list(self._tasks)}",
+            )
+        return self._tasks[indices[0]]
+
+    def _images(
+        self, files: EpisodeFiles, key: str, rows: np.ndarray, image_size: int
+    ) -> np.ndarray:
+        if key not in files.videos:
+            raise ConfigError(
+                f"{self.folder / 'meta/info.json'}, features",
+                f"no video {key!r}, there are {', '.join(files.videos) or 'none'}",
+            )
+        video = files.videos[key]
+        times_s = video.start_s + rows / self.rate_hz
+        if times_s[-1] > video.end_s:  # behind it the file goes on with another episode
+            raise ConfigError(
+                str(video.path),
+                f"episode {files.index} ends at {video.end_s:.3f} s, its table goes on to "
+                f"{times_s[-1]:.3f} s",
+            )
+        return read_frames(video.path, times_s, 0.5 / self.rate_hz, image_size)
+
+
+def _flattened(names: Any) -> list[str]:
+    """Names as one list; data sets nest them in lists, or in a mapping by part of the robot."""
+    if isinstance(names, str):
+        return [names]
+    parts = names.values() if isinstance(names, Mapping) else names or ()
+    return [name for part in parts for name in _flattened(part)]

@@ -1,0 +1,57 @@
+"""Chosen frames of a video file, at the policy's size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from vla_core.errors import ConfigError
+
+
+def read_frames(path: Path, times_s: np.ndarray, tolerance_s: float, size: int) -> np.ndarray:
+    """Decode the frames shown at given times.
+
+    Args:
+        path: of the video.
+        times_s: `(n,)` ascending, on the file's own clock [s].
+        tolerance_s: how far a frame's time may lie from the asked one [s].
+        size: side of the square pictures; resized by area, as cameras' images are on the robot.
+
+    Returns:
+        `(n, size, size, 3)` uint8 RGB.
+
+    Raises:
+        ConfigError: no such file, no video, a frame is missing, or it ends too early.
+    """
+    if not path.is_file():
+        raise ConfigError(str(path), "is missing; copy the data set again, videos included")
+    frames: list[np.ndarray] = []
+    last_s = None
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            begin_s = max(0.0, times_s[0] - tolerance_s)
+            container.seek(int(begin_s / stream.time_base), stream=stream)
+            for frame in container.decode(stream):
+                last_s = frame.time
+                wanted_s = times_s[len(frames)]
+                if last_s < wanted_s - tolerance_s:
+                    continue
+                if last_s > wanted_s + tolerance_s:
+                    raise ConfigError(str(path), f"has no frame at {wanted_s:.3f} s")
+                picture = frame.to_ndarray(format="rgb24")
+                frames.append(cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA))
+                if len(frames) == len(times_s):
+                    return np.stack(frames)
+    except (av.FFmpegError, IndexError) as error:
+        raise ConfigError(
+            str(path), f"is no readable video ({error}); a Git LFS pointer must be fetched first"
+        ) from error
+    raise ConfigError(
+        str(path),
+        f"ends at {last_s or 0.0:.3f} s, the table goes on to {times_s[-1]:.3f} s: "
+        f"{len(times_s) - len(frames)} of {len(times_s)} frames are missing",
+    )
