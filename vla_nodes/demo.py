@@ -87,7 +87,7 @@ def _run_episodes(
     status = LiveStatus(
         observer,
         TITLE,
-        progress=lambda: _progress(run, args.episodes),
+        progress=lambda: _progress(graph, run, args.episodes),
         extra=lambda: {"memory_mb": memory.summary()},
     )
     run.meanwhile = Watch(graph, status, memory)
@@ -99,9 +99,9 @@ def _run_episodes(
     return Demo(run, observer.metrics, node_counts(observer.diagnostics, "drops/"), memory)
 
 
-def _progress(run: DemoRun, episodes: int) -> str:
+def _progress(graph: LiveGraph, run: DemoRun, episodes: int) -> str:
     if run.current is None:
-        return "bringing the graph up"
+        return f"bringing the graph up: {graph.waits_for}"
     record = run.current
     return f"episode {record.number} of {episodes}, {run.successes} done so far: {record.instruction}"
 

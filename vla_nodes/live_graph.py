@@ -21,6 +21,9 @@ class LiveGraph(ProcessGroup):
     Args:
         given: arguments of the graph, as text.
         logs: folder for one log a process.
+
+    Attributes:
+        is_up: whether the bring-up is done.
     """
 
     def __init__(self, given: Mapping[str, str], logs: Path) -> None:
@@ -30,7 +33,7 @@ class LiveGraph(ProcessGroup):
         self.values = graph.values(given)
         self._environment = graph.process_environment(os.environ)
         self._to_start = graph.processes(self.values)
-        self._is_up = False
+        self.is_up = False
 
     def start_all(self) -> None:
         """Start every process; the bring-up waits for them."""
@@ -51,9 +54,9 @@ class LiveGraph(ProcessGroup):
         """
         ended = self.ended()
         if ended is None:
-            return self._is_up
+            return self.is_up
         if ended.name == BRING_UP and ended.returncode == 0:
-            self._is_up = True
+            self.is_up = True
             return True
         raise GraphError(self._explain(ended))
 
@@ -67,8 +70,18 @@ class LiveGraph(ProcessGroup):
             meanwhile()
             time.sleep(poll_s)
 
+    @property
+    def waits_for(self) -> str:
+        """What the bring-up said last."""
+        line = _last_line(self.logs / f"{BRING_UP}.log")
+        return line.rpartition(f"[{BRING_UP}]: ")[2] or "waiting for the nodes to start"
+
     def _explain(self, ended: Ended) -> str:
         log = self.logs / f"{ended.name}.log"
-        lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
-        last = next((line for line in reversed(lines) if line.strip()), "its log is empty")
-        return f"{ended}: {last.strip()} (see {log})"
+        return f"{ended}: {_last_line(log) or 'its log is empty'} (see {log})"
+
+
+def _last_line(log: Path) -> str:
+    """The last line of a log that says something."""
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")

@@ -71,7 +71,7 @@ def run_replay(args: argparse.Namespace, policy: Path) -> dict[str, Any]:
             player = BagPlayer(observer, bag, topics, args.rate)
             title = f"{TITLE}: {args.bag.name}"
             extra: Callable[[], dict[str, Any]] = lambda: {"memory_mb": memory.summary()}  # noqa: E731
-            with LiveStatus(observer, title, lambda: player.progress, extra) as status:
+            with LiveStatus(observer, title, lambda: _progress(graph, player), extra) as status:
                 watch = Watch(graph, status, memory)
                 _hand_over_on_first_moment(observer, graph, player, args.instruction, status)
                 observer.metrics = RunMetrics()
@@ -112,6 +112,12 @@ def _hand_over_on_first_moment(
         raise GraphError(f"no chunk within {timeout_s:g} s. {observer.complaints()}")
     observer.set_mode(ControlMode.POLICY)
     observer.background = lambda: None
+
+
+def _progress(graph: LiveGraph, player: BagPlayer) -> str:
+    if not graph.is_up:
+        return f"bringing the graph up: {graph.waits_for}"
+    return player.progress
 
 
 def _summary(
