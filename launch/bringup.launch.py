@@ -4,7 +4,6 @@ System 2 on another host: `system2:=elsewhere` on the robot, `system2:=only` on 
 """
 
 from launch import LaunchDescription
-
 from vla_nodes.graph import Graph
 from vla_nodes.launch_graph import launch_description
 

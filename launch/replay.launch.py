@@ -4,10 +4,10 @@ The nodes follow the bag's clock, so ages are those of the recording. `vla repla
 without ROS 2 launch and rosbag2.
 """
 
-from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, ExecuteProcess
 from launch.substitutions import LaunchConfiguration
 
+from launch import LaunchDescription
 from vla_nodes.graph import Graph
 from vla_nodes.launch_graph import launch_description
 

@@ -1,7 +1,6 @@
 """The graph with the simulated robot: `ros2 launch vla_nodes sim.launch.py`."""
 
 from launch import LaunchDescription
-
 from vla_nodes.graph import Graph
 from vla_nodes.launch_graph import launch_description
 

@@ -1,4 +1,4 @@
-"""System 1: the newest observation and the newest intent in, an action chunk out, at its own rate."""
+"""System 1: the newest observation and the newest intent in, a chunk out, at its own rate."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 import rclpy
 from rclpy.executors import ExternalShutdownException
 
-import vla_msgs.msg as msg
 from vla_core.errors import FeatureSpaceError, VlaError
 from vla_core.policies.protocol import System1
 from vla_core.policies.registry import load_system1
 from vla_core.robot.model import RobotModel
 from vla_core.types import NANOSECONDS, ControlMode, LatentIntent, Observation
+from vla_msgs import msg
 from vla_msgs.srv import SetMode
 from vla_nodes import qos, topics
 from vla_nodes.conversions import chunk_message, read_intent, read_observation, to_nanoseconds
@@ -32,7 +32,7 @@ class StaleIntent(Enum):
     KEEP = "keep"
     """Follow it all the same."""
     HOLD = "hold"
-    """Give out no chunk: the command node ends the last one and holds until a fresh intent comes."""
+    """Give out no chunk: the command node ends the last one, then holds until a fresh intent."""
     STOP = "stop"
     """Ask the command node to stop; a person has to ask for the policy again."""
 

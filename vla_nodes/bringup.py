@@ -110,11 +110,14 @@ class BringUp(Node):
         client = self.create_client(kind, f"{name}/{service}")
         try:
             if not self._wait(name, client.service_is_ready, lambda: f"waiting for it {purpose}"):
-                raise BringUpError(f"{name} did not appear within {self._timeout_s:g} s; is it started?")
+                raise BringUpError(
+                    f"{name} did not appear within {self._timeout_s:g} s; is it started?"
+                )
             answer: Future = client.call_async(request)
             if not self._wait(name, answer.done, lambda: f"waiting for it {purpose}"):
                 raise BringUpError(
-                    f"{name} took longer than {self._timeout_s:g} s {purpose}: {self._message(name)}"
+                    f"{name} took longer than {self._timeout_s:g} s {purpose}: "
+                    f"{self._message(name)}"
                 )
             return answer.result()
         finally:

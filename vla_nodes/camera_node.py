@@ -9,7 +9,6 @@ import rclpy
 from rclpy.executors import ExternalShutdownException
 from sensor_msgs.msg import CompressedImage, Image, JointState
 
-import vla_msgs.msg as msg
 from vla_core.data.alignment import Drop, ObservationAligner
 from vla_core.errors import ObservationError, VlaError
 from vla_core.paths import policy_folder
@@ -17,6 +16,7 @@ from vla_core.policies.manifest import CameraSpec, PolicyManifest
 from vla_core.robot.description import CameraDescription, ImageMessage
 from vla_core.robot.load import load_robot
 from vla_core.types import Observation
+from vla_msgs import msg
 from vla_nodes import qos, topics
 from vla_nodes.conversions import ObservationWriter, to_nanoseconds
 from vla_nodes.images import decode_compressed_image, decode_image
@@ -29,7 +29,7 @@ SILENT_S = 1.0
 
 
 class CameraNode(SuiteNode):
-    """Publishes `vla/observation` whenever the reference camera completes one, at most at a rate."""
+    """Publishes `vla/observation` when the reference camera completes one, at most at a rate."""
 
     PARAMETERS = (
         ROBOT,
@@ -174,7 +174,8 @@ def _checked_pixels(
     if pixels.shape[:2] != size:
         raise ObservationError(
             f"camera {camera.name!r}: got {pixels.shape[1]}x{pixels.shape[0]} pixels, expected "
-            f"{size[1]}x{size[0]}; correct the camera or `cameras.{camera.name}` in the robot's YAML"
+            f"{size[1]}x{size[0]}; correct the camera, or `cameras.{camera.name}` in the robot's "
+            "YAML"
         )
     return pixels
 

@@ -10,33 +10,21 @@ import gc
 import os
 import time
 
-import numpy as np
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from sensor_msgs.msg import JointState
-from std_msgs.msg import Bool
 
-import vla_msgs.msg as msg
-from vla_core.errors import VlaError
-from vla_core.execution.command import Command, CommandSettings
+from vla_core.execution.command import CommandSettings
 from vla_core.execution.command_core import CommandCore
 from vla_core.execution.periodic import PeriodicLoop
 from vla_core.robot.model import RobotModel
 from vla_core.safety.freshness import AgeLimit, FreshnessLimits, Response
 from vla_core.types import ControlMode
 from vla_msgs.srv import SetMode
-from vla_nodes import qos, topics
+from vla_nodes import topics
 from vla_nodes.authority import Authority, SecondCommandNodeError
-from vla_nodes.command_messages import MESSAGE_TYPES, CommandWriter
-from vla_nodes.conversions import (
-    execution_state_message,
-    mode_message,
-    read_chunk,
-    to_nanoseconds,
-)
+from vla_nodes.command_inputs import CommandInputs
+from vla_nodes.command_outputs import CommandOutputs
 from vla_nodes.parameters import ROBOT, NodeParameter
-from vla_nodes.polled_subscription import PolledSubscription
-from vla_nodes.safety_messages import SafetyStatusWriter
 from vla_nodes.suite_node import SuiteNode, run
 
 #: Ticks between two looks at services and timers.
@@ -45,6 +33,7 @@ _TICKS_PER_SERVICE = 4
 _TIME_FOR_SERVICE_S = 0.001
 _IDLE_WAIT_S = 0.1
 _INITIAL_MODES = {"idle": (), "hold": (ControlMode.HOLD,)}
+_INPUTS = ("observation", "intent", "chunk", "joint_state")
 
 
 def _age(name: str, limit: AgeLimit, what: str) -> NodeParameter:
@@ -86,71 +75,44 @@ class CommandNode(SuiteNode):
 
     def __init__(self) -> None:
         super().__init__("command_node")
-        self._core: CommandCore | None = None
         self._loop: PeriodicLoop | None = None
-        self._polled: list[PolledSubscription] = []
-        self._outputs: list = []
         self._authority: Authority | None = None
-        self._service = None
-        self._mode_said: tuple[ControlMode, int] | None = None
         self._asked: list[ControlMode] = []
         self._why_not_asked = ""
         self._period_error_us = self._tick_cost_us = 0.0
 
     def configure(self) -> None:
         """Read the robot and the limits of freshness."""
-        robot = RobotModel.load(self.values["robot"])
-        self._robot = robot
-        self._rate_hz = self.values["rate_hz"] or robot.description.command.rate_hz
-        response = Response(self.values["stale_input"])
-        ages = {
-            name: AgeLimit(self.values[f"{name}_timeout_s"], response)
-            for name in ("observation", "intent", "chunk", "joint_state")
-        }
+        self._robot = RobotModel.load(self.values["robot"])
+        self._rate_hz = self.values["rate_hz"] or self._robot.description.command.rate_hz
         self._settings = CommandSettings(period_s=1.0 / self._rate_hz)
-        self._freshness = FreshnessLimits(**ages)
-        self._writer = CommandWriter(robot.description.command.interface, robot.joint_names)
-        self._status_writer = SafetyStatusWriter(robot.joint_names)
+        response = Response(self.values["stale_input"])
+        self._freshness = FreshnessLimits(
+            **{name: AgeLimit(self.values[f"{name}_timeout_s"], response) for name in _INPUTS}
+        )
 
     def activate(self) -> None:
         """Take command, unless another node has it."""
-        command = self._robot.description.command
-        states_topic = self._robot.description.joint_states_topic
-        self._authority = Authority(self, command.topic, states_topic)
+        robot = self._robot.description
+        self._authority = Authority(self, robot.command.topic, robot.joint_states_topic)
         self._authority.require_alone(self.values["discovery_s"])
         self._authority.claim(self.now_ns())
-        self._command = self.create_publisher(
-            MESSAGE_TYPES[command.interface], command.topic, qos.COMMAND
-        )
-        self._mode = self.create_publisher(msg.ControlMode, topics.MODE, qos.LATCHED)
-        self._status = self.create_publisher(msg.SafetyStatus, topics.SAFETY_STATUS, qos.STATUS)
-        self._execution = self.create_publisher(
-            msg.ExecutionState, topics.EXECUTION_STATE, qos.STATUS
-        )
-        self._outputs = [self._command, self._mode, self._status, self._execution]
-        self._joint_states = PolledSubscription(self, JointState, states_topic, qos.SENSOR)
-        self._chunks = PolledSubscription(self, msg.ActionChunk, topics.ACTION_CHUNK, qos.LATEST)
-        self._estop = PolledSubscription(self, Bool, topics.ESTOP, qos.ESTOP)
-        self._polled = [self._joint_states, self._chunks, self._estop]
-        self._service = self.create_service(SetMode, topics.SET_MODE, self._on_set_mode)
         self._core = CommandCore(self._robot.limits, self._settings, self._freshness)
         self._asked = list(_INITIAL_MODES[self.values["initial_mode"]])
-        self._mode_said = None
+        self._inputs = CommandInputs(self, self._core, robot.joint_states_topic)
+        self._outputs = CommandOutputs(self, self._robot, self.values["status_every"])
+        self._service = self.create_service(SetMode, topics.SET_MODE, self._on_set_mode)
         self._loop = PeriodicLoop(self._rate_hz)
 
     def deactivate(self) -> None:
         """Give up command; a robot that takes trajectories comes to rest by the last one's end."""
-        self._loop = self._core = None
+        if self._loop is not None:
+            self._inputs.destroy()
+            self._outputs.destroy()
+            self.destroy_service(self._service)
+            self._loop = self._core = self._inputs = None
         if self._authority is not None:
             self._authority.release()
-        if self._service is not None:
-            self.destroy_service(self._service)
-            self._service = None
-        for subscription in self._polled:
-            subscription.destroy()
-        for publisher in self._outputs:
-            self.destroy_publisher(publisher)
-        self._polled, self._outputs = [], []
 
     def waiting_for(self) -> str:
         """Joint states, or what keeps the initial mode from being entered."""
@@ -207,53 +169,14 @@ class CommandNode(SuiteNode):
     def _tick(self) -> None:
         """Inputs, decision, outputs."""
         now_ns = self.now_ns()
-        self._take_inputs(now_ns)
+        self._inputs.take(now_ns)
         self._enter_initial_mode(now_ns)
         command = self._core.tick(now_ns)
         if command.active:
-            self._command.publish(self._writer.write(command))
+            self._outputs.send(command)
             self.meters.rate("command").tick()
-        self._say_mode()
-        self._report(command)
-
-    def _take_inputs(self, now_ns: int) -> None:
-        for pressed in self._estop.take_all():
-            if pressed.data:
-                self._core.estop(f"{topics.ESTOP} said so", now_ns)
-        state = self._joint_states.newest()
-        if state is not None:
-            self._on_joint_state(state, now_ns)
-        chunk = self._chunks.newest()
-        if chunk is not None:
-            self._on_chunk(chunk, now_ns)
-
-    def _on_joint_state(self, message: JointState, now_ns: int) -> None:
-        problem = self._core.on_joint_state(
-            message.name,
-            np.asarray(message.position),
-            np.asarray(message.velocity),
-            to_nanoseconds(message.header.stamp),
-            now_ns,
-        )
-        if problem:
-            self.refuse(problem, "joint state/refused")
-        else:
-            self.meters.rate("joint state").tick()
-
-    def _on_chunk(self, message: msg.ActionChunk, now_ns: int) -> None:
-        try:
-            chunk = read_chunk(message)
-        except VlaError as error:
-            self.refuse(str(error), "chunk/refused")
-            return
-        problem = self._core.on_chunk(chunk, now_ns)
-        if problem:
-            self.refuse(problem, "chunk/refused")
-        else:
-            self.meters.rate("chunk").tick()
-            self.meters.latency("camera_to_command").add(
-                (now_ns - chunk.observation_stamp_ns) * 1e-9
-            )
+        self._outputs.say_mode(self._core)
+        self._outputs.report(command, self._period_error_us, self._tick_cost_us)
 
     def _enter_initial_mode(self, now_ns: int) -> None:
         if not self._asked:
@@ -263,31 +186,15 @@ class CommandNode(SuiteNode):
         if answer.accepted:
             self._asked.pop(0)
 
-    def _say_mode(self) -> None:
-        core = self._core
-        said = (core.mode, core.mode_since_ns)
-        if said != self._mode_said:
-            self._mode_said = said
-            self.get_logger().info(f"{core.mode.name}: {core.mode_reason}")
-            self._mode_message = mode_message(core.mode, core.mode_reason, core.mode_since_ns)
-            self._mode.publish(self._mode_message)
-
-    def _report(self, command: Command) -> None:
-        if command.status.tick % self.values["status_every"]:
-            return
-        self._status.publish(
-            self._status_writer.write(command, self._period_error_us, self._tick_cost_us)
-        )
-        self._execution.publish(execution_state_message(command.execution, self._mode_message))
-
     def publish_diagnostics(self) -> None:
         """As every node, with how well the loop keeps its period."""
-        loop = self._loop
-        if loop is not None:
-            self.meters.extra.update(_period_values(loop))
+        if self._loop is not None:
+            self.meters.extra.update(_period_values(self._loop))
         super().publish_diagnostics()
 
-    def _on_set_mode(self, request: SetMode.Request, response: SetMode.Response) -> SetMode.Response:
+    def _on_set_mode(
+        self, request: SetMode.Request, response: SetMode.Response
+    ) -> SetMode.Response:
         try:
             mode = ControlMode(request.mode)
         except ValueError:

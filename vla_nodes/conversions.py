@@ -8,8 +8,7 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from sensor_msgs.msg import Image
 
-import vla_msgs.msg as msg
-from vla_core.errors import ChunkError, JointMismatchError, ObservationError, VlaError
+from vla_core.errors import ChunkError, JointMismatchError, ObservationError
 from vla_core.types import (
     NANOSECONDS,
     ActionChunk,
@@ -19,14 +18,10 @@ from vla_core.types import (
     LatentIntent,
     Observation,
 )
-from vla_nodes.byte_buffer import ByteBuffer, bytes_field, floats_field
+from vla_msgs import msg
+from vla_nodes.byte_buffer import ByteBuffer, floats_field
 from vla_nodes.images import decode_image, fill_image
-
-_TENSOR_KINDS = "fiub"
-
-
-class TensorError(VlaError):
-    """A tensor on the wire contradicts itself."""
+from vla_nodes.tensors import read_tensor, tensor_message
 
 
 def to_time(stamp_ns: int) -> Time:
@@ -112,39 +107,6 @@ def read_observation(message: msg.Observation, joint_names: Sequence[str]) -> Ob
         velocity=velocity,
         skew_s=message.skew_s,
     )
-
-
-def tensor_message(name: str, values: np.ndarray) -> msg.Tensor:
-    """An array of any shape and number type as a message, little endian."""
-    values = np.asarray(values)
-    values = values.astype(values.dtype.newbyteorder("<"), copy=False)
-    return msg.Tensor(
-        name=name, dtype=values.dtype.name, shape=list(values.shape), data=bytes_field(values)
-    )
-
-
-def read_tensor(message: msg.Tensor) -> np.ndarray:
-    """The array of a message; a view of its data.
-
-    Raises:
-        TensorError: a dtype that is no number type, or data of the wrong length.
-    """
-    try:
-        dtype = np.dtype(message.dtype).newbyteorder("<")
-    except TypeError as error:
-        raise TensorError(f"tensor {message.name!r}: dtype {message.dtype!r} is unknown") from error
-    if dtype.kind not in _TENSOR_KINDS:
-        raise TensorError(f"tensor {message.name!r}: dtype {message.dtype!r} is no number type")
-    shape = tuple(message.shape)
-    expected = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-    if len(message.data) != expected:
-        raise TensorError(
-            f"tensor {message.name!r}: got {len(message.data)} bytes, expected {expected} "
-            f"for {message.dtype} {shape}"
-        )
-    if not expected:
-        return np.empty(shape, dtype)
-    return np.frombuffer(message.data, dtype).reshape(shape)
 
 
 def intent_message(intent: LatentIntent, stamp_ns: int) -> msg.LatentIntent:

@@ -151,9 +151,7 @@ class Graph:
         }
         return {**parameters, "use_sim_time": values["use_sim_time"]}
 
-    def _value(
-        self, where: str, given: Any, values: Mapping[str, ArgumentValue]
-    ) -> ArgumentValue:
+    def _value(self, where: str, given: Any, values: Mapping[str, ArgumentValue]) -> ArgumentValue:
         """A parameter's value: plain, `$argument`, or `{is: [argument, value]}`."""
         if isinstance(given, Mapping):
             _check_keys(where, given, {"is"})
@@ -177,5 +175,6 @@ def _check_keys(
     if required - got or got - required - optional:
         raise ConfigError(
             where,
-            f"missing keys {sorted(required - got)}, unknown keys {sorted(got - required - optional)}",
+            f"missing keys {sorted(required - got)}, "
+            f"unknown keys {sorted(got - required - optional)}",
         )

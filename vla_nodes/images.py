@@ -33,7 +33,7 @@ _ENCODINGS: dict[str, tuple[int, int | None]] = {
 
 
 def _ros2_cv_bridge():
-    """ROS 2's bridge; None where the ament index lacks it, or there is no index, or it does not fit."""
+    """ROS 2's bridge; None where it is not in the ament index, or does not fit this numpy."""
     try:
         get_package_prefix("cv_bridge")
         from cv_bridge import CvBridge

@@ -71,5 +71,5 @@ class InferenceWorker(Generic[_Input]):
                 item, self._newest = self._newest, None
             try:
                 self._compute(item)
-            except Exception as error:  # a refusal or a bug: shown, never fatal to the node
+            except Exception as error:  # noqa: BLE001  a refusal or a bug: shown, never fatal
                 self._on_error(error)

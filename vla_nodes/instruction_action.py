@@ -9,8 +9,8 @@ from rclpy.action.server import ServerGoalHandle
 from rclpy.task import Future
 from std_msgs.msg import Bool
 
-import vla_msgs.msg as msg
 from vla_core.types import ControlMode
+from vla_msgs import msg
 from vla_msgs.action import ExecuteInstruction
 from vla_msgs.srv import SetMode
 from vla_nodes import qos, topics

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rclpy.lifecycle import LifecycleNode
 
-import vla_msgs.msg as msg
 from vla_core.types import Instruction
+from vla_msgs import msg
 from vla_msgs.srv import SetInstruction
 from vla_nodes import qos, topics
 from vla_nodes.conversions import instruction_message
@@ -42,7 +42,9 @@ class InstructionAuthority:
         self, request: SetInstruction.Request, response: SetInstruction.Response
     ) -> SetInstruction.Response:
         if len(request.text) > LONGEST_TEXT:
-            response.reason = f"got {len(request.text)} characters, at most {LONGEST_TEXT} are taken"
+            response.reason = (
+                f"got {len(request.text)} characters, at most {LONGEST_TEXT} are taken"
+            )
             return response
         instruction = self.set(request.text)
         response.accepted, response.id = True, instruction.id

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import rclpy
 from rclpy.executors import ExternalShutdownException
 
-import vla_msgs.msg as msg
 from vla_core.errors import InstructionError, VlaError
 from vla_core.policies.protocol import System2
 from vla_core.policies.registry import load_system2
 from vla_core.robot.model import RobotModel
+from vla_msgs import msg
 from vla_nodes import qos, topics
 from vla_nodes.conversions import intent_message, read_observation, to_nanoseconds
 from vla_nodes.inference_worker import InferenceWorker
@@ -41,7 +41,11 @@ class IntentNode(SuiteNode):
         BACKEND,
         NodeParameter("rate_hz", 5.0, "Highest rate of intents [Hz].", 0.1, 100.0),
         NodeParameter(
-            "time_limit_s", 60.0, "Longest ExecuteInstruction when the goal says 0 [s].", 1.0, 3600.0
+            "time_limit_s",
+            60.0,
+            "Longest ExecuteInstruction when the goal says 0 [s].",
+            1.0,
+            3600.0,
         ),
     )
 

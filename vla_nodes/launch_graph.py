@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from functools import partial
 
-from launch import LaunchContext, LaunchDescription
 from launch.actions import (
     DeclareLaunchArgument,
     EmitEvent,
@@ -21,6 +20,7 @@ from launch.events.process import ProcessExited
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
+from launch import LaunchContext, LaunchDescription
 from vla_nodes.graph import BRING_UP, PACKAGE, Argument, Graph, NodeProcess
 
 Entities = list  # of launch actions

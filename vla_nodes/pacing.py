@@ -1,6 +1,6 @@
 """Lets through what comes at most at a given rate, told by stamps, not by wall time.
 
-Stamps keep the rate right in simulated time and while a bag is replayed faster than it was recorded.
+Stamps keep the rate right in simulated time, and while a bag is replayed faster than recorded.
 """
 
 from __future__ import annotations

@@ -53,9 +53,7 @@ ROBOT = NodeParameter(
 POLICY = NodeParameter(
     "policy", "tabletop", "Trained policy, by its name under config/policies or as a folder."
 )
-BACKEND = NodeParameter(
-    "backend", "onnx", "Runtime of the networks.", choices=("onnx", "torch")
-)
+BACKEND = NodeParameter("backend", "onnx", "Runtime of the networks.", choices=("onnx", "torch"))
 
 
 def declare(node: Node, parameters: tuple[NodeParameter, ...]) -> None:

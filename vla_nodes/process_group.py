@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from typing_extensions import Self
+
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 #: How long each of SIGINT, SIGTERM, SIGKILL is given [s].
@@ -46,7 +48,7 @@ class ProcessGroup:
         if logs is not None:
             logs.mkdir(parents=True, exist_ok=True)
 
-    def __enter__(self) -> ProcessGroup:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -63,7 +65,7 @@ class ProcessGroup:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT if log else None,
-                preexec_fn=lambda: _die_with(parent),
+                preexec_fn=lambda: _die_with(parent),  # noqa: PLW1509  see the class
             )
         finally:
             if log is not None:
@@ -79,7 +81,7 @@ class ProcessGroup:
         return None
 
     def stop(self) -> list[Ended]:
-        """End all: SIGINT first, then SIGTERM, then SIGKILL; returns those that did not end well."""
+        """End all: SIGINT, then SIGTERM, then SIGKILL; returns those that did not end well."""
         for number, grace_s in zip(
             (signal.SIGINT, signal.SIGTERM, signal.SIGKILL), GRACE_S, strict=True
         ):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import vla_msgs.msg as msg
 from vla_core.execution.command import Command
+from vla_msgs import msg
 from vla_nodes.byte_buffer import floats_field
 from vla_nodes.conversions import to_time
 

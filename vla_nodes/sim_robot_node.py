@@ -1,7 +1,7 @@
 """The simulated robot behind the topics of the real one, in real time.
 
-To lay a new table without a jump: mode IDLE, call `sim/reset` (with the parameter `seed` set before),
-give the instruction, then HOLD and POLICY.
+To lay a new table without a jump: set the parameter `seed`, ask for IDLE, call `sim/reset`, give
+the instruction, then ask for HOLD and POLICY.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class SimRobotNode(SuiteNode):
     PARAMETERS = (
         ROBOT,
         NodeParameter("seed", 0, "Chooses the table that the next reset lays.", 0, 2**31 - 1),
-        NodeParameter("state_rate_hz", 100.0, "Joint states a second [Hz].", 10.0, 500.0),
+        NodeParameter("state_rate_hz", 125.0, "Joint states a second [Hz].", 10.0, 500.0),
         NodeParameter("camera_rate_hz", 30.0, "Images a second and camera [Hz].", 1.0, 100.0),
         NodeParameter(
             "cameras", "", "Cameras that send, separated by commas; empty: all that there are."
@@ -167,7 +167,7 @@ class SimRobotNode(SuiteNode):
         self._advance()
         stamp = to_time(self.now_ns())
         started_s = time.monotonic()
-        for camera in reversed(self._cameras):  # the first one sets the pace, so the others go ahead
+        for camera in reversed(self._cameras):  # the first one sets the pace: others go ahead
             message = Image()
             message.header.stamp = stamp
             message.header.frame_id = camera.frame or camera.name

@@ -146,7 +146,7 @@ class SuiteNode(LifecycleNode):
             self.refuse(str(error))
             self.publish_diagnostics()
             return TransitionCallbackReturn.FAILURE
-        except Exception:  # rclpy would swallow it without a word
+        except Exception:  # noqa: BLE001  rclpy would swallow it without a word
             self.refuse(traceback.format_exc())
             self.publish_diagnostics()
             return TransitionCallbackReturn.ERROR

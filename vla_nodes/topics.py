@@ -11,7 +11,7 @@ MODE = "vla/mode"
 SAFETY_STATUS = "vla/safety_status"
 EXECUTION_STATE = "vla/execution_state"
 ESTOP = "vla/estop"
-#: std_msgs/Bool: whether the instruction in force is done, from whoever can tell (simulator, detector).
+#: std_msgs/Bool: whether the instruction in force is done; from the simulator, or a detector.
 TASK_SUCCESS = "vla/task_success"
 
 SET_INSTRUCTION = "vla/set_instruction"

@@ -17,7 +17,6 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from rclpy.executors import SingleThreadedExecutor
 
-import vla_msgs.msg as msg
 from vla_core.types import ControlMode
 from vla_msgs.srv import SetInstruction, SetMode
 from vla_nodes import qos, topics
@@ -119,7 +118,9 @@ class Live:
         end_s = time.monotonic() + timeout_s
         while not (result := done()):
             if time.monotonic() > end_s:
-                logs = "".join(f"\n--- {p.name}\n{p.read_text()[-1500:]}" for p in self.logs.iterdir())
+                logs = "".join(
+                    f"\n--- {p.name}\n{p.read_text()[-1500:]}" for p in self.logs.iterdir()
+                )
                 raise AssertionError(f"not within {timeout_s} s: {what}\n{self.states()}{logs}")
             if each is not None:
                 each()
@@ -180,7 +181,5 @@ def run_process(domain: int, *command: str, timeout_s: float = 60.0) -> subproce
         capture_output=True,
         text=True,
         timeout=timeout_s,
+        check=False,
     )
-
-
-__all__ = ["Live", "free_domain", "environment", "processes_of", "run_process", "msg"]

@@ -1,4 +1,4 @@
-"""Commands mean the same in every message that a robot may take, and a lost node stops the robot."""
+"""Commands mean the same in every message that a robot takes, and a lost node stops the robot."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import pytest
 
 pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 
-from rclpy.serialization import deserialize_message, serialize_message  # noqa: E402
-from std_msgs.msg import Float64MultiArray  # noqa: E402
-from trajectory_msgs.msg import JointTrajectory  # noqa: E402
+from rclpy.serialization import deserialize_message, serialize_message
+from std_msgs.msg import Float64MultiArray
+from trajectory_msgs.msg import JointTrajectory
 
-from vla_core.errors import ChunkError  # noqa: E402
-from vla_core.execution.command_core import CommandCore  # noqa: E402
-from vla_core.robot.description import CommandInterface  # noqa: E402
-from vla_core.safety.joint_limits import JointLimits  # noqa: E402
-from vla_core.types import NANOSECONDS, ControlMode  # noqa: E402
-from vla_nodes.command_messages import CommandWriter, read_command  # noqa: E402
-from vla_nodes.safety_messages import SafetyStatusWriter  # noqa: E402
+from vla_core.errors import ChunkError
+from vla_core.execution.command_core import CommandCore
+from vla_core.robot.description import CommandInterface
+from vla_core.safety.joint_limits import JointLimits
+from vla_core.types import NANOSECONDS, ControlMode
+from vla_nodes.command_messages import CommandWriter, read_command
+from vla_nodes.safety_messages import SafetyStatusWriter
 
 NAMES = ("left", "right")
 NOW = 100 * NANOSECONDS
@@ -25,7 +25,9 @@ NOW = 100 * NANOSECONDS
 
 @pytest.fixture
 def command():
-    limits = JointLimits(NAMES, -np.ones(2), np.ones(2), np.ones(2), 5 * np.ones(2), 50 * np.ones(2))
+    limits = JointLimits(
+        NAMES, -np.ones(2), np.ones(2), np.ones(2), 5 * np.ones(2), 50 * np.ones(2)
+    )
     core = CommandCore(limits)
     core.on_joint_state(NAMES, np.array([0.25, -0.5]), np.zeros(2), NOW, NOW)
     assert core.request_mode(ControlMode.HOLD, NOW).accepted

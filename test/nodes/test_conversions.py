@@ -11,11 +11,10 @@ from hypothesis.extra import numpy as hnp
 pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 pytest.importorskip("vla_msgs.msg", reason="vla_msgs is not built")
 
-from rclpy.serialization import deserialize_message, serialize_message  # noqa: E402
+from rclpy.serialization import deserialize_message, serialize_message
 
-import vla_msgs.msg as msg  # noqa: E402
-from vla_core.errors import ChunkError, JointMismatchError, ObservationError  # noqa: E402
-from vla_core.types import (  # noqa: E402
+from vla_core.errors import ChunkError, JointMismatchError, ObservationError
+from vla_core.types import (
     ActionChunk,
     ControlMode,
     ExecutionState,
@@ -23,10 +22,10 @@ from vla_core.types import (  # noqa: E402
     LatentIntent,
     Observation,
 )
-from vla_nodes.byte_buffer import ByteBuffer  # noqa: E402
-from vla_nodes.conversions import (  # noqa: E402
+from vla_msgs import msg
+from vla_nodes.byte_buffer import ByteBuffer
+from vla_nodes.conversions import (
     ObservationWriter,
-    TensorError,
     chunk_message,
     execution_state_message,
     instruction_message,
@@ -37,9 +36,8 @@ from vla_nodes.conversions import (  # noqa: E402
     read_instruction,
     read_intent,
     read_observation,
-    read_tensor,
-    tensor_message,
 )
+from vla_nodes.tensors import TensorError, read_tensor, tensor_message
 
 patient = settings(deadline=None, max_examples=50, suppress_health_check=list(HealthCheck))
 
@@ -94,7 +92,9 @@ def test_observations_come_back_even_when_the_writer_reuses_its_buffers(sent):
 @patient
 @given(
     hnp.arrays(
-        st.sampled_from([np.float16, np.float32, np.float64, np.int8, np.int64, np.uint8, np.bool_]),
+        st.sampled_from(
+            [np.float16, np.float32, np.float64, np.int8, np.int64, np.uint8, np.bool_]
+        ),
         hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=5),
     )
 )

@@ -8,9 +8,9 @@ import pytest
 
 pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 
-from vla_core.errors import ConfigError  # noqa: E402
-from vla_nodes.graph import Graph  # noqa: E402
-from vla_nodes.up import command_line  # noqa: E402
+from vla_core.errors import ConfigError
+from vla_nodes.graph import Graph
+from vla_nodes.up import command_line
 
 NODES = {
     "sim_robot_node": "SimRobotNode",

@@ -8,11 +8,11 @@ import pytest
 
 pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 
-from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
+from sensor_msgs.msg import CompressedImage, Image
 
-from vla_core.errors import ObservationError  # noqa: E402
-from vla_nodes.byte_buffer import ByteBuffer, bytes_field  # noqa: E402
-from vla_nodes.images import decode_compressed_image, decode_image, fill_image  # noqa: E402
+from vla_core.errors import ObservationError
+from vla_nodes.byte_buffer import ByteBuffer, bytes_field
+from vla_nodes.images import decode_compressed_image, decode_image, fill_image
 
 #: Three bands of colour, wide enough that subsampled colours stay pure.
 PICTURE = np.repeat(

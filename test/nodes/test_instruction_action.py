@@ -9,20 +9,20 @@ import pytest
 
 rclpy = pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 
-from live import free_domain  # noqa: E402
-from rclpy.action import ActionClient  # noqa: E402
-from rclpy.executors import SingleThreadedExecutor  # noqa: E402
-from std_msgs.msg import Bool  # noqa: E402
+from live import free_domain
+from rclpy.action import ActionClient
+from rclpy.executors import SingleThreadedExecutor
+from std_msgs.msg import Bool
 
-import vla_msgs.msg as msg  # noqa: E402
-from vla_core.types import ControlMode  # noqa: E402
-from vla_msgs.action import ExecuteInstruction  # noqa: E402
-from vla_msgs.srv import SetMode  # noqa: E402
-from vla_nodes import qos, topics  # noqa: E402
-from vla_nodes.conversions import mode_message  # noqa: E402
-from vla_nodes.instruction_action import InstructionAction  # noqa: E402
-from vla_nodes.instruction_authority import InstructionAuthority  # noqa: E402
-from vla_nodes.suite_node import SuiteNode  # noqa: E402
+from vla_core.types import ControlMode
+from vla_msgs import msg
+from vla_msgs.action import ExecuteInstruction
+from vla_msgs.srv import SetMode
+from vla_nodes import qos, topics
+from vla_nodes.conversions import mode_message
+from vla_nodes.instruction_action import InstructionAction
+from vla_nodes.instruction_authority import InstructionAuthority
+from vla_nodes.suite_node import SuiteNode
 
 
 class ObedientCommandNode:

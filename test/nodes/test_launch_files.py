@@ -1,4 +1,4 @@
-"""The launch files expand to the graph of `config/graph.yaml`, with the real launch and launch_ros."""
+"""The launch files expand to the graph of `config/graph.yaml`, with the real launch_ros."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ pytest.importorskip("launch_ros.actions", reason=REASON)
 if not hasattr(launch, "LaunchContext"):  # the repository's own folder launch/, as a namespace
     pytest.skip(REASON, allow_module_level=True)
 
-from launch import LaunchContext, LaunchDescription  # noqa: E402
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction  # noqa: E402
-from launch.launch_description_sources import PythonLaunchDescriptionSource  # noqa: E402
-from launch_ros.actions import Node  # noqa: E402
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch_ros.actions import Node
 
-from vla_nodes.graph import Graph  # noqa: E402
+from launch import LaunchContext, LaunchDescription
+from vla_nodes.graph import Graph
 
 FOLDER = Path(__file__).resolve().parents[2] / "launch"
 ROBOT_NODES = ["camera_node", "intent_node", "action_node", "command_node", "bringup"]
@@ -74,9 +74,7 @@ def test_arguments_become_parameters():
     graph = Graph.load()
     given = {"policy": "mine", "system1_rate_hz": "7.5", "namespace": "left", "source": "sim"}
     described = graph.processes(graph.values(given))
-    for node, process in zip(
-        [a for a in actions if isinstance(a, Node)], described, strict=True
-    ):
+    for node, process in zip([a for a in actions if isinstance(a, Node)], described, strict=True):
         ((parameters),) = node._Node__parameters
         plain = {"".join(s.text for s in key): value for key, value in parameters.items()}
         assert set(plain) == set(process.parameters)

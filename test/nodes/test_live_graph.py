@@ -13,21 +13,21 @@ import pytest
 
 rclpy = pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 
-from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
-from live import Live, environment, processes_of  # noqa: E402
-from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue  # noqa: E402
-from rcl_interfaces.srv import SetParameters  # noqa: E402
-from rclpy.action import ActionClient  # noqa: E402
-from readable_policy import MOVED, READY  # noqa: E402
-from sensor_msgs.msg import CameraInfo, JointState  # noqa: E402
-from std_msgs.msg import Bool  # noqa: E402
-from std_srvs.srv import Trigger  # noqa: E402
+from diagnostic_msgs.msg import DiagnosticStatus
+from live import Live, environment, processes_of
+from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
+from rcl_interfaces.srv import SetParameters
+from rclpy.action import ActionClient
+from readable_policy import MOVED, READY
+from sensor_msgs.msg import CameraInfo, JointState
+from std_msgs.msg import Bool
+from std_srvs.srv import Trigger
 
-import vla_msgs.msg as msg  # noqa: E402
-from vla_core.types import ControlMode, Instruction, LatentIntent  # noqa: E402
-from vla_msgs.action import ExecuteInstruction  # noqa: E402
-from vla_nodes import qos, topics  # noqa: E402
-from vla_nodes.conversions import intent_message  # noqa: E402
+from vla_core.types import ControlMode, Instruction, LatentIntent
+from vla_msgs import msg
+from vla_msgs.action import ExecuteInstruction
+from vla_nodes import qos, topics
+from vla_nodes.conversions import intent_message
 
 NODES = ("sim_robot_node", "camera_node", "intent_node", "action_node", "command_node")
 WAVE = "wave the elbow"
@@ -207,7 +207,9 @@ def test_a_reset_lays_the_table_of_its_seed(live, up):
     for seed in (5, 6):
         value = ParameterValue(type=ParameterType.PARAMETER_INTEGER, integer_value=seed)
         request = SetParameters.Request(parameters=[Parameter(name="seed", value=value)])
-        assert live.call(SetParameters, "sim_robot_node/set_parameters", request).results[0].successful
+        assert (
+            live.call(SetParameters, "sim_robot_node/set_parameters", request).results[0].successful
+        )
         answer = live.call(Trigger, topics.SIM_RESET, Trigger.Request())
         assert answer.success and answer.message.startswith("put the ")
 

@@ -11,15 +11,15 @@ import pytest
 
 rclpy = pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 
-from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
-from live import Live, run_process  # noqa: E402
-from sensor_msgs.msg import Image, JointState  # noqa: E402
+from diagnostic_msgs.msg import DiagnosticStatus
+from live import Live, run_process
+from sensor_msgs.msg import Image, JointState
 
-import vla_msgs.msg as msg  # noqa: E402
-from vla_core.robot.load import load_robot  # noqa: E402
-from vla_nodes import qos, topics  # noqa: E402
-from vla_nodes.byte_buffer import ByteBuffer, floats_field  # noqa: E402
-from vla_nodes.images import fill_image  # noqa: E402
+from vla_core.robot.load import load_robot
+from vla_msgs import msg
+from vla_nodes import qos, topics
+from vla_nodes.byte_buffer import ByteBuffer, floats_field
+from vla_nodes.images import fill_image
 
 ERROR, WARN, OK = DiagnosticStatus.ERROR, DiagnosticStatus.WARN, DiagnosticStatus.OK
 
@@ -113,7 +113,7 @@ def refused(live: Live, robot: FakeRobot, *words: str) -> None:
     """The camera node says so, and publishes nothing."""
     live.wait_for_report("camera_node", ERROR, *words, each=robot.send)
     before = live.counts[topics.OBSERVATION]
-    total = lambda: value(live, "camera_node", "drops/head/refused")  # noqa: E731
+    total = lambda: value(live, "camera_node", "drops/head/refused")
     count = total()
     live.wait_until(lambda: total() > count, "more refusals", each=robot.send)
     assert live.counts[topics.OBSERVATION] == before

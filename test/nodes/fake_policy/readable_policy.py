@@ -1,4 +1,4 @@
-"""A policy a person can check: the intent is a wave's height, the chunk moves the first arm joint to it.
+"""A policy that a person can check: the intent is a height, the chunk moves the elbow to it.
 
 System 2 wants the height 0.3 sin(t) two seconds ahead of the observation; System 1 moves the joint
 `left_elbow_joint` there from its ready pose and keeps every other joint where it is.

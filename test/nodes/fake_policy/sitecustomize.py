@@ -1,4 +1,4 @@
-"""Python runs this at start when the folder is on PYTHONPATH: node processes then know kind `fake`."""
+"""Python runs this at start with the folder on PYTHONPATH: node processes then know kind `fake`."""
 
 from vla_core.policies.registry import KINDS
 

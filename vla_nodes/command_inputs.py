@@ -1,0 +1,75 @@
+"""What the command core is told each tick: joint states, chunks, the emergency stop."""
+
+from __future__ import annotations
+
+import numpy as np
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool
+
+from vla_core.errors import VlaError
+from vla_core.execution.command_core import CommandCore
+from vla_msgs import msg
+from vla_nodes import qos, topics
+from vla_nodes.conversions import read_chunk, to_nanoseconds
+from vla_nodes.polled_subscription import PolledSubscription
+from vla_nodes.suite_node import SuiteNode
+
+
+class CommandInputs:
+    """Polled subscriptions of an active command node.
+
+    Args:
+        node: owns them; what the core refuses is counted and shown there.
+        core: what is told.
+        joint_states_topic: of the robot.
+    """
+
+    def __init__(self, node: SuiteNode, core: CommandCore, joint_states_topic: str) -> None:
+        self._node = node
+        self._core = core
+        self._estop = PolledSubscription(node, Bool, topics.ESTOP, qos.ESTOP)
+        self._joint_states = PolledSubscription(node, JointState, joint_states_topic, qos.SENSOR)
+        self._chunks = PolledSubscription(node, msg.ActionChunk, topics.ACTION_CHUNK, qos.LATEST)
+
+    def take(self, now_ns: int) -> None:
+        """Tell the core what has come; never waits."""
+        for pressed in self._estop.take_all():
+            if pressed.data:
+                self._core.estop(f"{topics.ESTOP} said so", now_ns)
+        state = self._joint_states.newest()
+        if state is not None:
+            self._on_joint_state(state, now_ns)
+        chunk = self._chunks.newest()
+        if chunk is not None:
+            self._on_chunk(chunk, now_ns)
+
+    def destroy(self) -> None:
+        """End the subscriptions."""
+        for subscription in (self._estop, self._joint_states, self._chunks):
+            subscription.destroy()
+
+    def _on_joint_state(self, message: JointState, now_ns: int) -> None:
+        problem = self._core.on_joint_state(
+            message.name,
+            np.asarray(message.position),
+            np.asarray(message.velocity),
+            to_nanoseconds(message.header.stamp),
+            now_ns,
+        )
+        if problem:
+            self._node.refuse(problem, "joint state/refused")
+        else:
+            self._node.meters.rate("joint state").tick()
+
+    def _on_chunk(self, message: msg.ActionChunk, now_ns: int) -> None:
+        try:
+            chunk = read_chunk(message)
+            problem = self._core.on_chunk(chunk, now_ns)
+        except VlaError as error:
+            problem = str(error)
+        if problem:
+            self._node.refuse(problem, "chunk/refused")
+            return
+        self._node.meters.rate("chunk").tick()
+        age_s = (now_ns - chunk.observation_stamp_ns) * 1e-9
+        self._node.meters.latency("camera_to_command").add(age_s)

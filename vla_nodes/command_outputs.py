@@ -1,0 +1,68 @@
+"""What the command node says each tick: the command to the robot, mode, safety, execution."""
+
+from __future__ import annotations
+
+from rclpy.node import Node
+
+from vla_core.execution.command import Command
+from vla_core.execution.command_core import CommandCore
+from vla_core.robot.model import RobotModel
+from vla_msgs import msg
+from vla_nodes import qos, topics
+from vla_nodes.command_messages import MESSAGE_TYPES, CommandWriter
+from vla_nodes.conversions import execution_state_message, mode_message
+from vla_nodes.safety_messages import SafetyStatusWriter
+
+
+class CommandOutputs:
+    """Publishers of an active command node.
+
+    Args:
+        node: owns the publishers.
+        robot: what is commanded.
+        status_every: ticks between two reports of safety and execution.
+    """
+
+    def __init__(self, node: Node, robot: RobotModel, status_every: int) -> None:
+        self._node = node
+        self._status_every = status_every
+        command = robot.description.command
+        self._command = node.create_publisher(
+            MESSAGE_TYPES[command.interface], command.topic, qos.COMMAND
+        )
+        self._mode = node.create_publisher(msg.ControlMode, topics.MODE, qos.LATCHED)
+        self._status = node.create_publisher(msg.SafetyStatus, topics.SAFETY_STATUS, qos.STATUS)
+        self._execution = node.create_publisher(
+            msg.ExecutionState, topics.EXECUTION_STATE, qos.STATUS
+        )
+        self._command_writer = CommandWriter(command.interface, robot.joint_names)
+        self._status_writer = SafetyStatusWriter(robot.joint_names)
+        self._mode_message = msg.ControlMode()
+        self._mode_said: tuple[int, int] | None = None
+
+    def send(self, command: Command) -> None:
+        """Send an active command to the robot."""
+        self._command.publish(self._command_writer.write(command))
+
+    def say_mode(self, core: CommandCore) -> None:
+        """Announce the mode when it has changed."""
+        said = (int(core.mode), core.mode_since_ns)
+        if said == self._mode_said:
+            return
+        self._mode_said = said
+        self._node.get_logger().info(f"{core.mode.name}: {core.mode_reason}")
+        self._mode_message = mode_message(core.mode, core.mode_reason, core.mode_since_ns)
+        self._mode.publish(self._mode_message)
+
+    def report(self, command: Command, period_error_us: float, tick_cost_us: float) -> None:
+        """Report a tick, or leave it out as `status_every` says."""
+        if command.status.tick % self._status_every:
+            return
+        status = self._status_writer.write(command, period_error_us, tick_cost_us)
+        self._status.publish(status)
+        self._execution.publish(execution_state_message(command.execution, self._mode_message))
+
+    def destroy(self) -> None:
+        """End the publishers."""
+        for publisher in (self._command, self._mode, self._status, self._execution):
+            self._node.destroy_publisher(publisher)
