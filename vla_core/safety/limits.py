@@ -185,7 +185,7 @@ class JointLimiter:
         )
 
     def _reachable(self, before: JointMotion, after: JointMotion) -> np.ndarray:
-        """`(dof,)` bool: `after` is admissible, and so is the period of constant jerk that leads there.
+        """`(dof,)` bool: `after` is admissible, and so is the constant jerk that leads there.
 
         Where the acceleration passes zero at less than full jerk, the velocity peaks in between,
         higher than at both ends (by up to jerk * period^2 / 8).
