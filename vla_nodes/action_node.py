@@ -186,9 +186,8 @@ class ActionNode(SuiteNode):
         return False
 
     def _on_error(self, error: Exception) -> None:
-        text = str(error) if isinstance(error, VlaError) else f"bug: {error!r}"
         kind = "intent" if isinstance(error, FeatureSpaceError) else "observation"
-        self.refuse(text, f"{kind}/refused")
+        self.refuse_error(error, f"{kind}/refused")
 
 
 def main(args: list[str] | None = None) -> None:

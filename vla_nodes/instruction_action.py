@@ -52,7 +52,7 @@ class InstructionAction:
         self._status: msg.SafetyStatus | None = None
         self._tick = Future()
         self._set_mode = node.create_client(SetMode, topics.SET_MODE)
-        node.create_timer(TICK_S, self._on_tick)
+        node.create_steady_timer(TICK_S, self._on_tick)
         node.create_subscription(msg.ControlMode, topics.MODE, self._on_mode, qos.LATCHED)
         node.create_subscription(Bool, topics.TASK_SUCCESS, self._on_success, qos.STATUS)
         self._server = ActionServer(

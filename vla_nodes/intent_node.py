@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import rclpy
 from rclpy.executors import ExternalShutdownException
 
-from vla_core.errors import InstructionError, VlaError
+from vla_core.errors import InstructionError
 from vla_core.policies.protocol import System2
 from vla_core.policies.registry import load_system2
 from vla_core.robot.model import RobotModel
@@ -119,8 +119,7 @@ class IntentNode(SuiteNode):
 
     def _on_error(self, error: Exception) -> None:
         kind = "instruction" if isinstance(error, InstructionError) else "observation"
-        text = str(error) if isinstance(error, VlaError) else f"bug: {error!r}"
-        self.refuse(text, f"{kind}/refused")
+        self.refuse_error(error, f"{kind}/refused")
 
 
 def main(args: list[str] | None = None) -> None:

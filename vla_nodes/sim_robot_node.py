@@ -20,10 +20,13 @@ from std_srvs.srv import Trigger
 from vla_core.errors import VlaError
 from vla_core.robot.description import CameraDescription
 from vla_core.robot.model import RobotModel
+from vla_core.sim.layout import BLOCKS, PADS
+from vla_core.types import Instruction
+from vla_msgs import msg
 from vla_nodes import qos, topics
 from vla_nodes.byte_buffer import ByteBuffer, floats_field
 from vla_nodes.command_messages import MESSAGE_TYPES, ReceivedCommand, read_command
-from vla_nodes.conversions import to_time
+from vla_nodes.conversions import read_instruction, to_time
 from vla_nodes.images import fill_image
 from vla_nodes.parameters import ROBOT, NodeParameter
 from vla_nodes.suite_node import SuiteNode, run
@@ -90,13 +93,17 @@ class SimRobotNode(SuiteNode):
         self._subscription = self.create_subscription(
             MESSAGE_TYPES[interface], description.command.topic, self._on_command, qos.LATEST
         )
+        self._told = Instruction(0, "")
+        self._instructions = self.create_subscription(
+            msg.Instruction, topics.INSTRUCTION, self._on_instruction, qos.LATCHED
+        )
         self._reset = self.create_service(Trigger, topics.SIM_RESET, self._on_reset)
         self._stepped_s = time.monotonic()
         self._command = None
         self._clockwork = [
-            self.create_timer(1.0 / self.values["state_rate_hz"], self._on_state_timer),
-            self.create_timer(1.0 / self.values["camera_rate_hz"], self._on_camera_timer),
-            self.create_timer(1.0 / STATUS_RATE_HZ, self._say_status),
+            self.create_steady_timer(1.0 / self.values["state_rate_hz"], self._on_state_timer),
+            self.create_steady_timer(1.0 / self.values["camera_rate_hz"], self._on_camera_timer),
+            self.create_steady_timer(1.0 / STATUS_RATE_HZ, self._say_status),
         ]
 
     def deactivate(self) -> None:
@@ -108,6 +115,7 @@ class SimRobotNode(SuiteNode):
         for publisher in self._publishers_made:
             self.destroy_publisher(publisher)
         self.destroy_subscription(self._subscription)
+        self.destroy_subscription(self._instructions)
         self.destroy_service(self._reset)
         self._clockwork = []
 
@@ -212,7 +220,16 @@ class SimRobotNode(SuiteNode):
                 values=[KeyValue(key=key, value=value) for key, value in values.items()],
             )
         )
-        self._success.publish(Bool(data=success))
+        self._success.publish(Bool(data=self._told_is_done()))
+
+    def _on_instruction(self, message: msg.Instruction) -> None:
+        self._told = read_instruction(message)
+
+    def _told_is_done(self) -> bool:
+        """Whether what was told is done on this table; it may be another task than the table's."""
+        words = set(self._told.text.split())
+        names_a_task = bool(words & set(BLOCKS)) and bool(words & set(PADS))
+        return names_a_task and self._sim.success_of(self._told)
 
 
 def main(args: list[str] | None = None) -> None:

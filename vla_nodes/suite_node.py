@@ -10,9 +10,11 @@ from typing import ClassVar, NamedTuple
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy._rclpy_pybind11 import RCLError
+from rclpy.clock import Clock, ClockType
 from rclpy.context import Context
 from rclpy.exceptions import ParameterException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.timer import Timer
 
 from vla_core.errors import VlaError
 from vla_nodes import topics
@@ -52,8 +54,9 @@ class SuiteNode(LifecycleNode):
         self._problem = ""
         self._problem_time_s = 0.0
         self._logged_s: dict[str, float] = {}
+        self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
         self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, 10)
-        self.create_timer(DIAGNOSTICS_PERIOD_S, self.publish_diagnostics)
+        self.create_steady_timer(DIAGNOSTICS_PERIOD_S, self.publish_diagnostics)
 
     # For subclasses
 
@@ -87,6 +90,15 @@ class SuiteNode(LifecycleNode):
             self._logged_s[kind] = now_s
             self.get_logger().error(reason)
         self._problem, self._problem_time_s = reason, now_s
+
+    def refuse_error(self, error: Exception, kind: str) -> None:
+        """As `refuse`, for what a computation raised; a bug is shown with its traceback."""
+        bug = not isinstance(error, VlaError)
+        self.refuse("".join(traceback.format_exception(error)) if bug else str(error), kind)
+
+    def create_steady_timer(self, period_s: float, callback: Callable[[], None]) -> Timer:
+        """A timer that ticks even while `/clock` stands still."""
+        return self.create_timer(period_s, callback, clock=self._steady_clock)
 
     def forgive(self) -> None:
         """Forget the last refusal, because what was refused works now."""

@@ -221,6 +221,15 @@ def test_a_reset_lays_the_table_of_its_seed(live, up):
     assert abs(moved(live) - READY) < 0.02
 
 
+def test_success_is_that_of_the_instruction_in_force(live, up):
+    live.listen(Bool, topics.TASK_SUCCESS)
+    for text in (WAVE, "put the red block on the yellow pad"):
+        live.instruct(text)
+        before = live.counts[topics.TASK_SUCCESS]
+        live.wait_until(lambda: live.counts[topics.TASK_SUCCESS] > before + 2, "its success")  # noqa: B023
+        assert live.newest[topics.TASK_SUCCESS].data is False
+
+
 def test_ctrl_c_ends_every_process(live, up):
     assert len(processes_of(live.domain)) >= len(NODES) + 1
     up.send_signal(signal.SIGINT)
