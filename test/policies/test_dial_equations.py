@@ -1,0 +1,228 @@
+"""DIAL's equations hold as in section 3 of the paper, checked by hand on small numbers."""
+
+from __future__ import annotations
+
+import inspect
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from tiny_dial import SIZES, random_dial
+from torch import nn
+
+from vla_core.policies.dial.losses import (
+    DRAWS,
+    ActionWarmup,
+    EndToEnd,
+    ForesightWarmup,
+    flow_matching_loss,
+)
+from vla_core.policies.dial.system1 import Fusion, VelocityField
+
+BATCH = 3
+
+
+@pytest.fixture
+def dial():
+    return random_dial(seed=1)
+
+
+@pytest.fixture
+def batch(dial):
+    rng = torch.Generator().manual_seed(2)
+    features = (BATCH, dial.vit.patches, dial.vit.width)
+    return {
+        "current": torch.randn(features, generator=rng),
+        "past": torch.randn(features, generator=rng),
+        "future": torch.randn(features, generator=rng),
+        "words": torch.randint(0, 8, (BATCH, SIZES.max_words), generator=rng),
+        "state": torch.randn(BATCH, SIZES.state, generator=rng),
+        "actions": torch.randn(BATCH, SIZES.horizon, SIZES.state, generator=rng),
+    }
+
+
+def noise(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def gradients(module: nn.Module) -> dict[str, float]:
+    return {
+        name: 0.0 if p.grad is None else float(p.grad.abs().sum())
+        for name, p in module.named_parameters()
+    }
+
+
+def one_step(module: nn.Module, batch: dict) -> None:
+    """What the trainer does: AdamW with decay on everything that asks for gradients."""
+    trained = [p for p in module.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(trained, lr=0.01, weight_decay=0.1)
+    module(batch, noise())["loss"].backward()
+    optimiser.step()
+
+
+def weights(module: nn.Module) -> torch.Tensor:
+    return torch.cat([p.detach().flatten().clone() for p in module.parameters()])
+
+
+# Section 3.2, eq. 2: System 2
+
+
+def test_there_are_as_many_queries_as_patches_of_all_cameras(dial, batch):
+    grid = SIZES.image_size // 2 ** len(SIZES.vit_stem)
+    assert len(dial.system2.queries) == dial.vit.patches == SIZES.cameras * grid**2
+    assert dial.system2(batch["past"], batch["words"]).shape == batch["future"].shape
+
+
+def test_eq_2_is_the_squared_error_of_the_future_features(dial, batch):
+    foresight = dial.system2(batch["past"], batch["words"])
+    by_hand = ((foresight - batch["future"]) ** 2).sum() / foresight.numel()
+    assert ForesightWarmup(dial)(batch, noise())["loss"].item() == pytest.approx(by_hand.item())
+
+
+def test_the_foresight_depends_on_the_instruction(dial, batch):
+    other = (batch["words"] + 1) % 8
+    foresight = [dial.system2(batch["past"], words) for words in (batch["words"], other)]
+    assert (foresight[0] - foresight[1]).abs().max() > 1e-3
+
+
+# Section 3.3, eq. 3: System 1
+
+
+class RecordingDial(SimpleNamespace):
+    """In place of the networks: remembers what it was asked and says v = 0.5 everywhere."""
+
+    def fusion(self, current, intent):
+        self.fused = (current, intent)
+        return torch.zeros(len(current), 1, 1)
+
+    def velocity(self, mixed, tau, context, state):
+        self.asked = (mixed, tau, context, state)
+        return torch.full_like(mixed, 0.5)
+
+
+def test_eq_3_interpolates_from_noise_to_data_and_asks_for_their_difference():
+    actions = torch.tensor([[[1.0], [2.0]], [[3.0], [4.0]]])  # 2 chunks of 2 targets, 1 joint
+    batch = {"current": torch.zeros(2, 1, 1), "state": torch.tensor([[5.0], [6.0]]), "actions": actions}
+    fake = RecordingDial()
+    loss = flow_matching_loss(fake, batch, batch["current"], noise(3))
+
+    same = noise(3)
+    epsilon = torch.randn((2 * DRAWS, 2, 1), generator=same).numpy()
+    tau = torch.rand(2 * DRAWS, generator=same).numpy()
+    mixed, asked_tau, _, state = (t.numpy() for t in fake.asked)
+    errors = []
+    for n in range(2 * DRAWS):
+        chunk = actions[n // DRAWS].numpy()
+        assert mixed[n] == pytest.approx(tau[n] * chunk + (1 - tau[n]) * epsilon[n])
+        assert state[n] == 5.0 + n // DRAWS
+        errors += [(0.5 - (chunk - epsilon[n])) ** 2]
+    assert asked_tau == pytest.approx(tau)
+    assert loss.item() == pytest.approx(np.mean(errors))
+
+
+def test_the_draws_of_one_context_share_it(dial):
+    rng = noise(4)
+    chunks = torch.randn(6, SIZES.horizon, SIZES.state, generator=rng)
+    time, state = torch.rand(6, generator=rng), torch.randn(6, SIZES.state, generator=rng)
+    context = torch.randn(2, 9, SIZES.fusion_width, generator=rng)
+    together = dial.velocity(chunks, time, context, state)
+    for n in range(6):
+        alone = dial.velocity(
+            chunks[n : n + 1], time[n : n + 1], context[n // 3 : n // 3 + 1], state[n : n + 1]
+        )
+        assert torch.allclose(together[n], alone[0], atol=1e-5)
+
+
+class Field(nn.Module):
+    """A velocity field by formula that remembers the times it was asked for."""
+
+    def __init__(self, formula) -> None:
+        super().__init__()
+        self.formula, self.times = formula, []
+
+    def forward(self, chunk, time, context, state):
+        self.times.append(time[0].item())
+        return self.formula(chunk)
+
+
+def sample_along(dial, batch, formula) -> tuple[torch.Tensor, Field]:
+    dial.velocity = Field(formula)
+    start = torch.ones_like(batch["actions"])
+    return dial.sample(batch["current"], batch["future"], batch["state"], start), dial.velocity
+
+
+def test_a_constant_velocity_takes_the_noise_to_noise_plus_velocity(dial, batch):
+    end, field = sample_along(dial, batch, lambda chunk: torch.full_like(chunk, -3.0))
+    assert torch.allclose(end, torch.tensor(-2.0))
+    assert field.times == [k / SIZES.euler_steps for k in range(SIZES.euler_steps)]
+
+
+def test_euler_steps_compound(dial, batch):
+    end, _ = sample_along(dial, batch, lambda chunk: chunk)
+    assert torch.allclose(end, torch.tensor((1 + 1 / SIZES.euler_steps) ** SIZES.euler_steps))
+
+
+def test_system_1_has_no_way_to_the_instruction_but_the_intent(dial, batch):
+    assert list(inspect.signature(Fusion.forward).parameters) == ["self", "current", "intent"]
+    asked = list(inspect.signature(VelocityField.forward).parameters)
+    assert asked == ["self", "actions", "time", "context", "state"]
+    other = {**batch, "words": (batch["words"] + 1) % 8}
+    system1 = ActionWarmup(dial)
+    assert system1(batch, noise())["loss"] == system1(other, noise())["loss"]
+
+
+# Section 3.4, eq. 4: the two stages
+
+
+def test_stage_1_gives_system_1_the_true_future():
+    fake = RecordingDial(vit=nn.Linear(1, 1), system2=nn.Linear(1, 1))
+    warmup = ActionWarmup.__new__(ActionWarmup)
+    nn.Module.__init__(warmup)
+    object.__setattr__(warmup, "dial", fake)
+    batch = {
+        "current": torch.zeros(1, 1, 1), "future": torch.ones(1, 1, 1),
+        "state": torch.zeros(1, 1), "actions": torch.zeros(1, 2, 1),
+    }  # fmt: skip
+    warmup(batch, noise())
+    assert fake.fused == (batch["current"], batch["future"])
+
+
+def test_stage_1_of_system_2_leaves_everything_else_alone(dial, batch):
+    others = (dial.vit, dial.fusion, dial.velocity, dial.system2.text)
+    before = [weights(module) for module in (*others, dial.system2.blocks)]
+    one_step(ForesightWarmup(dial), batch)
+    after = [weights(module) for module in (*others, dial.system2.blocks)]
+    assert all(torch.equal(a, b) for a, b in zip(before[:-1], after[:-1], strict=True))
+    assert not torch.equal(before[-1], after[-1])
+
+
+def test_stage_1_of_system_1_leaves_everything_else_alone(dial, batch):
+    modules = (dial.vit, dial.system2, dial.fusion, dial.velocity)
+    before = [weights(module) for module in modules]
+    one_step(ActionWarmup(dial), batch)
+    changed = [not torch.equal(b, weights(m)) for b, m in zip(before, modules, strict=True)]
+    assert changed == [False, False, True, True]
+
+
+def test_stage_2_adds_both_losses(dial, batch):
+    losses = EndToEnd(dial)(batch, noise())
+    assert losses["loss"] == losses["action"] + losses["world"]
+    assert losses["world"] == ForesightWarmup(dial)(batch, noise())["loss"]
+
+
+def test_in_stage_2_the_action_alone_teaches_system_2_but_no_frozen_part(dial, batch):
+    ActionWarmup(dial)  # freezes System 2; stage 2 must free it again
+    EndToEnd(dial)(batch, noise())["action"].backward()
+    system2 = gradients(dial.system2)
+    assert system2.pop("text.weight") == 0.0
+    assert all(system2.values()), system2
+    assert not any(gradients(dial.vit).values())
+
+
+def test_in_stage_2_everything_but_vit_and_text_moves(dial, batch):
+    modules = (dial.vit, dial.system2.text, dial.system2.blocks, dial.fusion, dial.velocity)
+    before = [weights(module) for module in modules]
+    one_step(EndToEnd(dial), batch)
+    changed = [not torch.equal(b, weights(m)) for b, m in zip(before, modules, strict=True)]
+    assert changed == [False, False, True, True, True]

@@ -1,0 +1,295 @@
+"""DIAL on a robot: both runtimes agree, one seed gives one chunk, and what does not fit is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny_dial import SIZES, TOLD, WORDS, observation, random_dial, write_policy
+
+from vla_core.errors import FeatureSpaceError, InstructionError, ObservationError, PolicyError
+from vla_core.policies.dial.normalisation import Normalisation
+from vla_core.policies.dial.weights import fingerprint, load_dial
+from vla_core.policies.manifest import PolicyManifest
+from vla_core.policies.protocol import System1, System2
+from vla_core.policies.registry import load_joint, load_system1, load_system2
+from vla_core.robot.model import RobotModel
+from vla_core.types import Instruction
+
+BACKENDS = ("torch", "onnx")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("policy") / "tiny"
+    write_policy(path, seed=1)
+    return path
+
+
+@pytest.fixture(scope="module")
+def systems(folder) -> dict[str, tuple[System2, System1]]:
+    return {b: (load_system2(folder, b), load_system1(folder, b)) for b in BACKENDS}
+
+
+@pytest.fixture
+def spoilt(folder, tmp_path) -> Path:
+    return shutil.copytree(folder, tmp_path / "spoilt")
+
+
+def seeded() -> np.random.Generator:
+    return np.random.default_rng(5)
+
+
+def test_both_systems_fulfil_the_protocol(systems):
+    for system2, system1 in systems.values():
+        assert isinstance(system2, System2) and isinstance(system1, System1)
+
+
+def test_torch_and_onnx_form_the_same_intent(systems):
+    intents = [system2.intend(observation(), TOLD) for system2, _ in systems.values()]
+    for name in ("foresight", "current"):
+        torch_, onnx = (intent.tensors[name] for intent in intents)
+        assert torch_.dtype == np.float16
+        assert np.abs(torch_ - onnx).max() < 4e-3  # a step of half precision at the largest values
+    assert (intents[0].tensors["foresight"] != intents[0].tensors["current"]).any()
+
+
+def test_torch_and_onnx_decode_the_same_chunk(systems):
+    intent = systems["torch"][0].intend(observation(), TOLD)
+    chunks = [s1.act(observation(), intent, seeded()).targets for _, s1 in systems.values()]
+    assert chunks[0].shape == (SIZES.horizon, 29)
+    assert np.abs(chunks[0] - chunks[1]).max() < 1e-5  # rad
+
+
+def test_the_chunk_is_the_flow_integrated_from_the_generators_noise(folder, systems):
+    manifest = PolicyManifest.load(folder)
+    dial, _ = load_dial(folder, manifest)
+    seen = observation()
+    intent = systems["torch"][0].intend(seen, TOLD)
+    state = RobotModel.load("g1_inspire").state_vector(seen.position).astype(np.float32)
+    normalisation = Normalisation.of(manifest)
+    images = torch.from_numpy(np.stack([seen.images["head"], seen.images["front"]]))[None]
+    noise = seeded().standard_normal((1, SIZES.horizon, 47), dtype=np.float32)
+    sampled = dial.sample(
+        dial.vit(images),
+        torch.from_numpy(intent.tensors["foresight"].astype(np.float32))[None],
+        torch.from_numpy(normalisation.state(state))[None],
+        torch.from_numpy(noise),
+    )
+    expected = normalisation.target(sampled.numpy()[0], state)[:, :29]
+    chunk = systems["torch"][1].act(seen, intent, seeded())
+    assert chunk.targets == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_same_generator_state_gives_the_same_chunk_bit_for_bit(systems, backend):
+    system2, system1 = systems[backend]
+    intent = system2.intend(observation(), TOLD)
+    again = system2.intend(observation(), TOLD)
+    assert np.array_equal(intent.tensors["foresight"], again.tensors["foresight"])
+    chunks = [system1.act(observation(), i, seeded()).targets for i in (intent, again)]
+    assert np.array_equal(*chunks)
+    other = system1.act(observation(), intent, np.random.default_rng(6)).targets
+    assert not np.array_equal(chunks[0], other)
+
+
+def test_a_chunk_tells_what_it_came_from(systems):
+    system2, system1 = systems["onnx"]
+    seen, later = observation(), replace(observation(1), stamp_ns=2_000, sequence=8)
+    intent = system2.intend(seen, TOLD)
+    chunk = system1.act(later, intent, seeded())
+    assert (intent.observation_stamp_ns, intent.observation_sequence) == (1_000, 7)
+    assert (chunk.observation_stamp_ns, chunk.observation_sequence) == (2_000, 8)
+    assert (chunk.intent_stamp_ns, chunk.intent_sequence) == (1_000, intent.sequence)
+    assert (chunk.step_s, intent.lookahead_s) == (0.1, pytest.approx(0.5))
+
+
+def test_system_1_gets_the_instruction_through_the_intents_tensors_alone(systems):
+    system2, system1 = systems["onnx"]
+    intent = system2.intend(observation(), TOLD)
+    other = Instruction(2, "put the blue block on the yellow pad")
+    relabelled = replace(intent, instruction=other)
+    chunks = [
+        system1.act(observation(), i, seeded()).targets
+        for i in (intent, relabelled, system2.intend(observation(), other))
+    ]
+    assert np.array_equal(chunks[0], chunks[1])
+    assert not np.array_equal(chunks[0], chunks[2])
+
+
+# Feature space
+
+
+def test_the_fingerprint_is_of_the_encoder_alone():
+    dial = random_dial(1)
+    before = fingerprint(dial)
+    with torch.no_grad():
+        dial.system2.queries.add_(1.0)
+        dial.velocity.out.weight.add_(1.0)
+    assert fingerprint(dial) == before
+    with torch.no_grad():
+        dial.vit.position[0, 0, 0] += 0.01
+    assert fingerprint(dial) != before
+
+
+def test_an_intent_of_another_model_is_refused_naming_both(systems):
+    system2, system1 = systems["onnx"]
+    intent = replace(system2.intend(observation(), TOLD), fingerprint="0123456789abcdef")
+    with pytest.raises(FeatureSpaceError) as error:
+        system1.act(observation(), intent, seeded())
+    own = system1.manifest.fingerprint
+    assert (error.value.got, error.value.expected) == ("0123456789abcdef", own)
+    assert str(error.value) == (
+        "intent has feature-space fingerprint '0123456789abcdef', this System 1 expects "
+        f"'{own}'. Load System 1 and System 2 from the same policy."
+    )
+
+
+def test_weights_of_another_feature_space_are_refused(spoilt, tmp_path):
+    other = write_policy(tmp_path / "other", seed=2)
+    shutil.copy(tmp_path / "other" / "weights.safetensors", spoilt)
+    expected = PolicyManifest.load(spoilt).fingerprint
+    with pytest.raises(PolicyError) as error:
+        load_system2(spoilt, "torch")
+    assert error.value.problem == (
+        f"has feature space {other.fingerprint}, policy.json says {expected}"
+    )
+
+
+# Files
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.02, 0.5, 0.999])
+def test_truncated_weights_are_refused_by_name(spoilt, kept):
+    path = spoilt / "weights.safetensors"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(kept * len(whole))])
+    with pytest.raises(PolicyError, match="is not readable as this policy's weights") as error:
+        load_system1(spoilt, "torch")
+    assert error.value.source == str(path)
+
+
+def test_weights_that_are_no_weights_are_refused(spoilt):
+    (spoilt / "weights.safetensors").write_text("<!doctype html>")
+    with pytest.raises(PolicyError, match="is not readable as this policy's weights"):
+        load_system2(spoilt, "torch")
+
+
+def test_missing_weights_are_refused(spoilt):
+    (spoilt / "weights.safetensors").unlink()
+    with pytest.raises(PolicyError, match="is not readable as this policy's weights"):
+        load_system2(spoilt, "torch")
+
+
+def test_weights_of_other_sizes_are_refused(spoilt):
+    change(spoilt, model={**PolicyManifest.load(spoilt).model, "dit_layers": 1})
+    with pytest.raises(PolicyError, match="is not readable as this policy's weights"):
+        load_system1(spoilt, "torch")
+
+
+def test_a_missing_network_is_refused_by_name(spoilt):
+    (spoilt / "fusion.onnx").unlink()
+    with pytest.raises(PolicyError) as error:
+        load_system1(spoilt, "onnx")
+    assert str(error.value) == f"{spoilt / 'fusion.onnx'}: is missing; train or copy the policy again"
+    load_system2(spoilt, "onnx")  # needs no fusion
+
+
+def test_a_truncated_network_is_refused_by_name(spoilt):
+    path = spoilt / "velocity.onnx"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(PolicyError, match="is not a readable ONNX model") as error:
+        load_system1(spoilt, "onnx")
+    assert error.value.source == str(path)
+
+
+def test_an_unknown_backend_is_refused_naming_the_known(folder):
+    with pytest.raises(PolicyError) as error:
+        load_system2(folder, "tensorrt")
+    assert error.value.problem == "unknown backend 'tensorrt', there are ('torch', 'onnx')"
+
+
+def change(folder: Path, **changes: object) -> None:
+    path = folder / "policy.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_an_unknown_kind_is_refused_naming_the_known(spoilt):
+    change(spoilt, kind="rt2")
+    with pytest.raises(PolicyError) as error:
+        load_system2(spoilt)
+    assert error.value.problem == "unknown kind 'rt2', known: ['dial']"
+
+
+def test_a_kind_is_asked_only_for_what_it_offers(folder):
+    with pytest.raises(PolicyError, match="kind 'dial' offers no load_joint"):
+        load_joint(folder)
+
+
+def test_a_policy_trained_on_another_order_of_joints_is_refused(spoilt):
+    names = list(PolicyManifest.load(spoilt).joint_names)
+    names[0], names[1] = names[1], names[0]
+    change(spoilt, joint_names=names)
+    with pytest.raises(PolicyError, match=r"was trained on joints \['waist_roll_joint', "):
+        load_system1(spoilt)
+
+
+# Inputs
+
+
+def test_unknown_words_are_refused_naming_the_known(systems):
+    with pytest.raises(InstructionError) as error:
+        systems["onnx"][0].intend(observation(), Instruction(9, "juggle the red chainsaws"))
+    assert str(error.value) == (
+        "instruction 'juggle the red chainsaws': unknown words juggle, chainsaws; "
+        f"this policy knows {', '.join(WORDS)}"
+    )
+
+
+@pytest.mark.parametrize(("text", "count"), [("", 0), ("put " * 11, 11)])
+def test_too_many_words_or_none_are_refused(systems, text, count):
+    with pytest.raises(InstructionError, match=f"has {count} words, 1 to 10 go"):
+        systems["onnx"][0].intend(observation(), Instruction(9, text))
+
+
+def test_case_and_full_stops_do_not_matter(systems):
+    shouted = Instruction(1, "Put the RED block, on the yellow pad.")
+    foresights = [
+        systems["onnx"][0].intend(observation(), told).tensors["foresight"]
+        for told in (TOLD, shouted)
+    ]
+    assert np.array_equal(*foresights)
+
+
+def test_a_wrong_image_size_is_refused_by_camera(systems):
+    system2, system1 = systems["onnx"]
+    wrong = observation(size=48)
+    for call in (
+        lambda: system2.intend(wrong, TOLD),
+        lambda: system1.act(wrong, system2.intend(observation(), TOLD), seeded()),
+    ):
+        with pytest.raises(ObservationError) as error:
+            call()
+        assert str(error.value) == (
+            "camera 'head': got uint8 (48, 48, 3), expected uint8 (32, 32, 3)"
+        )
+
+
+def test_a_missing_camera_is_refused_by_name(systems):
+    seen = observation()
+    seen = replace(seen, images={"head": seen.images["head"]})
+    with pytest.raises(ObservationError) as error:
+        systems["onnx"][0].intend(seen, TOLD)
+    assert str(error.value) == "policy 'tiny' needs camera 'front', got ['head']"
+
+
+def test_the_joints_of_another_robot_are_refused(systems):
+    seen = replace(observation(), position=np.zeros(26))
+    with pytest.raises(ObservationError) as error:
+        systems["onnx"][0].intend(seen, TOLD)
+    assert str(error.value) == "got (26,) joint positions, policy 'tiny' expects (29,)"

@@ -1,0 +1,120 @@
+"""Training windows: the foresight's target lies H steps ahead of what System 2 saw, no further."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from tiny_dial import SIZES
+from torch import nn
+
+from vla_core.data.episodes import Episode
+from vla_core.policies.dial.normalisation import Normalisation
+from vla_core.policies.dial.windows import MAX_LAG, Windows
+
+H = 3
+#: Its state is its one joint.
+ROBOT = SimpleNamespace(state_vector=lambda position: position)
+PLAIN = Normalisation(np.zeros(1), np.ones(1), np.ones(1))
+
+
+class Grey(nn.Module):
+    """A ViT of one patch a camera whose feature is the picture's grey."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unused = nn.Parameter(torch.zeros(1))
+
+    def forward(self, images):
+        return images[:, :, 0, 0, :1].float()
+
+
+def episode(frames: int, first: int = 0, complete: bool = True) -> Episode:
+    """In frame k all is k: the picture, the joint, and the action after it, 100 + k."""
+    count = first + np.arange(frames)
+    images = np.broadcast_to(count[:, None, None, None], (frames, 2, 2, 3)).astype(np.uint8)
+    position = count[:, None].astype(float)
+    return Episode(
+        {"head": images}, position, position + 100, "put the red block", 10.0, complete
+    )
+
+
+def build(*episodes: Episode) -> Windows:
+    return Windows.build(episodes, Grey(), ROBOT, ["head"], replace(SIZES, horizon=H))
+
+
+def window(windows: Windows, row: int, lag: int = 0) -> dict[str, list[float]]:
+    batch = windows.batch(np.array([row]), np.array([lag]), PLAIN)
+    return {key: value.flatten().tolist() for key, value in batch.items()}
+
+
+def test_the_target_is_the_features_h_steps_ahead():
+    assert window(build(episode(9)), row=2) == {
+        "current": [2], "past": [2], "future": [2 + H], "state": [2],
+        "actions": [100, 101, 102],  # targets 102, 103, 104 seen from joint 2
+        "words": [5, 7, 6, 1, 0, 0, 0, 0, 0, 0],
+    }  # fmt: skip
+
+
+def test_a_lagging_intent_sees_the_past_and_looks_h_steps_ahead_from_there():
+    lagging = window(build(episode(9)), row=5, lag=2)
+    assert (lagging["current"], lagging["past"], lagging["future"]) == ([5], [3], [3 + H])
+    assert lagging["actions"] == [100, 101, 102]
+
+
+def test_no_intent_is_older_than_its_episode():
+    assert window(build(episode(9)), row=1, lag=MAX_LAG)["past"] == [0]
+
+
+def test_behind_the_end_of_a_complete_episode_stands_its_last_frame():
+    windows = build(episode(5))
+    assert len(windows) == 5
+    assert window(windows, row=4)["future"] == [4]
+    assert window(windows, row=3)["future"] == [4]
+    assert window(windows, row=3)["actions"] == [100, 101, 101]
+
+
+def test_no_window_reaches_beyond_a_cut_episode():
+    windows = build(episode(5, complete=False))
+    assert len(windows) == 5 - H
+    assert window(windows, row=1)["future"] == [4]
+    assert window(windows, row=1)["actions"] == [100, 101, 102]
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_windows_never_mix_episodes(complete):
+    windows = build(episode(6, 0, complete), episode(6, 50, complete))
+    assert len(windows) == 2 * (6 if complete else 6 - H)
+    for row in range(len(windows)):
+        for lag in range(MAX_LAG + 1):
+            got = window(windows, row, lag)
+            seen = got["current"] + got["past"] + got["future"]
+            assert len({value >= 50 for value in seen}) == 1
+            assert got["past"][0] >= got["current"][0] - lag
+
+
+def test_what_was_built_is_what_is_loaded(tmp_path):
+    windows = build(episode(6), episode(7, 50, complete=False))
+    windows.save(tmp_path)
+    assert window(Windows.load(tmp_path), row=3, lag=1) == window(windows, row=3, lag=1)
+
+
+def test_normalisation_is_of_the_windows_states_and_moves():
+    fitted = build(episode(5, complete=False)).normalisation()  # joints 0 and 1, moves 100 to 102
+    assert fitted.state_mean == pytest.approx([0.5])
+    assert fitted.state_std == pytest.approx([0.5])
+    assert fitted.action_std == pytest.approx([np.sqrt((100**2 + 101**2 + 102**2) / 3)])
+
+
+def test_normalised_actions_come_back(tmp_path):
+    fitted = build(episode(9)).normalisation()
+    state, targets = np.array([0.3]), np.array([[0.1], [0.7]])
+    assert fitted.target(fitted.action(targets, state), state) == pytest.approx(targets)
+
+
+def test_joints_that_stand_still_are_not_blown_up():
+    still = Normalisation.fit(np.zeros((4, 1)), np.zeros((4, 1)))
+    assert still.state_std == still.action_std == pytest.approx([0.02])

@@ -1,0 +1,56 @@
+"""A DIAL small enough for tests, with weights that are random everywhere, and its folder."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from vla_core.policies.dial.model import Dial, DialSizes
+from vla_core.policies.dial.normalisation import Normalisation
+from vla_core.policies.manifest import PolicyManifest
+from vla_core.robot.model import RobotModel
+from vla_core.training.config import TrainingConfig
+from vla_core.training.ship import ship
+from vla_core.types import Instruction, Observation
+
+WORDS = ("block", "blue", "on", "pad", "put", "red", "the", "yellow")
+TOLD = Instruction(1, "put the red block on the yellow pad")
+CAMERAS = ("head", "front")
+SIZES = DialSizes(
+    image_size=32, cameras=2, vit_stem=(8, 8, 12), vit_layers=1, system2_width=12,
+    system2_layers=1, fusion_width=12, fusion_layers=1, dit_width=12, dit_layers=2, heads=3,
+    state=47, horizon=5, vocabulary=WORDS, max_words=10, euler_steps=4,
+)  # fmt: skip
+
+
+def random_dial(seed: int, sizes: DialSizes = SIZES) -> Dial:
+    """Fresh weights leave the velocity at zero; these do not."""
+    torch.manual_seed(seed)
+    dial = Dial(sizes)
+    with torch.no_grad():
+        for parameter in dial.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return dial.eval()
+
+
+def write_policy(folder: Path, seed: int) -> PolicyManifest:
+    """A policy's folder for g1_inspire, as training leaves it."""
+    robot = RobotModel.load("g1_inspire")
+    config = TrainingConfig("tiny", "dial", robot.name, 1, 1, None, 0.5, 1, CAMERAS, {}, {})
+    state = robot.state_vector(robot.ready_pose)
+    normalisation = Normalisation(state, np.ones_like(state), np.full_like(state, 0.1))
+    provenance = {"seed": seed, "metrics": {"system1": {"action_rad": 0.5, "train_s": 1.0}}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the export speaks of shapes that never change here
+        return ship(folder, config, robot, random_dial(seed), normalisation, 10.0, provenance)
+
+
+def observation(seed: int = 0, size: int = 32) -> Observation:
+    """Noise in both cameras, the robot near its ready pose."""
+    rng = np.random.default_rng(seed)
+    ready = RobotModel.load("g1_inspire").ready_pose
+    images = {c: rng.integers(0, 256, (size, size, 3), dtype=np.uint8) for c in CAMERAS}
+    return Observation(1_000, 7, images, ready + rng.normal(0, 0.05, len(ready)), 0 * ready)
