@@ -20,6 +20,10 @@ from vla_core.robot.model import RobotModel
 
 #: System 2 may be this many steps behind System 1 [steps].
 MAX_LAG = 4
+#: A chunk that moves nothing further than this stands still [rad] or [m].
+STILL = 0.03
+#: How often windows that stand still, and an episode's first, are drawn, beside 1 for others.
+STILL_WEIGHT, START_WEIGHT = 0.25, 2.0
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,21 @@ class Windows:
         frames = self.starts[:, 0]
         moves = [self.targets[frames + k] - self.states[frames] for k in range(self.horizon)]
         return Normalisation.fit(self.states[frames], np.concatenate(moves))
+
+    def weights(self) -> np.ndarray:
+        """`(windows,)` probabilities to draw windows by.
+
+        Standing still at the end is easy and frequent: it is drawn less. How a motion begins is
+        rare, one frame an episode, and decides whether the robot starts at all: it is drawn more.
+        """
+        frames, reach = self.starts.T
+        moves = np.zeros(len(frames))
+        for k in range(self.horizon):
+            move = np.abs(self.targets[frames + k] - self.states[frames]).max(axis=1)
+            moves = np.maximum(moves, move)
+        weights = np.where(moves < STILL, STILL_WEIGHT, 1.0)
+        weights[(reach < MAX_LAG) & (moves >= STILL)] = START_WEIGHT
+        return weights / weights.sum()
 
     def batch(
         self, rows: np.ndarray, lag: np.ndarray, normalisation: Normalisation
