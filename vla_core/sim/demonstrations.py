@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -60,6 +61,15 @@ class Recorder:
             self._disturb(rng, rng.uniform(0.2, 0.6))
             episodes.append(self._record(RECOVERY_S, []))
         return episodes
+
+    def excursion(self, seconds: float) -> Episode:
+        """What the expert would do from here for a while; the simulation is as before after it."""
+        before, targets = self._snapshot(), self.sim.data.ctrl.copy()
+        self.expert.reset()
+        episode = self._record(seconds, [])
+        self._restore(before)
+        self.sim.data.ctrl[:] = targets
+        return replace(episode, complete=False)
 
     def _record(self, limit_s: float, states: list) -> Episode:
         sim = self.sim

@@ -1,0 +1,90 @@
+"""Corrections (DAgger, Ross et al. 2011): the policy acts, the expert says what it should have done.
+
+From states that the policy itself brings about, the simulation is saved, the expert goes on from
+there cleanly for a little longer than one chunk, and the simulation is set back. So the future
+features and the actions of such a window are the expert's, without a disturbance in them.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from rich.progress import Progress
+
+from vla_core.evaluation.chunk_follower import target_at
+from vla_core.policies.protocol import System1, System2
+from vla_core.policies.registry import load_system1, load_system2
+from vla_core.robot.model import RobotModel
+from vla_core.sim.demonstrations import Recorder, resize
+from vla_core.sim.expert import CONTROL_S, Expert
+from vla_core.sim.layout import sample_layout
+from vla_core.sim.tabletop import TabletopSim
+from vla_core.types import NANOSECONDS, Observation
+
+#: How long the policy acts on a table, and how often it plans and is corrected [s].
+EPISODE_S, PLAN_S, CORRECT_S = 9.0, 0.3, 0.9
+#: Steps that a correction is longer than a chunk: as many windows come of it.
+WINDOWS = 3
+
+
+def correct(
+    recorder: Recorder, system2: System2, system1: System1, rng: np.random.Generator
+) -> list:
+    """Let the policy act on one random table; returns the expert's corrections as episodes."""
+    sim, manifest = recorder.sim, system1.manifest
+    instruction = sim.reset_to(sample_layout(rng), sim.robot.ready_pose)
+    seconds = (manifest.horizon + WINDOWS) * manifest.step_s
+    corrections, done = [], 0
+    for tick in range(round(EPISODE_S / CONTROL_S)):
+        now_s = tick * CONTROL_S
+        if tick % round(PLAN_S / CONTROL_S) == 0:
+            seen = _observe(recorder, manifest.cameras, round(now_s * NANOSECONDS))
+            intent = system2.intend(seen, instruction)
+            chunk = system1.act(seen, intent, rng)
+        if tick % round(CORRECT_S / CONTROL_S) == 0:
+            corrections.append(recorder.excursion(seconds))
+        sim.set_targets(target_at(chunk, now_s))
+        sim.step(CONTROL_S)
+        done += sim.success
+        if done > 1.0 / CONTROL_S:
+            break
+    return corrections
+
+
+def _observe(recorder: Recorder, cameras, stamp_ns: int) -> Observation:
+    sim = recorder.sim
+    images = {c.name: resize(sim.render(c.name), c.width) for c in cameras}
+    return Observation(stamp_ns, 0, images, sim.position, sim.velocity)
+
+
+def _work(folder: Path, policy: Path, seeds: list[int]) -> int:
+    system2, system1 = load_system2(policy), load_system1(policy)
+    size = system1.manifest.cameras[0].width
+    with TabletopSim(RobotModel.load(system1.manifest.robot)) as sim:
+        recorder = Recorder(sim, Expert(sim), size)
+        for seed in seeds:
+            done = folder / f"{seed:06d}.done"
+            if done.exists():
+                continue
+            found = correct(recorder, system2, system1, np.random.default_rng((seed, 13)))
+            for part, episode in enumerate(found):
+                episode.save(folder / f"{seed:06d}_{part:02d}.npz")
+            done.touch()
+    return len(seeds)
+
+
+def generate(folder: Path, policy: Path, seeds: range, workers: int = 2) -> None:
+    """Fill `folder` with the corrections of `seeds`; goes on where it was interrupted."""
+    folder.mkdir(parents=True, exist_ok=True)
+    jobs = [list(seeds[i : i + 5]) for i in range(0, len(seeds), 5)]
+    with (
+        ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool,
+        Progress() as progress,
+    ):
+        task = progress.add_task("corrections", total=len(seeds))
+        futures = [pool.submit(_work, folder, policy, job) for job in jobs]
+        for future in as_completed(futures):
+            progress.advance(task, future.result())
