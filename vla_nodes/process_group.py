@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 from typing_extensions import Self
 
+from vla_nodes.shared_memory import free_orphans
+
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 #: How long each of SIGINT, SIGTERM, SIGKILL is given [s].
@@ -49,10 +51,12 @@ class ProcessGroup:
             logs.mkdir(parents=True, exist_ok=True)
 
     def __enter__(self) -> Self:
+        free_orphans()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        free_orphans()
 
     def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
         """Start one process."""

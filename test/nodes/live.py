@@ -21,6 +21,7 @@ from vla_core.types import ControlMode
 from vla_msgs.srv import SetInstruction, SetMode
 from vla_nodes import qos, topics
 from vla_nodes.process_group import ProcessGroup
+from vla_nodes.shared_memory import free_orphans
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Generous, as tests share two cores with whatever else runs.
@@ -89,6 +90,7 @@ class Live:
     def close(self) -> None:
         """End everything that was started."""
         self.group.stop()
+        free_orphans()
         self._executor.shutdown()
         self.node.destroy_node()
         rclpy.shutdown(context=self.context)
