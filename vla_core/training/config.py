@@ -14,6 +14,23 @@ from vla_core.training.trainer import Schedule
 
 
 @dataclass(frozen=True)
+class DatasetConfig:
+    """Recorded demonstrations: a LeRobot data set, and what of it the policy gets.
+
+    Attributes:
+        folder: of the data set; a relative one starts where `vla train` was started.
+        cameras: the data set's key of each of the policy's cameras.
+        rate_hz: frames a second wanted, a whole fraction of the recording's.
+        episodes: how many, from the first; 0 is all.
+    """
+
+    folder: Path
+    cameras: Mapping[str, str]
+    rate_hz: float
+    episodes: int
+
+
+@dataclass(frozen=True)
 class TrainingConfig:
     """What to train, on what, for how long.
 
@@ -23,12 +40,14 @@ class TrainingConfig:
         robot: robot description.
         seed: of everything random.
         demonstrations: how many tables the scripted expert solves; 0 with a `dataset`.
-        dataset: folder of a LeRobot data set, or empty.
+        dataset: a LeRobot data set, or None.
         held_out: share of the episodes kept for validation.
-        scenes: labelled random scenes to pretrain the encoder on; 0 keeps it random.
+        scenes: labelled random scenes to pretrain the encoder on; with 0 it learns to see the
+            robot's measured state in the demonstrations instead.
         cameras: views, in the policy's order.
         model: sizes of the networks.
         stages: schedule of each stage, by name.
+        corrections: tables on which the expert corrects the warmed-up policy before stage 2.
     """
 
     name: str
@@ -36,12 +55,13 @@ class TrainingConfig:
     robot: str
     seed: int
     demonstrations: int
-    dataset: str
+    dataset: DatasetConfig | None
     held_out: float
     scenes: int
     cameras: tuple[str, ...]
     model: Mapping[str, Any]
     stages: Mapping[str, Schedule]
+    corrections: int = 0
 
     @classmethod
     def load(cls, path: Path) -> TrainingConfig:
@@ -54,14 +74,25 @@ class TrainingConfig:
             raw = yaml.safe_load(path.read_text())
         except yaml.YAMLError as error:
             raise ConfigError(str(path), f"is not YAML ({error})") from error
-        _check_keys(str(path), raw, cls)
+        _check_keys(str(path), raw, cls, {"corrections"})
         stages = {}
         for name, values in raw["stages"].items():
             values = {**values}
             optional = {"weight_decay", "average"}
             _check_keys(f"{path}: stages.{name}", values, Schedule, optional)
             stages[name] = Schedule(**values)
-        return cls(**{**raw, "stages": stages, "cameras": tuple(raw["cameras"])})
+        cameras = tuple(raw["cameras"])
+        dataset = _dataset(f"{path}: dataset", raw["dataset"], cameras) if raw["dataset"] else None
+        return cls(**{**raw, "stages": stages, "cameras": cameras, "dataset": dataset})
+
+
+def _dataset(source: str, raw: Any, cameras: tuple[str, ...]) -> DatasetConfig:
+    _check_keys(source, raw, DatasetConfig)
+    if set(raw["cameras"]) != set(cameras):
+        raise ConfigError(
+            f"{source}.cameras", f"got {sorted(raw['cameras'])}, the policy sees {sorted(cameras)}"
+        )
+    return DatasetConfig(**{**raw, "folder": Path(raw["folder"])})
 
 
 def _check_keys(source: str, raw: Any, kind: type, optional: frozenset | set = frozenset()) -> None:

@@ -20,9 +20,12 @@ from vla_core.policies.dial.normalisation import Normalisation
 from vla_core.policies.dial.windows import MAX_LAG, Windows
 from vla_core.policies.words import vocabulary_of
 from vla_core.robot.model import RobotModel
-from vla_core.sim import demonstrations, random_scenes
+from vla_core.sim import demonstrations
+from vla_core.training import corrections
+from vla_core.training.collection import collect
 from vla_core.training.config import TrainingConfig
-from vla_core.training.encoder import Localiser, SceneBatches, localisation_error
+from vla_core.training.encoder import learn_from_scenes
+from vla_core.training.encoder_state import learn_from_states
 from vla_core.training.progress import StageBars
 from vla_core.training.ship import ship
 from vla_core.training.trainer import Trainer
@@ -45,24 +48,29 @@ class DialRecipe:
         self.config = config
         self.folder = folder
         self.robot = RobotModel.load(config.robot)
+        self.rate_hz = config.dataset.rate_hz if config.dataset else demonstrations.RATE_HZ
 
     def run(self, out: Path) -> None:
         """All stages, and the policy's folder `out` at the end."""
-        self.collect()
+        collect(self.config, self.robot, self.folder)
         metrics = {"encoder": self.train_encoder()}
         self.encode()
         metrics |= self._warm_up()
+        self.correct(metrics)
         with StageBars() as bars:
             metrics["end_to_end"] = self.train("end_to_end", self._bar(bars, "end_to_end"))
         self.ship(out, metrics)
 
-    def ship(self, out: Path, metrics: dict[str, dict[str, float]]) -> None:
-        """Write the policy's folder."""
+    def ship(
+        self, out: Path, metrics: dict[str, dict[str, float]], *stages: str
+    ) -> None:
+        """Write a policy's folder with the weights of finished `stages`, stage 2 by default."""
         training = Windows.load(self.folder / "windows" / "training")
         provenance = {
-            "demonstrations": self.config.demonstrations,
+            "demonstrations": self.config.demonstrations or len(self._whole()),
             "windows": len(training),
             "labelled_scenes": self.config.scenes,
+            "corrected_tables": self.config.corrections,
             "seed": self.config.seed,
             "training_minutes": round(sum(m["train_s"] for m in metrics.values()) / 60, 1),
             "metrics": metrics,
@@ -71,34 +79,40 @@ class DialRecipe:
             out,
             self.config,
             self.robot,
-            self.load_stages(self._with_vit(self.new_model()), "end_to_end"),
+            self.load_stages(self._with_vit(self.new_model()), *(stages or ("end_to_end",))),
             training.normalisation(),
-            demonstrations.RATE_HZ,
+            self.rate_hz,
             provenance,
         )
 
-    def collect(self) -> None:
-        """Demonstrations, and labelled scenes for the encoder."""
-        config, size = self.config, self.config.model["image_size"]
-        folder = self.folder / "demonstrations"
-        demonstrations.generate(folder, config.robot, range(config.demonstrations), size)
-        poses = [Episode.load(path).position for path in sorted(folder.glob("*_0.npz"))]
-        scenes = self.folder / "scenes"
-        random_scenes.generate(scenes, config.robot, np.concatenate(poses), config.scenes, size)
+    def correct(self, metrics: dict[str, dict[str, float]]) -> None:
+        """Let the expert correct the warmed-up policy where that goes, for stage 2 to learn from."""
+        windows = self.folder / "windows" / "corrections"
+        if not self.config.corrections or (windows / "starts.npy").exists():
+            return
+        policy, folder = self.folder / "warmed_up", self.folder / "corrections"
+        self.ship(policy, metrics, "system2", "system1")
+        corrections.generate(folder, policy, range(self.config.corrections))
+        model = self._with_vit(self.new_model())
+        episodes = [Episode.load(path) for path in sorted(folder.glob("*.npz"))]
+        Windows.build(
+            episodes, model.vit, self.robot, self.config.cameras, model.sizes
+        ).save(windows)
 
     def train_encoder(self) -> dict[str, float]:
-        """Pretrain the ViT on labelled scenes."""
-        scenes = random_scenes.LabelledScenes.load(self.folder / "scenes")
-        localiser = Localiser(self.new_model().vit, scenes.positions.shape[1])
-        batches = SceneBatches(scenes, held_out=min(500, len(scenes.images) // 10))
+        """Pretrain the ViT: on labelled scenes, or without on the demonstrations' own states."""
         schedule = self.config.stages["encoder"]
-        trainer = Trainer(self.folder, "encoder", localiser, schedule, self.config.seed)
-        with StageBars() as bars:
-            return trainer.run(
-                batches,
-                lambda: localisation_error(localiser, batches),
-                self._bar(bars, "encoder"),
+        vit = self.new_model().vit
+        if self.config.scenes:
+            module, batches, check = learn_from_scenes(vit, self.folder / "scenes")
+        else:
+            loaded = ([Episode.load(path) for path in paths] for paths in self._split())
+            module, batches, check = learn_from_states(
+                vit, *loaded, self.robot, self.config.cameras
             )
+        trainer = Trainer(self.folder, "encoder", module, schedule, self.config.seed)
+        with StageBars() as bars:
+            return trainer.run(batches, check, self._bar(bars, "encoder"))
 
     def encode(self) -> None:
         """Split the demonstrations and compute the frozen ViT's features of every frame once."""
@@ -126,9 +140,20 @@ class DialRecipe:
             self.folder, stage, module[stage](model), self.config.stages[stage], self.config.seed
         )
 
+        sources = [(training, np.cumsum(training.weights()))]
+        corrected = self.folder / "windows" / "corrections"
+        if stage == "end_to_end" and corrected.exists():
+            windows = Windows.load(corrected)
+            sources.append((windows, np.cumsum(np.full(len(windows), 1 / len(windows)))))
+
         def batches(rng: np.random.Generator, batch: int) -> dict[str, torch.Tensor]:
-            rows = rng.integers(len(training), size=batch)
-            return training.batch(rows, rng.integers(MAX_LAG + 1, size=batch), normalisation)
+            shares = [batch] if len(sources) == 1 else [batch - batch // 3, batch // 3]
+            parts = []
+            for (windows, cumulative), share in zip(sources, shares, strict=True):
+                rows = np.searchsorted(cumulative, rng.random(share) * cumulative[-1])
+                lag = rng.integers(MAX_LAG + 1, size=share)
+                parts.append(windows.batch(rows, lag, normalisation))
+            return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
 
         rng = np.random.default_rng(0)
         rows = rng.choice(len(held_out), min(VALIDATION_WINDOWS, len(held_out)), replace=False)
@@ -139,7 +164,7 @@ class DialRecipe:
         """The networks at their first weights; words are those of the demonstrations."""
         path = self.folder / "sizes.pt"
         if not path.exists():
-            first = [Episode.load(p) for p in sorted(self._demonstrations().glob("*_0.npz"))]
+            first = [Episode.load(path) for path in self._whole()]
             sizes = DialSizes(
                 cameras=len(self.config.cameras),
                 state=self.robot.state_size,
@@ -167,12 +192,13 @@ class DialRecipe:
         model.vit.load_state_dict(_below("vit.", stored["model"]))
         return model
 
-    def _demonstrations(self) -> Path:
-        return self.folder / "demonstrations"
+    def _whole(self) -> list[Path]:
+        """Files of demonstrations from the beginning, one a table; recoveries follow them."""
+        return sorted((self.folder / "demonstrations").glob("*_0.npz"))
 
     def _split(self) -> tuple[list[Path], list[Path]]:
         """Files of training and of held-out demonstrations; a table's recoveries stay with it."""
-        paths = sorted(self._demonstrations().glob("*.npz"))
+        paths = sorted((self.folder / "demonstrations").glob("*.npz"))
         tables = sorted({path.stem.split("_")[0] for path in paths})
         held_out = set(tables[: max(1, round(self.config.held_out * len(tables)))])
         inside = [path.stem.split("_")[0] in held_out for path in paths]

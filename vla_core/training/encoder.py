@@ -8,7 +8,8 @@ labels are the simulator's truth; nothing else of the policy's training uses it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,6 +22,21 @@ from vla_core.sim.random_scenes import LabelledScenes
 #: Loss weights of offset [patches] and position [decimetres].
 OFFSET_WEIGHT, POSITION_WEIGHT = 4.0, 4.0
 _METRES_TO_UNITS = 10.0
+
+
+def learn_from_scenes(
+    vit: ViT, folder: Path
+) -> tuple[Localiser, SceneBatches, Callable[[], dict[str, float]]]:
+    """What to train, on what, and how to measure it.
+
+    Args:
+        vit: the encoder to pretrain.
+        folder: of the labelled scenes; a tenth of them, at most 500, is held out.
+    """
+    scenes = LabelledScenes.load(folder)
+    localiser = Localiser(vit, scenes.positions.shape[1])
+    batches = SceneBatches(scenes, held_out=min(500, len(scenes.images) // 10))
+    return localiser, batches, lambda: localisation_error(localiser, batches)
 
 
 class Localiser(nn.Module):
@@ -82,8 +98,14 @@ def localisation_loss(predicted: Tensor, pixels: Tensor, positions: Tensor, grid
     }
 
 
+def jittered(images: Tensor, rng: np.random.Generator) -> Tensor:
+    """`(batch, cameras, h, w, 3)` uint8, each sample's colours made a little brighter or darker."""
+    gain = rng.uniform(0.85, 1.15, (len(images), 1, 1, 1, 3)).astype(np.float32)
+    return (images.float() * torch.from_numpy(gain)).clamp(0, 255).to(torch.uint8)
+
+
 class SceneBatches:
-    """Random batches of labelled scenes, brightness and contrast jittered."""
+    """Random batches of labelled scenes, brightness jittered."""
 
     def __init__(self, scenes: LabelledScenes, held_out: int) -> None:
         self.scenes = scenes
@@ -93,8 +115,7 @@ class SceneBatches:
         """`batch` of the scenes that are not held out."""
         rows = rng.integers(self.held_out, len(self.scenes.images), batch)
         result = self.rows(rows)
-        gain = torch.from_numpy(rng.uniform(0.85, 1.15, (batch, 1, 1, 1, 3)).astype(np.float32))
-        result["images"] = (result["images"].float() * gain).clamp(0, 255).to(torch.uint8)
+        result["images"] = jittered(result["images"], rng)
         return result
 
     def rows(self, rows: np.ndarray) -> dict[str, Tensor]:

@@ -31,7 +31,8 @@ Feature space `{{ manifest.fingerprint }}`.
 
 On held-out episodes. `foresight` is the mean squared error of eq. 2, `copy` that of "nothing
 changes" beside it; `action_rad` is the mean absolute error of a sampled chunk; `position_mm` and
-`recall` are the encoder's, on held-out scenes.
+`recall` are the encoder's, on held-out scenes; `state` is the encoder's squared error of the robot's
+state seen in the picture, where 1 is guessing the mean.
 
 {% for stage, metrics in manifest.provenance.metrics.items() -%}
 - **{{ stage }}**: {% for key, value in metrics.items() %}{{ key }} {{ value | round(4) }}{{ ", " if not loop.last }}{% endfor %}
@@ -49,6 +50,11 @@ Words: {{ manifest.model.vocabulary | join(", ") }}.
 Trained in simulation alone. The encoder was pretrained with the simulator's truth about where
 objects are. The demonstrations grasp by the simulator's declared assist, so the policy has never
 felt a finger slip. Do not expect it to work on a real robot.
+{% else %}
+## Limits
+
+Trained and measured on a recording alone: it has never moved a robot. Its encoder learned to see
+the robot's joints; nothing told it what the objects are.
 {% endif %}""",
     trim_blocks=False,
 )
