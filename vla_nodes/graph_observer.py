@@ -24,6 +24,7 @@ from vla_nodes.polled_subscription import PolledSubscription
 #: Deeper than the nodes' own, so that this observer may look away for a moment and count all.
 _DEEP = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE)
 _POLL_S = 0.01
+_ASK_AGAIN_S = 0.2
 SERVICE_TIMEOUT_S = 10.0
 
 
@@ -142,14 +143,21 @@ class GraphObserver(Node):
         return answer.id
 
     def set_mode(self, mode: ControlMode, timeout_s: float = SERVICE_TIMEOUT_S) -> None:
-        """Ask for a mode and wait until it is in force.
+        """Ask for a mode until it is granted, and wait until it is in force.
+
+        A refusal may pass by itself: a joint state was late, the robot has not come to rest yet.
 
         Raises:
-            GraphError: refused, not in force in time, or nobody answers.
+            GraphError: refused until the end, not in force in time, or nobody answers.
         """
-        answer = self.call(self._set_mode, SetMode.Request(mode=int(mode)))
-        if not answer.accepted:
-            raise GraphError(f"mode {mode.name} was refused: {answer.reason}")
+        end_s = time.monotonic() + timeout_s
+        while True:
+            answer = self.call(self._set_mode, SetMode.Request(mode=int(mode)))
+            if answer.accepted:
+                break
+            if time.monotonic() > end_s:
+                raise GraphError(f"mode {mode.name} was refused: {answer.reason}")
+            self.wait_until(lambda: False, _ASK_AGAIN_S)
         if not self.wait_until(lambda: self.mode is mode, timeout_s):
             raise GraphError(
                 f"mode {mode.name} was accepted, but {self.mode.name} is still in force after "

@@ -73,15 +73,16 @@ class LiveGraph(ProcessGroup):
     @property
     def waits_for(self) -> str:
         """What the bring-up said last."""
-        line = _last_line(self.logs / f"{BRING_UP}.log")
-        return line.rpartition(f"[{BRING_UP}]: ")[2] or "waiting for the nodes to start"
+        mark = f"[{BRING_UP}]: "
+        line = _last_line(self.logs / f"{BRING_UP}.log", mark)
+        return line.rpartition(mark)[2] or "waiting for the processes to start"
 
     def _explain(self, ended: Ended) -> str:
         log = self.logs / f"{ended.name}.log"
         return f"{ended}: {_last_line(log) or 'its log is empty'} (see {log})"
 
 
-def _last_line(log: Path) -> str:
-    """The last line of a log that says something."""
+def _last_line(log: Path, mark: str = "") -> str:
+    """The last line of a log that says something and contains `mark`."""
     lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return next((line.strip() for line in reversed(lines) if line.strip() and mark in line), "")
