@@ -100,6 +100,7 @@ class FrameBatches:
         }
 
 
+@torch.no_grad()
 def state_error(model: StateRegressor, frames: FrameBatches) -> dict[str, float]:
     """On held-out frames: mean squared error of the normalised state; 1 is guessing the mean."""
     rng = np.random.default_rng(0)

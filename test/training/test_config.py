@@ -1,0 +1,86 @@
+"""A training run is data: everything in it is known, nothing is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from vla_core.errors import ConfigError
+from vla_core.paths import training_file
+from vla_core.training.config import TrainingConfig
+
+
+def written(path: Path, name: str, **changes: object) -> Path:
+    raw = yaml.safe_load(training_file(name).read_text())
+    file = path / "run.yaml"
+    file.write_text(yaml.safe_dump({k: v for k, v in {**raw, **changes}.items() if v != "-"}))
+    return file
+
+
+@pytest.mark.parametrize("name", ["tabletop", "g1"])
+def test_the_shipped_runs_are_read(name):
+    config = TrainingConfig.load(training_file(name))
+    assert config.name == name
+    assert set(config.stages) == {"encoder", "system2", "system1", "end_to_end"}
+    assert bool(config.dataset) == (config.demonstrations == 0)
+
+
+def test_a_data_set_says_folder_cameras_and_rate():
+    dataset = TrainingConfig.load(training_file("g1")).dataset
+    assert dataset.cameras == {"head": "observation.images.cam_high"}
+    assert (dataset.folder.name, dataset.rate_hz) == ("g1_bottle", 10.0)
+
+
+def test_an_unknown_key_is_refused_naming_the_known(tmp_path):
+    with pytest.raises(ConfigError) as error:
+        TrainingConfig.load(written(tmp_path, "tabletop", epochs=3))
+    assert error.value.problem.startswith("unknown keys ['epochs'], known: ['cameras', 'dataset'")
+
+
+def test_a_missing_key_is_named(tmp_path):
+    with pytest.raises(ConfigError) as error:
+        TrainingConfig.load(written(tmp_path, "tabletop", seed="-", robot="-"))
+    assert error.value.problem == "missing keys ['robot', 'seed']"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "problem"),
+    [
+        ({"steps": 1, "batch": 1}, "missing keys ['learning_rate']"),
+        ({"steps": 1, "batch": 1, "learning_rate": 1, "momentum": 2}, "unknown keys ['momentum']"),
+    ],
+)
+def test_a_stage_is_checked_too(tmp_path, schedule, problem):
+    file = written(tmp_path, "tabletop", stages={"encoder": schedule})
+    with pytest.raises(ConfigError) as error:
+        TrainingConfig.load(file)
+    assert error.value.source == f"{file}: stages.encoder"
+    assert error.value.problem.startswith(problem)
+
+
+def test_a_data_set_must_have_the_policys_cameras(tmp_path):
+    with pytest.raises(ConfigError) as error:
+        TrainingConfig.load(written(tmp_path, "g1", cameras=["head", "wrist"]))
+    assert error.value.problem == "got ['head'], the policy sees ['head', 'wrist']"
+
+
+def test_a_data_set_with_an_unknown_key_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"dataset: missing keys \['cameras', 'episodes'"):
+        TrainingConfig.load(written(tmp_path, "g1", dataset={"folder": "somewhere"}))
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n"])
+def test_what_is_no_mapping_is_refused(tmp_path, text):
+    file = tmp_path / "run.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match="missing keys"):
+        TrainingConfig.load(file)
+
+
+def test_what_is_not_yaml_is_refused(tmp_path):
+    file = tmp_path / "run.yaml"
+    file.write_text("name: [")
+    with pytest.raises(ConfigError, match="is not YAML"):
+        TrainingConfig.load(file)

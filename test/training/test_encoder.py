@@ -1,0 +1,62 @@
+"""What the encoder is pretrained on: where objects are, or where the robot itself is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from vla_core.policies.vit import ViT
+from vla_core.training.encoder import jittered, localisation_loss, targets
+from vla_core.training.encoder_state import FrameBatches, StateRegressor, state_error
+from vla_core.training.trainer import Schedule, Trainer
+
+
+def test_an_object_is_labelled_in_the_one_patch_that_holds_its_centre():
+    """Patches of a 2 x 2 grid are counted row by row; offsets are from the patch's centre."""
+    pixels = torch.tensor([[[[0.85, 0.25]]]])  # one camera, one object: right, upper half
+    positions = torch.tensor([[[0.4, -0.1, 0.02]]])
+    presence, offset, position = targets(pixels, positions, grid=2)
+    assert presence[0, :, 0].tolist() == [0, 1, 0, 0]
+    assert offset[0, 1, 0].tolist() == pytest.approx([0.2, 0.0])
+    assert position[0, 1, 0].tolist() == pytest.approx([4.0, -1.0, 0.2])  # decimetres
+
+
+def test_an_object_outside_a_view_is_labelled_nowhere_in_it():
+    pixels = torch.tensor([[[[1.2, 0.5]], [[0.1, 0.1]]]])  # two cameras, seen by the second alone
+    presence, _, _ = targets(pixels, torch.zeros(1, 1, 3), grid=2)
+    assert presence[0, :, 0].tolist() == [0, 0, 0, 0, 1, 0, 0, 0]
+
+
+def test_a_perfect_localiser_has_no_loss():
+    pixels, positions = torch.tensor([[[[0.3, 0.6]]]]), torch.tensor([[[0.3, 0.1, 0.0]]])
+    presence, offset, position = targets(pixels, positions, grid=2)
+    logit = (presence - 0.5)[..., None] * 100
+    perfect = torch.cat([logit, offset, position], dim=-1)
+    assert localisation_loss(perfect, pixels, positions, 2)["loss"].item() == pytest.approx(0.0)
+
+
+def test_brightness_changes_by_sample_and_stays_in_range():
+    images = torch.full((5, 2, 4, 4, 3), 240, dtype=torch.uint8)
+    changed = jittered(images, np.random.default_rng(0))
+    assert changed.dtype == torch.uint8 and changed.shape == images.shape
+    assert len({int(sample[0, 0, 0, 0]) for sample in changed}) > 1
+    assert (changed[0, 0] == changed[0, 1]).all()  # all views alike
+
+
+def test_the_state_is_learned_from_pictures(tmp_path):
+    """A bright square whose column is the state."""
+    rng = np.random.default_rng(0)
+    columns = rng.integers(0, 13, 200)
+    images = np.zeros((200, 1, 16, 16, 3), np.uint8)
+    for image, column in zip(images, columns, strict=True):
+        image[0, 6:9, column : column + 3] = 220
+    states = ((columns - 6.0) / 3.7)[:, None].astype(np.float32)
+    torch.manual_seed(0)
+    regressor = StateRegressor(ViT(16, [8, 12], 1, 3, 1), 1)
+    training, held_out = FrameBatches(images[:150], states[:150]), FrameBatches(images[150:], states[150:])
+    before = state_error(regressor, held_out)["state"]
+    schedule = Schedule(steps=150, batch=16, learning_rate=3e-3, average=0.9)
+    Trainer(tmp_path, "encoder", regressor, schedule, 1).run(training)
+    after = state_error(regressor, held_out)["state"]
+    assert before > 0.5 and after < 0.2

@@ -1,0 +1,150 @@
+"""A whole run, much too short to learn anything, ends in a policy that loads, runs and says what it is."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from lerobot_writer import CAMERA, Recording, write_dataset
+
+from vla_core.data.episodes import Episode
+from vla_core.errors import ConfigError
+from vla_core.policies.manifest import PolicyManifest
+from vla_core.policies.registry import load_system1, load_system2
+from vla_core.robot.model import RobotModel
+from vla_core.sim import random_scenes
+from vla_core.training.collection import collect
+from vla_core.training.config import DatasetConfig, TrainingConfig
+from vla_core.training.dial_recipe import DialRecipe
+from vla_core.training.trainer import Schedule
+from vla_core.types import Instruction, Observation
+
+SIZE = 32
+MODEL = {
+    "image_size": SIZE, "vit_stem": [8, 8, 12], "vit_layers": 1, "system2_width": 12,
+    "system2_layers": 1, "fusion_width": 12, "fusion_layers": 1, "dit_width": 12, "dit_layers": 1,
+    "heads": 3, "horizon": 4, "max_words": 10, "euler_steps": 2,
+}  # fmt: skip
+STAGES = {
+    name: Schedule(steps=12, batch=4, learning_rate=1e-3)
+    for name in ("encoder", "system2", "system1", "end_to_end")
+}
+FROM_EXPERT = TrainingConfig(
+    "tiny", "dial", "g1_inspire", 1, 2, None, 0.5, 30, ("head", "front"), MODEL, STAGES
+)
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory) -> TrainingConfig:
+    """A run on a tiny data set of three episodes at 30 Hz, 10, 9 and 8 frames at 10 Hz."""
+    folder = tmp_path_factory.mktemp("recorded") / "set"
+    recordings = [Recording(30), Recording(27, first_grey=90), Recording(24, task=1)]
+    write_dataset(folder, RobotModel.load("g1_bottle"), recordings)
+    dataset = DatasetConfig(folder, {"head": CAMERA}, 10.0, 0)
+    return TrainingConfig("tiny", "dial", "g1_bottle", 1, 0, dataset, 0.34, 0, ("head",), MODEL, STAGES)
+
+
+def train(config: TrainingConfig, work: Path) -> PolicyManifest:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the export speaks of shapes that never change here
+        DialRecipe(config, work).run(work / "policy")
+    return PolicyManifest.load(work / "policy")
+
+
+def act(policy: Path, instruction: str) -> np.ndarray:
+    """One observation through both halves; returns the chunk's targets."""
+    manifest = PolicyManifest.load(policy)
+    robot = RobotModel.load(manifest.robot)
+    images = {camera.name: np.zeros((SIZE, SIZE, 3), np.uint8) for camera in manifest.cameras}
+    seen = Observation(0, 1, images, robot.ready_pose, np.zeros(robot.dof))
+    intent = load_system2(policy).intend(seen, Instruction(1, instruction))
+    return load_system1(policy).act(seen, intent, np.random.default_rng(0)).targets
+
+
+def test_from_the_expert(tmp_path):
+    ready = RobotModel.load("g1_inspire").ready_pose[None]
+    (tmp_path / "scenes").mkdir()  # fewer than a run makes; it takes what is there
+    random_scenes._work(tmp_path / "scenes/0000.npz", "g1_inspire", ready, 0, 30, SIZE)
+    manifest = train(FROM_EXPERT, tmp_path)
+
+    tables = {path.stem.split("_")[0] for path in (tmp_path / "demonstrations").glob("*.npz")}
+    assert tables == {"000000", "000001"}
+    assert (manifest.robot, manifest.horizon, manifest.step_s) == ("g1_inspire", 4, 0.1)
+    assert set(manifest.model["vocabulary"]) >= {"put", "the", "block", "on", "pad"}
+    metrics = manifest.provenance["metrics"]
+    assert set(metrics) == set(STAGES)
+    assert {"position_mm", "recall", "train_s"} == set(metrics["encoder"])
+    assert {"foresight", "copy", "action_rad", "train_s"} == set(metrics["end_to_end"])
+    told = Episode.load(next((tmp_path / "demonstrations").glob("000001_0.npz"))).instruction
+    assert act(tmp_path / "policy", told).shape == (4, 29)
+    card = (tmp_path / "policy/MODEL_CARD.md").read_text()
+    assert manifest.fingerprint in card
+    assert "simulator's declared assist" in card
+
+
+def test_from_a_data_set(recorded, tmp_path):
+    manifest = train(recorded, tmp_path)
+    assert manifest.cameras[0].name == "head"
+    assert manifest.step_s == 0.1
+    assert manifest.provenance["demonstrations"] == 3
+    assert {"state", "train_s"} == set(manifest.provenance["metrics"]["encoder"])
+    targets = act(tmp_path / "policy", "Pick up the bottle.")
+    assert targets.shape == (4, 26) and np.isfinite(targets).all()
+    card = (tmp_path / "policy/MODEL_CARD.md").read_text()
+    assert "it has never moved a robot" in card and "simulat" not in card
+
+
+def test_a_run_goes_on_where_it_was_left(recorded, tmp_path):
+    """Stages already finished are not done again, and the policy is the same to the last bit."""
+    train(recorded, tmp_path / "whole")
+    first = DialRecipe(recorded, tmp_path / "parts")
+    collect(recorded, first.robot, first.folder)
+    first.train_encoder()
+    stamp = (tmp_path / "parts/encoder/final.pt").stat().st_mtime_ns
+    train(recorded, tmp_path / "parts")
+    assert (tmp_path / "parts/encoder/final.pt").stat().st_mtime_ns == stamp
+    weights = [(tmp_path / run / "policy/weights.safetensors").read_bytes() for run in ("whole", "parts")]
+    assert weights[0] == weights[1]
+
+
+def test_the_stages_are_put_together_from_their_own_parts(recorded, tmp_path):
+    """Stage 2 starts from System 2 of one warm-up, System 1 of the other, and the encoder."""
+    train(recorded, tmp_path)
+    recipe = DialRecipe(recorded, tmp_path)
+    start = recipe.load_stages(recipe._with_vit(recipe.new_model()), "system2", "system1")
+
+    def final(stage: str) -> dict[str, torch.Tensor]:
+        return torch.load(tmp_path / stage / "final.pt", weights_only=True)["model"]
+
+    assert torch.equal(start.system2.queries, final("system2")["system2.queries"])
+    assert torch.equal(start.fusion.role, final("system1")["dial.fusion.role"])
+    assert torch.equal(start.vit.position, final("encoder")["vit.position"])
+    assert torch.equal(start.vit.position, final("end_to_end")["dial.vit.position"])
+
+
+def test_collecting_reads_the_data_set_once(recorded, tmp_path):
+    robot = RobotModel.load("g1_bottle")
+    collect(recorded, robot, tmp_path)
+    files = sorted((tmp_path / "demonstrations").iterdir())
+    assert [file.name for file in files] == ["000000_0.npz", "000001_0.npz", "000002_0.npz"]
+    assert [len(Episode.load(file)) for file in files] == [10, 9, 8]
+    stamps = [file.stat().st_mtime_ns for file in files]
+    collect(recorded, robot, tmp_path)
+    assert [file.stat().st_mtime_ns for file in files] == stamps
+
+
+def test_only_the_first_episodes_are_read_when_so_many_are_wanted(recorded, tmp_path):
+    two = replace(recorded, dataset=replace(recorded.dataset, episodes=2))
+    collect(two, RobotModel.load("g1_bottle"), tmp_path)
+    assert len(list((tmp_path / "demonstrations").iterdir())) == 2
+
+
+def test_an_episode_shorter_than_a_chunk_is_refused(recorded, tmp_path):
+    long = replace(recorded, model={**MODEL, "horizon": 9})
+    with pytest.raises(ConfigError) as error:
+        collect(long, RobotModel.load("g1_bottle"), tmp_path)
+    assert error.value.problem == "episode 1 has 9 frames at 10 Hz, a horizon of 9 needs more"
