@@ -56,12 +56,19 @@ class OnnxSession:
 class TorchSession:
     """A torch function on numpy arrays; CUDA when there is a GPU.
 
+    On the CPU torch is told to use one thread, in the whole process: the other cores are for the
+    control loop.
+
     Args:
         function: takes tensors by name, returns one tensor.
         device: where its weights lie.
     """
 
     def __init__(self, function: Callable, device: str) -> None:
+        import torch
+
+        if device == "cpu":
+            torch.set_num_threads(1)
         self._function = function
         self._device = device
 

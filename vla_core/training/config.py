@@ -47,7 +47,7 @@ class TrainingConfig:
         cameras: views, in the policy's order.
         model: sizes of the networks.
         stages: schedule of each stage, by name.
-        corrections: tables on which the expert corrects the warmed-up policy before stage 2.
+        corrections: tables on which the expert corrects the warmed-up policy before each part of stage 2.
     """
 
     name: str

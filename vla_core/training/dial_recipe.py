@@ -32,6 +32,15 @@ from vla_core.training.trainer import Trainer
 
 Show = Callable[[int, str], None]
 
+#: Stage 2 may have two parts: before each the expert corrects the policy as it is by then.
+STAGE_2 = ("end_to_end", "refined")
+#: Whose weights a stage begins with.
+BEFORE = {
+    "system2": (),
+    "system1": (),
+    "end_to_end": ("system2", "system1"),
+    "refined": ("end_to_end",),
+}
 #: Held-out windows that a stage is measured on.
 VALIDATION_WINDOWS = 256
 
@@ -48,6 +57,7 @@ class DialRecipe:
         self.config = config
         self.folder = folder
         self.robot = RobotModel.load(config.robot)
+        self.stage_2 = [stage for stage in STAGE_2 if stage in config.stages]
         self.rate_hz = config.dataset.rate_hz if config.dataset else demonstrations.RATE_HZ
 
     def run(self, out: Path) -> None:
@@ -56,15 +66,14 @@ class DialRecipe:
         metrics = {"encoder": self.train_encoder()}
         self.encode()
         metrics |= self._warm_up()
-        self.correct(metrics)
-        with StageBars() as bars:
-            metrics["end_to_end"] = self.train("end_to_end", self._bar(bars, "end_to_end"))
-        self.ship(out, metrics)
+        for stage in self.stage_2:
+            self.correct(stage, metrics)
+            with StageBars() as bars:
+                metrics[stage] = self.train(stage, self._bar(bars, stage))
+        self.ship(out, metrics, self.stage_2[-1])
 
-    def ship(
-        self, out: Path, metrics: dict[str, dict[str, float]], *stages: str
-    ) -> None:
-        """Write a policy's folder with the weights of finished `stages`, stage 2 by default."""
+    def ship(self, out: Path, metrics: dict[str, dict[str, float]], *stages: str) -> None:
+        """Write a policy's folder with the weights of finished `stages`."""
         training = Windows.load(self.folder / "windows" / "training")
         provenance = {
             "demonstrations": self.config.demonstrations or len(self._whole()),
@@ -79,20 +88,22 @@ class DialRecipe:
             out,
             self.config,
             self.robot,
-            self.load_stages(self._with_vit(self.new_model()), *(stages or ("end_to_end",))),
+            self.load_stages(self._with_vit(self.new_model()), *stages),
             training.normalisation(),
             self.rate_hz,
             provenance,
         )
 
-    def correct(self, metrics: dict[str, dict[str, float]]) -> None:
-        """Let the expert correct the warmed-up policy where that goes, for stage 2 to learn from."""
-        windows = self.folder / "windows" / "corrections"
-        if not self.config.corrections or (windows / "starts.npy").exists():
+    def correct(self, stage: str, metrics: dict[str, dict[str, float]]) -> None:
+        """Let the expert correct the policy so far, where that goes, for `stage` to learn from."""
+        windows = self.folder / "windows" / f"corrections_{stage}"
+        count = self.config.corrections
+        if not count or (windows / "starts.npy").exists():
             return
-        policy, folder = self.folder / "warmed_up", self.folder / "corrections"
-        self.ship(policy, metrics, "system2", "system1")
-        corrections.generate(folder, policy, range(self.config.corrections))
+        policy, folder = self.folder / f"before_{stage}", self.folder / f"corrections_{stage}"
+        self.ship(policy, metrics, *BEFORE[stage])
+        first = self.stage_2.index(stage) * count
+        corrections.generate(folder, policy, range(first, first + count))
         model = self._with_vit(self.new_model())
         episodes = [Episode.load(path) for path in sorted(folder.glob("*.npz"))]
         Windows.build(
@@ -128,26 +139,28 @@ class DialRecipe:
             windows.save(folder)
 
     def train(self, stage: str, show: Show) -> dict[str, float]:
-        """Stage 1's halves `system2` and `system1`, or stage 2, `end_to_end`."""
+        """Stage 1's halves `system2` and `system1`, or a part of stage 2."""
         training = Windows.load(self.folder / "windows" / "training")
         held_out = Windows.load(self.folder / "windows" / "held_out")
         normalisation = training.normalisation()
         model = self._with_vit(self.new_model())
-        if stage == "end_to_end":
-            model = self.load_stages(model, "system2", "system1")
-        module = {"system2": ForesightWarmup, "system1": ActionWarmup, "end_to_end": EndToEnd}
+        model = self.load_stages(model, *BEFORE[stage])
+        module = {"system2": ForesightWarmup, "system1": ActionWarmup}.get(stage, EndToEnd)(model)
         trainer = Trainer(
-            self.folder, stage, module[stage](model), self.config.stages[stage], self.config.seed
+            self.folder, stage, module, self.config.stages[stage], self.config.seed
         )
 
         sources = [(training, np.cumsum(training.weights()))]
-        corrected = self.folder / "windows" / "corrections"
-        if stage == "end_to_end" and corrected.exists():
-            windows = Windows.load(corrected)
-            sources.append((windows, np.cumsum(np.full(len(windows), 1 / len(windows)))))
+        parts = self.stage_2[: self.stage_2.index(stage) + 1] if stage in self.stage_2 else ()
+        for earlier in parts:
+            corrected = self.folder / "windows" / f"corrections_{earlier}"
+            if corrected.exists():
+                windows = Windows.load(corrected)
+                sources.append((windows, np.cumsum(np.full(len(windows), 1 / len(windows)))))
 
         def batches(rng: np.random.Generator, batch: int) -> dict[str, torch.Tensor]:
-            shares = [batch] if len(sources) == 1 else [batch - batch // 3, batch // 3]
+            corrected = batch // 3 // max(1, len(sources) - 1)
+            shares = [batch - corrected * (len(sources) - 1), *[corrected] * (len(sources) - 1)]
             parts = []
             for (windows, cumulative), share in zip(sources, shares, strict=True):
                 rows = np.searchsorted(cumulative, rng.random(share) * cumulative[-1])
