@@ -118,3 +118,14 @@ def test_normalised_actions_come_back(tmp_path):
 def test_joints_that_stand_still_are_not_blown_up():
     still = Normalisation.fit(np.zeros((4, 1)), np.zeros((4, 1)))
     assert still.state_std == still.action_std == pytest.approx([0.02])
+
+
+def test_still_windows_are_drawn_less_and_beginnings_more():
+    still = episode(9)
+    still = replace(still, action=np.repeat(still.position[:1], 9, axis=0) * 0)
+    windows = build(episode(9), replace(still, position=still.position * 0))
+    weights = windows.weights()
+    assert weights.sum() == pytest.approx(1.0)
+    relative = weights / weights[MAX_LAG]
+    assert relative[:9] == pytest.approx([2] * MAX_LAG + [1] * (9 - MAX_LAG))
+    assert relative[9:] == pytest.approx([0.25] * 9)

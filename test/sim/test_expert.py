@@ -140,3 +140,31 @@ def test_a_restored_state_goes_on_exactly_as_before(sim, expert):
     once = go_on(60)
     recorder._restore(snapshot)
     assert np.array_equal(go_on(60), once)
+
+
+def test_an_excursion_leaves_everything_as_it_was(sim, expert):
+    """What the expert would have done is recorded; what the policy does goes on undisturbed."""
+    recorder = WatchedRecorder(sim, expert)
+
+    def until_held() -> np.ndarray:
+        sim.reset(6)
+        expert.reset()
+        while not sim.held:
+            sim.set_targets(expert.act())
+            sim.step(CONTROL_S)
+        return sim.data.qpos.copy()
+
+    here, held, time_s, targets = until_held(), dict(sim.held), sim.time_s, sim.data.ctrl.copy()
+    sim.step(0.2)
+    onwards = sim.data.qpos.copy()
+
+    until_held()
+    episode = recorder.excursion(1.5)
+    del sim.render
+    assert len(episode) in (15, 16) and not episode.complete
+    assert np.array_equal(episode.position[0], sim.position)
+    assert np.abs(episode.position[-1] - sim.position).max() > 0.05  # rad: it went somewhere
+    assert (sim.held, sim.time_s) == (held, time_s)
+    assert np.array_equal(sim.data.ctrl, targets) and np.array_equal(sim.data.qpos, here)
+    sim.step(0.2)
+    assert np.array_equal(sim.data.qpos, onwards)

@@ -34,7 +34,7 @@ STAGES = {
     for name in ("encoder", "system2", "system1", "end_to_end")
 }
 FROM_EXPERT = TrainingConfig(
-    "tiny", "dial", "g1_inspire", 1, 2, None, 0.5, 30, ("head", "front"), MODEL, STAGES
+    "tiny", "dial", "g1_inspire", 1, 2, None, 0.5, 30, ("head", "front"), MODEL, STAGES, 1
 )
 
 
@@ -73,6 +73,7 @@ def test_from_the_expert(tmp_path):
 
     tables = {path.stem.split("_")[0] for path in (tmp_path / "demonstrations").glob("*.npz")}
     assert tables == {"000000", "000001"}
+    assert list((tmp_path / "corrections_end_to_end").glob("000000_*.npz"))
     assert (manifest.robot, manifest.horizon, manifest.step_s) == ("g1_inspire", 4, 0.1)
     assert set(manifest.model["vocabulary"]) >= {"put", "the", "block", "on", "pad"}
     metrics = manifest.provenance["metrics"]
@@ -86,44 +87,60 @@ def test_from_the_expert(tmp_path):
     assert "simulator's declared assist" in card
 
 
-def test_from_a_data_set(recorded, tmp_path):
-    manifest = train(recorded, tmp_path)
+@pytest.fixture(scope="module")
+def trained(recorded, tmp_path_factory) -> Path:
+    """Folder of a finished run on the data set."""
+    work = tmp_path_factory.mktemp("trained")
+    torch.set_num_threads(1)
+    train(recorded, work)
+    return work
+
+
+def test_from_a_data_set(trained):
+    manifest = PolicyManifest.load(trained / "policy")
     assert manifest.cameras[0].name == "head"
     assert manifest.step_s == 0.1
     assert manifest.provenance["demonstrations"] == 3
     assert {"state", "train_s"} == set(manifest.provenance["metrics"]["encoder"])
-    targets = act(tmp_path / "policy", "Pick up the bottle.")
+    targets = act(trained / "policy", "Pick up the bottle.")
     assert targets.shape == (4, 26) and np.isfinite(targets).all()
-    card = (tmp_path / "policy/MODEL_CARD.md").read_text()
+    card = (trained / "policy/MODEL_CARD.md").read_text()
     assert "it has never moved a robot" in card and "simulat" not in card
 
 
-def test_a_run_goes_on_where_it_was_left(recorded, tmp_path):
+def test_a_run_goes_on_where_it_was_left(recorded, trained, tmp_path):
     """Stages already finished are not done again, and the policy is the same to the last bit."""
-    train(recorded, tmp_path / "whole")
-    first = DialRecipe(recorded, tmp_path / "parts")
+    first = DialRecipe(recorded, tmp_path)
     collect(recorded, first.robot, first.folder)
     first.train_encoder()
-    stamp = (tmp_path / "parts/encoder/final.pt").stat().st_mtime_ns
-    train(recorded, tmp_path / "parts")
-    assert (tmp_path / "parts/encoder/final.pt").stat().st_mtime_ns == stamp
-    weights = [(tmp_path / run / "policy/weights.safetensors").read_bytes() for run in ("whole", "parts")]
+    stamp = (tmp_path / "encoder/final.pt").stat().st_mtime_ns
+    train(recorded, tmp_path)
+    assert (tmp_path / "encoder/final.pt").stat().st_mtime_ns == stamp
+    weights = [(run / "policy/weights.safetensors").read_bytes() for run in (trained, tmp_path)]
     assert weights[0] == weights[1]
 
 
-def test_the_stages_are_put_together_from_their_own_parts(recorded, tmp_path):
+def test_the_stages_are_put_together_from_their_own_parts(recorded, trained):
     """Stage 2 starts from System 2 of one warm-up, System 1 of the other, and the encoder."""
-    train(recorded, tmp_path)
-    recipe = DialRecipe(recorded, tmp_path)
+    recipe = DialRecipe(recorded, trained)
     start = recipe.load_stages(recipe._with_vit(recipe.new_model()), "system2", "system1")
 
     def final(stage: str) -> dict[str, torch.Tensor]:
-        return torch.load(tmp_path / stage / "final.pt", weights_only=True)["model"]
+        return torch.load(trained / stage / "final.pt", weights_only=True)["model"]
 
     assert torch.equal(start.system2.queries, final("system2")["system2.queries"])
     assert torch.equal(start.fusion.role, final("system1")["dial.fusion.role"])
     assert torch.equal(start.vit.position, final("encoder")["vit.position"])
     assert torch.equal(start.vit.position, final("end_to_end")["dial.vit.position"])
+
+
+def test_a_single_demonstration_cannot_be_learned_from(recorded, tmp_path):
+    one = replace(recorded, dataset=replace(recorded.dataset, episodes=1))
+    with pytest.raises(ConfigError) as error:
+        DialRecipe(one, tmp_path).run(tmp_path / "policy")
+    assert error.value.problem == (
+        "got 1 demonstrations, one is to learn from and one to be held out"
+    )
 
 
 def test_collecting_reads_the_data_set_once(recorded, tmp_path):

@@ -14,6 +14,7 @@ import torch
 from torch.nn.functional import mse_loss
 
 from vla_core.data.episodes import Episode
+from vla_core.errors import ConfigError
 from vla_core.policies.dial.losses import ActionWarmup, EndToEnd, ForesightWarmup
 from vla_core.policies.dial.model import Dial, DialSizes
 from vla_core.policies.dial.normalisation import Normalisation
@@ -21,6 +22,7 @@ from vla_core.policies.dial.windows import MAX_LAG, Windows
 from vla_core.policies.words import vocabulary_of
 from vla_core.robot.model import RobotModel
 from vla_core.sim import demonstrations
+from vla_core.sim.layout import TASKS
 from vla_core.training import corrections
 from vla_core.training.collection import collect
 from vla_core.training.config import TrainingConfig
@@ -171,17 +173,17 @@ class DialRecipe:
         rng = np.random.default_rng(0)
         rows = rng.choice(len(held_out), min(VALIDATION_WINDOWS, len(held_out)), replace=False)
         check = held_out.batch(rows, np.zeros_like(rows), normalisation)
+        check = {key: value.to(trainer.accelerator.device) for key, value in check.items()}
         return trainer.run(batches, lambda: validate(stage, model, check, normalisation), show)
 
     def new_model(self) -> Dial:
-        """The networks at their first weights; words are those of the demonstrations."""
+        """The networks at their first weights; words are those of the tasks."""
         path = self.folder / "sizes.pt"
         if not path.exists():
-            first = [Episode.load(path) for path in self._whole()]
             sizes = DialSizes(
                 cameras=len(self.config.cameras),
                 state=self.robot.state_size,
-                vocabulary=vocabulary_of(episode.instruction for episode in first),
+                vocabulary=vocabulary_of(self._instructions()),
                 **self.config.model,
             )
             torch.save(asdict(sizes), path)
@@ -205,6 +207,12 @@ class DialRecipe:
         model.vit.load_state_dict(_below("vit.", stored["model"]))
         return model
 
+    def _instructions(self) -> list[str]:
+        """All that the simulation tells, also what few demonstrations happen to lack; or recorded."""
+        if self.config.dataset:
+            return [Episode.load(path).instruction for path in self._whole()]
+        return [task.instruction.text for task in TASKS]
+
     def _whole(self) -> list[Path]:
         """Files of demonstrations from the beginning, one a table; recoveries follow them."""
         return sorted((self.folder / "demonstrations").glob("*_0.npz"))
@@ -213,6 +221,11 @@ class DialRecipe:
         """Files of training and of held-out demonstrations; a table's recoveries stay with it."""
         paths = sorted((self.folder / "demonstrations").glob("*.npz"))
         tables = sorted({path.stem.split("_")[0] for path in paths})
+        if len(tables) < 2:
+            raise ConfigError(
+                str(self.folder / "demonstrations"),
+                f"got {len(tables)} demonstrations, one is to learn from and one to be held out",
+            )
         held_out = set(tables[: max(1, round(self.config.held_out * len(tables)))])
         inside = [path.stem.split("_")[0] in held_out for path in paths]
         return (

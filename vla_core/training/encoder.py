@@ -130,7 +130,9 @@ class SceneBatches:
 def localisation_error(model: Localiser, batches: SceneBatches) -> dict[str, float]:
     """On the held-out scenes: mean error of the base-frame position [mm], and recall of presence."""
     batch = batches.rows(np.arange(batches.held_out))
-    predicted = torch.cat([model.predict(images) for images in batch["images"].split(100)])
+    device = next(model.parameters()).device
+    parts = [model.predict(images.to(device)).cpu() for images in batch["images"].split(100)]
+    predicted = torch.cat(parts)
     presence, _, position = targets(batch["pixels"], batch["positions"], model.vit.grid)
     there = presence.bool()
     error = (predicted[..., 3:][there] - position[there]).norm(dim=-1) * 1000 / _METRES_TO_UNITS

@@ -1,0 +1,71 @@
+"""The policy acts, the expert says what it should have done, and the policy notices nothing."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from vla_core.policies.manifest import CameraSpec, PolicyManifest
+from vla_core.robot.model import RobotModel
+from vla_core.sim.demonstrations import Recorder
+from vla_core.sim.expert import Expert
+from vla_core.sim.tabletop import TabletopSim
+from vla_core.training import corrections
+from vla_core.types import ActionChunk
+
+HORIZON = 4
+
+
+class Waving:
+    """A policy that moves the left elbow up and down, whatever it sees, and remembers where it was."""
+
+    def __init__(self, robot: RobotModel) -> None:
+        cameras = (CameraSpec("head", 4, 4),)
+        self.manifest = PolicyManifest(
+            "waving", "fake", robot.name, robot.joint_names, cameras, 0.1, HORIZON, 0.4, "f",
+            {}, {}, {},
+        )  # fmt: skip
+        self.robot, self.been = robot, []
+
+    def intend(self, observation, instruction):
+        return SimpleNamespace(sequence=1)
+
+    def act(self, observation, intent, rng):
+        self.been.append(observation.position)
+        targets = np.tile(self.robot.ready_pose, (HORIZON, 1))
+        targets[:, self.robot.index("left_elbow_joint")] += 0.2 * np.sin(len(self.been))
+        stamp = observation.stamp_ns
+        return ActionChunk(1, stamp, 0, 1, stamp, 0.1, self.robot.joint_names, targets)
+
+
+@pytest.fixture(scope="module")
+def recorder():
+    with TabletopSim(RobotModel.load("g1_inspire"), render=False) as sim:
+        sim.render = lambda camera: np.zeros((4, 4, 3), np.uint8)  # pictures cost most of the time
+        yield Recorder(sim, Expert(sim), 4)
+
+
+def correct(recorder) -> tuple[list, np.ndarray]:
+    policy = Waving(recorder.sim.robot)
+    found = corrections.correct(recorder, policy, policy, np.random.default_rng(3))
+    return found, np.array(policy.been)
+
+
+def test_the_policy_goes_its_own_way_as_if_never_corrected(recorder, monkeypatch):
+    found, been = correct(recorder)
+    assert len(been) == round(corrections.EPISODE_S / corrections.PLAN_S)
+    assert len(found) == round(corrections.EPISODE_S / corrections.CORRECT_S)
+    monkeypatch.setattr(corrections, "CORRECT_S", 100.0)
+    _, alone = correct(recorder)
+    assert np.array_equal(been, alone)
+
+
+def test_a_correction_is_a_few_windows_long_and_starts_where_the_policy_was(recorder):
+    found, been = correct(recorder)
+    every = round(corrections.CORRECT_S / corrections.PLAN_S)
+    for episode, position in zip(found, been[::every], strict=True):
+        assert len(episode) - HORIZON - corrections.WINDOWS in (0, 1)
+        assert not episode.complete
+        assert np.array_equal(episode.position[0], position)
