@@ -27,7 +27,7 @@ class EvaluationSettings:
     backend: str = "onnx"
     intent: IntentMode = IntentMode.PREDICTED
     system2_period_s: float = 0.2
-    replan_steps: int = 3
+    replan_steps: int = 5
     control_s: float = 0.02
     time_limit_s: float = 15.0
     settle_s: float = 0.2

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--system2-hz", type=float, default=5.0, help="intents a second of simulated time"
     )
     parser.add_argument(
-        "--replan-steps", type=int, default=3, help="steps of a chunk executed before the next"
+        "--replan-steps", type=int, default=5, help="steps of a chunk executed before the next"
     )
     parser.add_argument(
         "--time-limit-s", type=float, default=15.0, help="simulated time an episode may take"
