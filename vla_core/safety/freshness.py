@@ -50,7 +50,7 @@ class FreshnessLimits:
 
     observation: AgeLimit = AgeLimit(1.0)
     intent: AgeLimit = AgeLimit(3.0)
-    chunk: AgeLimit = AgeLimit(0.5)
+    chunk: AgeLimit = AgeLimit(0.9)
     joint_state: AgeLimit = AgeLimit(0.1)
 
     @classmethod
