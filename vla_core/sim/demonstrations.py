@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -152,7 +153,9 @@ def generate(folder: Path, robot: str, seeds: range, image_size: int, workers: i
     """Fill `folder` with the episodes of `seeds`; goes on where it was interrupted."""
     folder.mkdir(parents=True, exist_ok=True)
     jobs = [list(seeds[i : i + 10]) for i in range(0, len(seeds), 10)]
-    with ProcessPoolExecutor(workers) as pool, Progress() as progress:
+    # Spawned, not forked: a fork of a process with threads or an OpenGL context can hang.
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    with pool, Progress() as progress:
         task = progress.add_task("demonstrations", total=len(seeds))
         futures = [pool.submit(_work, folder, robot, job, image_size) for job in jobs]
         for future in as_completed(futures):

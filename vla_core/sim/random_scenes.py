@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, fields
+from multiprocessing import get_context
 from pathlib import Path
 
 import mujoco
@@ -113,7 +114,9 @@ def generate(
     assert size <= IMAGE_SIZE
     folder.mkdir(parents=True, exist_ok=True)
     batch = 500
-    with ProcessPoolExecutor(workers) as pool, Progress() as progress:
+    # Spawned, not forked: a fork of a process with threads or an OpenGL context can hang.
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    with pool, Progress() as progress:
         task = progress.add_task("labelled scenes", total=scenes)
         futures = [
             pool.submit(_work, folder / f"{i:04d}.npz", robot, poses, i, batch, size)
