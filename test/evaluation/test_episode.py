@@ -51,7 +51,7 @@ def test_same_seed_same_result_whatever_ran_before():
 
 def test_systems_run_at_their_own_rates():
     scene, system1, system2 = OneJointScene(), Follower(), Foresight()
-    settings = replace(SETTINGS, intent=IntentMode.ZERO, time_limit_s=6.0, system2_period_s=0.5)
+    settings = replace(SETTINGS, intent=IntentMode.ZERO, time_limit_s=6.0, system2_period_s=0.5, replan_steps=3)
     EpisodeRunner(scene, system1, system2, settings, (LEFT, RIGHT)).run(0)
     assert (len(system2.seen), system1.calls) == (12, 20)
 
