@@ -108,8 +108,13 @@ def _progress(graph: LiveGraph, run: DemoRun, episodes: int) -> str:
 
 def outcome(record: EpisodeRecord) -> str:
     """One episode in one line."""
+    return f"{record.number:3d}  {told_and_done(record)}"
+
+
+def told_and_done(record: EpisodeRecord) -> str:
+    """What was told, how it ended, and how long it took."""
     word = "done" if record.success else f"not done ({record.reason})"
-    return f"{record.number:3d}  {record.instruction}: {word}, {record.duration_s:.1f} s"
+    return f"{record.instruction}: {word}, {record.duration_s:.1f} s"
 
 
 def summarise(args: argparse.Namespace, demo: Demo) -> dict[str, Any]:
@@ -141,7 +146,7 @@ def write_results(out: Path, summary: dict[str, Any], demo: Demo) -> None:
         path.unlink(missing_ok=True)  # of a run before
         if record is not None and record.frames:
             write_video(record, path)
-            caption = f"Number {outcome(record).strip()}."
+            caption = f"Number {record.number}: {told_and_done(record)}."
             videos.append(ReportVideo(path, f"{name.capitalize()} episode", caption))
     created = datetime.now().strftime("%Y-%m-%d %H:%M")
     write_report(out / "report.html", summary, demo.metrics, videos, created)
