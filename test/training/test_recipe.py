@@ -16,7 +16,7 @@ from vla_core.errors import ConfigError
 from vla_core.policies.manifest import PolicyManifest
 from vla_core.policies.registry import load_system1, load_system2
 from vla_core.robot.model import RobotModel
-from vla_core.sim import random_scenes
+from vla_core.sim.random_scenes import LabelledScenes
 from vla_core.training.collection import collect
 from vla_core.training.config import DatasetConfig, TrainingConfig
 from vla_core.training.dial_recipe import DialRecipe
@@ -66,10 +66,8 @@ def act(policy: Path, instruction: str) -> np.ndarray:
 
 
 def test_from_the_expert(tmp_path):
-    ready = RobotModel.load("g1_inspire").ready_pose[None]
-    (tmp_path / "scenes").mkdir()  # fewer than a run makes; it takes what is there
-    random_scenes._work(tmp_path / "scenes/0000.npz", "g1_inspire", ready, 0, 30, SIZE)
     manifest = train(FROM_EXPERT, tmp_path)
+    assert len(LabelledScenes.load(tmp_path / "scenes").images) == 30
 
     tables = {path.stem.split("_")[0] for path in (tmp_path / "demonstrations").glob("*.npz")}
     assert tables == {"000000", "000001"}

@@ -18,6 +18,8 @@ from vla_core.sim.tabletop import CAMERAS, IMAGE_SIZE, TabletopSim
 
 #: Share of closed hands that hold a block.
 HOLDING = 0.7
+#: Scenes in a file.
+FILE = 500
 
 
 @dataclass(frozen=True)
@@ -113,14 +115,14 @@ def generate(
     """
     assert size <= IMAGE_SIZE
     folder.mkdir(parents=True, exist_ok=True)
-    batch = 500
+    counts = [min(FILE, scenes - first) for first in range(0, scenes, FILE)]
     # Spawned, not forked: a fork of a process with threads or an OpenGL context can hang.
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
     with pool, Progress() as progress:
         task = progress.add_task("labelled scenes", total=scenes)
         futures = [
-            pool.submit(_work, folder / f"{i:04d}.npz", robot, poses, i, batch, size)
-            for i in range(scenes // batch)
+            pool.submit(_work, folder / f"{i:04d}.npz", robot, poses, i, count, size)
+            for i, count in enumerate(counts)
         ]
         for future in as_completed(futures):
             progress.advance(task, future.result())
