@@ -14,7 +14,7 @@ from vla_core.sim.tabletop import ON_PAD
 
 @pytest.fixture(scope="module")
 def layouts():
-    return [sample_layout(np.random.default_rng(seed)) for seed in range(500)]
+    return [sample_layout(np.random.default_rng(seed)) for seed in range(200)]
 
 
 def test_the_same_seed_lays_the_same_table():
@@ -57,8 +57,8 @@ def test_every_block_lies_clearly_on_the_side_of_the_arm_that_takes_it(layouts):
 
 def test_all_six_tasks_and_both_arms_occur_about_equally(layouts):
     counts = [sum(layout.task == task for layout in layouts) for task in TASKS]
-    assert len(TASKS) == 6 and min(counts) > 50
-    assert 200 < sum(layout.side == "left" for layout in layouts) < 300
+    assert len(TASKS) == 6 and min(counts) > 15
+    assert 75 < sum(layout.side == "left" for layout in layouts) < 125
 
 
 def test_instructions_are_numbered_and_say_block_and_pad():

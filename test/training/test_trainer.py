@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from accelerate import Accelerator
 from torch import nn
 
 from vla_core.training.trainer import Schedule, Trainer
@@ -101,6 +102,31 @@ def test_a_checkpoint_cut_in_the_writing_does_not_count(tmp_path, uninterrupted)
         train(tmp_path, Points(9, 21))
     (tmp_path / "line/resume.part").write_bytes(b"half a checkp")
     assert same(train(tmp_path, Points()), uninterrupted)
+
+
+def test_the_time_and_the_metrics_are_those_of_all_parts(tmp_path):
+    with pytest.raises(Killed):
+        train(tmp_path, Points(29, 29), validate=lambda: {"error": 0.5})
+    resume = tmp_path / "line/resume.pt"
+    stored = torch.load(resume, weights_only=True)
+    torch.save({**stored, "trained_s": 100.0}, resume)
+    metrics = Trainer(tmp_path, "line", Line(), SCHEDULE, SEED).run(Points())
+    assert metrics["error"] == 0.5  # nothing was left to validate
+    assert 100.0 <= metrics["train_s"] < 110.0
+
+
+def test_another_process_does_not_go_on_with_the_first_ones_draws(tmp_path, monkeypatch):
+    with pytest.raises(Killed):
+        train(tmp_path, Points(9, 9))
+    monkeypatch.setattr(Accelerator, "process_index", property(lambda self: 1))
+    second = Trainer(tmp_path, "line", Line(), SCHEDULE, SEED)
+    second._resume()
+    monkeypatch.undo()
+    first = Trainer(tmp_path, "line", Line(), SCHEDULE, SEED)
+    first._resume()
+    assert (first.step, second.step) == (9, 9)
+    assert first.batch_rng.random() != second.batch_rng.random()
+    assert first.noise.initial_seed() != second.noise.initial_seed()
 
 
 def test_another_seed_ends_elsewhere(tmp_path, uninterrupted):

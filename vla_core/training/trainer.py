@@ -49,7 +49,8 @@ class Trainer:
     """Trains `model` and leaves `FOLDER/NAME/final.pt`; killed and started again, it goes on.
 
     Two runs with the same seed, one of them interrupted, end in the same weights: model, averaged
-    weights, optimiser, step, and both random generators are in the checkpoint.
+    weights, optimiser, step, and both random generators are in the checkpoint. Of several
+    processes only the first one's generators are; the others go on with new draws.
 
     Args:
         folder: where checkpoints and TensorBoard's events go.
@@ -82,6 +83,8 @@ class Trainer:
         self.batch_rng = np.random.default_rng((seed, process))
         self.noise = torch.Generator(self.accelerator.device).manual_seed(seed + 1000 * process)
         self.step = 0
+        self.trained_s = 0.0
+        self.metrics: dict[str, float] = {}
 
     @property
     def final(self) -> Path:
@@ -102,15 +105,15 @@ class Trainer:
             show: told the step and a word on the loss, now and then.
 
         Returns:
-            The last validation, and `train_s`.
+            The last validation, and `train_s`, the time it took without the interruptions.
         """
         if self.final.exists():
             stored = torch.load(self.final, weights_only=True)
             self.plain.load_state_dict(stored["model"])
             return stored["metrics"]
         self._resume()
-        metrics: dict[str, float] = {}
-        started, saved = time.monotonic(), time.monotonic()
+        saved = time.monotonic()
+        started = saved - self.trained_s
         writer = SummaryWriter(str(self.folder)) if self.accelerator.is_main_process else None
         text = ""
         while self.step < self.schedule.steps:
@@ -121,15 +124,16 @@ class Trainer:
                     writer and writer.add_scalar(f"train/{key}", value.item(), self.step)
             at_tenth = self.step % max(1, self.schedule.steps // 10) == 0
             if validate and (at_tenth or self.step == self.schedule.steps):
-                metrics = self._validate(validate)
-                for key, value in metrics.items():
+                self.metrics = self._validate(validate)
+                for key, value in self.metrics.items():
                     writer and writer.add_scalar(f"validation/{key}", value, self.step)
-                text = "".join(f"  {key} {value:.3f}" for key, value in metrics.items())
+                text = "".join(f"  {key} {value:.3f}" for key, value in self.metrics.items())
             if time.monotonic() - saved > self.CHECKPOINT_EVERY_S:
+                self.trained_s = time.monotonic() - started
                 self._save(self.folder / "resume.pt")
                 saved = time.monotonic()
         show(self.step, text.strip())
-        metrics["train_s"] = round(time.monotonic() - started, 1)
+        metrics = {**self.metrics, "train_s": round(time.monotonic() - started, 1)}
         self.plain.load_state_dict(self.averaged)
         if self.accelerator.is_main_process:
             _write({"model": self.averaged, "metrics": metrics}, self.final)
@@ -169,6 +173,8 @@ class Trainer:
             _write(
                 {
                     "step": self.step,
+                    "trained_s": self.trained_s,
+                    "metrics": self.metrics,
                     "model": self.plain.state_dict(),
                     "averaged": self.averaged,
                     "optimiser": self.optimiser.state_dict(),
@@ -182,13 +188,18 @@ class Trainer:
         path = self.folder / "resume.pt"
         if not path.exists():
             return
-        stored = torch.load(path, weights_only=True)
+        stored = torch.load(path, weights_only=True, map_location=self.accelerator.device)
         self.step = stored["step"]
+        self.trained_s, self.metrics = stored["trained_s"], stored["metrics"]
         self.plain.load_state_dict(stored["model"])
         self.averaged = stored["averaged"]
         self.optimiser.load_state_dict(stored["optimiser"])
-        self.batch_rng.bit_generator.state = stored["batch_rng"]
-        self.noise.set_state(stored["noise"])
+        if process := self.accelerator.process_index:
+            self.batch_rng = np.random.default_rng((self.seed, process, self.step))
+            self.noise.manual_seed(self.seed + 1000 * process + 1_000_000 * self.step)
+        else:
+            self.batch_rng.bit_generator.state = stored["batch_rng"]
+            self.noise.set_state(stored["noise"].cpu())
 
 
 def _write(content: dict, path: Path) -> None:
