@@ -48,7 +48,8 @@ def test_inputs_go_by_name_and_both_runtimes_agree(sessions):
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(PolicyError) as error:
         OnnxSession(tmp_path / "vit.onnx")
-    assert str(error.value) == f"{tmp_path / 'vit.onnx'}: is missing; train or copy the policy again"
+    assert error.value.source == str(tmp_path / "vit.onnx")
+    assert error.value.problem == "is missing; train or copy the policy again"
 
 
 def test_what_is_no_network_is_refused(tmp_path):

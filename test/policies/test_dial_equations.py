@@ -103,7 +103,8 @@ class RecordingDial(SimpleNamespace):
 
 def test_eq_3_interpolates_from_noise_to_data_and_asks_for_their_difference():
     actions = torch.tensor([[[1.0], [2.0]], [[3.0], [4.0]]])  # 2 chunks of 2 targets, 1 joint
-    batch = {"current": torch.zeros(2, 1, 1), "state": torch.tensor([[5.0], [6.0]]), "actions": actions}
+    state = torch.tensor([[5.0], [6.0]])
+    batch = {"current": torch.zeros(2, 1, 1), "state": state, "actions": actions}
     fake = RecordingDial()
     loss = flow_matching_loss(fake, batch, batch["current"], noise(3))
 

@@ -1,4 +1,4 @@
-"""DIAL on a robot: both runtimes agree, one seed gives one chunk, and what does not fit is refused."""
+"""DIAL on a robot: both runtimes agree, a seed gives one chunk, what does not fit is refused."""
 
 from __future__ import annotations
 
@@ -196,7 +196,8 @@ def test_a_missing_network_is_refused_by_name(spoilt):
     (spoilt / "fusion.onnx").unlink()
     with pytest.raises(PolicyError) as error:
         load_system1(spoilt, "onnx")
-    assert str(error.value) == f"{spoilt / 'fusion.onnx'}: is missing; train or copy the policy again"
+    assert error.value.source == str(spoilt / "fusion.onnx")
+    assert error.value.problem == "is missing; train or copy the policy again"
     load_system2(spoilt, "onnx")  # needs no fusion
 
 

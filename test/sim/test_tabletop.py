@@ -1,4 +1,4 @@
-"""The simulated robot: its own servos and cameras, repeatable tables, and an honest grasp assist."""
+"""The simulated robot: its own servos and cameras, repeatable tables, an honest grasp assist."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ HORIZON = 4
 
 
 class Waving:
-    """A policy that moves the left elbow up and down, whatever it sees, and remembers where it was."""
+    """A policy that moves the left elbow up and down, and remembers where it has been."""
 
     def __init__(self, robot: RobotModel) -> None:
         cameras = (CameraSpec("head", 4, 4),)

@@ -54,7 +54,8 @@ def test_the_state_is_learned_from_pictures(tmp_path):
     states = ((columns - 6.0) / 3.7)[:, None].astype(np.float32)
     torch.manual_seed(0)
     regressor = StateRegressor(ViT(16, [8, 12], 1, 3, 1), 1)
-    training, held_out = FrameBatches(images[:150], states[:150]), FrameBatches(images[150:], states[150:])
+    training = FrameBatches(images[:150], states[:150])
+    held_out = FrameBatches(images[150:], states[150:])
     before = state_error(regressor, held_out)["state"]
     schedule = Schedule(steps=150, batch=16, learning_rate=3e-3, average=0.9)
     Trainer(tmp_path, "encoder", regressor, schedule, 1).run(training)

@@ -1,4 +1,4 @@
-"""A whole run, much too short to learn anything, ends in a policy that loads, runs and says what it is."""
+"""A whole run, too short to learn anything, ends in a policy that loads, runs and has its card."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ def recorded(tmp_path_factory) -> TrainingConfig:
     recordings = [Recording(30), Recording(27, first_grey=90), Recording(24, task=1)]
     write_dataset(folder, RobotModel.load("g1_bottle"), recordings)
     dataset = DatasetConfig(folder, {"head": CAMERA}, 10.0, 0)
-    return TrainingConfig("tiny", "dial", "g1_bottle", 1, 0, dataset, 0.34, 0, ("head",), MODEL, STAGES)
+    return TrainingConfig(
+        "tiny", "dial", "g1_bottle", 1, 0, dataset, 0.34, 0, ("head",), MODEL, STAGES
+    )
 
 
 def train(config: TrainingConfig, work: Path) -> PolicyManifest:

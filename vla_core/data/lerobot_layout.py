@@ -101,7 +101,8 @@ def read_layout(folder: Path, info: Mapping[str, Any]) -> Layout:
 def _a_file_each(folder: Path, info: Mapping[str, Any], videos: list[str]) -> Layout:
     """Version 2: `episodes.jsonl` and `tasks.jsonl`; paths by the episode's number alone."""
     episodes = {}
-    for row in sorted(_json_lines(folder / "meta/episodes.jsonl"), key=lambda r: r["episode_index"]):
+    rows = _json_lines(folder / "meta/episodes.jsonl")
+    for row in sorted(rows, key=lambda row: row["episode_index"]):
         index = row["episode_index"]
         place = {"episode_chunk": index // info["chunks_size"], "episode_index": index}
         episodes[index] = EpisodeFiles(

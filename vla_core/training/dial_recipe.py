@@ -208,7 +208,7 @@ class DialRecipe:
         return model
 
     def _instructions(self) -> list[str]:
-        """All that the simulation tells, also what few demonstrations happen to lack; or recorded."""
+        """All that the simulation tells, even if no demonstration has it; or what was recorded."""
         if self.config.dataset:
             return [Episode.load(path).instruction for path in self._whole()]
         return [task.instruction.text for task in TASKS]

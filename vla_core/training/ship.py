@@ -31,8 +31,8 @@ Feature space `{{ manifest.fingerprint }}`.
 
 On held-out episodes. `foresight` is the mean squared error of eq. 2, `copy` that of "nothing
 changes" beside it; `action_rad` is the mean absolute error of a sampled chunk; `position_mm` and
-`recall` are the encoder's, on held-out scenes; `state` is the encoder's squared error of the robot's
-state seen in the picture, where 1 is guessing the mean.
+`recall` are the encoder's, on held-out scenes; `state` is the encoder's squared error of the
+robot's state seen in the picture, where 1 is guessing the mean.
 
 {% for stage, metrics in manifest.provenance.metrics.items() -%}
 - **{{ stage }}**: {% for key, value in metrics.items() %}{{ key }} {{ value | round(4) }}{{ ", " if not loop.last }}{% endfor %}
