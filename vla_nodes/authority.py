@@ -1,13 +1,19 @@
 """Only one command node may command a robot: the newcomer on a graph gives way, by name.
 
-Before it activates it looks for whoever else publishes the robot's command topic. Discovery takes
-seconds on a busy machine, so that alone is not proof: each node in command also announces, latched
-beside the command topic, since when it is, and whoever finds an earlier claim gives way at once.
+On one machine a locked file decides, at once; the kernel lets go of it when the node dies, however
+it dies. Across machines, a node looks before it activates for whoever else publishes the robot's
+command topic. Discovery takes seconds on a busy network, so that alone is not proof: each node in
+command also announces, latched beside the command topic, since when it is, and whoever finds an
+earlier claim gives way at once.
 """
 
 from __future__ import annotations
 
+import fcntl
+import os
+import tempfile
 import time
+from pathlib import Path
 
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
@@ -36,7 +42,7 @@ class SecondCommandNodeError(VlaError):
     def __init__(self, other: str, topic: str) -> None:
         super().__init__(
             f"{other} commands this robot already (it publishes {topic}). Stop it first; "
-            "a node that was killed still counts for up to 20 s."
+            "on another machine, a node that was killed still counts for up to 20 s."
         )
         self.other = other
 
@@ -56,6 +62,7 @@ class Authority:
         self._robot_topic = robot_topic
         self._name = node.get_fully_qualified_name()
         self._since_ns = 0
+        self._lock: int | None = None
         self._publisher = None
         self._claims: PolledSubscription | None = None
 
@@ -68,6 +75,14 @@ class Authority:
         Raises:
             SecondCommandNodeError: there is one.
         """
+        self._lock = _locked(_lock_file(self._node, self._topic), self._name, self._topic)
+        try:
+            self._look(discovery_s)
+        except SecondCommandNodeError:
+            self.release()
+            raise
+
+    def _look(self, discovery_s: float) -> None:
         start_s = time.monotonic()
         while True:
             looked_s = time.monotonic() - start_s
@@ -106,3 +121,29 @@ class Authority:
             self._claims.destroy()
             self._node.destroy_publisher(self._publisher)
             self._claims = self._publisher = None
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def _lock_file(node: Node, topic: str) -> Path:
+    """One for each command topic of each domain, of this user on this machine."""
+    name = f"vla_command_{os.getuid()}_{node.context.get_domain_id()}{topic.replace('/', '_')}.lock"
+    return Path(tempfile.gettempdir()) / name
+
+
+def _locked(path: Path, name: str, topic: str) -> int:
+    """Open and lock `path` for the node `name`; give the descriptor that holds the lock.
+
+    Raises:
+        SecondCommandNodeError: another process has it; its name is read from the file.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        with os.fdopen(descriptor) as file:
+            raise SecondCommandNodeError(file.read() or str(path), topic) from None
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, name.encode())
+    return descriptor

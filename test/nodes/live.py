@@ -95,10 +95,10 @@ class Live:
         self.node.destroy_node()
         rclpy.shutdown(context=self.context)
 
-    def start(self, name: str, *arguments: str, module: str = "") -> None:
+    def start(self, name: str, *arguments: str, module: str = "", **variables: str) -> None:
         """Start a node process with ROS arguments, its log under its name."""
         command = [sys.executable, "-m", f"vla_nodes.{module or name}", *arguments]
-        self.group.start(name, command, environment(self.domain))
+        self.group.start(name, command, environment(self.domain) | variables)
 
     def log(self, name: str) -> str:
         return (self.logs / f"{name}.log").read_text(errors="replace")

@@ -25,7 +25,7 @@ from vla_core.sim.tabletop import TabletopSim
 from vla_core.types import NANOSECONDS, Observation
 
 #: How long the policy acts on a table, and how often it plans and is corrected [s].
-EPISODE_S, PLAN_S, CORRECT_S = 9.0, 0.3, 0.9
+EPISODE_S, PLAN_S, CORRECT_S = 9.0, 0.5, 1.0
 #: Steps that a correction is longer than a chunk: as many windows come of it.
 WINDOWS = 3
 

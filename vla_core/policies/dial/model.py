@@ -29,6 +29,8 @@ class DialSizes:
         vocabulary: known words; the text embedding has one more, for padding.
         max_words: longest instruction.
         euler_steps: integration steps of the flow.
+        noise_scale: of the noise that sampling starts from. 1 is the paper's; less keeps chunks
+            near the likely motion, so that one chunk agrees better with the next.
     """
 
     image_size: int
@@ -47,6 +49,7 @@ class DialSizes:
     vocabulary: tuple[str, ...]
     max_words: int
     euler_steps: int
+    noise_scale: float = 1.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "vit_stem", tuple(self.vit_stem))

@@ -115,10 +115,11 @@ class DialSystem1:
         self, context: np.ndarray, state: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
         """A^(tau + d) = A^tau + d v(A^tau, tau), from noise at tau = 0 to the chunk at tau = 1."""
-        steps = self.manifest.model["euler_steps"]
+        sizes = self.manifest.model
+        steps = sizes["euler_steps"]
         normalised = self._normalisation.state(state)[None]
         shape = (1, self.manifest.horizon, len(state))
-        chunk = rng.standard_normal(shape, dtype=np.float32)
+        chunk = np.float32(sizes["noise_scale"]) * rng.standard_normal(shape, dtype=np.float32)
         for k in range(steps):
             velocity = self._networks["velocity"].run(
                 actions=chunk,
