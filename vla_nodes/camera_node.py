@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 
 import numpy as np
@@ -115,16 +116,16 @@ class CameraNode(SuiteNode):
         try:
             pixels = _checked_pixels(message, camera, size)
             stamp_ns = to_nanoseconds(message.header.stamp)
-            observation = self._aligner.push_image(camera.name, pixels, stamp_ns)
+            observations = self._aligner.push_image(camera.name, pixels, stamp_ns)
         except VlaError as error:
             self.refuse(f"{camera.topic}: {error}", f"{camera.name}/refused")
             return
         self.meters.rate(camera.name).tick()
-        self._publish(observation)
+        self._publish(observations)
 
     def _on_joint_state(self, message: JointState) -> None:
         wrong = self._aligner.drops.get(Drop.WRONG_JOINT_STATE.value, 0)
-        self._aligner.push_joint_state(
+        observations = self._aligner.push_joint_state(
             message.name,
             np.asarray(message.position),
             np.asarray(message.velocity),
@@ -134,17 +135,19 @@ class CameraNode(SuiteNode):
             self.refuse(self._aligner.last_drop, "joint states/refused")
         else:
             self.meters.rate("joint states").tick()
+        self._publish(observations)
 
-    def _publish(self, observation: Observation | None) -> None:
+    def _publish(self, observations: Iterable[Observation]) -> None:
         for reason, count in self._aligner.drops.items():
             self.meters.drops[reason] = count
-        if observation is None or not self._pacer.due(observation.stamp_ns):
-            return
-        self._publisher.publish(self._writer.write(observation))
-        self.meters.rate("observation").tick()
-        self.meters.latency("camera_to_observation").add(
-            (self.now_ns() - observation.stamp_ns) * 1e-9
-        )
+        for observation in observations:
+            if not self._pacer.due(observation.stamp_ns):
+                continue
+            self._publisher.publish(self._writer.write(observation))
+            self.meters.rate("observation").tick()
+            self.meters.latency("camera_to_observation").add(
+                (self.now_ns() - observation.stamp_ns) * 1e-9
+            )
 
 
 def _camera_of(

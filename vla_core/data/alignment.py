@@ -1,8 +1,11 @@
 """Cameras and joints of one moment: pushes in, aligned Observations out, never waiting.
 
-The reference camera sets the pace. When its image comes, every other camera's newest image and the
-joint state must lie within the skew limit of its stamp; else that moment is dropped and counted.
-Joint positions and velocities are interpolated to the stamp when states on both sides are there.
+The reference camera sets the pace: each of its images is a moment. A moment is settled once every
+other part of it has come, so parts may come in any order, as they do in a burst; a part that its
+camera does not send is not waited for once the joint states are past the moment. Then every
+camera's nearest image and the joint state must lie within the skew limit of the moment; else it is
+dropped and counted. Joint positions and velocities are interpolated to the stamp when states on
+both sides are there.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from types import MappingProxyType
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -20,6 +24,10 @@ from vla_core.errors import ConfigError, VlaError
 from vla_core.types import NANOSECONDS, Observation
 
 _JOINT_STATES_KEPT = 256
+#: Images of each camera that are kept, and moments that wait for their parts.
+_IMAGES_KEPT = 8
+#: A part this much before its moment is the newest one could wish for: nothing later is waited for.
+_PROMPT_NS = 10_000_000
 
 
 class Drop(Enum):
@@ -36,8 +44,15 @@ class Drop(Enum):
     JOINT_STATE_SKEW = "joint_state_skew"
 
 
+class _Stamped(NamedTuple):
+    """A resized, read-only image and its stamp."""
+
+    stamp_ns: int
+    image: np.ndarray
+
+
 class ObservationAligner:
-    """Builds Observations from what is pushed; holds one image a camera and some joint states.
+    """Builds Observations from what is pushed; holds some images a camera and some joint states.
 
     Args:
         cameras: `{name: (height, width)}` of the images that observations carry.
@@ -65,7 +80,8 @@ class ObservationAligner:
             raise ConfigError("reference", f"no camera {reference!r}; there are {known}")
         self._max_skew_ns = round(max_skew_s * NANOSECONDS)
         self._reader = JointStateReader(joint_names)
-        self._images: dict[str, tuple[int, np.ndarray]] = {}
+        self._images = {camera: deque[_Stamped](maxlen=_IMAGES_KEPT) for camera in self._sizes}
+        self._moments: deque[_Stamped] = deque()
         self._states: deque[JointState] = deque(maxlen=_JOINT_STATES_KEPT)
         self._drops: Counter[str] = Counter()
         self._sequence = 0
@@ -78,31 +94,33 @@ class ObservationAligner:
 
     def push_joint_state(
         self, names: Sequence[str], position: np.ndarray, velocity: np.ndarray, stamp_ns: int
-    ) -> None:
+    ) -> list[Observation]:
         """Take a joint state; more joints than the robot's are ignored.
 
         Args:
             names: joints in the order of the arrays.
             position, velocity: one number a name [rad], [rad/s]; velocity may be empty.
+
+        Returns:
+            Observations that it completes, oldest first.
         """
         try:
             state = self._reader.read(names, position, velocity, stamp_ns)
         except VlaError as error:
-            self._drop(Drop.WRONG_JOINT_STATE, str(error))
-            return
+            return self._drop(Drop.WRONG_JOINT_STATE, str(error))
         if self._states and stamp_ns <= self._states[-1].stamp_ns:
-            self._drop(Drop.JOINT_STATE_OUT_OF_ORDER, f"stamp {stamp_ns} after a later one")
-            return
+            return self._drop(Drop.JOINT_STATE_OUT_OF_ORDER, f"stamp {stamp_ns} after a later one")
         self._states.append(state)
+        return self._settle()
 
-    def push_image(self, camera: str, image: np.ndarray, stamp_ns: int) -> Observation | None:
-        """Take an image; the reference camera's may complete an observation.
+    def push_image(self, camera: str, image: np.ndarray, stamp_ns: int) -> list[Observation]:
+        """Take an image.
 
         Args:
             image: `(height, width, 3)` uint8 RGB of any size; it is copied by resizing.
 
         Returns:
-            The observation of this moment, or None.
+            Observations that it completes, oldest first.
         """
         if camera not in self._sizes:
             known = ", ".join(self._sizes)
@@ -110,27 +128,57 @@ class ObservationAligner:
         problem = _why_no_image(image)
         if problem:
             return self._drop(Drop.WRONG_IMAGE, f"{camera}: {problem}")
-        before = self._images.get(camera)
-        if before is not None and stamp_ns <= before[0]:
-            return self._drop(Drop.IMAGE_OUT_OF_ORDER, f"{camera}: {stamp_ns} after {before[0]}")
-        self._images[camera] = (stamp_ns, self._resized(camera, image))
-        return self._observe(stamp_ns) if camera == self._reference else None
+        images = self._images[camera]
+        if images and stamp_ns <= images[-1].stamp_ns:
+            last = images[-1].stamp_ns
+            return self._drop(Drop.IMAGE_OUT_OF_ORDER, f"{camera}: {stamp_ns} after {last}")
+        images.append(_Stamped(stamp_ns, self._resized(camera, image)))
+        if camera == self._reference:
+            self._moments.append(images[-1])
+        return self._settle()
 
     def restart(self) -> None:
         """Forget images and joint states: the clock was set back. Counts go on."""
-        self._images.clear()
+        for images in self._images.values():
+            images.clear()
+        self._moments.clear()
         self._states.clear()
 
-    def _observe(self, stamp_ns: int) -> Observation | None:
-        """The observation at the reference's stamp, or a counted drop."""
-        skews_ns = []
-        for camera in self._sizes:
-            if camera not in self._images:
+    def _settle(self) -> list[Observation]:
+        """Observations of the moments that nothing is to come for, in order."""
+        found: list[Observation] = []
+        while self._moments:
+            if len(self._moments) <= _IMAGES_KEPT // 2 and not self._complete(self._moments[0]):
+                break
+            found += self._observe(self._moments.popleft())
+        return found
+
+    def _complete(self, moment: _Stamped) -> bool:
+        """Whether every part has come, or is not going to."""
+        state_ns = self._states[-1].stamp_ns if self._states else None
+        if state_ns is None or state_ns < moment.stamp_ns - _PROMPT_NS:
+            return False
+        if state_ns > moment.stamp_ns + _PROMPT_NS:
+            return True
+        return all(
+            images and images[-1].stamp_ns >= moment.stamp_ns - _PROMPT_NS
+            for images in self._images.values()
+        )
+
+    def _observe(self, moment: _Stamped) -> list[Observation]:
+        """The observation of a moment, or a counted drop."""
+        stamp_ns = moment.stamp_ns
+        images, skews_ns = {self._reference: moment.image}, [0]
+        for camera, kept in self._images.items():
+            if camera == self._reference:
+                continue
+            if not kept:
                 return self._drop(Drop.MISSING_CAMERA, f"{camera} has sent nothing")
-            skew_ns = abs(self._images[camera][0] - stamp_ns)
-            if skew_ns > self._max_skew_ns:
-                return self._drop(Drop.CAMERA_SKEW, self._too_far(camera, skew_ns))
-            skews_ns.append(skew_ns)
+            nearest = min(kept, key=lambda image: abs(image.stamp_ns - stamp_ns))
+            skews_ns.append(abs(nearest.stamp_ns - stamp_ns))
+            if skews_ns[-1] > self._max_skew_ns:
+                return self._drop(Drop.CAMERA_SKEW, self._too_far(camera, skews_ns[-1]))
+            images[camera] = nearest.image
         found = self._state_at(stamp_ns)
         if found is None:
             return self._drop(Drop.MISSING_JOINT_STATE, "none has come")
@@ -138,14 +186,16 @@ class ObservationAligner:
         if skew_ns > self._max_skew_ns:
             return self._drop(Drop.JOINT_STATE_SKEW, self._too_far("joint state", skew_ns))
         self._sequence += 1
-        return Observation(
-            stamp_ns=stamp_ns,
-            sequence=self._sequence,
-            images={camera: self._images[camera][1] for camera in self._sizes},
-            position=state.position,
-            velocity=state.velocity,
-            skew_s=max(*skews_ns, skew_ns) / NANOSECONDS,
-        )
+        return [
+            Observation(
+                stamp_ns=stamp_ns,
+                sequence=self._sequence,
+                images={camera: images[camera] for camera in self._sizes},
+                position=state.position,
+                velocity=state.velocity,
+                skew_s=max(*skews_ns, skew_ns) / NANOSECONDS,
+            )
+        ]
 
     def _state_at(self, stamp_ns: int) -> tuple[JointState, int] | None:
         """Joint state at the stamp and how far the measurement was from it [ns]."""
@@ -169,9 +219,11 @@ class ObservationAligner:
         skew_ms, limit_ms = skew_ns / 1e6, self._max_skew_ns / 1e6
         return f"{part} is {skew_ms:.1f} ms from {self._reference}'s image, limit {limit_ms:.1f} ms"
 
-    def _drop(self, reason: Drop, detail: str) -> None:
+    def _drop(self, reason: Drop, detail: str) -> list[Observation]:
+        """Count it; no observation comes of it."""
         self._drops[reason.value] += 1
         self.last_drop = f"{reason.value}: {detail}"
+        return []
 
 
 def _why_no_image(image: np.ndarray) -> str:
