@@ -20,7 +20,10 @@ EXIT_INTERRUPTED = 130
 def build_parser() -> argparse.ArgumentParser:
     """A parser that holds every module of `vla_core.cli.commands`, in alphabetical order."""
     parser = argparse.ArgumentParser(
-        prog="vla", description="Dual-system vision-language-action policies on ROS 2."
+        prog="vla",
+        description="Dual-system vision-language-action policies on ROS 2.",
+        epilog="./vla setup makes the environment and nothing else; ./vla test runs the tests, "
+        "with pytest's arguments.",
     )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for found in sorted(pkgutil.iter_modules(commands.__path__), key=lambda module: module.name):
