@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields
 from functools import partial
 
 import numpy as np
@@ -11,12 +12,13 @@ from rclpy.executors import ExternalShutdownException
 from sensor_msgs.msg import CompressedImage, Image, JointState
 
 from vla_core.data.alignment import Drop, ObservationAligner
+from vla_core.data.image_check import ImageCheck, ImageLimits
 from vla_core.errors import ObservationError, VlaError
 from vla_core.paths import policy_folder
 from vla_core.policies.manifest import CameraSpec, PolicyManifest
 from vla_core.robot.description import CameraDescription, ImageMessage
 from vla_core.robot.load import load_robot
-from vla_core.types import Observation
+from vla_core.types import NANOSECONDS, Observation
 from vla_msgs import msg
 from vla_nodes import qos, topics
 from vla_nodes.conversions import ObservationWriter, to_nanoseconds
@@ -42,12 +44,44 @@ class CameraNode(SuiteNode):
         NodeParameter(
             "simulated", False, "Whether images have the robot's simulated size, not the real one."
         ),
+        NodeParameter(
+            "darkest",
+            ImageLimits.darkest,
+            "Mean brightness below which a picture is refused as black, of 255; 0: never.",
+            0.0,
+            255.0,
+        ),
+        NodeParameter(
+            "most_even",
+            ImageLimits.most_even,
+            "Standard deviation below which a picture is refused as even, of 255; 0: never.",
+            0.0,
+            127.0,
+        ),
+        NodeParameter(
+            "frozen_frames",
+            ImageLimits.frozen_frames,
+            "Repetitions of a picture that are refused while the robot moves.",
+            1,
+            1000,
+        ),
+        NodeParameter(
+            "frozen_motion",
+            ImageLimits.frozen_motion,
+            "Joint motion that a repeated picture does not show [rad].",
+            0.001,
+            10.0,
+        ),
+        NodeParameter(
+            "future_s", 0.2, "How far stamps may lie ahead of this node's clock [s].", 0.0, 10.0
+        ),
     )
 
     def __init__(self) -> None:
         super().__init__("camera_node")
         self._aligner: ObservationAligner | None = None
         self._inputs: list = []
+        self._clock_ns = 0
 
     def configure(self) -> None:
         """Read robot and policy, subscribe to what both need."""
@@ -59,6 +93,10 @@ class CameraNode(SuiteNode):
             robot.joint_names,
             max_skew_s=self.values["max_skew_s"],
         )
+        limits = ImageLimits(
+            **{field.name: self.values[field.name] for field in fields(ImageLimits)}
+        )
+        self._checks = {camera.name: ImageCheck(limits) for camera in cameras}
         self._pacer = StampPacer(self.values["rate_hz"])
         frames = {camera.name: camera.frame for camera in cameras if camera.frame}
         self._writer = ObservationWriter(robot.joint_names, robot.base_link, frames)
@@ -115,7 +153,9 @@ class CameraNode(SuiteNode):
     ) -> None:
         try:
             pixels = _checked_pixels(message, camera, size)
-            stamp_ns = to_nanoseconds(message.header.stamp)
+            if problem := self._checks[camera.name].problem(pixels, self._aligner.position):
+                raise ObservationError(f"camera {camera.name!r}: {problem}")
+            stamp_ns = self._checked_stamp(message)
             observations = self._aligner.push_image(camera.name, pixels, stamp_ns)
         except VlaError as error:
             self.refuse(f"{camera.topic}: {error}", f"{camera.name}/refused")
@@ -125,17 +165,39 @@ class CameraNode(SuiteNode):
 
     def _on_joint_state(self, message: JointState) -> None:
         wrong = self._aligner.drops.get(Drop.WRONG_JOINT_STATE.value, 0)
+        try:
+            stamp_ns = self._checked_stamp(message)
+        except ObservationError as error:
+            self.refuse(f"{self._sources['joint states']}: {error}", "joint states/refused")
+            return
         observations = self._aligner.push_joint_state(
             message.name,
             np.asarray(message.position),
             np.asarray(message.velocity),
-            to_nanoseconds(message.header.stamp),
+            stamp_ns,
         )
         if self._aligner.drops.get(Drop.WRONG_JOINT_STATE.value, 0) > wrong:
             self.refuse(self._aligner.last_drop, "joint states/refused")
         else:
             self.meters.rate("joint states").tick()
         self._publish(observations)
+
+    def _checked_stamp(self, message: Image | CompressedImage | JointState) -> int:
+        """Stamp of a message [ns]; what came before is forgotten where the clock was set back.
+
+        Raises:
+            ObservationError: it lies in the future: what comes after it would look out of order.
+        """
+        now_ns = self.now_ns()
+        if now_ns < self._clock_ns:
+            self.meters.drops["clock/set back"] += 1
+            self._aligner.restart()
+        self._clock_ns = now_ns
+        stamp_ns = to_nanoseconds(message.header.stamp)
+        ahead_s = (stamp_ns - now_ns) / NANOSECONDS
+        if ahead_s > self.values["future_s"]:
+            raise ObservationError(f"stamp is {ahead_s:.3f} s in the future; check the clocks")
+        return stamp_ns
 
     def _publish(self, observations: Iterable[Observation]) -> None:
         for reason, count in self._aligner.drops.items():

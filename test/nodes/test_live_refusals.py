@@ -13,6 +13,7 @@ rclpy = pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from live import Live, run_process
+from rclpy.duration import Duration
 from sensor_msgs.msg import Image, JointState
 
 from vla_core.robot.load import load_robot
@@ -45,17 +46,24 @@ class FakeRobot:
         self.cameras = ["front", "head"]
         self.size = (192, 192)
         self.encoding = "rgb8"
+        self.brightness = 255
+        self.ahead_s = 0.0
+
+    def picture(self) -> np.ndarray:
+        """The same picture at every call, brighter or darker."""
+        noise = np.random.default_rng(0).integers(0, 256, (*self.size, 3), np.uint8)
+        return np.uint8(noise * (self.brightness / 255))
 
     def send(self) -> None:
         """One of everything."""
-        stamp = self._clock.now().to_msg()
+        stamp = (self._clock.now() + Duration(seconds=self.ahead_s)).to_msg()
         state = JointState(name=self.names, position=floats_field(self.position))
         state.velocity = state.effort = floats_field(np.zeros(len(self.names)))
         state.header.stamp = stamp
         self._states.publish(state)
         for name in self.cameras:
             image = Image()
-            fill_image(image, np.full((*self.size, 3), 90, np.uint8), ByteBuffer())
+            fill_image(image, self.picture(), ByteBuffer())
             image.header.stamp = stamp
             image.encoding = self.encoding
             self._images[name].publish(image)
@@ -132,6 +140,21 @@ def test_an_image_of_another_size_is_refused_by_camera(live, robot):
 def test_an_image_of_another_encoding_is_refused_by_camera(live, robot, encoding):
     robot.encoding = encoding
     refused(live, robot, "'head'", repr(encoding), "'rgb8'")
+
+
+def test_a_black_picture_is_refused_by_camera(live, robot):
+    robot.brightness = 8
+    refused(live, robot, "camera 'head': black: mean brightness")
+
+
+def test_the_same_picture_is_refused_once_the_robot_moves(live, robot):
+    robot.position[8] += 0.1  # the same picture was sent while it stood still, and passed
+    refused(live, robot, "camera 'head': frozen: the same picture", "a joint moved by 0.100 rad")
+
+
+def test_a_picture_from_the_future_is_refused_and_does_not_shadow_the_next(live, robot):
+    robot.ahead_s = 5.0
+    refused(live, robot, "s in the future; check the clocks")
 
 
 def test_a_silent_camera_is_named(live, robot):

@@ -92,6 +92,11 @@ class ObservationAligner:
         """`{reason: how often}` since the start; reasons are the values of `Drop`."""
         return MappingProxyType(self._drops)
 
+    @property
+    def position(self) -> np.ndarray | None:
+        """`(dof,)` newest joint positions in canonical order [rad]; None before the first."""
+        return self._states[-1].position if self._states else None
+
     def push_joint_state(
         self, names: Sequence[str], position: np.ndarray, velocity: np.ndarray, stamp_ns: int
     ) -> list[Observation]:
