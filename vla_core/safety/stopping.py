@@ -16,6 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+_TINY = 1e-300
+#: How the jerk changes where each phase of a stop begins, in units of the mirrored jerk limit.
+_JERK_STEPS = np.array([[-1.0], [1.0], [1.0], [-1.0]])
+
 
 @dataclass(frozen=True)
 class JointMotion:
@@ -65,6 +69,10 @@ class JointMotion:
 class StopProfile:
     """The least-time stop of every joint from `start`.
 
+    The jerk is piecewise constant, so the motion is a sum of truncated powers: with R_k the time
+    since phase k began (0 before), position = p + v t + a t^2 / 2 + sum_k step_k R_k^3 / 6, where
+    step_k is the change of jerk there.
+
     Args:
         start: where the stop begins; |acceleration| at most `max_acceleration`.
         max_acceleration, max_jerk: `(dof,)`, positive.
@@ -76,48 +84,52 @@ class StopProfile:
     def __init__(
         self, start: JointMotion, max_acceleration: np.ndarray, max_jerk: np.ndarray
     ) -> None:
-        self._start = start
-        v, a, jerk = start.velocity, start.acceleration, max_jerk
-        self._side = np.where(v + a * np.abs(a) / (2 * jerk) < 0, -1.0, 1.0)
-        v, a = self._side * v, self._side * a
-        square = np.maximum(jerk * v + a * a / 2, 0.0)
-        peak = np.minimum(np.sqrt(square), max_acceleration)
-        peak = np.maximum(peak, -a)
-        rest = (square - peak * peak) / jerk
-        hold = np.divide(rest, peak, out=np.zeros_like(peak), where=peak > 0)
-        self._jerk = jerk
-        self._phases_s = (np.maximum(a + peak, 0.0) / jerk, np.maximum(hold, 0.0), peak / jerk)
-        self.duration_s = self._phases_s[0] + self._phases_s[1] + self._phases_s[2]
+        v, a = start.velocity, start.acceleration
+        side = np.copysign(1.0, v + a * np.abs(a) / (2 * max_jerk))
+        mirrored = side * a
+        square = np.maximum(side * v * max_jerk + a * a / 2, 0.0)
+        peak = np.maximum(np.minimum(np.sqrt(square), max_acceleration), -mirrored)
+        hold = np.maximum(square - peak * peak, 0.0) / (max_jerk * np.maximum(peak, _TINY))
+        begins = np.empty((4, len(v)))
+        begins[0] = 0.0
+        begins[1] = np.maximum(mirrored + peak, 0.0) / max_jerk
+        begins[2] = begins[1] + hold
+        begins[3] = begins[2] + peak / max_jerk
+        self._start, self._side, self._max_jerk = start, side, max_jerk
+        self._mirrored, self._square = mirrored, square
+        self._begins = begins
+        self._steps = _JERK_STEPS * (side * max_jerk)
+        self.duration_s = begins[3]
 
     def at(self, time_s: float | np.ndarray) -> JointMotion:
-        """The motion `time_s` after the start; exactly still once the stop is over."""
-        signed = self._side * self._jerk
-        first, hold, last = self._phases_s
-        left = np.maximum(time_s, 0.0)
-        motion = self._start.advanced(-signed, np.minimum(left, first))
-        left = left - first
-        motion = motion.advanced(np.zeros_like(signed), np.clip(left, 0.0, hold))
-        left = left - hold
-        motion = motion.advanced(signed, np.clip(left, 0.0, last))
-        still = JointMotion(
-            motion.position, np.zeros_like(motion.position), np.zeros_like(motion.position)
-        )
-        return motion.merged(still, left >= last)
+        """The motion `time_s` after the start; exactly still once the stop is over.
+
+        Args:
+            time_s: one time, or `(times, 1)` [s], not negative.
+        """
+        start, t = self._start, np.minimum(time_s, self.duration_s)
+        since = np.maximum(t[..., None, :] - self._begins, 0.0)
+        term = self._steps * since
+        acceleration = start.acceleration + term.sum(axis=-2)
+        term *= since
+        velocity = start.velocity + t * start.acceleration + term.sum(axis=-2) / 2
+        term *= since
+        way = t * (start.velocity + t * start.acceleration / 2) + term.sum(axis=-2) / 6
+        moving = time_s < self.duration_s
+        return JointMotion(start.position + way, velocity * moving, acceleration * moving)
 
     def reach(self) -> tuple[np.ndarray, np.ndarray]:
         """Lowest and highest position on the way to standstill, each `(dof,)` [rad]."""
-        jerk, (first, hold, last) = self._jerk, self._phases_s
-        v, a = self._side * self._start.velocity, self._side * self._start.acceleration
-        way = first * (v + first * (a / 2 - first * jerk / 6))
-        speed, brake = v + first * (a - first * jerk / 2), last * jerk
-        way += hold * (speed - hold * brake / 2)
-        speed -= hold * brake
-        way += last * (speed - last * (brake / 2 - last * jerk / 6))
-        turn_s = (a - np.sqrt(np.maximum(a * a + 2 * jerk * v, 0.0))) / jerk
-        turn_s = np.where(v < 0, np.maximum(turn_s, 0.0), 0.0)
-        turn = turn_s * (v + turn_s * (a / 2 - turn_s * jerk / 6))
-        ends = self._start.position + self._side * np.stack((np.zeros_like(way), way, turn))
-        return ends.min(axis=0), ends.max(axis=0)
+        start, jerk = self._start, self._side * self._max_jerk
+        turns = self._side * start.velocity < 0
+        turn_s = turns * (self._mirrored - np.sqrt(2 * self._square)) / self._max_jerk
+        turn = turn_s * (
+            start.velocity + turn_s * (start.acceleration / 2 - turn_s * jerk / 6)
+        )
+        ends = np.zeros((3, len(turn)))
+        ends[1] = turn
+        ends[2] = self.at(self.duration_s).position - start.position
+        return start.position + ends.min(axis=0), start.position + ends.max(axis=0)
 
 
 class EmergencyProfile:
