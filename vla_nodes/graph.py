@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -63,13 +63,19 @@ class NodeProcess:
     """One process of the graph.
 
     Attributes:
-        name: of the node and of its module and executable in `vla_nodes`.
+        name: of the node.
+        executable: its module and executable in `vla_nodes`.
         lifecycle: whether the bring-up configures and activates it.
+        respawn: whether it is started again should it end once the graph is up.
+        remappings: names in the node -> names on the graph.
     """
 
     name: str
+    executable: str
     parameters: Mapping[str, ArgumentValue]
     lifecycle: bool = True
+    respawn: bool = False
+    remappings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,7 @@ class Graph:
             choices = tuple(given.get("choices", ()))
             arguments[name] = Argument(name, given["default"], given["help"], choices)
         for name, given in raw["nodes"].items():
-            _check_keys(f"{path}, nodes.{name}", given, {"parameters"}, {"when"})
+            _check_keys(f"{path}, nodes.{name}", given, {"parameters"}, {"when", "respawn", "remap"})
         return cls(path, arguments, raw["nodes"], raw["environment"])
 
     def values(self, given: Mapping[str, str]) -> dict[str, ArgumentValue]:
@@ -119,7 +125,13 @@ class Graph:
     def processes(self, values: Mapping[str, ArgumentValue]) -> list[NodeProcess]:
         """The processes for these arguments, the bring-up last."""
         started = [
-            NodeProcess(name, self._parameters(name, values))
+            NodeProcess(
+                name,
+                name,
+                self._parameters(name, values),
+                respawn=values["respawn"] and node.get("respawn", True),
+                remappings=node.get("remap", {}),
+            )
             for name, node in self.nodes.items()
             if self._holds(node.get("when", {}), values)
         ]
@@ -129,7 +141,13 @@ class Graph:
         if values["system2"] == "elsewhere":
             names = [n for n in self.nodes if n in names or n == "intent_node"]
         parameters = {"nodes": ",".join(names), "timeout_s": values["timeout_s"]}
-        return [*started, NodeProcess(BRING_UP, parameters, lifecycle=False)]
+        return [*started, NodeProcess(BRING_UP, BRING_UP, parameters, lifecycle=False)]
+
+    @staticmethod
+    def bring_up_again(name: str, values: Mapping[str, ArgumentValue]) -> NodeProcess:
+        """The bring-up of one node that was started again."""
+        parameters = {"nodes": name, "timeout_s": values["timeout_s"]}
+        return NodeProcess(f"{BRING_UP}_{name}", BRING_UP, parameters, lifecycle=False)
 
     def process_environment(self, environment: Mapping[str, str]) -> dict[str, str]:
         """`environment` with what the graph needs where it is not set."""

@@ -21,7 +21,8 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from launch import LaunchContext, LaunchDescription
-from vla_nodes.graph import BRING_UP, PACKAGE, Argument, Graph, NodeProcess
+from vla_nodes.graph import BRING_UP, PACKAGE, Argument, ArgumentValue, Graph, NodeProcess
+from vla_nodes.graph_processes import BackOff
 
 Entities = list  # of launch actions
 
@@ -66,7 +67,7 @@ def _expand(
         # Registered before the node starts, so that one that ends at once is seen.
         actions += [
             RegisterEventHandler(
-                OnProcessExit(target_action=node, on_exit=partial(_on_exit, process.name))
+                OnProcessExit(target_action=node, on_exit=partial(_on_exit, process, values))
             ),
             node,
         ]
@@ -76,19 +77,30 @@ def _expand(
 def _node(process: NodeProcess, namespace: str) -> Node:
     return Node(
         package=PACKAGE,
-        executable=process.name,
+        executable=process.executable,
         name=process.name,
         namespace=namespace,
         parameters=[dict(process.parameters)],
+        remappings=list(process.remappings.items()),
+        respawn=process.respawn,
+        respawn_delay=BackOff().first_s,
         output="screen",
     )
 
 
-def _on_exit(name: str, event: ProcessExited, context: LaunchContext) -> Entities:
-    """The bring-up may end well; anything else that ends takes the graph down."""
-    if name == BRING_UP and event.returncode == 0:
+def _on_exit(
+    process: NodeProcess,
+    values: Mapping[str, ArgumentValue],
+    event: ProcessExited,
+    context: LaunchContext,
+) -> Entities:
+    """The bring-up may end well, a node may be started again; what else ends, ends the graph."""
+    if process.name == BRING_UP and event.returncode == 0:
         return [LogInfo(msg="graph is up")]
     if context.is_shutdown:
         return []
-    reason = f"{name} ended with {event.returncode}"
+    reason = f"{process.name} ended with {event.returncode}"
+    if process.respawn:
+        again = Graph.bring_up_again(process.name, values)
+        return [LogInfo(msg=f"{reason}: it is started again"), _node(again, str(values["namespace"]))]
     return [LogInfo(msg=f"{reason}: the graph goes down"), EmitEvent(event=Shutdown(reason=reason))]

@@ -9,42 +9,26 @@ from pathlib import Path
 
 from vla_nodes.graph import BRING_UP, Graph
 from vla_nodes.graph_observer import GraphError
-from vla_nodes.process_group import Ended, ProcessGroup
-from vla_nodes.up import command_line
+from vla_nodes.graph_processes import GraphProcesses
+from vla_nodes.process_group import Ended
 
 
-class LiveGraph(ProcessGroup):
-    """The processes of the graph; use it in `with`.
+class LiveGraph(GraphProcesses):
+    """The processes of the graph; use it in `with`. Unless `given` says so, none is started again.
 
     Start it in the main thread and before any other thread (see `ProcessGroup`).
 
     Args:
         given: arguments of the graph, as text.
         logs: folder for one log a process.
-
-    Attributes:
-        is_up: whether the bring-up is done.
+        graph: the description; None: the package's.
     """
 
-    def __init__(self, given: Mapping[str, str], logs: Path) -> None:
-        super().__init__(logs)
+    def __init__(self, given: Mapping[str, str], logs: Path, graph: Graph | None = None) -> None:
+        graph = graph or Graph.load()
+        values = graph.values({"respawn": "false", **given})
+        super().__init__(graph, values, graph.process_environment(os.environ), logs)
         self.logs = logs
-        graph = Graph.load()
-        self.values = graph.values(given)
-        self._environment = graph.process_environment(os.environ)
-        self._to_start = graph.processes(self.values)
-        self.is_up = False
-
-    def start_all(self) -> None:
-        """Start every process; the bring-up waits for them."""
-        for process in self._to_start:
-            command = command_line(process, str(self.values["namespace"]))
-            self.start(process.name, command, self._environment)
-
-    @property
-    def processes(self) -> Mapping[str, int]:
-        """Name -> process id of those that run, without the bring-up."""
-        return {n: p.pid for n, p in self._processes.items() if n != BRING_UP}
 
     def check(self) -> bool:
         """Whether the bring-up is done.
@@ -52,13 +36,10 @@ class LiveGraph(ProcessGroup):
         Raises:
             GraphError: a process has ended that should not have.
         """
-        ended = self.ended()
-        if ended is None:
-            return self.is_up
-        if ended.name == BRING_UP and ended.returncode == 0:
-            self.is_up = True
-            return True
-        raise GraphError(self._explain(ended))
+        ended = self.watch()
+        if ended is not None:
+            raise GraphError(self._explain(ended))
+        return self.is_up
 
     def wait_until_up(self, meanwhile: Callable[[], None], poll_s: float = 0.05) -> None:
         """Wait for the bring-up, which has time-outs of its own.

@@ -47,6 +47,7 @@ class ProcessGroup:
     def __init__(self, logs: Path | None = None) -> None:
         self._logs = logs
         self._processes: dict[str, subprocess.Popen] = {}
+        self._logged: set[str] = set()
         if logs is not None:
             logs.mkdir(parents=True, exist_ok=True)
 
@@ -59,9 +60,11 @@ class ProcessGroup:
         free_orphans()
 
     def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Start one process."""
+        """Start one process; one of a name that was started before goes on in its log."""
         parent = os.getpid()
-        log = open(self._logs / f"{name}.log", "wb") if self._logs else None  # noqa: SIM115
+        mode = "ab" if name in self._logged else "wb"
+        log = open(self._logs / f"{name}.log", mode) if self._logs else None  # noqa: SIM115
+        self._logged.add(name)
         try:
             self._processes[name] = subprocess.Popen(
                 command,
@@ -74,6 +77,11 @@ class ProcessGroup:
         finally:
             if log is not None:
                 log.close()
+
+    def kill(self, name: str) -> None:
+        """End one process and its children at once; `ended` tells of it. None, if none runs."""
+        if name in self._processes:
+            _signal(self._processes[name], signal.SIGKILL)
 
     def ended(self) -> Ended | None:
         """One process that is over, if any; each is told once."""

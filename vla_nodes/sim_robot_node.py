@@ -21,7 +21,7 @@ from vla_core.errors import VlaError
 from vla_core.robot.description import CameraDescription
 from vla_core.robot.model import RobotModel
 from vla_core.sim.layout import BLOCKS, PADS
-from vla_core.types import Instruction
+from vla_core.types import ControlMode, Instruction
 from vla_msgs import msg
 from vla_nodes import qos, topics
 from vla_nodes.byte_buffer import ByteBuffer, floats_field
@@ -32,6 +32,8 @@ from vla_nodes.parameters import ROBOT, NodeParameter
 from vla_nodes.suite_node import SuiteNode, run
 
 STATUS_RATE_HZ = 10.0
+#: A command that is older counts as missing [s].
+SILENT_S = 0.5
 #: Simulated time that is given up at once when the machine cannot keep pace [s].
 _LONGEST_CATCH_UP_S = 0.1
 
@@ -97,6 +99,10 @@ class SimRobotNode(SuiteNode):
         self._instructions = self.create_subscription(
             msg.Instruction, topics.INSTRUCTION, self._on_instruction, qos.LATCHED
         )
+        self._mode = ControlMode.IDLE
+        self._modes = self.create_subscription(
+            msg.ControlMode, topics.MODE, self._on_mode, qos.LATCHED
+        )
         self._reset = self.create_service(Trigger, topics.SIM_RESET, self._on_reset)
         self._stepped_s = time.monotonic()
         self._command = None
@@ -116,8 +122,17 @@ class SimRobotNode(SuiteNode):
             self.destroy_publisher(publisher)
         self.destroy_subscription(self._subscription)
         self.destroy_subscription(self._instructions)
+        self.destroy_subscription(self._modes)
         self.destroy_service(self._reset)
         self._clockwork = []
+
+    def waiting_for(self) -> str:
+        """Commands, once a node in command has gone silent; the robot stands at its last one."""
+        age_s = self.meters.rate("command").age_s()
+        if self._mode is ControlMode.IDLE or age_s is None or age_s <= SILENT_S:
+            return ""
+        topic = self._robot.description.command.topic
+        return f"{topic}: the last came {age_s:.1f} s ago, in mode {self._mode.name}"
 
     def cleanup(self) -> None:
         """Free the renderer."""
@@ -224,6 +239,9 @@ class SimRobotNode(SuiteNode):
 
     def _on_instruction(self, message: msg.Instruction) -> None:
         self._told = read_instruction(message)
+
+    def _on_mode(self, message: msg.ControlMode) -> None:
+        self._mode = ControlMode(message.mode)
 
     def _told_is_done(self) -> bool:
         """Whether what was told is done on this table; it may be another task than the table's."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 
 import pytest
@@ -10,7 +11,7 @@ pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 
 from vla_core.errors import ConfigError
 from vla_nodes.graph import Graph
-from vla_nodes.up import command_line
+from vla_nodes.graph_processes import command_line
 
 NODES = {
     "sim_robot_node": "SimRobotNode",
@@ -76,6 +77,19 @@ def test_texts_stay_texts_on_the_command_line(graph):
     line = command_line(process, "left/robot")
     assert "policy:='12'" in line and "use_sim_time:=true" in line
     assert "__ns:=/left/robot" in line
+
+
+def test_every_node_but_the_one_in_command_is_started_again(graph):
+    again = {p.name: p.respawn for p in graph.processes(graph.values({"source": "sim"}))}
+    assert [name for name, respawn in again.items() if not respawn] == ["command_node", "bringup"]
+    never = graph.processes(graph.values({"source": "sim", "respawn": "false"}))
+    assert not any(process.respawn for process in never)
+
+
+def test_a_topic_may_be_moved_for_one_node(graph):
+    nodes = {"camera_node": {**graph.nodes["camera_node"], "remap": {"/in": "/elsewhere"}}}
+    process = replace(graph, nodes=nodes).processes(graph.values({}))[0]
+    assert "/in:=/elsewhere" in command_line(process, "")
 
 
 @pytest.mark.parametrize(
