@@ -6,14 +6,11 @@ import numpy as np
 import pytest
 
 from vla_core.sim.demonstrations import RATE_HZ, RECOVERIES, RECOVERY_S, Recorder
-from vla_core.sim.expert import CONTROL_S, FINGER_SPEED, Expert
+from vla_core.sim.expert import ARM_SPEED, CONTROL_S, FINGER_SPEED, Expert
 from vla_core.sim.layout import BLOCK_HALF, PAD_HALF_HEIGHT
 from vla_core.sim.tabletop import ON_PAD
 
 TIME_LIMIT_S = 12.0
-#: From the ready pose the palm is turned down at once, in the first few ticks; the command node's
-#: limits make that a motion. Afterwards no joint is asked for more than the robot can.
-TURNED = 5
 
 
 def run(sim, expert, seed: int) -> tuple[bool, list[np.ndarray]]:
@@ -50,9 +47,11 @@ def test_the_expert_succeeds_on_nearly_all_tables(sim, expert):
 
 def test_its_commands_are_continuous_and_within_the_limits(sim, expert, robot):
     _, commands = run(sim, expert, seed=5)
-    steps = np.abs(np.diff(commands[TURNED:], axis=0)) / CONTROL_S  # rad/s
+    steps = np.abs(np.diff(commands, axis=0)) / CONTROL_S  # rad/s
     hands = np.concatenate([robot.group_indices(g) for g in ("left_hand", "right_hand")])
+    arms = np.concatenate([robot.group_indices(g) for g in ("left_arm", "right_arm")])
     assert steps[:, hands].max() < FINGER_SPEED + 1e-6
+    assert steps[:, arms].max() < ARM_SPEED + 1e-6
     assert (steps <= robot.limits.velocity + 1e-6).all()
     assert (np.array(commands) >= robot.limits.lower - 1e-9).all()
     assert (np.array(commands) <= robot.limits.upper + 1e-9).all()

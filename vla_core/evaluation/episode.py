@@ -4,13 +4,13 @@ but the seeded one."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import cv2
 import numpy as np
 
-from vla_core.evaluation.chunk_follower import target_at
+from vla_core.evaluation.executor import DirectExecutor, Executor
 from vla_core.evaluation.intent_mode import IntentMode, zeroed
 from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.policies.protocol import System1, System2
@@ -73,6 +73,7 @@ class EpisodeRunner:
         system1, system2: the policy.
         settings: rates and limits.
         instructions: everything that can be told, for the `wrong` mode.
+        executor: makes the executor of an episode; without, chunks are followed as they are.
     """
 
     def __init__(
@@ -82,12 +83,14 @@ class EpisodeRunner:
         system2: System2,
         settings: EvaluationSettings,
         instructions: tuple[Instruction, ...],
+        executor: Callable[[], Executor] | None = None,
     ) -> None:
         self._scene = scene
         self._system1 = system1
         self._system2 = system2
         self._settings = settings
         self._instructions = instructions
+        self._executor = executor or (lambda: DirectExecutor(settings.control_s))
 
     def run(self, seed: int) -> EpisodeResult:
         """Run the episode of `seed`; the same seed gives the same result, whatever ran before."""
@@ -123,20 +126,23 @@ class EpisodeRunner:
     ) -> EpisodeResult:
         settings, scene = self._settings, self._scene
         rng = np.random.default_rng((seed, 0))
+        executor = self._executor()
+        period_s = executor.period_s
         replan_s = settings.replan_steps * self._system1.manifest.step_s
-        replan_ticks = max(1, round(replan_s / settings.control_s))
-        think_ticks = max(1, round(settings.system2_period_s / settings.control_s))
+        replan_ticks = max(1, round(replan_s / period_s))
+        think_ticks = max(1, round(settings.system2_period_s / period_s))
         done_ticks = wrong_ticks = 0
-        held_long = max(1, round(settings.settle_s / settings.control_s))
-        for tick in range(round(settings.time_limit_s / settings.control_s)):
+        held_long = max(1, round(settings.settle_s / period_s))
+        for tick in range(round(settings.time_limit_s / period_s)):
+            now_ns = round(tick * period_s * NANOSECONDS)
             if tick % think_ticks == 0 or tick % replan_ticks == 0:
-                seen = self._observe(tick)
+                seen = self._observe(tick, now_ns)
             if tick % think_ticks == 0:
                 intent = intend(seen)
             if tick % replan_ticks == 0:
-                chunk = self._system1.act(seen, intent, rng)
-            scene.set_targets(target_at(chunk, tick * settings.control_s))
-            scene.step(settings.control_s)
+                executor.on_chunk(self._system1.act(seen, intent, rng), now_ns)
+            scene.set_targets(executor.tick(now_ns, scene.position, scene.velocity))
+            scene.step(period_s)
             done_ticks = done_ticks + 1 if scene.success_of(told) else 0
             if wrong is not None:
                 wrong_ticks = wrong_ticks + 1 if scene.success_of(wrong) else 0
@@ -146,18 +152,18 @@ class EpisodeRunner:
             seed=seed,
             instruction=told.text,
             success=done_ticks >= held_long,
-            duration_s=round((tick + 1) * settings.control_s, 3),
+            duration_s=round((tick + 1) * period_s, 3),
             wrong_instruction=wrong.text if wrong else None,
             wrong_success=wrong_ticks >= held_long,
         )
 
-    def _observe(self, tick: int) -> Observation:
+    def _observe(self, tick: int, now_ns: int) -> Observation:
         images = {
             spec.name: _resized(self._scene.render(spec.name), spec.width, spec.height)
             for spec in self._system1.manifest.cameras
         }
         return Observation(
-            stamp_ns=round(tick * self._settings.control_s * NANOSECONDS),
+            stamp_ns=now_ns,
             sequence=tick,
             images=images,
             position=self._scene.position,
@@ -173,10 +179,11 @@ def _resized(image: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 def _in_turn(intents: list[LatentIntent]) -> IntentSource:
-    """Another episode's intents, one a call, its last for ever."""
+    """Another episode's intents, one a call, its last for ever, as if they were of now."""
     remaining = list(reversed(intents))
 
-    def next_intent(_: Observation) -> LatentIntent:
-        return remaining.pop() if len(remaining) > 1 else remaining[0]
+    def next_intent(seen: Observation) -> LatentIntent:
+        intent = remaining.pop() if len(remaining) > 1 else remaining[0]
+        return replace(intent, observation_stamp_ns=seen.stamp_ns)
 
     return next_intent

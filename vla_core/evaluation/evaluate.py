@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
+from functools import partial
 from multiprocessing import get_context
 from typing import Any, NamedTuple
 
@@ -130,6 +131,7 @@ def _run_episode(settings: EvaluationSettings, seed: int) -> EpisodeResult | _Re
 
 def load_runner(settings: EvaluationSettings) -> EpisodeRunner:
     """The policy at the table of the robot that it was trained on."""
+    from vla_core.evaluation.executor import FilteredExecutor
     from vla_core.policies.registry import load_system1, load_system2
     from vla_core.robot.model import RobotModel
     from vla_core.sim.layout import TASKS
@@ -137,6 +139,7 @@ def load_runner(settings: EvaluationSettings) -> EpisodeRunner:
 
     system1 = load_system1(settings.policy, settings.backend)
     system2 = load_system2(settings.policy, settings.backend)
-    scene = TabletopSim(RobotModel.load(system1.manifest.robot))
+    robot = RobotModel.load(system1.manifest.robot)
     instructions = tuple(task.instruction for task in TASKS)
-    return EpisodeRunner(scene, system1, system2, settings, instructions)
+    executor = partial(FilteredExecutor, robot) if settings.filtered else None
+    return EpisodeRunner(TabletopSim(robot), system1, system2, settings, instructions, executor)

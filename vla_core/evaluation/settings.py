@@ -18,7 +18,9 @@ class EvaluationSettings:
         intent: what System 1 is given.
         system2_period_s: time between two intents [s].
         replan_steps: steps of a chunk that are executed before System 1 plans anew.
-        control_s: time between two joint targets given to the servos [s].
+        filtered: whether chunks go through the command node's core, with its limits and safety
+            filter, at the robot's command rate; else their targets go to the servos as they are.
+        control_s: time between two joint targets then [s].
         time_limit_s: an episode not done by then has failed [s].
         settle_s: success must hold for this long [s].
     """
@@ -28,6 +30,7 @@ class EvaluationSettings:
     intent: IntentMode = IntentMode.PREDICTED
     system2_period_s: float = 0.2
     replan_steps: int = 5
+    filtered: bool = True
     control_s: float = 0.02
     time_limit_s: float = 15.0
     settle_s: float = 0.2

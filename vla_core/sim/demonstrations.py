@@ -134,6 +134,8 @@ class Recorder:
         sim.held = dict(held)
         sim.model.eq_data[:] = welds
         mujoco.mj_forward(sim.model, sim.data)
+        # It has moved on what the solver starts from, which is part of the state.
+        mujoco.mj_setState(sim.model, sim.data, state, mujoco.mjtState.mjSTATE_INTEGRATION)
 
 
 def _work(folder: Path, robot: str, seeds: list[int], image_size: int) -> int:

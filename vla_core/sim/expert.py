@@ -19,8 +19,8 @@ CONTROL_S = 0.02
 #: Fastest hand [m/s], and the gain that slows it towards a goal [1/s].
 SPEED = 0.32
 GAIN = 4.0
-#: Fastest finger [rad/s].
-FINGER_SPEED = 3.0
+#: Fastest finger and fastest arm joint [rad/s]: what the robot's limits let it follow.
+FINGER_SPEED, ARM_SPEED = 3.0, 1.5
 #: Grasp frame above the block's centre when grasping, and the height to travel at [m].
 GRASP_ABOVE = 0.012
 TRAVEL = 0.11
@@ -155,4 +155,5 @@ class _Arm:
         moved = self._configuration.integrate(velocity, CONTROL_S)
         result = command.copy()
         result[self._indices[self._order]] = moved
-        return result
+        step = result - command
+        return command + step * min(1.0, ARM_SPEED * CONTROL_S / max(np.abs(step).max(), 1e-9))

@@ -101,6 +101,7 @@ class TabletopSim:
         """Let physics run for `duration_s`, then see what the hands hold."""
         for _ in range(round(duration_s / self.model.opt.timestep)):
             mujoco.mj_step(self.model, self.data)
+        mujoco.mj_kinematics(self.model, self.data)  # a step leaves bodies where they were before it
         self._assist()
 
     @property

@@ -1,8 +1,9 @@
 """Corrections (DAgger, Ross et al. 2011): the policy acts, the expert says what it should have done.
 
-From states that the policy itself brings about, the simulation is saved, the expert goes on from
-there cleanly for a little longer than one chunk, and the simulation is set back. So the future
-features and the actions of such a window are the expert's, without a disturbance in them.
+The policy acts through the command node's core, as it will on the robot. Where that leads, the
+simulation is saved, the expert goes on from there cleanly for a little longer than one chunk, and
+the simulation is set back. So the future features and the actions of such a window are the
+expert's, without a disturbance in them.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from pathlib import Path
 import numpy as np
 from rich.progress import Progress
 
-from vla_core.evaluation.chunk_follower import target_at
+from vla_core.evaluation.executor import FilteredExecutor
 from vla_core.policies.protocol import System1, System2
 from vla_core.policies.registry import load_system1, load_system2
 from vla_core.robot.model import RobotModel
 from vla_core.sim.demonstrations import Recorder, resize
-from vla_core.sim.expert import CONTROL_S, Expert
+from vla_core.sim.expert import Expert
 from vla_core.sim.layout import sample_layout
 from vla_core.sim.tabletop import TabletopSim
 from vla_core.types import NANOSECONDS, Observation
@@ -37,19 +38,21 @@ def correct(
     sim, manifest = recorder.sim, system1.manifest
     instruction = sim.reset_to(sample_layout(rng), sim.robot.ready_pose)
     seconds = (manifest.horizon + WINDOWS) * manifest.step_s
+    executor = FilteredExecutor(sim.robot)
+    period_s = executor.period_s
     corrections, done = [], 0
-    for tick in range(round(EPISODE_S / CONTROL_S)):
-        now_s = tick * CONTROL_S
-        if tick % round(PLAN_S / CONTROL_S) == 0:
-            seen = _observe(recorder, manifest.cameras, round(now_s * NANOSECONDS))
+    for tick in range(round(EPISODE_S / period_s)):
+        now_ns = round(tick * period_s * NANOSECONDS)
+        if tick % round(PLAN_S / period_s) == 0:
+            seen = _observe(recorder, manifest.cameras, now_ns)
             intent = system2.intend(seen, instruction)
-            chunk = system1.act(seen, intent, rng)
-        if tick % round(CORRECT_S / CONTROL_S) == 0:
+            executor.on_chunk(system1.act(seen, intent, rng), now_ns)
+        if tick % round(CORRECT_S / period_s) == 0:
             corrections.append(recorder.excursion(seconds))
-        sim.set_targets(target_at(chunk, now_s))
-        sim.step(CONTROL_S)
+        sim.set_targets(executor.tick(now_ns, sim.position, sim.velocity))
+        sim.step(period_s)
         done += sim.success
-        if done > 1.0 / CONTROL_S:
+        if done > 1.0 / period_s:
             break
     return corrections
 

@@ -29,6 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--replan-steps", type=int, default=5, help="steps of a chunk executed before the next"
     )
     parser.add_argument(
+        "--unfiltered",
+        action="store_true",
+        help="give chunks to the servos as they are, without limits and safety filter",
+    )
+    parser.add_argument(
         "--time-limit-s", type=float, default=15.0, help="simulated time an episode may take"
     )
 
@@ -49,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
         intent=IntentMode(args.intent),
         system2_period_s=1.0 / args.system2_hz,
         replan_steps=args.replan_steps,
+        filtered=not args.unfiltered,
         time_limit_s=args.time_limit_s,
     )
     with episode_progress(args.episodes) as progress:
