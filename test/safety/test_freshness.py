@@ -39,10 +39,22 @@ def test_yaml_changes_what_it_names_and_keeps_the_rest():
         ({"chunk": {"limit_s": 0}}, "got 0, expected a positive time"),
         ({"chunk": {"limit_s": float("nan")}}, "expected a positive time"),
         ({"chunk": {"limit_s": "1"}}, "expected seconds"),
-        ({"chunk": {"response": "panic"}}, "got 'panic', expected one of hold, stop"),
+        ({"chunk": {"response": "panic"}}, "got 'panic', expected one of slow_down, hold, stop"),
         ({"chunk": 1.0}, "expected limit_s and response"),
     ],
 )
 def test_a_wrong_entry_is_refused_at_load(mapping, message):
     with pytest.raises(ConfigError, match=message):
         FreshnessLimits.from_mapping(mapping, "robot.yaml")
+
+
+def test_a_stale_input_that_slows_down_leaves_less_speed_the_older_it_is():
+    limits = FreshnessLimits(intent=AgeLimit(1.0, Response.SLOW_DOWN))
+    speeds = [
+        stale.path_speed
+        for age_s in (1.0, 1.25, 1.75, 3.0)
+        for stale in limits.stale({**FRESH, "intent": age_s})
+    ]
+    assert speeds == [0.75, 0.25, 0.0]
+    (never,) = limits.stale({**FRESH, "intent": -1.0})
+    assert never.path_speed == 0.0

@@ -76,9 +76,14 @@ class Command:
     """What one tick decided. Send motion only where `active`; status and execution always.
 
     Attributes:
+        stamp_ns: the tick.
         active: False in IDLE, and in ESTOP entered from IDLE: nothing may be sent then.
         position, velocity, acceleration: `(dof,)` in canonical order; empty when not active.
-        tail: from the command to a stop.
+        tail: from the command to a stop, in time since `motion_ns`.
+        motion_ns: nominal time of the tick: whole periods since the start, without the loop's
+            jitter, so that what is on the wire is regular.
+        path_speed: path seconds a second, 0 where no path is followed.
+        path_lag_s: how far path time is behind the wall clock [s].
         status: active constraints, and ages_s of observation, intent, chunk, joint_state
             (-1: none).
         execution: which step of which chunk.
@@ -94,6 +99,9 @@ class Command:
     tail: StopTail
     status: SafetyStatus
     execution: ExecutionState
+    motion_ns: int = 0
+    path_speed: float = 0.0
+    path_lag_s: float = 0.0
     chain: CommandChain = CommandChain()
     refused: tuple[str, ...] = ()
 
@@ -110,6 +118,13 @@ class CommandSettings:
             when the command starts [rad].
         start_speed: fastest joint when the command starts [rad/s].
         future_tolerance_s: how far stamps may lie ahead of now, for clocks of two hosts [s].
+        late_ticks, late_window_s: more late ticks than this within this time [s] stop the robot.
+        barrier_rate_per_s: how fast a distance may shrink, relative to what is left of it above the
+            hard margin [1/s].
+        reserve_m: added to hard margins, for what happens between two looks at a stop [m].
+        look_ahead_step_s, check_step_s: time between two looks along the path, and along a stop [s].
+        path_braking: whether the path is slowed down for what lies ahead; without, only the last
+            resorts are left (to compare them).
     """
 
     period_s: float = 0.005
@@ -118,11 +133,23 @@ class CommandSettings:
     start_tolerance: float = 0.1
     start_speed: float = 0.5
     future_tolerance_s: float = 0.01
+    late_ticks: int = 20
+    late_window_s: float = 1.0
+    barrier_rate_per_s: float = 10.0
+    reserve_m: float = 0.001
+    look_ahead_step_s: float = 0.025
+    check_step_s: float = 0.025
+    path_braking: bool = True
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            switch = isinstance(value, bool)
+            if isinstance(field.default, bool):
+                if not switch:
+                    raise ConfigError(field.name, f"got {value!r}, expected true or false")
+                continue
+            number = isinstance(value, (int, float)) and not switch
             if not (number and math.isfinite(value) and value > 0):
                 raise ConfigError(field.name, f"got {value!r}, expected a positive number")
 

@@ -12,20 +12,28 @@ the caller's, so a replay gives the same commands bit for bit.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from vla_core.data.joint_state import age_s
 from vla_core.execution.command import Command, CommandChain, CommandSettings, StopTail
 from vla_core.execution.intake import Intake
+from vla_core.execution.late_ticks import LateTicks
+from vla_core.execution.path_follower import PathFollower, Reference
 from vla_core.execution.start import start_motion, why_not_start
-from vla_core.execution.timeline import Sample
+from vla_core.execution.timeline import ChunkTimeline
 from vla_core.handover.modes import Condition, ModeAnswer, find_transition
-from vla_core.safety.freshness import FreshnessLimits, Response
+from vla_core.safety.command_safety import CommandSafety
+from vla_core.safety.description import HandSpeedMode
+from vla_core.safety.emergency_button import EmergencyButton
+from vla_core.safety.freshness import FreshnessLimits, Response, StaleInput
 from vla_core.safety.joint_limits import JointLimits
 from vla_core.safety.limits import JointLimiter
+from vla_core.safety.look_ahead import Allowed, LookAhead
+from vla_core.safety.motion_filter import MotionFilter
 from vla_core.safety.stopping import EmergencyProfile, JointMotion, StopProfile
+from vla_core.safety.tracking import TrackingGuard
 from vla_core.types import (
     NANOSECONDS,
     ActionChunk,
@@ -38,15 +46,23 @@ from vla_core.types import (
 _NOTHING = np.empty(0)
 _NO_TAIL = StopTail(_NOTHING, np.empty((0, 0)), np.empty((0, 0)))
 _STILL = 1e-9
+_HAND_SPEED = {
+    ControlMode.POLICY: HandSpeedMode.POLICY,
+    ControlMode.TELEOP: HandSpeedMode.TELEOP,
+    ControlMode.HOLD: HandSpeedMode.READY,
+}
+_POLICY_INPUTS = frozenset({"observation", "intent", "chunk", "joint_state"})
+_READY_INPUTS = frozenset({"joint_state"})
 
 
 class CommandCore:
-    """Arbitration, chunk timeline and limits behind one `tick`.
+    """Arbitration, chunk timeline and safety filter behind one `tick`.
 
     Args:
         limits: what every command is held to.
         settings: period and tolerances.
         freshness: age limits of the inputs.
+        safety: distances, hand speeds, tracking errors, heartbeat; None leaves them out.
 
     Attributes:
         mode, mode_reason, mode_since_ns: who commands the robot, why, and since when.
@@ -57,6 +73,7 @@ class CommandCore:
         limits: JointLimits,
         settings: CommandSettings = CommandSettings(),
         freshness: FreshnessLimits = FreshnessLimits(),
+        safety: CommandSafety | None = None,
     ) -> None:
         self.limits = limits
         self.settings = settings
@@ -64,17 +81,46 @@ class CommandCore:
         self.mode = ControlMode.IDLE
         self.mode_reason = "started"
         self.mode_since_ns = 0
+        self._safety = safety
         self._limiter = JointLimiter(limits, settings.period_s, settings.horizon_s)
+        self._filter = MotionFilter(
+            self._limiter,
+            None if safety is None else safety.collision,
+            settings.reserve_m,
+            settings.barrier_rate_per_s,
+            settings.check_step_s,
+        )
         self._intake = Intake(limits.names, settings.future_tolerance_s)
+        self._policy = self._follower(self._intake.timeline)
+        self._ready = self._follower(self._intake.ready)
+        self._tracking = None
+        if safety is not None:
+            self._tracking = TrackingGuard(
+                limits.names, safety.tracking_slow, safety.tracking_stop, settings.period_s
+            )
+        self._button = EmergencyButton(0.0 if safety is None else safety.estop_heartbeat_s)
+        self._late_ticks = LateTicks(settings.late_ticks, settings.late_window_s)
         self._period_ns = round(settings.period_s * NANOSECONDS)
-        self._horizon_ns = round(self._limiter.horizon_s * NANOSECONDS)
-        self._settle_ns = 2 * self._horizon_ns
         self._motion: JointMotion | None = None
         self._stop: StopProfile | EmergencyProfile | None = None
-        self._following = False
+        self._brake: Callable[[JointMotion], StopProfile | EmergencyProfile] | None = None
         self._last_tick_ns: int | None = None
         self._played_ns = 0
         self._tick = 0
+
+    def _follower(self, timeline: ChunkTimeline) -> PathFollower:
+        settings, look_ahead = self.settings, None
+        if self._safety is not None and settings.path_braking:
+            look_ahead = LookAhead(
+                self._safety.collision,
+                self.limits,
+                2 * settings.reserve_m,
+                settings.barrier_rate_per_s,
+                settings.look_ahead_step_s,
+            )
+        return PathFollower(
+            timeline, self.limits, look_ahead, settings.period_s, self._limiter.horizon_s
+        )
 
     # Inputs
 
@@ -92,14 +138,39 @@ class CommandCore:
             names: joints in the order of the arrays; more than the robot's are ignored.
             position, velocity: one number a name [rad], [rad/s]; velocity may be empty.
         """
-        return self._intake.take_joint_state(names, position, velocity, stamp_ns, now_ns)
+        problem = self._intake.take_joint_state(names, position, velocity, stamp_ns, now_ns)
+        if not problem and self._tracking is not None:
+            self._tracking.measured(stamp_ns, self._intake.measured.position)
+        return problem
 
     def on_chunk(self, chunk: ActionChunk, now_ns: int) -> str:
         """Take an action chunk; returns why it was refused, "" if it was not."""
         problem = self._intake.take_chunk(chunk, now_ns)
         if not problem:
-            self._following = False
+            self._policy.join()
         return problem
+
+    def on_ready_chunk(self, chunk: ActionChunk, now_ns: int) -> str:
+        """Take the whole way to the ready pose, followed in HOLD from its first target on.
+
+        Returns why it was refused, "" if it was not.
+        """
+        if self.mode != ControlMode.HOLD:
+            return f"ready motion: refused in {self.mode.name}; ask for HOLD first"
+        if not _is_still(self._motion):
+            return "ready motion: refused, the command is still moving"
+        problem = self._intake.take_ready(
+            chunk, now_ns, self._motion.position, self.settings.start_tolerance
+        )
+        if not problem:
+            self._ready.leave()
+        return problem
+
+    def on_estop(self, pressed: bool, now_ns: int, source: str = "its topic") -> None:
+        """Take a message of the emergency stop: pressed, or (its heartbeat) released."""
+        self._button.hear(pressed, now_ns)
+        if pressed:
+            self.estop(f"{source} said so", now_ns)
 
     def request_mode(self, mode: ControlMode, now_ns: int, reason: str = "asked for") -> ModeAnswer:
         """Change who commands the robot, if the table of transitions and its conditions allow it.
@@ -132,21 +203,30 @@ class CommandCore:
         the stopping tail, and so does the command. Two ticks of the same time do not move it twice.
         """
         constraints: list[ActiveConstraint] = []
+        last_ns = self._last_tick_ns
         periods = self._periods_since_last_tick(now_ns, constraints)
+        elapsed_s = self.settings.period_s
+        if last_ns is not None and now_ns >= last_ns:
+            elapsed_s = (now_ns - last_ns) / NANOSECONDS
+        self._watch(now_ns, periods)
         ages_s = self._intake.ages_s(now_ns)
-        sample = self._target(now_ns, ages_s, constraints)
+        reference = self._reference(now_ns, elapsed_s, ages_s, constraints)
         if self._motion is not None and periods > 0:
             before = self._late(self._motion, periods - 1)
-            after = self._advance(before, sample, now_ns, constraints)
+            after = self._advance(before, reference, constraints)
             self._motion = self._valid(after, before, now_ns, constraints)
-        return self._command(now_ns, sample, ages_s, tuple(constraints))
+            if self._tracking is not None:
+                self._tracking.sent(self._played_ns, self._motion.position)
+        return self._command(now_ns, reference, ages_s, tuple(constraints))
 
     def _periods_since_last_tick(self, now_ns: int, constraints: list[ActiveConstraint]) -> int:
         """Whole periods that passed, wherever ticks fell in them; 1 for the first tick."""
         self._tick += 1
         if self._last_tick_ns is not None and now_ns < self._last_tick_ns:
             self._intake.restart()
-            self._following = False
+            self._leave_paths()
+            if self._tracking is not None:
+                self._tracking.forget()
             constraints.append(ActiveConstraint("clock_set_back", "clock", 0.0))
         last_ns = self._last_tick_ns
         self._last_tick_ns = now_ns
@@ -157,62 +237,112 @@ class CommandCore:
         self._played_ns += periods * self._period_ns
         return periods
 
+    def _watch(self, now_ns: int, periods: int) -> None:
+        """Emergency stop, pace of the loop, tracking: what ends a motion whatever is followed."""
+        if self.mode in (ControlMode.IDLE, ControlMode.ESTOP):
+            return
+        if problem := self._button.problem(now_ns):
+            self.estop(problem, now_ns)
+            return
+        if periods > 1:
+            self._late_ticks.add(now_ns)
+        problem = self._late_ticks.problem(now_ns)
+        if not problem and self._tracking is not None:
+            problem = self._tracking.problem
+        if not problem:
+            return
+        if self.mode == ControlMode.POLICY:
+            self._enter(ControlMode.STOPPING, problem, now_ns)
+        self._intake.ready.clear()
+
     def _late(self, motion: JointMotion, missed: int) -> JointMotion:
         """Where the stopping tail of the last command took the robot while ticks were missed."""
         if missed == 0 or self._stop is None:
             return motion
         return self._stop.at(missed * self.settings.period_s)
 
-    def _target(
-        self, now_ns: int, ages_s: dict[str, float], constraints: list[ActiveConstraint]
-    ) -> Sample | None:
-        """Where the policy wants the robot now; None where it must not or cannot be followed.
-
-        Past a chunk's end the robot settles on the last target for two horizons, then stops.
-        """
-        if self.mode != ControlMode.POLICY or self._motion is None:
-            self._following = False
+    def _reference(
+        self,
+        now_ns: int,
+        elapsed_s: float,
+        ages_s: dict[str, float],
+        constraints: list[ActiveConstraint],
+    ) -> Reference | None:
+        """What is followed now; None where nothing must or can be."""
+        follower, inputs = self._followed()
+        if follower is None or self._motion is None:
+            self._leave_paths()
             return None
-        stale = self.freshness.stale(ages_s)
+        allowed = self._allowed(ages_s, inputs, now_ns, constraints)
+        if allowed.speed <= 0.0 and allowed.constraint is None:
+            follower.leave()
+            return None
+        reference = follower.follow(now_ns, elapsed_s, self._motion, allowed, self._hand_speed)
+        if reference is None:
+            constraints.append(ActiveConstraint("chunk_exhausted", "chunk", 0.0))
+            self._intake.ready.clear()
+            return None
+        constraints.extend(reference.constraints)
+        return reference
+
+    def _followed(self) -> tuple[PathFollower | None, frozenset[str]]:
+        """The path that the mode follows, and the inputs that must be fresh for it."""
+        if self.mode == ControlMode.POLICY:
+            return self._policy, _POLICY_INPUTS
+        if self.mode == ControlMode.HOLD and self._intake.ready.end_ns is not None:
+            return self._ready, _READY_INPUTS
+        return None, _READY_INPUTS
+
+    @property
+    def _hand_speed(self) -> float:
+        """Largest speed of a hand in this mode [m/s]."""
+        if self._safety is None or self.mode not in _HAND_SPEED:
+            return np.inf
+        return self._safety.hand_speed[_HAND_SPEED[self.mode]]
+
+    def _allowed(
+        self,
+        ages_s: dict[str, float],
+        inputs: frozenset[str],
+        now_ns: int,
+        constraints: list[ActiveConstraint],
+    ) -> Allowed:
+        """Path speed that the age of the inputs and the tracking error allow.
+
+        No speed without a constraint means: stop within the limits, off the path if need be.
+        """
+        allowed = Allowed(1.0)
+        stale = [old for old in self.freshness.stale(ages_s) if old.name in inputs]
         for old in stale:
-            over_s = max(0.0, old.age_s - old.limit.limit_s)
-            constraints.append(ActiveConstraint(f"{old.name}_stale", old.name, over_s))
-        for old in stale:
-            if old.limit.response == Response.STOP:
+            constraints.append(_stale_constraint(old))
+            if old.limit.response == Response.STOP and self.mode == ControlMode.POLICY:
                 reason = f"{old.name} is {old.age_s:.3f} s old, limit {old.limit.limit_s} s"
                 self._enter(ControlMode.STOPPING, reason, now_ns)
-                break
-        if stale:
-            self._following = False
-            return None
-        if not self._following:
-            start_ns = now_ns - self._period_ns
-            self._intake.timeline.anchor(start_ns, self._motion.position, self._motion.velocity)
-            self._following = True
-        end_ns = self._intake.timeline.end_ns
-        if end_ns is not None and now_ns <= end_ns:
-            return self._intake.timeline.sample(now_ns)
-        constraints.append(ActiveConstraint("chunk_exhausted", "chunk", 0.0))
-        if end_ns is None or now_ns > end_ns + self._settle_ns:
-            self._following = False
-            return None
-        return self._intake.timeline.sample(end_ns)
+                return Allowed(0.0)
+            if old.path_speed <= 0.0:
+                allowed = Allowed(0.0)
+            elif old.path_speed < allowed.speed:
+                allowed = Allowed(old.path_speed, _stale_constraint(old))
+        if self._tracking is not None and self._tracking.path_speed < allowed.speed:
+            return Allowed(self._tracking.path_speed, self._tracking.worst)
+        return allowed
 
     def _advance(
         self,
         motion: JointMotion,
-        sample: Sample | None,
-        now_ns: int,
+        reference: Reference | None,
         constraints: list[ActiveConstraint],
     ) -> JointMotion:
         """One period of following, stopping, or braking."""
         if self.mode == ControlMode.ESTOP:
-            return self._limiter.emergency_step(motion)
-        if sample is None:
+            if self._brake is None:
+                clear = self._filter.emergency_is_clear(motion)
+                limiter = self._limiter
+                self._brake = limiter.emergency_profile if clear else limiter.stop_profile
+            return self._brake(motion).at(self.settings.period_s)
+        if reference is None:
             return self._limiter.stop_step(motion)
-        ahead_ns = min(now_ns - self._period_ns + self._horizon_ns, self._intake.timeline.end_ns)
-        ahead = self._intake.timeline.sample(ahead_ns)
-        step = self._limiter.step(motion, ahead.position, ahead.velocity)
+        step = self._filter.step(motion, reference.position, reference.velocity, self._hand_speed)
         constraints.extend(step.constraints)
         return step.motion
 
@@ -227,29 +357,30 @@ class CommandCore:
         if self._limiter.permits(after):
             if self.mode == ControlMode.STOPPING and _is_still(after):
                 self._enter(ControlMode.HOLD, "standing still", now_ns)
-            return after
+            return after.frozen()
         constraints.append(ActiveConstraint("invalid_command", "limiter", 0.0))
         self.estop("the limiter gave an invalid command; this is a bug", now_ns)
-        return JointMotion.at_rest(before.position)
+        return JointMotion.at_rest(before.position).frozen()
 
     def _command(
         self,
         now_ns: int,
-        sample: Sample | None,
+        reference: Reference | None,
         ages_s: dict[str, float],
         constraints: tuple[ActiveConstraint, ...],
     ) -> Command:
-        motion = self._motion if self._motion is None else self._motion.frozen()
+        motion = self._motion
         position = _NOTHING if motion is None else motion.position
-        tail = _NO_TAIL if motion is None else self._tail(motion)
+        sample = None if reference is None else reference.sample
         chunk = None if sample is None else sample.step.chunk
+        followed = self._followed()[0]
         return Command(
             stamp_ns=now_ns,
             active=motion is not None,
             position=position,
             velocity=_NOTHING if motion is None else motion.velocity,
             acceleration=_NOTHING if motion is None else motion.acceleration,
-            tail=tail,
+            tail=_NO_TAIL if motion is None else self._tail(motion),
             status=SafetyStatus(
                 stamp_ns=now_ns,
                 tick=self._tick,
@@ -267,15 +398,16 @@ class CommandCore:
                 remaining_steps=0 if sample is None else sample.remaining_steps,
                 delay_steps=0.0 if sample is None else float(self._intake.timeline.delay_steps),
             ),
+            motion_ns=self._played_ns,
+            path_speed=0.0 if followed is None else followed.speed,
+            path_lag_s=0.0 if sample is None or followed is None else followed.lag_s,
             chain=CommandChain.of(chunk),
             refused=self._intake.take_refused(),
         )
 
     def _tail(self, motion: JointMotion) -> StopTail:
         """The command, then its stop: braking as the mode would."""
-        emergency = self.mode == ControlMode.ESTOP
-        stop = self._limiter.emergency_profile if emergency else self._limiter.stop_profile
-        self._stop = stop(motion)
+        self._stop = (self._brake or self._limiter.stop_profile)(motion)
         return StopTail.along(self._stop, self.settings.tail_step_s, self.settings.period_s)
 
     # State
@@ -284,15 +416,28 @@ class CommandCore:
         if mode == ControlMode.IDLE:
             self._motion = self._stop = None
         elif mode == ControlMode.HOLD and self._motion is None:
-            self._motion = start_motion(self._intake.measured, self.limits)
-        self._following = False
+            self._motion = start_motion(self._intake.measured, self.limits).frozen()
+            self._filter.start(self._motion.position)
+            if self._tracking is not None:
+                self._tracking.forget()
+        self._brake = None
+        self._intake.ready.clear()
+        self._leave_paths()
         self.mode, self.mode_reason, self.mode_since_ns = mode, reason, now_ns
+
+    def _leave_paths(self) -> None:
+        self._policy.leave()
+        self._ready.leave()
 
     def _unmet(self, condition: Condition, now_ns: int) -> str:
         """Why `condition` does not hold; "" when it does."""
         if condition == Condition.STANDING_STILL:
             still = self._motion is None or _is_still(self._motion)
             return "" if still else "the command is still moving"
+        if condition == Condition.ESTOP_RELEASED:
+            return self._button.problem(now_ns)
+        if condition == Condition.TRACKS:
+            return "" if self._tracking is None else self._tracking.problem
         measured = self._intake.measured
         limit_s = self.freshness.joint_state.limit_s
         if measured is None:
@@ -303,6 +448,11 @@ class CommandCore:
                 "" if old_s <= limit_s else f"joint state is {old_s:.3f} s old, limit {limit_s} s"
             )
         return why_not_start(measured, self._motion, self.limits, self.settings)
+
+
+def _stale_constraint(old: StaleInput) -> ActiveConstraint:
+    over_s = max(0.0, old.age_s - old.limit.limit_s)
+    return ActiveConstraint(f"{old.name}_stale", old.name, over_s)
 
 
 def _is_still(motion: JointMotion) -> bool:

@@ -11,6 +11,9 @@ from vla_core.errors import VlaError
 from vla_core.execution.timeline import ChunkTimeline
 from vla_core.types import NANOSECONDS, ActionChunk
 
+#: Oldest plan of a way to the ready pose that is begun [ns].
+_PLANNED_NS = 2 * NANOSECONDS
+
 
 class Intake:
     """Door of the command core: admits joint states and chunks, and remembers what it refused.
@@ -21,11 +24,13 @@ class Intake:
 
     Attributes:
         timeline: steps of the admitted chunks.
+        ready: steps of the way to the ready pose.
         measured: the newest joint state, None when none has come.
     """
 
     def __init__(self, joint_names: tuple[str, ...], future_tolerance_s: float) -> None:
         self.timeline = ChunkTimeline(joint_names, future_tolerance_s)
+        self.ready = ChunkTimeline(joint_names, future_tolerance_s)
         self.measured: JointState | None = None
         self._reader = JointStateReader(joint_names)
         self._future_tolerance_ns = round(future_tolerance_s * NANOSECONDS)
@@ -63,6 +68,37 @@ class Intake:
         self._chunk, self._chunk_arrival_ns = chunk, now_ns
         return ""
 
+    def take_ready(
+        self, chunk: ActionChunk, now_ns: int, position: np.ndarray, tolerance: float
+    ) -> str:
+        """Admit the whole way to the ready pose; returns why it was refused, "" if it was not.
+
+        Args:
+            position: `(dof,)` where the command stands, and the way must begin.
+            tolerance: how far from there it may begin [rad].
+        """
+        if not -self._future_tolerance_ns <= now_ns - chunk.observation_stamp_ns <= _PLANNED_NS:
+            return self._refuse(
+                f"ready motion: planned {(now_ns - chunk.observation_stamp_ns) / NANOSECONDS:.3f} "
+                f"s ago, limit {_PLANNED_NS / NANOSECONDS} s; plan it again"
+            )
+        self.ready.clear()
+        try:
+            self.ready.insert(chunk, chunk.observation_stamp_ns - 1)
+        except VlaError as error:
+            return self._refuse(f"ready motion: {error}")
+        start = self.ready.sample(chunk.observation_stamp_ns).position
+        away = np.abs(start - position)
+        joint = int(np.argmax(away))
+        if away[joint] > tolerance:
+            self.ready.clear()
+            return self._refuse(
+                f"ready motion: begins {away[joint]:.3f} rad from the command at joint "
+                f"{self.ready.joint_names[joint]}, limit {tolerance}; plan it from where the robot "
+                "stands"
+            )
+        return ""
+
     def ages_s(self, now_ns: int) -> dict[str, float]:
         """Age of every input [s], as `FreshnessLimits` names them; -1 for one that has not come."""
         ages_s = dict.fromkeys(("observation", "intent", "chunk", "joint_state"), -1.0)
@@ -82,6 +118,7 @@ class Intake:
     def restart(self) -> None:
         """The clock was set back: what was stamped by it before means nothing now."""
         self.timeline.restart()
+        self.ready.restart()
         self._chunk = None
         self.measured = None
 

@@ -16,6 +16,8 @@ class Condition(Enum):
 
     STANDING_STILL = "the command stands still"
     JOINT_STATE_FRESH = "joint states arrive"
+    ESTOP_RELEASED = "the emergency stop is released and its heartbeat arrives"
+    TRACKS = "the robot is where it is commanded"
     START_POSSIBLE = "the robot stands inside its limits, where the command can start"
 
 
@@ -40,7 +42,9 @@ class ModeAnswer(NamedTuple):
     mode: ControlMode
 
 
-_START = frozenset({Condition.JOINT_STATE_FRESH, Condition.START_POSSIBLE})
+_START = frozenset(
+    {Condition.ESTOP_RELEASED, Condition.JOINT_STATE_FRESH, Condition.START_POSSIBLE}
+)
 _STILL = frozenset({Condition.STANDING_STILL})
 
 TRANSITIONS: Mapping[tuple[ControlMode, ControlMode], Transition] = MappingProxyType(
@@ -48,7 +52,7 @@ TRANSITIONS: Mapping[tuple[ControlMode, ControlMode], Transition] = MappingProxy
         (ControlMode.IDLE, ControlMode.HOLD): Transition(ControlMode.HOLD, _START),
         (ControlMode.HOLD, ControlMode.IDLE): Transition(ControlMode.IDLE, _STILL),
         (ControlMode.HOLD, ControlMode.POLICY): Transition(
-            ControlMode.POLICY, frozenset({Condition.JOINT_STATE_FRESH})
+            ControlMode.POLICY, frozenset({Condition.JOINT_STATE_FRESH, Condition.TRACKS})
         ),
         (ControlMode.POLICY, ControlMode.HOLD): Transition(ControlMode.STOPPING),
         (ControlMode.POLICY, ControlMode.STOPPING): Transition(ControlMode.STOPPING),

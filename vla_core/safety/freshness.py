@@ -13,6 +13,9 @@ from vla_core.errors import ConfigError
 class Response(Enum):
     """What a stale input does to the motion."""
 
+    SLOW_DOWN = "slow_down"
+    """Go on along the path ever slower, down to a standstill at twice the age."""
+
     HOLD = "hold"
     """Stop within the limits and go on by itself once the input is fresh again."""
 
@@ -36,6 +39,13 @@ class StaleInput:
     age_s: float
     limit: AgeLimit
 
+    @property
+    def path_speed(self) -> float:
+        """Path speed that this input leaves, in [0, 1]; 0 stops the robot within its limits."""
+        if self.limit.response is not Response.SLOW_DOWN or self.age_s < 0:
+            return 0.0
+        return max(0.0, 2.0 - self.age_s / self.limit.limit_s)
+
 
 @dataclass(frozen=True)
 class FreshnessLimits:
@@ -55,7 +65,7 @@ class FreshnessLimits:
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, object], source: str) -> FreshnessLimits:
-        """Read `{input: {limit_s: ..., response: hold | stop}}`; what is absent keeps its default.
+        """Read `{input: {limit_s: ..., response: slow_down | hold | stop}}`; what is absent keeps its default.
 
         Args:
             source: file and key, for messages.

@@ -60,6 +60,7 @@ class JointLimiter:
         self._quartic = _quartic_rows(self.horizon_s, period_s)
         self._steepest = np.stack([limits.jerk] * 2 + [limits.acceleration] * 2)
         self._peak_between = limits.jerk * period_s**2 / 8
+        self._stop: tuple[JointMotion, StopProfile] | None = None
 
     def step(
         self, motion: JointMotion, target: np.ndarray, target_velocity: np.ndarray
@@ -115,8 +116,11 @@ class JointLimiter:
         return self.stop_profile(motion).at(self.period_s)
 
     def stop_profile(self, motion: JointMotion) -> StopProfile:
-        """The jerk-limited stop from `motion`."""
-        return StopProfile(motion, self.limits.acceleration, self.limits.jerk)
+        """The jerk-limited stop from `motion`; kept, as the same one is asked for repeatedly."""
+        if self._stop is None or self._stop[0] is not motion:
+            profile = StopProfile(motion, self.limits.acceleration, self.limits.jerk)
+            self._stop = (motion, profile)
+        return self._stop[1]
 
     def emergency_step(self, motion: JointMotion) -> JointMotion:
         """One period of braking at the full acceleration limit, without a jerk limit."""

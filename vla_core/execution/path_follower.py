@@ -1,0 +1,173 @@
+"""Where the robot should be on its path, and a little later: a timeline run through in path time.
+
+Targets of a chunk are meant for the wall clock. While nothing lies in the way, path time is wall
+time. Where the path is braked, path time falls behind (`lag_s`), so the robot goes the whole way
+that was planned, only later. When a new chunk comes, path time is wall time again: the chunk was
+planned from what the robot saw, its delay included, so its due step is where the robot should be
+now. The way to there begins at the command, with the command's velocity, and the path speed goes on
+from what it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vla_core.execution.timeline import ChunkTimeline, Sample
+from vla_core.safety.joint_limits import JointLimits
+from vla_core.safety.look_ahead import Allowed, LookAhead
+from vla_core.safety.path_speed import PathSpeed
+from vla_core.safety.stopping import JointMotion
+from vla_core.types import NANOSECONDS, ActiveConstraint
+
+#: A path is anchored as if it were run through at least this fast.
+_SLOWEST_ANCHOR = 0.25
+_FULL = 1.0 - 1e-6
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What is to be followed in one tick.
+
+    Attributes:
+        sample: the path now.
+        position, velocity: `(dof,)` the path at the limiter's horizon, with the speed at which it
+            is run through then [rad], [rad/s].
+        constraints: why the path is not run through at full speed.
+    """
+
+    sample: Sample
+    position: np.ndarray
+    velocity: np.ndarray
+    constraints: tuple[ActiveConstraint, ...]
+
+
+class PathFollower:
+    """Runs through a timeline.
+
+    Args:
+        timeline: the path.
+        limits: of the joints.
+        look_ahead: what lies on the path; None looks at nothing.
+        period_s: between two ticks [s].
+        horizon_s: how far ahead of the last command the reference is given [s].
+
+    Attributes:
+        lag_s: how far path time is behind the wall clock [s].
+        speed: path seconds a second.
+    """
+
+    def __init__(
+        self,
+        timeline: ChunkTimeline,
+        limits: JointLimits,
+        look_ahead: LookAhead | None,
+        period_s: float,
+        horizon_s: float,
+    ) -> None:
+        self._timeline = timeline
+        self._look_ahead = look_ahead
+        self._fastest = limits.velocity
+        self._pace = PathSpeed(limits)
+        self._period_s, self._horizon_s = period_s, horizon_s
+        self._period_ns = round(period_s * NANOSECONDS)
+        self._settle_ns = round(2 * horizon_s * NANOSECONDS)
+        self._following = False
+        self._joined = False
+        self._lag_ns = self._path_ns = 0
+
+    @property
+    def lag_s(self) -> float:
+        """How far path time is behind the wall clock [s]."""
+        return self._lag_ns / NANOSECONDS
+
+    @property
+    def speed(self) -> float:
+        """Path seconds a second, in [0, 1]."""
+        return self._pace.value if self._following else 0.0
+
+    def join(self) -> None:
+        """A new chunk has come: its times are those of the wall clock."""
+        self._joined = False
+
+    def leave(self) -> None:
+        """The path is not followed now; the next time it begins at a standstill."""
+        self._following = self._joined = False
+
+    def follow(
+        self,
+        now_ns: int,
+        elapsed_s: float,
+        motion: JointMotion,
+        allowed: Allowed,
+        hand_speed: float,
+        behind_ns: int = 0,
+    ) -> Reference | None:
+        """What to follow now; None where nothing is left of the path.
+
+        Past the path's end the robot settles on the last target for two horizons, then stops.
+
+        Args:
+            elapsed_s: since the last tick [s].
+            motion: the last command.
+            allowed: path speed that others than the path itself allow, and why.
+            hand_speed: largest speed of a hand [m/s].
+            behind_ns: path time behind the wall clock when a new chunk is joined [ns].
+        """
+        end_ns = self._timeline.end_ns
+        if end_ns is None:
+            self.leave()
+            return None
+        if not self._joined:
+            self._join(now_ns, motion, behind_ns)
+        before_ns = now_ns - self._period_ns - self._lag_ns
+        allowed = self._allowed(end_ns, allowed, hand_speed)
+        if not self._following:
+            self._pace.restart(allowed.speed)
+            self._following = True
+        self._pace.plan(allowed.speed)
+        ahead = self._pace.preview(self._horizon_s)
+        self._lag_ns += round((elapsed_s - self._pace.advance(elapsed_s)) * NANOSECONDS)
+        path_ns = max(now_ns - self._lag_ns, self._path_ns)
+        constraints = _constraints(allowed, self._pace.value)
+        if path_ns > end_ns:
+            constraints += (ActiveConstraint("chunk_exhausted", "chunk", 0.0),)
+            if path_ns > end_ns + self._settle_ns:
+                self.leave()
+                return None
+        self._path_ns = min(path_ns, end_ns)
+        ahead_ns = max(before_ns + round(ahead.way_s * NANOSECONDS), self._path_ns)
+        sample = self._timeline.sample(self._path_ns)
+        later = self._timeline.sample(min(ahead_ns, end_ns))
+        return Reference(sample, later.position, later.velocity * ahead.speed, constraints)
+
+    def _join(self, now_ns: int, motion: JointMotion, behind_ns: int) -> None:
+        """Begin the timeline at the command, with the command's velocity."""
+        self._joined, self._lag_ns = True, behind_ns
+        speed = max(self._pace.value, _SLOWEST_ANCHOR) if self._following else 1.0
+        velocity = np.minimum(np.maximum(motion.velocity / speed, -self._fastest), self._fastest)
+        start_ns = now_ns - self._period_ns - behind_ns
+        self._timeline.anchor(start_ns, motion.position, velocity)
+        self._path_ns = start_ns
+        if self._look_ahead is not None:
+            self._look_ahead.forget()
+
+    def _allowed(self, end_ns: int, allowed: Allowed, hand_speed: float) -> Allowed:
+        """The lower of what the path and what others allow."""
+        if self._look_ahead is None:
+            return allowed
+        along = self._look_ahead.allowed(self._at, self._path_ns, end_ns, self._pace, hand_speed)
+        return along if along.speed < allowed.speed else allowed
+
+    def _at(self, path_ns: int) -> tuple[np.ndarray, np.ndarray]:
+        sample = self._timeline.sample(path_ns)
+        return sample.position, sample.velocity
+
+
+def _constraints(allowed: Allowed, speed: float) -> tuple[ActiveConstraint, ...]:
+    """That the path is run through slowly, and why."""
+    if speed >= _FULL:
+        return ()
+    reason = () if allowed.constraint is None else (allowed.constraint,)
+    return (*reason, ActiveConstraint("path_speed", "path", 1.0 - speed))
