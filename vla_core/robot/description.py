@@ -122,6 +122,7 @@ class RobotDescription:
         groups: joint names by group, in canonical order.
         fixed_joints: where the URDF's other joints stand [rad] or [m].
         ready_pose: `(dof,)` positions in canonical order, read-only [unit].
+        safety_file: YAML of its safety description, or None.
     """
 
     name: str
@@ -136,6 +137,7 @@ class RobotDescription:
     joint_states_topic: str
     command: CommandDescription
     ready_pose: np.ndarray
+    safety_file: Path | None
 
     @property
     def joint_names(self) -> tuple[str, ...]:

@@ -57,6 +57,7 @@ def load_robot(name: str | Path) -> RobotDescription:
         joint_states_topic=states.text("topic"),
         command=_command(yaml.mapping("command")),
         ready_pose=_ready_pose(yaml.mapping("ready_pose"), groups),
+        safety_file=(path.parent / yaml.text("safety")).resolve() if "safety" in yaml else None,
     )
     states.done()
     yaml.done()

@@ -130,9 +130,15 @@ class RobotModel:
         return (np.asarray(position, dtype=np.float64) - self._offset) / self._scale
 
     def pinocchio_position(self, position: np.ndarray) -> np.ndarray:
-        """`(nq,)` configuration of the whole URDF for Pinocchio, fixed joints included [rad]."""
-        configuration = self._fixed_position.copy()
-        configuration[self._position_index] = self.to_urdf(position)
+        """`(..., nq)` configurations of the whole URDF for Pinocchio, fixed joints included [rad].
+
+        Args:
+            position: `(..., dof)` in canonical order.
+        """
+        moved = self.to_urdf(position)
+        configuration = np.empty((*moved.shape[:-1], len(self._fixed_position)))
+        configuration[...] = self._fixed_position
+        configuration[..., self._position_index] = moved
         return configuration
 
     def wrist_poses(self, position: np.ndarray) -> np.ndarray:

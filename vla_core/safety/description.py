@@ -1,0 +1,123 @@
+"""How near a robot may come to itself and to its surroundings, and how fast its hands may be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+import numpy as np
+
+
+class PairKind(Enum):
+    """What two shapes belong to; each kind has its own margin."""
+
+    SELF = "self"
+    ARMS = "arms"
+    TABLE = "table"
+    KEEP_OUT = "keep_out"
+
+    def __str__(self) -> str:
+        """As in the YAML."""
+        return self.value
+
+
+class HandSpeedMode(Enum):
+    """What moves the hands; each has its own speed limit."""
+
+    POLICY = "policy"
+    TELEOP = "teleop"
+    READY = "ready"
+
+
+@dataclass(frozen=True)
+class Margin:
+    """Distances of a kind of pair.
+
+    Attributes:
+        hard_m: never nearer [m].
+        soft_m: slow down from here on [m].
+    """
+
+    hard_m: float
+    soft_m: float
+
+
+@dataclass(frozen=True)
+class TrackingLimit:
+    """Position error of a group's joints at which the command slows down, and stops [unit]."""
+
+    slow: float
+    stop: float
+
+
+@dataclass(frozen=True, eq=False)
+class Box:
+    """A box that stands still in the base frame.
+
+    Attributes:
+        kind: TABLE or KEEP_OUT.
+        centre: `(3,)` [m].
+        rpy: `(3,)` roll, pitch, yaw, as in a URDF [rad].
+        size: `(3,)` edges [m].
+        allowed: links that are not compared with it.
+    """
+
+    name: str
+    kind: PairKind
+    centre: np.ndarray
+    rpy: np.ndarray
+    size: np.ndarray
+    allowed: frozenset[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Workspace:
+    """Axis-aligned box in the base frame that the grasp frames stay in: corners `(3,)` [m]."""
+
+    lower: np.ndarray
+    upper: np.ndarray
+
+
+@dataclass(frozen=True)
+class CapsuleDescription:
+    """One capsule that stands for several links, so that fewer pairs have to be compared.
+
+    It is fixed to `link` and encloses the shapes of `around` wherever the joints between them
+    stand. It replaces their own shapes in pairs of the kinds `against`.
+    """
+
+    name: str
+    link: str
+    around: tuple[str, ...]
+    against: frozenset[PairKind]
+
+
+@dataclass(frozen=True, eq=False)
+class SafetyDescription:
+    """A robot's safety description, checked against its URDF.
+
+    Attributes:
+        source: the YAML it was read from.
+        srdf: the SRDF that allows pairs of links to touch.
+        allowed: those pairs, as sets of two link names.
+        margins: for every kind.
+        capsules: by name.
+        boxes: by name.
+        workspace: of the hands, or None.
+        hand_speed: limit of the grasp frames' speed [m/s].
+        tracking: by group; every group has one.
+        estop_heartbeat_s: the e-stop's publisher must be heard this often [s]; 0: need not be.
+    """
+
+    source: Path
+    srdf: Path
+    allowed: frozenset[frozenset[str]]
+    margins: Mapping[PairKind, Margin]
+    capsules: Mapping[str, CapsuleDescription]
+    boxes: Mapping[str, Box]
+    workspace: Workspace | None
+    hand_speed: Mapping[HandSpeedMode, float]
+    tracking: Mapping[str, TrackingLimit]
+    estop_heartbeat_s: float

@@ -1,0 +1,193 @@
+"""Reads a robot's safety YAML and its SRDF, and refuses what contradicts itself or the URDF."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from vla_core.errors import RobotDescriptionError
+from vla_core.robot.checked_yaml import CheckedMapping
+from vla_core.robot.description import RobotDescription
+from vla_core.robot.urdf import Urdf
+from vla_core.safety.description import (
+    Box,
+    CapsuleDescription,
+    HandSpeedMode,
+    Margin,
+    PairKind,
+    SafetyDescription,
+    TrackingLimit,
+    Workspace,
+)
+
+
+def load_safety(robot: RobotDescription) -> SafetyDescription | None:
+    """Read the safety description that a robot names; None when it names none.
+
+    Raises:
+        RobotDescriptionError: a file is missing or contradicts the robot; says where, what was got
+            and what was expected.
+    """
+    if robot.safety_file is None:
+        return None
+    yaml = CheckedMapping.read(robot.safety_file)
+    srdf = (robot.safety_file.parent / yaml.text("srdf")).resolve()
+    safety = SafetyDescription(
+        source=robot.safety_file,
+        srdf=srdf,
+        allowed=_allowed(srdf, robot.urdf),
+        margins=MappingProxyType(_margins(yaml.mapping("margins"))),
+        capsules=MappingProxyType(_capsules(yaml, robot.urdf)),
+        boxes=MappingProxyType(_boxes(yaml, robot.urdf)),
+        workspace=_workspace(yaml.mapping("workspace")) if "workspace" in yaml else None,
+        hand_speed=MappingProxyType(_hand_speed(yaml.mapping("hand_speed"))),
+        tracking=MappingProxyType(_tracking(yaml, tuple(robot.groups))),
+        estop_heartbeat_s=_not_negative(yaml, "estop_heartbeat_s"),
+    )
+    yaml.done()
+    return safety
+
+
+def _allowed(path: Path, urdf: Urdf) -> frozenset[frozenset[str]]:
+    """Pairs of links that an SRDF allows to touch."""
+    try:
+        root = ElementTree.parse(path).getroot()
+    except (OSError, ElementTree.ParseError) as error:
+        raise RobotDescriptionError(str(path), f"cannot be read as SRDF: {error}") from error
+    pairs = set()
+    for element in root.findall("disable_collisions"):
+        pair = frozenset((element.get("link1", ""), element.get("link2", "")))
+        unknown = sorted(pair - urdf.links)
+        if unknown or len(pair) != 2:
+            raise RobotDescriptionError(
+                f"{path}, disable_collisions",
+                f"got {element.get('link1')!r} and {element.get('link2')!r}, expected two links "
+                f"of {urdf.path.name}",
+            )
+        pairs.add(pair)
+    return frozenset(pairs)
+
+
+def _margins(yaml: CheckedMapping) -> dict[PairKind, Margin]:
+    margins = {}
+    for kind in PairKind:
+        inner = yaml.mapping(kind.value)
+        margin = Margin(_not_negative(inner, "hard"), inner.number("soft"))
+        if margin.hard_m >= margin.soft_m:
+            raise RobotDescriptionError(
+                inner.where(),
+                f"got hard {margin.hard_m:g} and soft {margin.soft_m:g} m, expected hard < soft",
+            )
+        inner.done()
+        margins[kind] = margin
+    yaml.done()
+    return margins
+
+
+def _capsules(yaml: CheckedMapping, urdf: Urdf) -> dict[str, CapsuleDescription]:
+    capsules: dict[str, CapsuleDescription] = {}
+    if "capsules" not in yaml:
+        return capsules
+    for name, inner in yaml.mappings("capsules").items():
+        link, around = inner.text("link"), inner.texts("around")
+        _refuse_unknown_links(inner, (link, *around), urdf)
+        kinds = inner.choices("against", PairKind)
+        capsule = CapsuleDescription(name, link, around, frozenset(kinds))
+        for other in capsules.values():
+            shared = set(other.around) & set(around)
+            if shared and other.against & capsule.against:
+                raise RobotDescriptionError(
+                    inner.where(),
+                    f"encloses {', '.join(sorted(shared))} as {other.name} does, against the same "
+                    "kinds; keep each link in one capsule",
+                )
+        capsules[name] = capsule
+        inner.done()
+    return capsules
+
+
+def _boxes(yaml: CheckedMapping, urdf: Urdf) -> dict[str, Box]:
+    boxes = {}
+    if "boxes" not in yaml:
+        return boxes
+    for name, inner in yaml.mappings("boxes").items():
+        kind = inner.choice("kind", PairKind)
+        size = _vector(inner, "size")
+        if kind not in (PairKind.TABLE, PairKind.KEEP_OUT):
+            raise RobotDescriptionError(
+                inner.where("kind"), f"got {kind}, expected table or keep_out"
+            )
+        if (size <= 0).any():
+            raise RobotDescriptionError(
+                inner.where("size"), f"got {size.tolist()}, expected more than 0 m"
+            )
+        rpy = _vector(inner, "rpy") if "rpy" in inner else _frozen((0.0, 0.0, 0.0))
+        allowed = inner.texts("allowed") if "allowed" in inner else ()
+        _refuse_unknown_links(inner, allowed, urdf)
+        boxes[name] = Box(name, kind, _vector(inner, "centre"), rpy, size, frozenset(allowed))
+        inner.done()
+    return boxes
+
+
+def _workspace(yaml: CheckedMapping) -> Workspace:
+    workspace = Workspace(_vector(yaml, "lower"), _vector(yaml, "upper"))
+    if (workspace.lower >= workspace.upper).any():
+        raise RobotDescriptionError(
+            yaml.where(),
+            f"got {workspace.lower.tolist()} to {workspace.upper.tolist()} m, expected lower < upper",
+        )
+    yaml.done()
+    return workspace
+
+
+def _hand_speed(yaml: CheckedMapping) -> dict[HandSpeedMode, float]:
+    speeds = {mode: yaml.positive(mode.value) for mode in HandSpeedMode}
+    yaml.done()
+    return speeds
+
+
+def _tracking(yaml: CheckedMapping, groups: tuple[str, ...]) -> dict[str, TrackingLimit]:
+    inner = yaml.mapping("tracking")
+    limits = {}
+    for group in groups:
+        both = inner.mapping(group)
+        limit = TrackingLimit(both.positive("slow"), both.positive("stop"))
+        if limit.slow >= limit.stop:
+            raise RobotDescriptionError(
+                both.where(), f"got slow {limit.slow:g}, stop {limit.stop:g}; expected slow < stop"
+            )
+        both.done()
+        limits[group] = limit
+    inner.done()
+    return limits
+
+
+def _refuse_unknown_links(yaml: CheckedMapping, links: tuple[str, ...], urdf: Urdf) -> None:
+    unknown = [link for link in links if link not in urdf.links]
+    if unknown:
+        raise RobotDescriptionError(
+            yaml.where(), f"names the links {', '.join(unknown)}, which {urdf.path.name} lacks"
+        )
+
+
+def _not_negative(yaml: CheckedMapping, key: str) -> float:
+    value = yaml.number(key)
+    if value < 0:
+        raise RobotDescriptionError(yaml.where(key), f"got {value:g}, expected 0 or more")
+    return value
+
+
+def _vector(yaml: CheckedMapping, key: str) -> np.ndarray:
+    values = yaml.numbers(key)
+    if len(values) != 3:
+        raise RobotDescriptionError(yaml.where(key), f"got {len(values)} numbers, expected x, y, z")
+    return _frozen(values)
+
+
+def _frozen(values: tuple[float, ...]) -> np.ndarray:
+    array = np.array(values, dtype=np.float64)
+    array.setflags(write=False)
+    return array
