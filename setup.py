@@ -5,7 +5,15 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 NAME = "vla_nodes"
-NODES = ("camera_node", "intent_node", "action_node", "command_node", "sim_robot_node", "bringup")
+NODES = (
+    "camera_node",
+    "intent_node",
+    "action_node",
+    "command_node",
+    "sim_robot_node",
+    "fault_injector_node",
+    "bringup",
+)
 
 
 def shared_files(*folders: str) -> list[tuple[str, list[str]]]:

@@ -5,19 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from rcl_interfaces.srv import SetParameters
-from rclpy.parameter import Parameter
 from std_msgs.msg import Bool
-from std_srvs.srv import Trigger
 
 from vla_core.replay.episode_record import BestAndWorst, EpisodeRecord
 from vla_core.types import NANOSECONDS, ControlMode
 from vla_nodes import qos, topics
-from vla_nodes.conversions import to_nanoseconds
 from vla_nodes.episode_recorder import EpisodeRecorder
-from vla_nodes.graph_observer import GraphError, GraphObserver
-
-SIMULATOR = "sim_robot_node"
+from vla_nodes.graph_observer import GraphObserver
+from vla_nodes.table_setup import TableSetup
 
 
 @dataclass(frozen=True)
@@ -64,11 +59,12 @@ class DemoRun:
         self.results: list[Mapping[str, object]] = []
         self.shown = BestAndWorst()
         self.current: EpisodeRecord | None = None
-        self._reset = observer.create_client(Trigger, topics.SIM_RESET)
-        self._parameters = observer.create_client(
-            SetParameters, f"{SIMULATOR}/set_parameters"
-        )
+        self._table = TableSetup(observer, settings.first_chunk_timeout_s)
         observer.listen(Bool, topics.TASK_SUCCESS, qos.STATUS, self._on_success)
+
+    def rest(self) -> None:
+        """Bring the robot to a stop and command nothing."""
+        self._table.rest()
 
     @property
     def successes(self) -> int:
@@ -83,12 +79,9 @@ class DemoRun:
         """
         observer = self._observer
         self.rest()
-        text = self._lay_table(seed)
+        text = self._table.lay(seed)
         self.current = record = EpisodeRecord(number, seed, text)
-        told_ns = observer.now_ns()
-        instruction_id = observer.set_instruction(text)
-        observer.set_mode(ControlMode.HOLD)
-        self._wait_for_chunk(instruction_id, told_ns)
+        self._table.tell(text, self.meanwhile)
         self._succeeded_since_ns = None
         start_ns = observer.now_ns()
         self._recorder.begin(record, start_ns)
@@ -104,48 +97,6 @@ class DemoRun:
         self.results.append(record.row())
         self.shown.add(record)
         return record
-
-    def rest(self) -> None:
-        """Bring the robot to a stop and command nothing."""
-        if self._observer.mode is not ControlMode.IDLE:
-            if self._observer.mode is not ControlMode.HOLD:
-                self._observer.set_mode(ControlMode.HOLD)
-            self._observer.set_mode(ControlMode.IDLE)
-
-    def _lay_table(self, seed: int) -> str:
-        parameter = Parameter("seed", Parameter.Type.INTEGER, seed).to_parameter_msg()
-        request = SetParameters.Request(parameters=[parameter])
-        result = self._observer.call(self._parameters, request).results[0]
-        if not result.successful:
-            raise GraphError(f"the simulator refused seed {seed}: {result.reason}")
-        answer = self._observer.call(self._reset, Trigger.Request())
-        if not answer.success:
-            raise GraphError(f"the simulator refused to lay a table: {answer.message}")
-        return answer.message
-
-    def _wait_for_chunk(self, instruction_id: int, told_ns: int) -> None:
-        """A chunk whose intent and observation are of the new table and instruction."""
-        observer = self._observer
-        first_intent: list[int] = []
-
-        def fresh() -> bool:
-            intent, chunk = observer.intent, observer.chunk
-            if not first_intent and intent and intent.instruction_id == instruction_id:
-                first_intent.append(intent.sequence)
-            return bool(
-                first_intent
-                and chunk
-                and chunk.intent_sequence >= first_intent[0]
-                and to_nanoseconds(chunk.observation_stamp) > told_ns
-            )
-
-        timeout_s = self._settings.first_chunk_timeout_s
-        if not observer.wait_until(fresh, timeout_s, self.meanwhile):
-            raise GraphError(
-                f"no chunk for the new instruction within {timeout_s:g} s; "
-                + ("an intent came" if first_intent else "no intent came for it either")
-                + f". {observer.complaints()}"
-            )
 
     def _on_success(self, message: Bool) -> None:
         if not message.data:

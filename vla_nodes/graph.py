@@ -104,7 +104,8 @@ class Graph:
             choices = tuple(given.get("choices", ()))
             arguments[name] = Argument(name, given["default"], given["help"], choices)
         for name, given in raw["nodes"].items():
-            _check_keys(f"{path}, nodes.{name}", given, {"parameters"}, {"when", "respawn", "remap"})
+            optional = {"when", "respawn", "remap"}
+            _check_keys(f"{path}, nodes.{name}", given, {"parameters"}, optional)
         return cls(path, arguments, raw["nodes"], raw["environment"])
 
     def values(self, given: Mapping[str, str]) -> dict[str, ArgumentValue]:

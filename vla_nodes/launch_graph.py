@@ -101,6 +101,6 @@ def _on_exit(
         return []
     reason = f"{process.name} ended with {event.returncode}"
     if process.respawn:
-        again = Graph.bring_up_again(process.name, values)
-        return [LogInfo(msg=f"{reason}: it is started again"), _node(again, str(values["namespace"]))]
+        bring_up = _node(Graph.bring_up_again(process.name, values), str(values["namespace"]))
+        return [LogInfo(msg=f"{reason}: it is started again"), bring_up]
     return [LogInfo(msg=f"{reason}: the graph goes down"), EmitEvent(event=Shutdown(reason=reason))]

@@ -22,12 +22,20 @@ class LiveGraph(GraphProcesses):
         given: arguments of the graph, as text.
         logs: folder for one log a process.
         graph: the description; None: the package's.
+        say: told in words what happens to the nodes.
     """
 
-    def __init__(self, given: Mapping[str, str], logs: Path, graph: Graph | None = None) -> None:
+    def __init__(
+        self,
+        given: Mapping[str, str],
+        logs: Path,
+        graph: Graph | None = None,
+        say: Callable[[str], None] = lambda line: None,
+    ) -> None:
         graph = graph or Graph.load()
         values = graph.values({"respawn": "false", **given})
-        super().__init__(graph, values, graph.process_environment(os.environ), logs)
+        environment = graph.process_environment(os.environ)
+        super().__init__(graph, values, environment, logs, say=say)
         self.logs = logs
 
     def check(self) -> bool:

@@ -7,7 +7,7 @@ pass of an executor over a lifecycle node costs 200 us even when nothing has com
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
@@ -15,6 +15,14 @@ from rclpy.qos import QoSProfile
 
 #: Most messages taken at once, so that a flood cannot hold the loop.
 _MOST = 20
+
+
+class Taken(NamedTuple):
+    """A message, when it was sent and when it came, on the clocks of these machines [ns]."""
+
+    message: Any
+    sent_ns: int
+    received_ns: int
 
 
 class _Polled(CallbackGroup):
@@ -36,23 +44,38 @@ class PolledSubscription:
     Args:
         node: owns the subscription.
         message_type, topic, profile: as for `create_subscription`.
+        raw: whether messages stay bytes, as `rclpy.serialization` reads them.
     """
 
-    def __init__(self, node: Node, message_type: type, topic: str, profile: QoSProfile) -> None:
+    def __init__(
+        self,
+        node: Node,
+        message_type: type,
+        topic: str,
+        profile: QoSProfile | int,
+        raw: bool = False,
+    ) -> None:
         self._node = node
+        self._raw = raw
         self._subscription = node.create_subscription(
             message_type, topic, lambda _: None, profile, callback_group=_Polled()
         )
 
     def take_all(self) -> Iterator[Any]:
         """What has come since the last time, oldest first."""
+        for taken in self.take_stamped():
+            yield taken.message
+
+    def take_stamped(self) -> Iterator[Taken]:
+        """As `take_all`, with the times of the middleware."""
         subscription = self._subscription
         with subscription.handle:
             for _ in range(_MOST):
-                taken = subscription.handle.take_message(subscription.msg_type, False)
+                taken = subscription.handle.take_message(subscription.msg_type, self._raw)
                 if taken is None:
                     return
-                yield taken[0]
+                message, info = taken
+                yield Taken(message, info["source_timestamp"], info["received_timestamp"])
 
     def newest(self) -> Any | None:
         """The newest message that has come since the last time."""

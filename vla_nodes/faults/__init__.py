@@ -1,0 +1,1 @@
+"""Faults on the live graph: `python -m vla_nodes.faults`."""

@@ -1,0 +1,186 @@
+"""`python -m vla_nodes.faults`: every fault on the live graph, judged at the robot's side.
+
+Started by `vla faults`. The graph runs in processes of its own, with an injector between them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+import rclpy
+from rclpy.parameter import Parameter
+from rich.table import Table
+
+from vla_core.cli.commands.faults import add_arguments
+from vla_core.errors import VlaError
+from vla_core.faults.catalogue import Fault, choose
+from vla_core.faults.fault_table import fault_table, markdown_table
+from vla_core.faults.judgement import FaultRecord, not_run
+from vla_core.paths import policy_folder, robot_file
+from vla_core.policies.manifest import PolicyManifest
+from vla_core.robot.model import RobotModel
+from vla_nodes.faults.fault_graph import policy_routes, with_injector
+from vla_nodes.faults.fault_recorder import FaultRecorder
+from vla_nodes.faults.fault_run import FaultRun
+from vla_nodes.faults.heartbeat_robot import make_heartbeat_robot
+from vla_nodes.faults.transforms import FIRST_CAMERA, JOINTS
+from vla_nodes.graph import Graph
+from vla_nodes.graph_observer import GraphError, GraphObserver
+from vla_nodes.live_graph import LiveGraph
+from vla_nodes.live_status import LiveStatus, report_console
+
+TITLE = "Faults on the live graph with the simulated robot"
+
+
+class Faults:
+    """Runs the chosen faults, on a new graph wherever one does not recover."""
+
+    def __init__(self, args: argparse.Namespace, faults: Sequence[Fault]) -> None:
+        self._args = args
+        self._faults = faults
+        manifest = PolicyManifest.load(policy_folder(args.policy))
+        self._manifest = manifest
+        source = robot_file(manifest.robot)
+        self._robot_file = make_heartbeat_robot(manifest.robot, source, args.out / "robot")
+        self._robot = RobotModel.load(self._robot_file)
+        self._routes = policy_routes(self._robot.description, manifest)
+        self.records: list[FaultRecord] = []
+
+    def run(self) -> None:
+        """All faults that can share a graph on one graph."""
+        for simulated in (False, True):
+            left = [fault for fault in self._faults if fault.simulated_time is simulated]
+            while left:
+                done = self._run_on_a_graph(left, simulated)
+                left = left[done:]
+
+    def _run_on_a_graph(self, faults: Sequence[Fault], simulated: bool) -> int:
+        """Faults until one does not recover; how many were done."""
+        given = {
+            "source": "sim",
+            "robot": str(self._robot_file),
+            "policy": str(self._args.policy),
+            "backend": self._args.backend,
+            "seed": str(self._args.seed),
+            "initial_mode": "hold",
+            "respawn": "true",
+            "use_sim_time": str(simulated).lower(),
+        }
+        described = with_injector(Graph.load(), self._routes, simulated)
+        said: list[str] = []
+        logs = self._args.out / "logs" / f"graph_{len(self.records)}"
+        with LiveGraph(given, logs, described, said.append) as graph:
+            graph.start_all()
+            with rclpy.init(args=[]):
+                observer = GraphObserver("faults")
+                try:
+                    return self._run_on(graph, observer, faults, simulated, said)
+                finally:
+                    observer.destroy_node()
+
+    def _run_on(
+        self,
+        graph: LiveGraph,
+        observer: GraphObserver,
+        faults: Sequence[Fault],
+        simulated: bool,
+        said: list[str],
+    ) -> int:
+        progress = ""
+        with LiveStatus(observer, TITLE, lambda: progress or graph.waits_for) as status:
+
+            def update(doing: str) -> None:
+                nonlocal progress
+                progress = f"{len(self.records) + 1} of {len(self._faults)}  {doing}"
+                while said:
+                    run.on_process(said.pop(0))
+                status.update()
+
+            if simulated:
+                observer.set_parameters([Parameter("use_sim_time", value=True)])
+                observer.background = lambda: rclpy.spin_once(observer, timeout_sec=0.0)
+            routes = {route.name: route for route in self._routes}
+            recorder = FaultRecorder(observer, self._robot, routes[JOINTS])
+            graph.wait_until_up(lambda: (observer.poll(), recorder.poll(), status.update()))
+            run = FaultRun(
+                graph, observer, recorder, self._robot, routes[FIRST_CAMERA].topic, update
+            )
+            for done, fault in enumerate(faults, start=1):
+                try:
+                    record = run.run(fault, self._args.seed + len(self.records))
+                except GraphError as error:
+                    record = not_run(fault, str(error))
+                self.records.append(record)
+                status.say(in_words(record))
+                if not record.recovered:
+                    return done
+        return len(faults)
+
+
+def in_words(record: FaultRecord) -> str:
+    """One record in one line."""
+    found = "not found"
+    if record.found_by:
+        found = f"{record.found_by} after {record.detected_ms:.0f} ms"
+    stood = "" if record.standstill_ms is None else f", still after {record.standstill_ms:.0f} ms"
+    outside = f", OUTSIDE: {'; '.join(record.outside_limits)}" if record.outside_limits else ""
+    word = "ok " if record.ok else "NOT"
+    return f"{word} {record.fault}: {found}{stood}{outside}; {record.recovery}"
+
+
+def listed(faults: Sequence[Fault]) -> Table:
+    """The catalogue for a person."""
+    table = Table(title="Faults", title_justify="left")
+    for heading in ("name", "what", "how", "expected"):
+        table.add_column(heading)
+    for fault in faults:
+        table.add_row(fault.name, fault.does, fault.kind.value, fault.expected.value)
+    return table
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until the last fault, or Ctrl-C; the graph goes down with it either way.
+
+    Returns:
+        0 when all was as expected, 1 when not, 2 when the graph did not come up.
+    """
+    parser = argparse.ArgumentParser(prog="vla faults")
+    add_arguments(parser)
+    args = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    os.environ.update(Graph.load().process_environment(os.environ))
+    console = report_console()
+    try:
+        faults = choose([name.strip() for name in args.only.split(",") if name.strip()])
+        if args.list:
+            console.print(listed(faults))
+            return 0
+        run = Faults(args, faults)
+        run.run()
+    except VlaError as error:
+        print(f"vla faults: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    records = [record.row() for record in run.records]
+    good = sum(record["ok"] for record in records)
+    console.print(fault_table(records, TITLE))
+    console.print(f"{good} of {len(records)} as expected")
+    summary = {"title": TITLE, "policy": str(args.policy), "seed": args.seed, "faults": records}
+    for path, text in (
+        (args.json, json.dumps(summary, indent=1) + "\n"),
+        (args.markdown, markdown_table(records)),
+    ):
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+    return 0 if good == len(records) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,286 @@
+"""One fault after the other on a live graph: move, inject, watch, take back, recover, judge."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticStatus
+from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter
+
+from vla_core.faults.catalogue import Fault, Kind
+from vla_core.faults.command_monitor import Violation, check_commands
+from vla_core.faults.judgement import Evidence, FaultRecord, Recovery, judge
+from vla_core.robot.model import RobotModel
+from vla_core.types import ControlMode
+from vla_nodes.conversions import to_nanoseconds
+from vla_nodes.faults.fault_graph import INJECTOR
+from vla_nodes.faults.fault_recorder import FaultRecorder
+from vla_nodes.graph_observer import GraphError, GraphObserver
+from vla_nodes.live_graph import LiveGraph
+from vla_nodes.table_setup import TableSetup
+
+#: The robot moves when a joint is this fast [rad/s].
+MOVING_SPEED = 0.2
+#: What was there this long before a fault was not caused by it [s].
+_BASELINE_S = 0.5
+_MOVING_TIMEOUT_S = 10.0
+_INJECTION_TIMEOUT_S = 5.0
+#: Longest wait for a killed node to be active again [s]; a killed command node's publisher still
+#: counts as another one for up to 20 s.
+_BACK_TIMEOUT_S = 60.0
+#: How long each way of recovering is given [s].
+_FOLLOWS_TIMEOUT_S = 5.0
+_COMMAND_NODE, _INTENT_NODE, _FLOOD = "command_node", "intent_node", "flood"
+
+
+class FaultRun:
+    """Runs faults on a graph that is up.
+
+    Args:
+        graph: its processes.
+        observer: listens to it and asks it.
+        recorder: keeps what it says.
+        robot: the simulated one.
+        picture_topic: where a flood of pictures goes.
+        update: renews the display; told in words what is being done.
+    """
+
+    def __init__(
+        self,
+        graph: LiveGraph,
+        observer: GraphObserver,
+        recorder: FaultRecorder,
+        robot: RobotModel,
+        picture_topic: str,
+        update: Callable[[str], None],
+    ) -> None:
+        self._graph = graph
+        self._observer = observer
+        self._recorder = recorder
+        self._robot = robot
+        self._picture_topic = picture_topic
+        self._update = update
+        self._doing = ""
+        self._table = TableSetup(observer)
+        self._parameters = observer.create_client(SetParameters, f"{INJECTOR}/set_parameters")
+        self._period_s = 1.0 / robot.description.command.rate_hz
+        self._instruction = ""
+        self._killed = ""
+        self._restarting = False
+        self._violations: list[Violation] = []
+        self._commands = 0
+        background = observer.background
+
+        def keep_up() -> None:
+            background()
+            recorder.poll()
+            self._watch()
+            update(self._doing)
+
+        observer.background = keep_up
+
+    def run(self, fault: Fault, seed: int) -> FaultRecord:
+        """One fault on the table of `seed`.
+
+        Raises:
+            GraphError: the robot could not be made to move before it.
+        """
+        self._doing = f"{fault.name}: the robot starts"
+        self._violations, self._commands = [], 0
+        self._start_moving(seed)
+        self._wait(_BASELINE_S)
+        self._doing = f"{fault.name}: {fault.does}"
+        begun_ns = self._inject(fault)
+        self._wait(fault.lasts_s)
+        self._doing = f"{fault.name}: the robot recovers"
+        ended_ns = time.time_ns()
+        motion, evidence = self._recorder.motion(), self._recorder.evidence()
+        self._take_back(fault)
+        recovery = self._recover(fault, begun_ns if fault.kind is Kind.KILL else ended_ns)
+        self._judge_commands()
+        return judge(
+            fault,
+            begun_ns,
+            ended_ns,
+            motion,
+            evidence,
+            self._violations,
+            self._commands,
+            recovery,
+        )
+
+    # Before
+
+    def _start_moving(self, seed: int) -> None:
+        """A new table, and the policy in command until the robot moves."""
+        self._table.rest()
+        self._instruction = self._table.lay(seed)
+        self._table.tell(self._instruction)
+        self._recorder.clear()
+        self._observer.set_mode(ControlMode.POLICY)
+        if not self._observer.wait_until(self._moves, _MOVING_TIMEOUT_S):
+            raise GraphError(
+                f"the robot does not move under the policy; {self._observer.complaints()}"
+            )
+
+    def _moves(self) -> bool:
+        state = self._recorder.newest("joints")
+        return state is not None and np.abs(state.velocity).max() > MOVING_SPEED
+
+    # The fault
+
+    def _inject(self, fault: Fault) -> int:
+        """Make the fault; when it took hold [ns]."""
+        asked_ns = time.time_ns()
+        if fault.kind in (Kind.KILL, Kind.FREEZE):
+            self._killed = fault.target if fault.kind is Kind.KILL else ""
+            number = signal.SIGKILL if fault.kind is Kind.KILL else signal.SIGSTOP
+            os.kill(self._graph.processes[fault.target], number)
+            return asked_ns
+        if fault.kind is Kind.FLOOD:
+            module = "vla_nodes.faults.flood"
+            command = [sys.executable, "-m", module, fault.target, self._picture_topic]
+            self._graph.start(_FLOOD, command, os.environ)
+        else:
+            self._set_fault(fault.target)
+        found: list[int] = []
+
+        def took_hold() -> bool:
+            injected_ns = self._recorder.injected_ns(fault.target, asked_ns)
+            found.extend([] if injected_ns is None else [injected_ns])
+            return bool(found)
+
+        if not self._observer.wait_until(took_hold, _INJECTION_TIMEOUT_S):
+            raise GraphError(f"fault {fault.name} did not take hold; see the injector's log")
+        return found[0]
+
+    def _take_back(self, fault: Fault) -> None:
+        if fault.kind is Kind.FREEZE:
+            os.kill(self._graph.processes[fault.target], signal.SIGCONT)
+        elif fault.kind is Kind.FLOOD:
+            self._graph.kill(_FLOOD)
+        elif fault.kind is Kind.ALTER:
+            self._set_fault("")
+
+    def _set_fault(self, target: str) -> None:
+        parameter = Parameter("fault", Parameter.Type.STRING, target).to_parameter_msg()
+        request = SetParameters.Request(parameters=[parameter])
+        result = self._observer.call(self._parameters, request).results[0]
+        if not result.successful:
+            raise GraphError(f"the injector refused {target!r}: {result.reason}")
+
+    # After
+
+    def _recover(self, fault: Fault, since_ns: int) -> Recovery:
+        """Back to following the policy, with as little help as it takes."""
+        steps = []
+        try:
+            if fault.kind is Kind.KILL:
+                steps.append(self._back_again(fault.target))
+            seen = self._chunk_in_execution()
+            if fault.target == _INTENT_NODE and fault.kind is Kind.KILL:
+                steps.append("instruction told again")
+                self._observer.set_instruction(self._instruction)
+            for step in (None, self._hold_and_go_on, self._start_anew):
+                if step is not None:
+                    steps.append(step())
+                if self._observer.wait_until(lambda: self._follows(seen), _FOLLOWS_TIMEOUT_S):
+                    after_ms = (time.time_ns() - since_ns) / 1e6
+                    return Recovery(True, ", ".join(steps) or "by itself", round(after_ms, 1))
+        except GraphError as error:
+            steps.append(str(error))
+        complaints = self._observer.complaints() or f"mode {self._observer.mode.name}"
+        return Recovery(False, f"{', '.join(steps)}: {complaints}", None)
+
+    def _back_again(self, node: str) -> str:
+        """Wait until a killed node is active again; the command node is started by hand."""
+        how = "started again"
+        if node == _COMMAND_NODE:
+            how = "started again by hand"
+            self._restarting = True
+            self._graph.start_again(node)
+        full_name = f"/{node}"
+        self._observer.diagnostics.pop(full_name, None)
+
+        def is_back() -> bool:
+            report = self._observer.diagnostics.get(full_name)
+            return (
+                node in self._graph.processes
+                and report is not None
+                and report.level == DiagnosticStatus.OK
+            )
+
+        if not self._observer.wait_until(is_back, _BACK_TIMEOUT_S):
+            raise GraphError(f"{node} is not back after {_BACK_TIMEOUT_S:g} s")
+        self._killed, self._restarting = "", False
+        return how
+
+    def _hold_and_go_on(self) -> str:
+        """As a person does who has seen to the cause; HOLD also resets an emergency stop."""
+        from_mode = self._observer.mode.name
+        if self._observer.mode is not ControlMode.HOLD:
+            self._observer.set_mode(ControlMode.HOLD)
+        self._observer.set_mode(ControlMode.POLICY)
+        return f"{from_mode} to POLICY, asked for"
+
+    def _start_anew(self) -> str:
+        """The command starts again from where the robot is put with a new table."""
+        self._table.rest()
+        self._judge_commands()
+        self._table.tell(self._table.lay(0))
+        self._recorder.clear()
+        self._observer.set_mode(ControlMode.POLICY)
+        return "new start from IDLE"
+
+    def _judge_commands(self) -> None:
+        """Those that reached the robot since it was last put somewhere."""
+        commands = self._recorder.commands()
+        self._commands += len(commands)
+        self._violations += check_commands(
+            commands, self._robot.limits, self._period_s, self._recorder.emergencies()
+        )
+
+    def _chunk_in_execution(self) -> tuple[int, int]:
+        """Stamp and sequence of the chunk behind the newest command."""
+        status = self._recorder.newest("safety")
+        if status is None:
+            return 0, 0
+        return to_nanoseconds(status.observation_stamp), status.chunk_sequence
+
+    def _follows(self, seen: tuple[int, int]) -> bool:
+        """Whether the policy is in command and followed along another chunk than `seen`."""
+        status = self._recorder.newest("safety")
+        return (
+            status is not None
+            and self._observer.mode is ControlMode.POLICY
+            and status.mode == ControlMode.POLICY
+            and status.chunk_sequence > 0
+            and self._chunk_in_execution() != seen
+            and not any(name.endswith("_stale") for name in status.constraints)
+        )
+
+    # Meanwhile
+
+    def _wait(self, duration_s: float) -> None:
+        self._observer.wait_until(lambda: False, duration_s)
+
+    def _watch(self) -> None:
+        """Look after the processes; only the one that was killed may end."""
+        ended = self._graph.watch()
+        if ended is None or ended.name == _FLOOD:
+            return
+        if ended.name != self._killed:
+            raise GraphError(f"{ended}, which was not part of the fault")
+        self.on_process(str(ended))
+        if self._restarting:  # its bring-up was refused, as it may be for a while
+            self._graph.start_again(ended.name)
+
+    def on_process(self, line: str) -> None:
+        """What the supervision of the processes says is evidence, too."""
+        self._recorder.say(Evidence(time.time_ns(), f"process {line}"))
