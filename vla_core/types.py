@@ -114,6 +114,20 @@ class ActionChunk:
 
 
 @dataclass(frozen=True)
+class CommittedPlan:
+    """What the robot executes meanwhile, at the steps of the chunk that is being computed.
+
+    Attributes:
+        targets: `(known, dof)` joint positions due at observation stamp + k * step of the new
+            chunk, as far as the plan reaches, in the robot's order.
+        frozen: how many of them will have been executed when the chunk arrives.
+    """
+
+    targets: np.ndarray
+    frozen: int
+
+
+@dataclass(frozen=True)
 class ExecutionState:
     """Which step of which chunk is being executed; published by the command node.
 

@@ -10,9 +10,10 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from vla_core.evaluation.executor import DirectExecutor, Executor
+from vla_core.evaluation.executor import Executor, TimelineExecutor
 from vla_core.evaluation.intent_mode import IntentMode, zeroed
 from vla_core.evaluation.settings import EvaluationSettings
+from vla_core.evaluation.thinker import Thinker
 from vla_core.policies.protocol import System1, System2
 from vla_core.types import NANOSECONDS, Instruction, LatentIntent, Observation
 
@@ -73,7 +74,9 @@ class EpisodeRunner:
         system1, system2: the policy.
         settings: rates and limits.
         instructions: everything that can be told, for the `wrong` mode.
-        executor: makes the executor of an episode; without, chunks are followed as they are.
+        executor: makes the executor of an episode; without, the servos get the timeline's targets
+            as they are.
+        watch: told time [ns], `(dof,)` targets and executor at every tick.
     """
 
     def __init__(
@@ -84,13 +87,16 @@ class EpisodeRunner:
         settings: EvaluationSettings,
         instructions: tuple[Instruction, ...],
         executor: Callable[[], Executor] | None = None,
+        watch: Callable[[int, np.ndarray, Executor], None] | None = None,
     ) -> None:
         self._scene = scene
         self._system1 = system1
         self._system2 = system2
         self._settings = settings
         self._instructions = instructions
-        self._executor = executor or (lambda: DirectExecutor(settings.control_s))
+        names = system1.manifest.joint_names
+        self._watch = watch
+        self._executor = executor or (lambda: TimelineExecutor(names, settings.control_s))
 
     def run(self, seed: int) -> EpisodeResult:
         """Run the episode of `seed`; the same seed gives the same result, whatever ran before."""
@@ -125,23 +131,26 @@ class EpisodeRunner:
         self, seed: int, told: Instruction, wrong: Instruction | None, intend: IntentSource
     ) -> EpisodeResult:
         settings, scene = self._settings, self._scene
-        rng = np.random.default_rng((seed, 0))
         executor = self._executor()
         period_s = executor.period_s
-        replan_s = settings.replan_steps * self._system1.manifest.step_s
-        replan_ticks = max(1, round(replan_s / period_s))
+        thinker = Thinker(self._system1, executor, settings, np.random.default_rng((seed, 0)))
         think_ticks = max(1, round(settings.system2_period_s / period_s))
         done_ticks = wrong_ticks = 0
         held_long = max(1, round(settings.settle_s / period_s))
         for tick in range(round(settings.time_limit_s / period_s)):
             now_ns = round(tick * period_s * NANOSECONDS)
-            if tick % think_ticks == 0 or tick % replan_ticks == 0:
+            looks = thinker.wants_to_look(now_ns)
+            if tick % think_ticks == 0 or looks:
                 seen = self._observe(tick, now_ns)
             if tick % think_ticks == 0:
                 intent = intend(seen)
-            if tick % replan_ticks == 0:
-                executor.on_chunk(self._system1.act(seen, intent, rng), now_ns)
-            scene.set_targets(executor.tick(now_ns, scene.position, scene.velocity))
+            if looks:
+                thinker.think(seen, intent)
+            thinker.speak(now_ns)
+            target = executor.tick(now_ns, scene.position, scene.velocity)
+            scene.set_targets(target)
+            if self._watch is not None:
+                self._watch(now_ns, target, executor)
             scene.step(period_s)
             done_ticks = done_ticks + 1 if scene.success_of(told) else 0
             if wrong is not None:

@@ -7,11 +7,13 @@ from typing import Protocol
 import numpy as np
 
 from vla_core.errors import VlaError
-from vla_core.evaluation.chunk_follower import target_at
 from vla_core.execution.command import CommandSettings
 from vla_core.execution.command_core import CommandCore
+from vla_core.execution.strategies.protocol import Strategy
+from vla_core.execution.strategies.switch import Switch
+from vla_core.execution.timeline import ChunkTimeline
 from vla_core.robot.model import RobotModel
-from vla_core.types import NANOSECONDS, ActionChunk, ControlMode
+from vla_core.types import ActionChunk, ControlMode
 
 
 class Executor(Protocol):
@@ -19,12 +21,20 @@ class Executor(Protocol):
 
     Attributes:
         period_s: time between two joint targets [s].
+        strategy: how a chunk joins the ones before.
+        timeline: what is executed.
     """
 
     period_s: float
+    strategy: Strategy
+    timeline: ChunkTimeline
 
     def on_chunk(self, chunk: ActionChunk, now_ns: int) -> None:
-        """Take a chunk when it arrives."""
+        """Take a chunk when it arrives.
+
+        Raises:
+            VlaError: it cannot be executed.
+        """
 
     def tick(self, now_ns: int, position: np.ndarray, velocity: np.ndarray) -> np.ndarray:
         """`(dof,)` joint targets for now.
@@ -34,20 +44,35 @@ class Executor(Protocol):
         """
 
 
-class DirectExecutor:
-    """The newest chunk's targets as they are, linear in between: nothing limits, nothing checks."""
+class TimelineExecutor:
+    """The timeline's targets as they are: nothing limits, nothing checks.
 
-    def __init__(self, period_s: float) -> None:
+    Args:
+        joint_names: canonical order.
+        period_s: time between two joint targets [s].
+        strategy: how chunks join.
+    """
+
+    def __init__(
+        self, joint_names: tuple[str, ...], period_s: float, strategy: Strategy | None = None
+    ) -> None:
         self.period_s = period_s
-        self._chunk: ActionChunk | None = None
+        self.strategy = strategy or Switch()
+        self.timeline = ChunkTimeline(joint_names)
+        self._target: np.ndarray | None = None
 
     def on_chunk(self, chunk: ActionChunk, now_ns: int) -> None:
-        """Follow it from now on."""
-        self._chunk = chunk
+        """Let the strategy put it on the timeline."""
+        self.strategy.merge(self.timeline, chunk, now_ns)
 
     def tick(self, now_ns: int, position: np.ndarray, velocity: np.ndarray) -> np.ndarray:
-        """The chunk's target; before the first chunk, where the robot is."""
-        return position if self._chunk is None else target_at(self._chunk, now_ns / NANOSECONDS)
+        """The target that is due; the last one after the end; at first, where the robot is."""
+        sample = self.timeline.sample(now_ns)
+        if sample is not None:
+            self._target = sample.position
+        elif self._target is None:
+            self._target = position.copy()
+        return self._target
 
 
 class FilteredExecutor:
@@ -55,15 +80,17 @@ class FilteredExecutor:
 
     def __init__(self, robot: RobotModel) -> None:
         self.period_s = 1.0 / robot.description.command.rate_hz
+        self.strategy = Switch()
         self._names = robot.joint_names
         self._core = CommandCore(robot.limits, CommandSettings(period_s=self.period_s))
 
-    def on_chunk(self, chunk: ActionChunk, now_ns: int) -> None:
-        """Give it to the core.
+    @property
+    def timeline(self) -> ChunkTimeline:
+        """The core's."""
+        return self._core.timeline
 
-        Raises:
-            VlaError: the core refuses it; in a simulation without faults that is a defect.
-        """
+    def on_chunk(self, chunk: ActionChunk, now_ns: int) -> None:
+        """Give it to the core; in a simulation without faults a refusal is a defect."""
         if problem := self._core.on_chunk(chunk, now_ns):
             raise VlaError(problem)
 

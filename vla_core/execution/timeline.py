@@ -80,15 +80,19 @@ class ChunkTimeline:
         """When the last step is due; None when there is none."""
         return self._steps[-1].due_ns if self._steps else None
 
-    def insert(self, chunk: ActionChunk, now_ns: int) -> None:
+    def insert(self, chunk: ActionChunk, now_ns: int, late_s: float = 0.0) -> None:
         """Take over `chunk` from its first step that is still due.
+
+        Args:
+            late_s: put every step off by this much [s].
 
         Raises:
             ChunkError: it cannot be executed; says which field and why. Nothing is changed.
         """
         targets = self._checked(chunk, now_ns)
         step_ns = chunk.step_s * NANOSECONDS
-        due_ns = [chunk.observation_stamp_ns + round(k * step_ns) for k in range(len(targets))]
+        first_ns = chunk.observation_stamp_ns + round(late_s * NANOSECONDS)
+        due_ns = [first_ns + round(k * step_ns) for k in range(len(targets))]
         first = bisect.bisect_right(due_ns, now_ns)
         if first == len(targets):
             raise ChunkError(
@@ -133,6 +137,21 @@ class ChunkTimeline:
             return None
         position, velocity = _hermite(self._steps[ahead - 1], right, now_ns)
         return Sample(position, velocity, right, remaining)
+
+    def plan(self, stamp_ns: int, step_s: float, horizon: int) -> np.ndarray:
+        """What is planned at the steps of a chunk to come, `(known, dof)` as far as it is known.
+
+        Args:
+            stamp_ns: of the observation that the chunk is computed from.
+            step_s, horizon: of the chunk.
+        """
+        targets: list[np.ndarray] = []
+        for k in range(horizon):
+            sample = self.sample(stamp_ns + round(k * step_s * NANOSECONDS))
+            if sample is None:
+                break
+            targets.append(sample.position)
+        return np.array(targets).reshape(len(targets), len(self.joint_names))
 
     def clear(self) -> None:
         """Forget every step; the order of chunks is still kept."""

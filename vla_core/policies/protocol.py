@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from vla_core.policies.manifest import PolicyManifest
-from vla_core.types import ActionChunk, Instruction, LatentIntent, Observation
+from vla_core.types import ActionChunk, CommittedPlan, Instruction, LatentIntent, Observation
 
 
 @runtime_checkable
@@ -37,12 +37,18 @@ class System1(Protocol):
     manifest: PolicyManifest
 
     def act(
-        self, observation: Observation, intent: LatentIntent, rng: np.random.Generator
+        self,
+        observation: Observation,
+        intent: LatentIntent,
+        rng: np.random.Generator,
+        plan: CommittedPlan | None = None,
     ) -> ActionChunk:
         """Decode `intent` into the next chunk.
 
         Args:
             rng: draws the sampler's noise; the same state gives the same chunk.
+            plan: what the chunk should join, for a policy that can; given by strategies of
+                execution that ask for it.
 
         Raises:
             FeatureSpaceError: the intent was formed by another model.

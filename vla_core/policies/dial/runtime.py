@@ -13,7 +13,7 @@ from vla_core.policies.dial.normalisation import Normalisation
 from vla_core.policies.manifest import PolicyManifest
 from vla_core.policies.words import encode_words
 from vla_core.robot.model import RobotModel
-from vla_core.types import ActionChunk, Instruction, LatentIntent, Observation
+from vla_core.types import ActionChunk, CommittedPlan, Instruction, LatentIntent, Observation
 
 WEIGHTS = "weights.safetensors"
 #: Networks, each with its inputs in order; the ONNX files have these names.
@@ -86,7 +86,11 @@ class DialSystem1:
         self._sequence = 0
 
     def act(
-        self, observation: Observation, intent: LatentIntent, rng: np.random.Generator
+        self,
+        observation: Observation,
+        intent: LatentIntent,
+        rng: np.random.Generator,
+        plan: CommittedPlan | None = None,
     ) -> ActionChunk:
         """Eq. 1, second half: Euler steps from noise along the learned velocity field."""
         started = time.perf_counter()
@@ -97,7 +101,8 @@ class DialSystem1:
         foresight = intent.tensors["foresight"].astype(np.float32)[None]
         context = self._networks["fusion"].run(current=current, intent=foresight)
         state = self._robot.state_vector(observation.position).astype(np.float32)
-        targets = self._normalisation.target(self._sample(context, state, rng), state)
+        normalised = self._sample(context, state, rng, plan)
+        targets = self._normalisation.target(normalised, state)
         self._sequence += 1
         return ActionChunk(
             sequence=self._sequence,
@@ -112,7 +117,11 @@ class DialSystem1:
         )
 
     def _sample(
-        self, context: np.ndarray, state: np.ndarray, rng: np.random.Generator
+        self,
+        context: np.ndarray,
+        state: np.ndarray,
+        rng: np.random.Generator,
+        plan: CommittedPlan | None,
     ) -> np.ndarray:
         """A^(tau + d) = A^tau + d v(A^tau, tau), from noise at tau = 0 to the chunk at tau = 1."""
         sizes = self.manifest.model
@@ -120,6 +129,8 @@ class DialSystem1:
         normalised = self._normalisation.state(state)[None]
         shape = (1, self.manifest.horizon, len(state))
         chunk = np.float32(sizes["noise_scale"]) * rng.standard_normal(shape, dtype=np.float32)
+        if plan is not None and len(plan.targets):
+            return self._joined(chunk, context, state, plan)
         for k in range(steps):
             velocity = self._networks["velocity"].run(
                 actions=chunk,
@@ -129,6 +140,43 @@ class DialSystem1:
             )
             chunk = chunk + velocity / steps
         return chunk[0]
+
+    def _joined(
+        self, noise: np.ndarray, context: np.ndarray, state: np.ndarray, plan: CommittedPlan
+    ) -> np.ndarray:
+        """As `_sample`, each step pulled towards the plan that is being executed.
+
+        Raises:
+            PolicyError: the networks are on a runtime that gives no gradients.
+        """
+        network = self._networks["velocity"]
+        if not isinstance(network, TorchSession):
+            raise PolicyError(
+                self.manifest.name,
+                "real-time chunking needs gradients of System 1, which ONNX Runtime does not "
+                "give; run with backend torch",
+            )
+        import torch
+
+        from vla_core.policies.dial.guidance import guided_velocity, soft_mask
+
+        steps, horizon = self.manifest.model["euler_steps"], self.manifest.horizon
+        known = min(len(plan.targets), horizon)
+        old = np.zeros_like(noise)
+        states = np.stack([self._robot.state_vector(q) for q in plan.targets[:known]])
+        old[0, :known] = self._normalisation.action(states.astype(np.float32), state)
+        weight = soft_mask(horizon, plan.frozen, known)[:, None]
+        chunk, context, given, old, weight = (
+            torch.from_numpy(array).to(network.device)
+            for array in (noise, context, self._normalisation.state(state)[None], old, weight)
+        )
+
+        def velocity(chunk, time):
+            return network.function(chunk, time, context, given)
+
+        for k in range(steps):
+            chunk = chunk + guided_velocity(velocity, chunk, k / steps, old, weight) / steps
+        return chunk[0].cpu().numpy()
 
 
 def _features(manifest: PolicyManifest, vit: Session, observation: Observation) -> np.ndarray:

@@ -1,0 +1,72 @@
+"""System 1 in stepped time: it looks, computes for a while, and its chunk arrives later."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vla_core.evaluation.executor import Executor
+from vla_core.evaluation.settings import EvaluationSettings
+from vla_core.execution.delay import DelayTracker
+from vla_core.policies.protocol import System1
+from vla_core.types import NANOSECONDS, ActionChunk, CommittedPlan, LatentIntent, Observation
+
+
+class Thinker:
+    """One inference at a time, its delay injected: no wall clock is in the result.
+
+    Args:
+        system1: computes chunks.
+        executor: takes them.
+        settings: how often and with what delay.
+        rng: of the sampler.
+
+    Attributes:
+        delay: steps that were executed between looking and arrival.
+    """
+
+    def __init__(
+        self,
+        system1: System1,
+        executor: Executor,
+        settings: EvaluationSettings,
+        rng: np.random.Generator,
+    ) -> None:
+        self._system1 = system1
+        self._executor = executor
+        self._rng = rng
+        step_ns = system1.manifest.step_s * NANOSECONDS
+        self._period_ns = round(settings.replan_steps * step_ns)
+        self._delay_ns = round(settings.delay_s * NANOSECONDS)
+        self.delay = DelayTracker(initial=-(-self._delay_ns // round(step_ns)))
+        self._looked_ns: int | None = None
+        self._coming: ActionChunk | None = None
+
+    def wants_to_look(self, now_ns: int) -> bool:
+        """Whether the next inference begins now."""
+        if self._coming is not None:
+            return False
+        if self._executor.strategy.waits:
+            end_ns = self._executor.timeline.end_ns
+            return end_ns is None or now_ns >= end_ns
+        return self._looked_ns is None or now_ns - self._looked_ns >= self._period_ns
+
+    def think(self, seen: Observation, intent: LatentIntent) -> None:
+        """Begin an inference from an observation of now."""
+        arguments = (seen, intent, self._rng)
+        if self._executor.strategy.joins:
+            arguments += (self._plan(seen.stamp_ns),)
+        self._coming = self._system1.act(*arguments)
+        self._looked_ns = seen.stamp_ns
+
+    def speak(self, now_ns: int) -> None:
+        """Hand the chunk over once its time has come."""
+        if self._coming is None or now_ns - self._looked_ns < self._delay_ns:
+            return
+        self._executor.on_chunk(self._coming, now_ns)
+        self.delay.add(self._executor.timeline.delay_steps)
+        self._coming = None
+
+    def _plan(self, stamp_ns: int) -> CommittedPlan:
+        manifest = self._system1.manifest
+        targets = self._executor.timeline.plan(stamp_ns, manifest.step_s, manifest.horizon)
+        return CommittedPlan(targets, self.delay.steps)

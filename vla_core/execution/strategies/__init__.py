@@ -1,0 +1,1 @@
+"""How chunks become one motion: one strategy a file, chosen by name."""

@@ -1,0 +1,37 @@
+"""Strategies by the names that configuration gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vla_core.errors import ConfigError
+from vla_core.execution.strategies.ensemble import Ensemble
+from vla_core.execution.strategies.naive import Naive
+from vla_core.execution.strategies.protocol import Strategy
+from vla_core.execution.strategies.rtc import RealTimeChunking
+from vla_core.execution.strategies.switch import Switch
+from vla_core.execution.strategies.sync import Synchronous
+
+#: How each is made, given the steps of a chunk that are executed before the next one.
+STRATEGIES: dict[str, Callable[[int], Strategy]] = {
+    "switch": lambda _: Switch(),
+    "ensemble": lambda _: Ensemble(),
+    "rtc": lambda _: RealTimeChunking(),
+    "naive": lambda _: Naive(),
+    "sync": Synchronous,
+}
+
+
+def make_strategy(name: str, execute: int = 1, source: str = "strategy") -> Strategy:
+    """A new strategy.
+
+    Args:
+        execute: steps of a chunk that are meant to be executed before the next one.
+        source: file and key, for the message.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    if name not in STRATEGIES:
+        raise ConfigError(source, f"got {name!r}, expected one of {', '.join(STRATEGIES)}")
+    return STRATEGIES[name](execute)
