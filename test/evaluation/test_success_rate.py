@@ -10,8 +10,12 @@ from vla_core.errors import VlaError
 from vla_core.evaluation.episode import EpisodeResult
 from vla_core.evaluation.evaluate import episode_seeds, report
 from vla_core.evaluation.intent_mode import IntentMode
+from vla_core.evaluation.motion_watch import MotionQuality
 from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.evaluation.success_rate import wilson_interval
+
+
+MOTION = MotionQuality(0.0, 0.0, 0.0)
 
 
 def test_interval_agrees_with_newcombe_1998():
@@ -37,9 +41,9 @@ def test_no_trials_are_refused():
 
 def test_report_counts_by_instruction():
     results = [
-        EpisodeResult(1, "go left", True, 2.0),
-        EpisodeResult(2, "go left", False, 9.0),
-        EpisodeResult(3, "go right", True, 3.0),
+        EpisodeResult(1, "go left", True, 2.0, MOTION),
+        EpisodeResult(2, "go left", False, 9.0, MOTION),
+        EpisodeResult(3, "go right", True, 3.0, MOTION),
     ]
     summary = report(EvaluationSettings("p"), 5, results)
     assert (summary["n"], summary["successes"], summary["seed"]) == (3, 2, 5)
@@ -50,7 +54,7 @@ def test_report_counts_by_instruction():
 
 def test_report_of_wrong_intents_says_how_often_the_wrong_task_was_done():
     settings = EvaluationSettings("p", intent=IntentMode.WRONG)
-    results = [EpisodeResult(1, "go left", False, 2.0, "go right", True)]
+    results = [EpisodeResult(1, "go left", False, 2.0, MOTION, "go right", True)]
     assert report(settings, 0, results)["wrong_instruction_done"]["rate"] == 1.0
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from vla_core.evaluation.executor import Executor, TimelineExecutor
 from vla_core.evaluation.intent_mode import IntentMode, zeroed
+from vla_core.evaluation.motion_watch import MotionQuality, MotionWatch
 from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.evaluation.thinker import Thinker
 from vla_core.policies.protocol import System1, System2
@@ -50,6 +51,7 @@ class EpisodeResult:
         instruction: what was told, in words.
         success: whether it was done, and stayed so.
         duration_s: simulated time to success, or the time limit [s].
+        motion: how smooth the joint targets were.
         wrong_instruction: what System 2 was told instead, in `wrong` mode.
         wrong_success: whether that was done instead.
     """
@@ -58,6 +60,7 @@ class EpisodeResult:
     instruction: str
     success: bool
     duration_s: float
+    motion: MotionQuality
     wrong_instruction: str | None = None
     wrong_success: bool = False
 
@@ -76,7 +79,6 @@ class EpisodeRunner:
         instructions: everything that can be told, for the `wrong` mode.
         executor: makes the executor of an episode; without, the servos get the timeline's targets
             as they are.
-        watch: told time [ns], `(dof,)` targets and executor at every tick.
     """
 
     def __init__(
@@ -87,7 +89,6 @@ class EpisodeRunner:
         settings: EvaluationSettings,
         instructions: tuple[Instruction, ...],
         executor: Callable[[], Executor] | None = None,
-        watch: Callable[[int, np.ndarray, Executor], None] | None = None,
     ) -> None:
         self._scene = scene
         self._system1 = system1
@@ -95,7 +96,6 @@ class EpisodeRunner:
         self._settings = settings
         self._instructions = instructions
         names = system1.manifest.joint_names
-        self._watch = watch
         self._executor = executor or (lambda: TimelineExecutor(names, settings.control_s))
 
     def run(self, seed: int) -> EpisodeResult:
@@ -134,6 +134,7 @@ class EpisodeRunner:
         executor = self._executor()
         period_s = executor.period_s
         thinker = Thinker(self._system1, executor, settings, np.random.default_rng((seed, 0)))
+        watch = MotionWatch()
         think_ticks = max(1, round(settings.system2_period_s / period_s))
         done_ticks = wrong_ticks = 0
         held_long = max(1, round(settings.settle_s / period_s))
@@ -146,11 +147,11 @@ class EpisodeRunner:
                 intent = intend(seen)
             if looks:
                 thinker.think(seen, intent)
-            thinker.speak(now_ns)
+            if thinker.speak(now_ns):
+                watch.arrived()
             target = executor.tick(now_ns, scene.position, scene.velocity)
+            watch.tick(now_ns, target)
             scene.set_targets(target)
-            if self._watch is not None:
-                self._watch(now_ns, target, executor)
             scene.step(period_s)
             done_ticks = done_ticks + 1 if scene.success_of(told) else 0
             if wrong is not None:
@@ -161,6 +162,7 @@ class EpisodeRunner:
             seed=seed,
             instruction=told.text,
             success=done_ticks >= held_long,
+            motion=watch.quality(),
             duration_s=round((tick + 1) * period_s, 3),
             wrong_instruction=wrong.text if wrong else None,
             wrong_success=wrong_ticks >= held_long,

@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
-from functools import partial
 from multiprocessing import get_context
 from typing import Any, NamedTuple
 
@@ -131,15 +130,23 @@ def _run_episode(settings: EvaluationSettings, seed: int) -> EpisodeResult | _Re
 
 def load_runner(settings: EvaluationSettings) -> EpisodeRunner:
     """The policy at the table of the robot that it was trained on."""
-    from vla_core.evaluation.executor import FilteredExecutor
+    from vla_core.evaluation.executor import Executor, FilteredExecutor, TimelineExecutor
+    from vla_core.execution.strategies.choose import make_strategy
     from vla_core.policies.registry import load_system1, load_system2
     from vla_core.robot.model import RobotModel
     from vla_core.sim.layout import TASKS
-    from vla_core.sim.tabletop import TabletopSim
+    from vla_core.sim.moving import MovingBlockSim
 
     system1 = load_system1(settings.policy, settings.backend)
     system2 = load_system2(settings.policy, settings.backend)
     robot = RobotModel.load(system1.manifest.robot)
     instructions = tuple(task.instruction for task in TASKS)
-    executor = partial(FilteredExecutor, robot) if settings.filtered else None
-    return EpisodeRunner(TabletopSim(robot), system1, system2, settings, instructions, executor)
+
+    def executor() -> Executor:
+        if settings.filtered:
+            return FilteredExecutor(robot)
+        strategy = make_strategy(settings.strategy, settings.replan_steps)
+        return TimelineExecutor(robot.joint_names, settings.control_s, strategy)
+
+    scene = MovingBlockSim(robot, settings.pattern)
+    return EpisodeRunner(scene, system1, system2, settings, instructions, executor)

@@ -20,6 +20,8 @@ class EvaluationSettings:
         replan_steps: steps of a chunk that are executed before System 1 plans anew.
         filtered: whether chunks go through the command node's core, with its limits and safety
             filter, at the robot's command rate; else their targets go to the servos as they are.
+        strategy: how chunks join when they are not filtered, by name.
+        pattern: how the told block moves, key of `vla_core.sim.moving.PATTERNS`.
         delay_s: time that an inference of System 1 takes [s].
         control_s: time between two joint targets then [s].
         time_limit_s: an episode not done by then has failed [s].
@@ -32,6 +34,8 @@ class EvaluationSettings:
     system2_period_s: float = 0.2
     replan_steps: int = 5
     filtered: bool = True
+    strategy: str = "switch"
+    pattern: str = "still"
     delay_s: float = 0.0
     control_s: float = 0.02
     time_limit_s: float = 15.0

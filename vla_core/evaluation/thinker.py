@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vla_core.errors import ChunkError
 from vla_core.evaluation.executor import Executor
 from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.execution.delay import DelayTracker
@@ -58,13 +59,20 @@ class Thinker:
         self._coming = self._system1.act(*arguments)
         self._looked_ns = seen.stamp_ns
 
-    def speak(self, now_ns: int) -> None:
-        """Hand the chunk over once its time has come."""
+    def speak(self, now_ns: int) -> bool:
+        """Hand the chunk over once its time has come; whether it was taken.
+
+        A chunk of which nothing is due any more is refused, and the robot holds.
+        """
         if self._coming is None or now_ns - self._looked_ns < self._delay_ns:
-            return
-        self._executor.on_chunk(self._coming, now_ns)
+            return False
+        chunk, self._coming = self._coming, None
+        try:
+            self._executor.on_chunk(chunk, now_ns)
+        except ChunkError:
+            return False
         self.delay.add(self._executor.timeline.delay_steps)
-        self._coming = None
+        return True
 
     def _plan(self, stamp_ns: int) -> CommittedPlan:
         manifest = self._system1.manifest

@@ -1,0 +1,106 @@
+"""Injected delays in stepped time: what arrives when, and what that does to the motion."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from one_joint import LEFT, MANIFEST, RIGHT, Follower, Foresight, OneJointScene
+
+from vla_core.evaluation.asynchrony import Case, delay_cases, dynamics_cases, summary
+from vla_core.evaluation.episode import EpisodeRunner
+from vla_core.evaluation.executor import TimelineExecutor
+from vla_core.evaluation.motion_watch import MotionWatch
+from vla_core.evaluation.settings import EvaluationSettings
+from vla_core.execution.strategies.choose import make_strategy
+from vla_core.types import CommittedPlan
+
+SETTINGS = EvaluationSettings("one_joint", time_limit_s=5.0, replan_steps=2)
+
+
+class PlanKeeper(Follower):
+    """Keeps the plans that it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.plans: list[CommittedPlan] = []
+
+    def act(self, observation, intent, rng, plan=None):
+        self.plans.append(plan)
+        return super().act(observation, intent, rng)
+
+
+def run(strategy: str, delay_s: float, system1: Follower | None = None):
+    settings = replace(SETTINGS, delay_s=delay_s)
+    chosen = make_strategy(strategy, settings.replan_steps)
+    executor = TimelineExecutor(MANIFEST.joint_names, settings.control_s, chosen)
+    system1 = system1 or Follower()
+    runner = EpisodeRunner(
+        OneJointScene(), system1, Foresight(), settings, (LEFT, RIGHT), lambda: executor
+    )
+    return runner.run(0), system1
+
+
+@pytest.mark.parametrize("strategy", ["switch", "ensemble", "naive", "sync"])
+def test_every_strategy_gets_there_with_a_delay(strategy):
+    result, _ = run(strategy, 0.2)
+    assert result.success
+
+
+def test_one_inference_at_a_time_so_a_long_one_sets_the_rhythm():
+    result, system1 = run("switch", 0.3)
+    assert system1.calls <= result.duration_s / 0.3 + 2
+
+
+def test_a_delay_beyond_the_chunk_leaves_the_robot_where_it_is():
+    result, _ = run("switch", 0.7)
+    assert not result.success and result.motion.idle == 1.0
+
+
+def test_a_synchronous_robot_stands_while_it_thinks_and_takes_longer():
+    waiting, _ = run("sync", 0.3)
+    asynchronous, _ = run("switch", 0.3)
+    assert waiting.motion.idle > asynchronous.motion.idle
+    assert waiting.duration_s > 1.3 * asynchronous.duration_s
+
+
+def test_rtc_tells_the_plan_and_how_much_of_it_will_be_executed():
+    _, system1 = run("rtc", 0.2, PlanKeeper())
+    first, *later = system1.plans
+    assert first.targets.shape == (0, 1) and first.frozen == 2
+    assert all(len(plan.targets) >= 2 for plan in later)
+    assert {plan.frozen for plan in later} <= {2, 3}
+
+
+def test_a_jump_at_a_boundary_is_a_velocity_step_there_and_only_there_counted():
+    watch = MotionWatch()
+    for tick in range(40):
+        if tick in (0, 20):
+            watch.arrived()
+        watch.tick(tick * 10_000_000, np.array([0.01 * tick + (0.05 if tick >= 20 else 0.0)]))
+    quality = watch.quality()
+    assert quality.velocity_step == pytest.approx(5.0)
+    assert quality.jerk_rms > 0 and quality.idle == 0.0
+    smooth = MotionWatch()
+    for tick in range(40):
+        if tick in (0, 30):
+            smooth.arrived()
+        smooth.tick(tick * 10_000_000, np.array([0.05 if tick >= 20 else 0.0]))
+    assert smooth.quality().velocity_step == 0.0
+    assert smooth.quality().idle == pytest.approx(38 / 39)
+
+
+def test_the_grid_has_every_strategy_with_every_delay_pattern_and_rate():
+    assert len(delay_cases(["switch", "rtc"], [0, 100])) == 4
+    cases = dynamics_cases(["switch", "rtc"], ["left", "circle"], 200, [1, 60])
+    assert len(cases) == 8
+    assert cases[-1] == Case("rtc", 200, "circle", 60)
+    settings = cases[-1].settings(SETTINGS, 0.1)
+    assert (settings.backend, settings.system2_period_s) == ("torch", 6.0)
+
+
+def test_a_row_holds_rate_interval_time_and_smoothness():
+    row = summary([run("switch", 0.1)[0], run("switch", 0.1)[0]])
+    assert (row["n"], row["success_rate"]) == (2, 1.0)
+    assert row["completion_s"] > 0 and row["velocity_step_rad_s"] >= row["velocity_step_p50_rad_s"]

@@ -1,0 +1,92 @@
+"""Strategies of execution beside each other: the same seeds, injected delays, moving objects.
+
+Everything runs in stepped simulated time, so no wall clock is in the result. Chunks go to the
+servos as they are: what is compared is the strategies, not what the limits make of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from vla_core.evaluation.episode import EpisodeResult
+from vla_core.evaluation.evaluate import evaluate
+from vla_core.evaluation.settings import EvaluationSettings
+from vla_core.evaluation.success_rate import SuccessRate
+
+DELAYS_MS = (0, 100, 200, 300, 500)
+#: System-1 steps for each inference of System 2, as in OpenHelix's sweep.
+SYSTEM2_EVERY = (1, 5, 10, 30, 60)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of the comparison."""
+
+    strategy: str
+    delay_ms: int = 0
+    pattern: str = "still"
+    system2_every: int = 2
+
+    def settings(self, base: EvaluationSettings, step_s: float) -> EvaluationSettings:
+        """How its episodes are run."""
+        return replace(
+            base,
+            filtered=False,
+            strategy=self.strategy,
+            delay_s=self.delay_ms / 1000,
+            pattern=self.pattern,
+            system2_period_s=self.system2_every * step_s,
+            # Gradients of System 1 are torch's; both runtimes give the same chunks.
+            backend="torch" if self.strategy == "rtc" else base.backend,
+        )
+
+
+def delay_cases(strategies: Sequence[str], delays_ms: Sequence[int]) -> list[Case]:
+    """Every strategy with every delay, on still tables."""
+    return [Case(strategy, delay) for delay in delays_ms for strategy in strategies]
+
+
+def dynamics_cases(
+    strategies: Sequence[str], patterns: Sequence[str], delay_ms: int, every: Sequence[int]
+) -> list[Case]:
+    """Every strategy with every motion of the object, and with System 2 more and more seldom."""
+    moving = [Case(s, delay_ms, pattern) for pattern in patterns for s in strategies]
+    seldom = [
+        Case(s, delay_ms, patterns[-1], system2_every) for system2_every in every for s in strategies
+    ]
+    return [*moving, *seldom]
+
+
+def compare(
+    cases: Sequence[Case],
+    base: EvaluationSettings,
+    step_s: float,
+    seeds: Sequence[int],
+    workers: int,
+    progress: Callable[[EpisodeResult], None],
+) -> Iterator[dict[str, Any]]:
+    """Run all cases on the same seeds; a row a case, as soon as it is measured."""
+    for case in cases:
+        results = evaluate(case.settings(base, step_s), seeds, workers, progress)
+        yield asdict(case) | summary(results)
+
+
+def summary(results: Sequence[EpisodeResult]) -> dict[str, Any]:
+    """What the episodes of one case come to; times are those of successes."""
+    rate = SuccessRate.of(r.success for r in results)
+    durations = [r.duration_s for r in results if r.success]
+    motions = [r.motion for r in results]
+    return {
+        "n": rate.trials,
+        "success_rate": rate.rate,
+        "ci95": list(rate.ci95),
+        "completion_s": float(np.mean(durations)) if durations else None,
+        "velocity_step_rad_s": float(np.max([m.velocity_step for m in motions])),
+        "velocity_step_p50_rad_s": float(np.median([m.velocity_step for m in motions])),
+        "jerk_rms_rad_s3": float(np.median([m.jerk_rms for m in motions])),
+        "idle": float(np.mean([m.idle for m in motions])),
+    }
