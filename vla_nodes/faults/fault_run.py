@@ -13,9 +13,9 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 
-from vla_core.faults.catalogue import Fault, Kind
+from vla_core.faults.catalogue import Expected, Fault, Kind
 from vla_core.faults.command_monitor import Violation, check_commands
-from vla_core.faults.judgement import Evidence, FaultRecord, Recovery, judge
+from vla_core.faults.judgement import STILL_SPEED, Evidence, FaultRecord, Recovery, judge
 from vla_core.robot.model import RobotModel
 from vla_core.types import ControlMode
 from vla_nodes.conversions import to_nanoseconds
@@ -30,6 +30,8 @@ MOVING_SPEED = 0.2
 #: What was there this long before a fault was not caused by it [s].
 _BASELINE_S = 0.5
 _MOVING_TIMEOUT_S = 10.0
+#: A robot that stood still this long has stopped [s]; diagnostics come once a second.
+_STILL_S = 1.0
 _INJECTION_TIMEOUT_S = 5.0
 #: Longest wait for a killed node to be active again [s]; a killed command node's publisher still
 #: counts as another one for up to 20 s.
@@ -97,7 +99,7 @@ class FaultRun:
         self._wait(_BASELINE_S)
         self._doing = f"{fault.name}: {fault.does}"
         begun_ns = self._inject(fault)
-        self._wait(fault.lasts_s)
+        self._watch_it(fault)
         self._doing = f"{fault.name}: the robot recovers"
         ended_ns = time.time_ns()
         motion, evidence = self._recorder.motion(), self._recorder.evidence()
@@ -159,6 +161,23 @@ class FaultRun:
         if not self._observer.wait_until(took_hold, _INJECTION_TIMEOUT_S):
             raise GraphError(f"fault {fault.name} did not take hold; see the injector's log")
         return found[0]
+
+    def _watch_it(self, fault: Fault) -> None:
+        """As long as the fault lasts; no longer than until the robot has stopped as it should."""
+        still_since_s: float | None = None
+
+        def stopped() -> bool:
+            nonlocal still_since_s
+            state = self._recorder.newest("joints")
+            now_s = time.monotonic()
+            if state is None or np.abs(state.velocity).max() > STILL_SPEED:
+                still_since_s = None
+            elif still_since_s is None:
+                still_since_s = now_s
+            enough = still_since_s is not None and now_s - still_since_s > _STILL_S
+            return fault.expected is Expected.STOP and enough
+
+        self._observer.wait_until(stopped, fault.lasts_s)
 
     def _take_back(self, fault: Fault) -> None:
         if fault.kind is Kind.FREEZE:

@@ -1,0 +1,87 @@
+"""A policy without weights that never rests: it swings both elbows about the ready pose.
+
+Whenever a fault comes, the robot moves, so that a stop can be seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from vla_core.policies.manifest import CameraSpec, PolicyManifest
+from vla_core.robot.load import load_robot
+from vla_core.types import NANOSECONDS, ActionChunk, Instruction, LatentIntent, Observation
+
+#: 0.3 rad to and fro, at 0.6 rad/s at most.
+AMPLITUDE, FREQUENCY = 0.3, 2.0
+ELBOWS = ("left_elbow_joint", "right_elbow_joint")
+
+
+def load_system2(folder: Path, manifest: PolicyManifest, backend: str) -> SwingingSystem2:
+    return SwingingSystem2(manifest)
+
+
+def load_system1(folder: Path, manifest: PolicyManifest, backend: str) -> SwingingSystem1:
+    return SwingingSystem1(manifest)
+
+
+class SwingingSystem2:
+    """Intends nothing in particular."""
+
+    def __init__(self, manifest: PolicyManifest) -> None:
+        self.manifest = manifest
+        self._sequence = 0
+
+    def intend(self, observation: Observation, instruction: Instruction) -> LatentIntent:
+        self._sequence += 1
+        return LatentIntent(
+            self._sequence,
+            observation.stamp_ns,
+            observation.sequence,
+            instruction,
+            self.manifest.lookahead_s,
+            self.manifest.fingerprint,
+            {"nothing": np.zeros(1, np.float16)},
+        )
+
+
+class SwingingSystem1:
+    """A sine of the clock, so that chunks join without a step."""
+
+    def __init__(self, manifest: PolicyManifest) -> None:
+        self.manifest = manifest
+        robot = load_robot(manifest.robot)
+        self._pose = np.array(robot.ready_pose)
+        self._elbows = [robot.joint_names.index(name) for name in ELBOWS]
+        self._sequence = 0
+
+    def act(
+        self, observation: Observation, intent: LatentIntent, rng: np.random.Generator, plan=None
+    ) -> ActionChunk:
+        self._sequence += 1
+        steps_s = np.arange(self.manifest.horizon) * self.manifest.step_s
+        time_s = observation.stamp_ns % (100_000 * NANOSECONDS) / NANOSECONDS + steps_s
+        targets = np.tile(self._pose, (self.manifest.horizon, 1))
+        targets[:, self._elbows] += AMPLITUDE * np.sin(FREQUENCY * time_s)[:, None]
+        return ActionChunk(
+            self._sequence,
+            observation.stamp_ns,
+            observation.sequence,
+            intent.sequence,
+            intent.observation_stamp_ns,
+            self.manifest.step_s,
+            self.manifest.joint_names,
+            targets,
+        )
+
+
+def save(folder: Path, robot: str, joint_names: Sequence[str], cameras: Sequence[str]) -> Path:
+    """Write the policy's folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    specs = tuple(CameraSpec(name, 64, 64) for name in cameras)
+    PolicyManifest(
+        folder.name, "swinging", robot, tuple(joint_names), specs, 0.1, 16, 1.0, "swing", {}, {}, {}
+    ).save(folder)
+    return folder
