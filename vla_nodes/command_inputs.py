@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 
 from vla_core.errors import VlaError
 from vla_core.execution.command_core import CommandCore
+from vla_core.types import ActionChunk
 from vla_msgs import msg
 from vla_nodes import qos, topics
 from vla_nodes.conversions import read_chunk, to_nanoseconds
@@ -30,22 +33,25 @@ class CommandInputs:
         self._estop = PolledSubscription(node, Bool, topics.ESTOP, qos.ESTOP)
         self._joint_states = PolledSubscription(node, JointState, joint_states_topic, qos.SENSOR)
         self._chunks = PolledSubscription(node, msg.ActionChunk, topics.ACTION_CHUNK, qos.LATEST)
+        self._ready = PolledSubscription(node, msg.ActionChunk, topics.READY_CHUNK, qos.LATEST)
 
     def take(self, now_ns: int) -> None:
         """Tell the core what has come; never waits."""
         for pressed in self._estop.take_all():
-            if pressed.data:
-                self._core.estop(f"{topics.ESTOP} said so", now_ns)
+            self._core.on_estop(pressed.data, now_ns, topics.ESTOP)
         state = self._joint_states.newest()
         if state is not None:
             self._on_joint_state(state, now_ns)
         chunk = self._chunks.newest()
         if chunk is not None:
             self._on_chunk(chunk, now_ns)
+        ready = self._ready.newest()
+        if ready is not None:
+            self._on_ready(ready, now_ns)
 
     def destroy(self) -> None:
         """End the subscriptions."""
-        for subscription in (self._estop, self._joint_states, self._chunks):
+        for subscription in (self._estop, self._joint_states, self._chunks, self._ready):
             subscription.destroy()
 
     def _on_joint_state(self, message: JointState, now_ns: int) -> None:
@@ -62,14 +68,31 @@ class CommandInputs:
             self._node.meters.rate("joint state").tick()
 
     def _on_chunk(self, message: msg.ActionChunk, now_ns: int) -> None:
+        chunk = self._read(message, self._core.on_chunk, now_ns, "chunk/refused")
+        if chunk is not None:
+            self._node.meters.rate("chunk").tick()
+            age_s = (now_ns - chunk.observation_stamp_ns) * 1e-9
+            self._node.meters.latency("camera_to_command").add(age_s)
+
+    def _on_ready(self, message: msg.ActionChunk, now_ns: int) -> None:
+        chunk = self._read(message, self._core.on_ready_chunk, now_ns, "ready/refused")
+        if chunk is not None:
+            self._node.get_logger().info(f"ready motion of {chunk.horizon * chunk.step_s:.1f} s")
+
+    def _read(
+        self,
+        message: msg.ActionChunk,
+        take: Callable[[ActionChunk, int], str],
+        now_ns: int,
+        counted_as: str,
+    ) -> ActionChunk | None:
+        """The chunk of a message, if `take` took it; else the refusal is counted and shown."""
         try:
             chunk = read_chunk(message)
-            problem = self._core.on_chunk(chunk, now_ns)
+            problem = take(chunk, now_ns)
         except VlaError as error:
             problem = str(error)
         if problem:
-            self._node.refuse(problem, "chunk/refused")
-            return
-        self._node.meters.rate("chunk").tick()
-        age_s = (now_ns - chunk.observation_stamp_ns) * 1e-9
-        self._node.meters.latency("camera_to_command").add(age_s)
+            self._node.refuse(problem, counted_as)
+            return None
+        return chunk

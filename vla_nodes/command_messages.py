@@ -33,10 +33,17 @@ class CommandWriter:
 
     Args:
         interface: what the robot takes.
-        joint_names: its joints in canonical order.
+        joint_names: the joints of its controller.
+        columns: where they are in the canonical order; None: they are all, in that order.
     """
 
-    def __init__(self, interface: CommandInterface, joint_names: Sequence[str]) -> None:
+    def __init__(
+        self,
+        interface: CommandInterface,
+        joint_names: Sequence[str],
+        columns: np.ndarray | None = None,
+    ) -> None:
+        self._columns = slice(None) if columns is None else columns
         self._message = MESSAGE_TYPES[interface]()
         self._points: list[JointTrajectoryPoint] = []
         if interface is CommandInterface.JOINT_TRAJECTORY:
@@ -55,26 +62,25 @@ class CommandWriter:
         return self._message
 
     def _write_trajectory(self, command: Command) -> None:
-        tail = command.tail
+        tail, columns = command.tail, self._columns
         while len(self._points) < len(tail.time_s):
             self._points.append(JointTrajectoryPoint())
         points = self._points[: len(tail.time_s)]
-        for point, time_s, position, velocity in zip(
-            points, tail.time_s, tail.position, tail.velocity, strict=True
-        ):
+        rows = zip(points, tail.time_s, tail.position, tail.velocity, strict=True)
+        for point, time_s, position, velocity in rows:
             point.time_from_start = _duration(time_s)
-            point.positions = floats_field(position)
-            point.velocities = floats_field(velocity)
-        self._message.header.stamp = to_time(command.stamp_ns)
+            point.positions = floats_field(position[columns])
+            point.velocities = floats_field(velocity[columns])
+        self._message.header.stamp = to_time(command.motion_ns)
         self._message.points = points
 
     def _write_positions(self, command: Command) -> None:
-        self._message.data = floats_field(command.position)
+        self._message.data = floats_field(command.position[self._columns])
 
     def _write_joint_state(self, command: Command) -> None:
         self._message.header.stamp = to_time(command.stamp_ns)
-        self._message.position = floats_field(command.position)
-        self._message.velocity = floats_field(command.velocity)
+        self._message.position = floats_field(command.position[self._columns])
+        self._message.velocity = floats_field(command.velocity[self._columns])
 
 
 class ReceivedCommand(NamedTuple):

@@ -17,6 +17,7 @@ from vla_core.execution.command import CommandSettings
 from vla_core.execution.command_core import CommandCore
 from vla_core.execution.periodic import PeriodicLoop
 from vla_core.robot.model import RobotModel
+from vla_core.safety.command_safety import CommandSafety
 from vla_core.safety.freshness import AgeLimit, FreshnessLimits, Response
 from vla_core.types import ControlMode
 from vla_msgs.srv import SetMode
@@ -34,11 +35,21 @@ _TIME_FOR_SERVICE_S = 0.001
 _IDLE_WAIT_S = 0.1
 _INITIAL_MODES = {"idle": (), "hold": (ControlMode.HOLD,)}
 _INPUTS = ("observation", "intent", "chunk", "joint_state")
+_RESPONSES = tuple(response.value for response in Response)
+_AS_STALE_INPUT = "stale_input"
 
 
-def _age(name: str, limit: AgeLimit, what: str) -> NodeParameter:
-    return NodeParameter(
-        f"{name}_timeout_s", limit.limit_s, f"Oldest {what} that is followed [s].", 0.01, 60.0
+def _age(name: str, limit: AgeLimit, what: str) -> tuple[NodeParameter, NodeParameter]:
+    return (
+        NodeParameter(
+            f"{name}_timeout_s", limit.limit_s, f"Oldest {what} that is followed [s].", 0.01, 60.0
+        ),
+        NodeParameter(
+            f"{name}_response",
+            _AS_STALE_INPUT,
+            f"What an older {what} does; `{_AS_STALE_INPUT}`: as `stale_input` says.",
+            choices=(_AS_STALE_INPUT, *_RESPONSES),
+        ),
     )
 
 
@@ -58,13 +69,14 @@ class CommandNode(SuiteNode):
         NodeParameter(
             "stale_input",
             "hold",
-            "On stale input: hold and go on when it is fresh again, or stop and leave POLICY.",
-            choices=tuple(response.value for response in Response),
+            "On stale input: slow down along the path (to a standstill at twice the age), hold and "
+            "go on when it is fresh again, or stop and leave POLICY.",
+            choices=_RESPONSES,
         ),
-        _age("observation", FreshnessLimits.observation, "observation behind a chunk"),
-        _age("intent", FreshnessLimits.intent, "observation behind an intent"),
-        _age("chunk", FreshnessLimits.chunk, "arrival of a chunk"),
-        _age("joint_state", FreshnessLimits.joint_state, "joint state"),
+        *_age("observation", FreshnessLimits.observation, "observation behind a chunk"),
+        *_age("intent", FreshnessLimits.intent, "observation behind an intent"),
+        *_age("chunk", FreshnessLimits.chunk, "arrival of a chunk"),
+        *_age("joint_state", FreshnessLimits.joint_state, "joint state"),
         NodeParameter(
             "status_every", 1, "Ticks between two reports of safety and execution.", 1, 1000
         ),
@@ -82,14 +94,26 @@ class CommandNode(SuiteNode):
         self._period_error_us = self._tick_cost_us = 0.0
 
     def configure(self) -> None:
-        """Read the robot and the limits of freshness."""
+        """Read the robot, its safety description, and the limits of freshness."""
         self._robot = RobotModel.load(self.values["robot"])
         self._rate_hz = self.values["rate_hz"] or self._robot.description.command.rate_hz
         self._settings = CommandSettings(period_s=1.0 / self._rate_hz)
-        response = Response(self.values["stale_input"])
+        self._safety = CommandSafety.of(self._robot)
+        if self._safety is None:
+            self.get_logger().warning(
+                f"{self._robot.name} has no safety description: distances, hand speeds and "
+                "tracking errors are not watched; name one in its YAML with `safety:`"
+            )
         self._freshness = FreshnessLimits(
-            **{name: AgeLimit(self.values[f"{name}_timeout_s"], response) for name in _INPUTS}
+            **{
+                name: AgeLimit(self.values[f"{name}_timeout_s"], self._response(name))
+                for name in _INPUTS
+            }
         )
+
+    def _response(self, name: str) -> Response:
+        own = self.values[f"{name}_response"]
+        return Response(self.values["stale_input"] if own == _AS_STALE_INPUT else own)
 
     def activate(self) -> None:
         """Take command, unless another node has it."""
@@ -97,7 +121,9 @@ class CommandNode(SuiteNode):
         self._authority = Authority(self, robot.command.topic, robot.joint_states_topic)
         self._authority.require_alone(self.values["discovery_s"])
         self._authority.claim(self.now_ns())
-        self._core = CommandCore(self._robot.limits, self._settings, self._freshness)
+        self._core = CommandCore(
+            self._robot.limits, self._settings, self._freshness, self._safety
+        )
         self._asked = list(_INITIAL_MODES[self.values["initial_mode"]])
         self._inputs = CommandInputs(self, self._core, robot.joint_states_topic)
         self._outputs = CommandOutputs(self, self._robot, self.values["status_every"])
@@ -171,7 +197,7 @@ class CommandNode(SuiteNode):
         now_ns = self.now_ns()
         self._inputs.take(now_ns)
         self._enter_initial_mode(now_ns)
-        command = self._core.tick(now_ns)
+        command = self._core.tick(now_ns, time.monotonic_ns())
         if command.active:
             self._outputs.send(command)
             self.meters.rate("command").tick()

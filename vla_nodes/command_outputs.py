@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from rclpy.node import Node
 
 from vla_core.execution.command import Command
@@ -27,22 +28,32 @@ class CommandOutputs:
         self._node = node
         self._status_every = status_every
         command = robot.description.command
-        self._command = node.create_publisher(
-            MESSAGE_TYPES[command.interface], command.topic, qos.COMMAND
-        )
+        self._controllers = [
+            (
+                node.create_publisher(
+                    MESSAGE_TYPES[command.interface], controller.topic, qos.COMMAND
+                ),
+                CommandWriter(
+                    command.interface,
+                    controller.joint_names,
+                    np.array([robot.index(name) for name in controller.joint_names]),
+                ),
+            )
+            for controller in command.controllers
+        ]
         self._mode = node.create_publisher(msg.ControlMode, topics.MODE, qos.LATCHED)
         self._status = node.create_publisher(msg.SafetyStatus, topics.SAFETY_STATUS, qos.STATUS)
         self._execution = node.create_publisher(
             msg.ExecutionState, topics.EXECUTION_STATE, qos.STATUS
         )
-        self._command_writer = CommandWriter(command.interface, robot.joint_names)
         self._status_writer = SafetyStatusWriter(robot.joint_names)
         self._mode_message = msg.ControlMode()
         self._mode_said: tuple[int, int] | None = None
 
     def send(self, command: Command) -> None:
-        """Send an active command to the robot."""
-        self._command.publish(self._command_writer.write(command))
+        """Send an active command to the robot's controllers."""
+        for publisher, writer in self._controllers:
+            publisher.publish(writer.write(command))
 
     def say_mode(self, core: CommandCore) -> None:
         """Announce the mode when it has changed."""
@@ -64,5 +75,6 @@ class CommandOutputs:
 
     def destroy(self) -> None:
         """End the publishers."""
-        for publisher in (self._command, self._mode, self._status, self._execution):
+        commands = [publisher for publisher, _ in self._controllers]
+        for publisher in (*commands, self._mode, self._status, self._execution):
             self._node.destroy_publisher(publisher)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 
 import numpy as np
 import rclpy
@@ -17,8 +18,8 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
-from vla_core.errors import VlaError
-from vla_core.robot.description import CameraDescription
+from vla_core.errors import JointMismatchError, VlaError
+from vla_core.robot.description import CameraDescription, ControllerDescription
 from vla_core.robot.model import RobotModel
 from vla_core.sim.layout import BLOCKS, PADS
 from vla_core.types import ControlMode, Instruction
@@ -56,7 +57,8 @@ class SimRobotNode(SuiteNode):
         self._sim = None
         self._clockwork: list = []
         self._entities: list = []
-        self._command: ReceivedCommand | None = None
+        #: By controller: where its joints are in the canonical order, and its newest command.
+        self._commands: dict[str, tuple[np.ndarray, ReceivedCommand]] = {}
 
     def configure(self) -> None:
         """Build the scene and lay the first table."""
@@ -91,10 +93,16 @@ class SimRobotNode(SuiteNode):
         self._publishers_made = [
             self._states, self._status, self._success, *self._images.values(), *self._infos.values()
         ]  # fmt: skip
-        interface = description.command.interface
-        self._subscription = self.create_subscription(
-            MESSAGE_TYPES[interface], description.command.topic, self._on_command, qos.LATEST
-        )
+        command = description.command
+        self._controllers = [
+            self.create_subscription(
+                MESSAGE_TYPES[command.interface],
+                controller.topic,
+                partial(self._on_command, controller),
+                qos.LATEST,
+            )
+            for controller in command.controllers
+        ]
         self._told = Instruction(0, "")
         self._instructions = self.create_subscription(
             msg.Instruction, topics.INSTRUCTION, self._on_instruction, qos.LATCHED
@@ -105,7 +113,7 @@ class SimRobotNode(SuiteNode):
         )
         self._reset = self.create_service(Trigger, topics.SIM_RESET, self._on_reset)
         self._stepped_s = time.monotonic()
-        self._command = None
+        self._commands.clear()
         self._clockwork = [
             self.create_steady_timer(1.0 / self.values["state_rate_hz"], self._on_state_timer),
             self.create_steady_timer(1.0 / self.values["camera_rate_hz"], self._on_camera_timer),
@@ -120,9 +128,8 @@ class SimRobotNode(SuiteNode):
             self.destroy_timer(timer)
         for publisher in self._publishers_made:
             self.destroy_publisher(publisher)
-        self.destroy_subscription(self._subscription)
-        self.destroy_subscription(self._instructions)
-        self.destroy_subscription(self._modes)
+        for subscription in (*self._controllers, self._instructions, self._modes):
+            self.destroy_subscription(subscription)
         self.destroy_service(self._reset)
         self._clockwork = []
 
@@ -140,23 +147,25 @@ class SimRobotNode(SuiteNode):
             self._sim.close()
             self._sim = None
 
-    def _on_command(self, message) -> None:
+    def _on_command(self, controller: ControllerDescription, message) -> None:
         try:
             received = read_command(message)
-            names = received.joint_names or self._robot.joint_names
-            position = self._robot.to_canonical(names, received.position, "command")
+            names = received.joint_names or controller.joint_names
+            if sorted(names) != sorted(controller.joint_names):
+                own, given = set(controller.joint_names), set(names)
+                raise JointMismatchError("command", sorted(own - given), sorted(given - own))
         except VlaError as error:
             self.refuse(str(error), "command/refused")
             return
-        self._command = received._replace(
-            position=position, stamp_ns=received.stamp_ns or self.now_ns()
-        )
+        places = np.array([self._robot.index(name) for name in names])
+        received = received._replace(stamp_ns=received.stamp_ns or self.now_ns())
+        self._commands[controller.topic] = (places, received)
         self.meters.rate("command").tick()
 
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self._seed = self.get_parameter("seed").value
         instruction = self._sim.reset(self._seed)
-        self._command = None
+        self._commands.clear()
         self._stepped_s = time.monotonic()
         self._say_status()
         response.success, response.message = True, instruction.text
@@ -171,8 +180,11 @@ class SimRobotNode(SuiteNode):
             self._stepped_s += due_s - _LONGEST_CATCH_UP_S
             due_s = _LONGEST_CATCH_UP_S
         duration_s = int(due_s / step_s) * step_s
-        if self._command is not None:
-            self._sim.set_targets(self._command.target(self.now_ns()))
+        if self._commands:
+            now_ns, targets = self.now_ns(), self._sim.targets
+            for places, command in self._commands.values():
+                targets[places] = command.target(now_ns)
+            self._sim.set_targets(targets)
         self._sim.step(duration_s)
         self._stepped_s += duration_s
 

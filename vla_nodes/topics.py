@@ -6,6 +6,8 @@ A robot's own topics (cameras, joint states, command) are in its YAML.
 OBSERVATION = "vla/observation"
 INTENT = "vla/intent"
 ACTION_CHUNK = "vla/action_chunk"
+#: vla_msgs/ActionChunk: the whole way to the ready pose, followed in HOLD.
+READY_CHUNK = "vla/ready_chunk"
 INSTRUCTION = "vla/instruction"
 MODE = "vla/mode"
 SAFETY_STATUS = "vla/safety_status"

@@ -101,10 +101,12 @@ class CommandCore:
         self._button = EmergencyButton(0.0 if safety is None else safety.estop_heartbeat_s)
         self._late_ticks = LateTicks(settings.late_ticks, settings.late_window_s)
         self._period_ns = round(settings.period_s * NANOSECONDS)
+        self._ready_stamp_ns = 0
         self._motion: JointMotion | None = None
         self._stop: StopProfile | EmergencyProfile | None = None
         self._brake: Callable[[JointMotion], StopProfile | EmergencyProfile] | None = None
         self._last_tick_ns: int | None = None
+        self._steady_ns: int | None = None
         self._played_ns = 0
         self._tick = 0
 
@@ -121,6 +123,11 @@ class CommandCore:
         return PathFollower(
             timeline, self.limits, look_ahead, settings.period_s, self._limiter.horizon_s
         )
+
+    @property
+    def timeline(self) -> ChunkTimeline:
+        """What the policy wants, as far as it is known."""
+        return self._intake.timeline
 
     # Inputs
 
@@ -164,6 +171,7 @@ class CommandCore:
         )
         if not problem:
             self._ready.leave()
+            self._ready_stamp_ns = chunk.observation_stamp_ns
         return problem
 
     def on_estop(self, pressed: bool, now_ns: int, source: str = "its topic") -> None:
@@ -196,15 +204,21 @@ class CommandCore:
 
     # Tick
 
-    def tick(self, now_ns: int) -> Command:
+    def tick(self, now_ns: int, steady_ns: int | None = None) -> Command:
         """Decide the command for `now_ns`.
 
         A tick moves the command by one period; where ticks were missed the robot has gone on along
         the stopping tail, and so does the command. Two ticks of the same time do not move it twice.
+
+        Args:
+            now_ns: time on the clock of the stamps, which may be set.
+            steady_ns: time on a clock that is never set; ticks are missed by this one only. None:
+                `now_ns` is such a clock.
         """
         constraints: list[ActiveConstraint] = []
         last_ns = self._last_tick_ns
-        periods = self._periods_since_last_tick(now_ns, constraints)
+        most = self._most_periods(now_ns if steady_ns is None else steady_ns)
+        periods = self._periods_since_last_tick(now_ns, most, constraints)
         elapsed_s = self.settings.period_s
         if last_ns is not None and now_ns >= last_ns:
             elapsed_s = (now_ns - last_ns) / NANOSECONDS
@@ -219,7 +233,16 @@ class CommandCore:
                 self._tracking.sent(self._played_ns, self._motion.position)
         return self._command(now_ns, reference, ages_s, tuple(constraints))
 
-    def _periods_since_last_tick(self, now_ns: int, constraints: list[ActiveConstraint]) -> int:
+    def _most_periods(self, steady_ns: int) -> int:
+        """Periods that can have passed by the steady clock, rounded up."""
+        last_ns, self._steady_ns = self._steady_ns, steady_ns
+        if last_ns is None:
+            return 1
+        return max(1, -(-(steady_ns - last_ns) // self._period_ns))
+
+    def _periods_since_last_tick(
+        self, now_ns: int, most: int, constraints: list[ActiveConstraint]
+    ) -> int:
         """Whole periods that passed, wherever ticks fell in them; 1 for the first tick."""
         self._tick += 1
         if self._last_tick_ns is not None and now_ns < self._last_tick_ns:
@@ -234,6 +257,11 @@ class CommandCore:
             self._played_ns = now_ns
             return 1
         periods = (now_ns - self._played_ns + self._period_ns // 2) // self._period_ns
+        if periods > most + 1:
+            ahead_s = (periods - most) * self.settings.period_s
+            constraints.append(ActiveConstraint("clock_set_forward", "clock", ahead_s))
+            self._played_ns = now_ns
+            return most
         self._played_ns += periods * self._period_ns
         return periods
 
@@ -276,8 +304,14 @@ class CommandCore:
         allowed = self._allowed(ages_s, inputs, now_ns, constraints)
         if allowed.speed <= 0.0 and allowed.constraint is None:
             follower.leave()
+            self._intake.ready.clear()
             return None
-        reference = follower.follow(now_ns, elapsed_s, self._motion, allowed, self._hand_speed)
+        behind_ns = 0
+        if follower is self._ready:  # begins with its first target, however late it came
+            behind_ns = now_ns - self._period_ns - self._ready_stamp_ns
+        reference = follower.follow(
+            now_ns, elapsed_s, self._motion, allowed, self._hand_speed, behind_ns
+        )
         if reference is None:
             constraints.append(ActiveConstraint("chunk_exhausted", "chunk", 0.0))
             self._intake.ready.clear()

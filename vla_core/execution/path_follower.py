@@ -116,7 +116,7 @@ class PathFollower:
             behind_ns: path time behind the wall clock when a new chunk is joined [ns].
         """
         end_ns = self._timeline.end_ns
-        if end_ns is None:
+        if end_ns is None or (not self._joined and now_ns - behind_ns > end_ns):
             self.leave()
             return None
         if not self._joined:

@@ -103,12 +103,29 @@ class CameraDescription:
 
 
 @dataclass(frozen=True)
-class CommandDescription:
-    """Where and how commands go to the robot."""
+class ControllerDescription:
+    """A controller of the robot: its topic and the joints that it moves, in their order there."""
 
     topic: str
+    joint_names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CommandDescription:
+    """Where and how commands go to the robot.
+
+    Attributes:
+        controllers: at least one; together they move every joint once.
+    """
+
+    controllers: tuple[ControllerDescription, ...]
     interface: CommandInterface
     rate_hz: float
+
+    @property
+    def topic(self) -> str:
+        """Topic of the first controller: who publishes it commands the robot."""
+        return self.controllers[0].topic
 
 
 @dataclass(frozen=True, eq=False)

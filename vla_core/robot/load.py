@@ -14,6 +14,7 @@ from vla_core.robot.description import (
     CameraDescription,
     CommandDescription,
     CommandInterface,
+    ControllerDescription,
     EndEffector,
     ImageMessage,
     JointDescription,
@@ -55,7 +56,7 @@ def load_robot(name: str | Path) -> RobotDescription:
             {key: _camera(key, inner, urdf) for key, inner in yaml.mappings("cameras").items()}
         ),
         joint_states_topic=states.text("topic"),
-        command=_command(yaml.mapping("command")),
+        command=_command(yaml.mapping("command"), groups),
         ready_pose=_ready_pose(yaml.mapping("ready_pose"), groups),
         safety_file=(path.parent / yaml.text("safety")).resolve() if "safety" in yaml else None,
     )
@@ -156,14 +157,44 @@ def _camera(name: str, yaml: CheckedMapping, urdf: Urdf) -> CameraDescription:
     return camera
 
 
-def _command(yaml: CheckedMapping) -> CommandDescription:
+def _command(yaml: CheckedMapping, groups: Groups) -> CommandDescription:
+    """One `topic` for all joints, or `controllers`, each with its topic and groups."""
+    if "controllers" in yaml:
+        controllers = tuple(
+            _controller(inner, groups) for inner in yaml.mappings("controllers").values()
+        )
+        moved = [name for controller in controllers for name in controller.joint_names]
+        joints = [joint.name for group in groups.values() for joint in group]
+        wrong = sorted({name for name in joints if moved.count(name) != 1})
+        if wrong or not controllers:
+            raise RobotDescriptionError(
+                yaml.where("controllers"),
+                f"joints {', '.join(wrong)} belong to no controller, or to several; name each "
+                "group in exactly one",
+            )
+    else:
+        joints = [joint.name for group in groups.values() for joint in group]
+        controllers = (ControllerDescription(yaml.text("topic"), tuple(joints)),)
     command = CommandDescription(
-        topic=yaml.text("topic"),
+        controllers=controllers,
         interface=yaml.choice("interface", CommandInterface),
         rate_hz=yaml.positive("rate_hz"),
     )
     yaml.done()
     return command
+
+
+def _controller(yaml: CheckedMapping, groups: Groups) -> ControllerDescription:
+    named = yaml.texts("groups")
+    unknown = [name for name in named if name not in groups]
+    if unknown or not named:
+        raise RobotDescriptionError(
+            yaml.where("groups"), f"got {list(named)}, expected some of {', '.join(groups)}"
+        )
+    joints = tuple(joint.name for name in named for joint in groups[name])
+    controller = ControllerDescription(yaml.text("topic"), joints)
+    yaml.done()
+    return controller
 
 
 def _ready_pose(yaml: CheckedMapping, groups: Groups) -> np.ndarray:

@@ -36,10 +36,15 @@ class CommandSafety:
 
     @classmethod
     def of(cls, robot: RobotModel) -> CommandSafety | None:
-        """A robot's; None for a robot whose YAML names no safety description."""
-        from vla_core.safety.collision import CollisionModel
+        """A robot's; None for a robot whose YAML names no safety description.
 
-        safety = robot.description.safety
+        Raises:
+            RobotDescriptionError: the description contradicts itself or the robot.
+        """
+        from vla_core.safety.collision import CollisionModel
+        from vla_core.safety.load_description import load_safety
+
+        safety = load_safety(robot.description)
         if safety is None:
             return None
         tracking = [safety.tracking[joint.group] for joint in robot.description.joints]

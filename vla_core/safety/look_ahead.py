@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -36,7 +37,10 @@ PathSample = Callable[[int], tuple[np.ndarray, np.ndarray]]
 
 
 class PathLimit(NamedTuple):
-    """How fast the path may be run through at a path time, and why."""
+    """How fast the path may be run through at a path time, and why; below 0: not at all.
+
+    Linear in between.
+    """
 
     time_ns: int
     speed: float
@@ -80,7 +84,7 @@ class LookAhead:
         self._fastest = np.where(carries, limits.velocity, np.inf)
         self._limits: deque[PathLimit] = deque()
         self._seen_ns: int | None = None
-        self._seen_m = np.empty(0)
+        self._seen_m = self._approach = np.empty(0)
 
     def forget(self) -> None:
         """The path has changed."""
@@ -98,16 +102,29 @@ class LookAhead:
             hand_speed: largest speed of a hand [m/s].
         """
         self._look(path, now_ns, end_ns, now_ns + round(pace.sight_s * NANOSECONDS), hand_speed)
-        while self._limits and self._limits[0].time_ns + self._step_ns <= now_ns:
+        while len(self._limits) > 1 and self._limits[1].time_ns <= now_ns:
             self._limits.popleft()
         speed, reason = 1.0, None
-        for limit in self._limits:
-            if limit.speed < speed:
+        for limit in self._from(now_ns):
+            if limit.speed < 1.0:
                 way_s = max(0, limit.time_ns - now_ns) / NANOSECONDS
-                allowed = pace.allowed_before(way_s, limit.speed) if way_s else limit.speed
+                allowed = pace.allowed_before(way_s, max(limit.speed, 0.0))
                 if allowed < speed:
                     speed, reason = allowed, limit.constraint
         return Allowed(speed, reason)
+
+    def _from(self, now_ns: int) -> list[PathLimit]:
+        """Limits from `now_ns` on, each standstill where it begins."""
+        limits = list(self._limits)
+        if len(limits) > 1 and limits[0].time_ns < now_ns:
+            share = (now_ns - limits[0].time_ns) / (limits[1].time_ns - limits[0].time_ns)
+            limits[0] = _between(limits[0], limits[1], share)
+        return limits[:1] + [
+            _between(left, right, left.speed / (left.speed - right.speed))
+            if right.speed < 0.0 < left.speed
+            else right
+            for left, right in pairwise(limits)
+        ]
 
     def _look(
         self, path: PathSample, now_ns: int, end_ns: int, until_ns: int, hand_speed: float
@@ -117,69 +134,71 @@ class LookAhead:
             self._limits.clear()
             self._seen_ns = now_ns
             self._seen_m = self._collision.distances(path(now_ns)[0])
-        times_ns = []
-        seen_ns = self._seen_ns
-        while seen_ns < min(until_ns, end_ns) and len(times_ns) < _POINTS_PER_TICK:
-            seen_ns = min(seen_ns + self._step_ns, end_ns)
-            times_ns.append(seen_ns)
-        if not times_ns:
+            self._approach = np.zeros_like(self._seen_m)
+        times_ns = [self._seen_ns]
+        while times_ns[-1] < min(until_ns, end_ns) and len(times_ns) <= _POINTS_PER_TICK:
+            times_ns.append(min(times_ns[-1] + self._step_ns, end_ns))
+        if len(times_ns) == 1:
             return
         positions, velocities = (np.array(rows) for rows in zip(*map(path, times_ns), strict=True))
-        distances = np.vstack((self._seen_m, self._collision.distances_along(positions)))
-        starts_ns = [self._seen_ns, *times_ns[:-1]]
-        for k, start_ns in enumerate(starts_ns):
-            span_s = (times_ns[k] - start_ns) / NANOSECONDS
+        distances = np.vstack((self._seen_m, self._collision.distances_along(positions[1:])))
+        spans_s = np.diff(times_ns)[:, None] / NANOSECONDS
+        approaches = np.vstack((self._approach, -np.diff(distances, axis=0) / spans_s))
+        for k, time_ns in enumerate(times_ns[:-1]):
             self._limits.append(
                 min(
-                    self._apart(start_ns, distances[k], distances[k + 1], span_s),
-                    self._hands(start_ns, positions[k], velocities[k], hand_speed),
-                    self._joints(start_ns, velocities[k]),
+                    self._apart(time_ns, distances[k], approaches[k : k + 2].max(axis=0)),
+                    self._hands(time_ns, positions[k], velocities[k], hand_speed),
+                    self._joints(time_ns, velocities[k]),
                     key=lambda limit: limit.speed,
                 )
             )
-        self._seen_ns, self._seen_m = seen_ns, distances[-1]
+        if times_ns[-1] == end_ns:
+            self._limits.append(self._apart(end_ns, distances[-1], approaches[-1]))
+        self._seen_ns, self._seen_m = times_ns[-1], distances[-1]
+        self._approach = approaches[-1]
 
-    def _apart(
-        self, start_ns: int, before_m: np.ndarray, after_m: np.ndarray, span_s: float
-    ) -> PathLimit:
+    def _apart(self, time_ns: int, distance_m: np.ndarray, approach: np.ndarray) -> PathLimit:
         """From the pairs that come nearer inside their soft margin."""
         collision = self._collision
-        approach = (before_m - after_m) / span_s
-        closest = np.minimum(before_m, after_m)
-        near = np.flatnonzero((approach > _SLOWEST_APPROACH) & (closest < collision.soft_m))
+        near = np.flatnonzero((approach > _SLOWEST_APPROACH) & (distance_m < collision.soft_m))
         if not len(near):
-            return PathLimit(start_ns, 1.0, None)
-        left_m = np.maximum(closest[near] - self._kept_m[near], 0.0)
+            return PathLimit(time_ns, 1.0, None)
+        left_m = distance_m[near] - self._kept_m[near]
         speeds = self._rate_per_s * left_m / approach[near]
         least = int(np.argmin(speeds))
         pair = near[least]
-        return PathLimit(
-            start_ns,
-            float(speeds[least]),
-            pair_constraint(collision, pair, collision.soft_m[pair] - closest[pair]),
-        )
+        short_m = float(collision.soft_m[pair] - distance_m[pair])
+        return PathLimit(time_ns, float(speeds[least]), pair_constraint(collision, pair, short_m))
 
     def _hands(
-        self, start_ns: int, position: np.ndarray, velocity: np.ndarray, hand_speed: float
+        self, time_ns: int, position: np.ndarray, velocity: np.ndarray, hand_speed: float
     ) -> PathLimit:
         """From the speed of the hands."""
         speeds = self._collision.hand_speeds(position, velocity)
         hand = int(np.argmax(speeds))
         over = float(speeds[hand]) - hand_speed
         if over <= 0:
-            return PathLimit(start_ns, 1.0, None)
+            return PathLimit(time_ns, 1.0, None)
         reason = ActiveConstraint("hand_speed", f"hand {hand}", over)
-        return PathLimit(start_ns, hand_speed / float(speeds[hand]), reason)
+        return PathLimit(time_ns, hand_speed / float(speeds[hand]), reason)
 
-    def _joints(self, start_ns: int, velocity: np.ndarray) -> PathLimit:
+    def _joints(self, time_ns: int, velocity: np.ndarray) -> PathLimit:
         """From the velocity limits of the joints that carry the hands."""
         shares = np.abs(velocity) / self._fastest
         joint = int(np.argmax(shares))
         if shares[joint] <= 1.0:
-            return PathLimit(start_ns, 1.0, None)
+            return PathLimit(time_ns, 1.0, None)
         over = float(np.abs(velocity[joint]) - self._fastest[joint])
         reason = ActiveConstraint("velocity", self._names[joint], over)
-        return PathLimit(start_ns, 1.0 / float(shares[joint]), reason)
+        return PathLimit(time_ns, 1.0 / float(shares[joint]), reason)
+
+
+def _between(left: PathLimit, right: PathLimit, share: float) -> PathLimit:
+    """The limit at `share` of the way from `left` to `right`, with the reason of the lower one."""
+    time_ns = left.time_ns + round(share * (right.time_ns - left.time_ns))
+    speed = left.speed + share * (right.speed - left.speed)
+    return PathLimit(time_ns, speed, min(left, right, key=lambda end: end.speed).constraint)
 
 
 def pair_constraint(collision: CollisionModel, pair: int, amount_m: float) -> ActiveConstraint:

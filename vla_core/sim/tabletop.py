@@ -97,6 +97,11 @@ class TabletopSim:
         """Command `(dof,)` joint positions to the servos."""
         self.data.ctrl[:] = position
 
+    @property
+    def targets(self) -> np.ndarray:
+        """`(dof,)` joint positions that the servos are commanded to, a copy [rad]."""
+        return self.data.ctrl.copy()
+
     def step(self, duration_s: float) -> None:
         """Let physics run for `duration_s`, then see what the hands hold."""
         for _ in range(round(duration_s / self.model.opt.timestep)):
