@@ -16,6 +16,8 @@ from vla_core.faults.command_monitor import Violation
 #: holds creeps by less.
 STILL_SPEED, STILL_S = 0.03, 0.3
 _NANOSECONDS_A_MS = 1e6
+#: The robot measures its own motion: what it does while it is the victim is not seen.
+_ROBOT = "sim_robot_node"
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ def standstill(motion: Motion, since_ns: int, until_ns: int) -> Standstill | Non
             break
         start_ns = (int(time_ns) if start_ns is None else start_ns) if is_still else None
         if start_ns is not None and time_ns - start_ns >= STILL_S * 1e9:
-            return Standstill(start_ns, travel(motion, since_ns, start_ns) or 0.0)
+            return Standstill(start_ns, travel(motion, since_ns, start_ns))
     return None
 
 
@@ -167,10 +169,10 @@ def judge(
         violations, commands: of the commands at the robot's side, recovery included.
     """
     found = first_found(fault, evidence, begun_ns)
-    stood = standstill(motion, begun_ns, ended_ns)
-    way = stood.travel_rad if stood else travel(motion, begun_ns, ended_ns)
+    unseen = fault.target == _ROBOT
+    stood = None if unseen else standstill(motion, begun_ns, ended_ns)
+    way = None if unseen else travel(motion, begun_ns, stood.time_ns if stood else ended_ns)
     said = [item for item in evidence if item.time_ns >= begun_ns]
-    unseen = fault.target == "sim_robot_node"  # it is the robot that measures
     as_expected = {
         Expected.STOP: found is not None and (stood is not None or unseen),
         Expected.SAY: found is not None,

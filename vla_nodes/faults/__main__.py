@@ -116,6 +116,7 @@ class Faults:
                 except GraphError as error:
                     record = not_run(fault, str(error))
                 self.records.append(record)
+                write_results(self._args, self.records)
                 status.say(in_words(record))
                 if not record.recovered:
                     return done
@@ -143,6 +144,19 @@ def listed(faults: Sequence[Fault]) -> Table:
     return table
 
 
+def write_results(args: argparse.Namespace, records: Sequence[FaultRecord]) -> None:
+    """`--json` and `--markdown`; after each fault, so that a long run is never lost."""
+    rows = [record.row() for record in records]
+    summary = {"title": TITLE, "policy": str(args.policy), "seed": args.seed, "faults": rows}
+    for path, text in (
+        (args.json, json.dumps(summary, indent=1) + "\n"),
+        (args.markdown, markdown_table(rows)),
+    ):
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until the last fault, or Ctrl-C; the graph goes down with it either way.
 
@@ -155,31 +169,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.environ.update(Graph.load().process_environment(os.environ))
     console = report_console()
+    error: VlaError | None = None
     try:
         faults = choose([name.strip() for name in args.only.split(",") if name.strip()])
         if args.list:
             console.print(listed(faults))
             return 0
         run = Faults(args, faults)
-        run.run()
-    except VlaError as error:
-        print(f"vla faults: {error}", file=sys.stderr)
+        try:
+            run.run()
+        except GraphError as ended_early:  # what was measured until then is shown all the same
+            error = ended_early
+    except VlaError as refused:
+        print(f"vla faults: {refused}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
-    records = [record.row() for record in run.records]
-    good = sum(record["ok"] for record in records)
-    console.print(fault_table(records, TITLE))
-    console.print(f"{good} of {len(records)} as expected")
-    summary = {"title": TITLE, "policy": str(args.policy), "seed": args.seed, "faults": records}
-    for path, text in (
-        (args.json, json.dumps(summary, indent=1) + "\n"),
-        (args.markdown, markdown_table(records)),
-    ):
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-    return 0 if good == len(records) else 1
+    good = sum(record.ok for record in run.records)
+    console.print(fault_table([record.row() for record in run.records], TITLE))
+    console.print(f"{good} of {len(run.records)} as expected")
+    if error is not None:
+        print(f"vla faults: {error}", file=sys.stderr)
+        return 2
+    return 0 if good == len(run.records) else 1
 
 
 if __name__ == "__main__":

@@ -38,6 +38,8 @@ _INJECTION_TIMEOUT_S = 5.0
 _BACK_TIMEOUT_S = 60.0
 #: How long each way of recovering is given [s].
 _FOLLOWS_TIMEOUT_S = 5.0
+#: The policy is followed again once it has been for so long without a break [s].
+_FOR_GOOD_S = 0.5
 _COMMAND_NODE, _INTENT_NODE, _FLOOD = "command_node", "intent_node", "flood"
 
 
@@ -209,9 +211,10 @@ class FaultRun:
             for step in (None, self._hold_and_go_on, self._start_anew):
                 if step is not None:
                     steps.append(step())
-                if self._observer.wait_until(lambda: self._follows(seen), _FOLLOWS_TIMEOUT_S):
-                    after_ms = (time.time_ns() - since_ns) / 1e6
-                    return Recovery(True, ", ".join(steps) or "by itself", round(after_ms, 1))
+                follows_ns = self._wait_until_it_follows(seen)
+                if follows_ns is not None:
+                    after_ms = round((follows_ns - since_ns) / 1e6, 1)
+                    return Recovery(True, ", ".join(steps) or "by itself", after_ms)
         except GraphError as error:
             steps.append(str(error))
         complaints = self._observer.complaints() or f"mode {self._observer.mode.name}"
@@ -271,6 +274,20 @@ class FaultRun:
         if status is None:
             return 0, 0
         return to_nanoseconds(status.observation_stamp), status.chunk_sequence
+
+    def _wait_until_it_follows(self, seen: tuple[int, int]) -> int | None:
+        """When the robot began to follow the policy, for good [ns]; None if it does not in time."""
+        since_ns: int | None = None
+
+        def for_good() -> bool:
+            nonlocal since_ns
+            if not self._follows(seen):
+                since_ns = None
+            elif since_ns is None:
+                since_ns = time.time_ns()
+            return since_ns is not None and time.time_ns() - since_ns > _FOR_GOOD_S * 1e9
+
+        return since_ns if self._observer.wait_until(for_good, _FOLLOWS_TIMEOUT_S) else None
 
     def _follows(self, seen: tuple[int, int]) -> bool:
         """Whether the policy is in command and followed along another chunk than `seen`."""

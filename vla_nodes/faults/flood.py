@@ -23,6 +23,7 @@ from vla_nodes.fault_injector_node import INJECTED
 
 BIG, MANY = "big", "many"
 _WIDTH, _HEIGHT = 1920, 1080
+_DISCOVERY_TIMEOUT_S, _POLL_S = 5.0, 0.01
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -43,8 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 estop = node.create_publisher(Bool, topics.ESTOP, qos.ESTOP)
                 chunk = node.create_publisher(msg.ActionChunk, topics.ACTION_CHUNK, qos.LATEST)
                 sends = [(estop, Bool(data=False)), (chunk, msg.ActionChunk())]
-            while rclpy.ok() and not all(pub.get_subscription_count() for pub, _ in sends):
-                time.sleep(0.01)
+            end_s = time.monotonic() + _DISCOVERY_TIMEOUT_S
+            while not all(publisher.get_subscription_count() for publisher, _ in sends):
+                if time.monotonic() > end_s:
+                    raise SystemExit(f"nobody listens within {_DISCOVERY_TIMEOUT_S:g} s")
+                time.sleep(_POLL_S)
             injected.publish(Header(stamp=to_time(time.time_ns()), frame_id=args.kind))
             while rclpy.ok():
                 for publisher, message in sends:
