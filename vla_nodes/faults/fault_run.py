@@ -18,9 +18,9 @@ from vla_core.faults.command_monitor import Violation, check_commands
 from vla_core.faults.judgement import STILL_SPEED, Evidence, FaultRecord, Recovery, judge
 from vla_core.robot.model import RobotModel
 from vla_core.types import ControlMode
-from vla_nodes.conversions import to_nanoseconds
 from vla_nodes.faults.fault_graph import INJECTOR
 from vla_nodes.faults.fault_recorder import FaultRecorder
+from vla_nodes.faults.policy_following import PolicyFollowing
 from vla_nodes.graph_observer import GraphError, GraphObserver
 from vla_nodes.live_graph import LiveGraph
 from vla_nodes.table_setup import TableSetup
@@ -38,8 +38,6 @@ _INJECTION_TIMEOUT_S = 5.0
 _BACK_TIMEOUT_S = 60.0
 #: How long each way of recovering is given [s].
 _FOLLOWS_TIMEOUT_S = 5.0
-#: The policy is followed again once it has been for so long without a break [s].
-_FOR_GOOD_S = 0.5
 _COMMAND_NODE, _INTENT_NODE, _FLOOD = "command_node", "intent_node", "flood"
 
 
@@ -72,6 +70,7 @@ class FaultRun:
         self._update = update
         self._doing = ""
         self._table = TableSetup(observer)
+        self._following = PolicyFollowing(observer, recorder)
         self._parameters = observer.create_client(SetParameters, f"{INJECTOR}/set_parameters")
         self._period_s = 1.0 / robot.description.command.rate_hz
         self._instruction = ""
@@ -204,14 +203,14 @@ class FaultRun:
         try:
             if fault.kind is Kind.KILL:
                 steps.append(self._back_again(fault.target))
-            seen = self._chunk_in_execution()
+            self._following.begin_anew()
             if fault.target == _INTENT_NODE and fault.kind is Kind.KILL:
                 steps.append("instruction told again")
                 self._observer.set_instruction(self._instruction)
             for step in (None, self._hold_and_go_on, self._start_anew):
                 if step is not None:
                     steps.append(step())
-                follows_ns = self._wait_until_it_follows(seen)
+                follows_ns = self._following.wait(_FOLLOWS_TIMEOUT_S)
                 if follows_ns is not None:
                     after_ms = round((follows_ns - since_ns) / 1e6, 1)
                     return Recovery(True, ", ".join(steps) or "by itself", after_ms)
@@ -266,39 +265,6 @@ class FaultRun:
         self._commands += len(commands)
         self._violations += check_commands(
             commands, self._robot.limits, self._period_s, self._recorder.emergencies()
-        )
-
-    def _chunk_in_execution(self) -> tuple[int, int]:
-        """Stamp and sequence of the chunk behind the newest command."""
-        status = self._recorder.newest("safety")
-        if status is None:
-            return 0, 0
-        return to_nanoseconds(status.observation_stamp), status.chunk_sequence
-
-    def _wait_until_it_follows(self, seen: tuple[int, int]) -> int | None:
-        """When the robot began to follow the policy, for good [ns]; None if it does not in time."""
-        since_ns: int | None = None
-
-        def for_good() -> bool:
-            nonlocal since_ns
-            if not self._follows(seen):
-                since_ns = None
-            elif since_ns is None:
-                since_ns = time.time_ns()
-            return since_ns is not None and time.time_ns() - since_ns > _FOR_GOOD_S * 1e9
-
-        return since_ns if self._observer.wait_until(for_good, _FOLLOWS_TIMEOUT_S) else None
-
-    def _follows(self, seen: tuple[int, int]) -> bool:
-        """Whether the policy is in command and followed along another chunk than `seen`."""
-        status = self._recorder.newest("safety")
-        return (
-            status is not None
-            and self._observer.mode is ControlMode.POLICY
-            and status.mode == ControlMode.POLICY
-            and status.chunk_sequence > 0
-            and self._chunk_in_execution() != seen
-            and not any(name.endswith("_stale") for name in status.constraints)
         )
 
     # Meanwhile
