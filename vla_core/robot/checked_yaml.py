@@ -116,16 +116,6 @@ class CheckedMapping:
             raise RobotDescriptionError(self.where(key), f"got {value!r}, expected a list of text")
         return tuple(value)
 
-    def choices(self, key: str, choices: type) -> tuple[Any, ...]:
-        """A list of members of an enumeration, by their values."""
-        texts = self.texts(key)
-        known = [member.value for member in choices]
-        if not texts or not set(texts) <= set(known):
-            raise RobotDescriptionError(
-                self.where(key), f"got {list(texts)}, expected some of {', '.join(known)}"
-            )
-        return tuple(choices(text) for text in texts)
-
     def mapping(self, key: str) -> CheckedMapping:
         """A mapping inside this one."""
         return CheckedMapping(self.file, (*self.keys, key), self._take(key))

@@ -1,9 +1,9 @@
-"""The shapes of a robot that are compared with each other: few, and enclosing the URDF's."""
+"""The parts of a robot that are compared with each other, each inside a hull."""
 
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import coal
 import numpy as np
@@ -12,58 +12,117 @@ import pinocchio as pin
 from vla_core.errors import RobotDescriptionError
 from vla_core.robot.model import RobotModel
 from vla_core.safety.capsule_fit import enclosing_capsule
-from vla_core.safety.description import CapsuleDescription, PairKind, SafetyDescription
+from vla_core.safety.description import BodyDescription, HullShape, SafetyDescription
 
 #: Positions of a joint that are looked at to enclose what it moves; between them, an allowance.
 _SAMPLES = 17
-#: Corners of the polygon drawn around a cylinder's end.
-_CORNERS = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """A shape that is fixed to a joint.
+
+    Attributes:
+        name: unique.
+        link: of the URDF.
+        joint: Pinocchio's id of the joint that carries it.
+        placement: its frame in the joint's.
+        shape: a coal.Capsule, coal.Sphere or coal.Box.
+    """
+
+    name: str
+    link: str
+    joint: int
+    placement: pin.SE3
+    shape: coal.CollisionGeometry
 
 
 @dataclass(frozen=True, eq=False)
 class Body:
-    """One shape, fixed to a joint.
-
-    Attributes:
-        links: those that it stands for.
-        joint: Pinocchio's id of the joint that carries it.
-        placement: its frame in the joint's.
-        shape: a coal.Capsule, coal.Sphere or coal.Box.
-        kinds: pairs that it takes part in.
-    """
+    """Shapes, and a hull that encloses them wherever the joints between them stand."""
 
     name: str
-    links: frozenset[str]
-    joint: int
-    placement: pin.SE3
-    shape: coal.CollisionGeometry
-    kinds: frozenset[PairKind]
+    hull: Shape
+    shapes: tuple[Shape, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Swept:
+    """Spheres whose convex hull holds a moving shape: `(n, 3)` centres and a radius [m]."""
+
+    centres: np.ndarray
+    radius: float
 
 
 def robot_bodies(
     robot: RobotModel, safety: SafetyDescription, model: pin.Model
 ) -> tuple[Body, ...]:
-    """The description's capsules, and the URDF's own shapes for what these leave out.
+    """Bodies of the description, then each link that is in none.
 
-    Cylinders become capsules of their radius and length: a little more than the cylinder.
+    Their shapes are the URDF's, with a capsule for a cylinder: it has its radius and length, and a
+    cap on each end.
 
     Raises:
-        RobotDescriptionError: Pinocchio dropped or does not support a shape, or a capsule encloses
-            links that have no shape or do not hang on its own link.
+        RobotDescriptionError: Pinocchio dropped or does not support a shape, or a body has links
+            that have no shape or do not hang on its own link.
     """
-    shapes = _urdf_shapes(robot, model)
-    bodies = [_merged(robot, model, shapes, given, safety) for given in safety.capsules.values()]
-    for shape in shapes:
-        replaced = {
-            kind
-            for given in safety.capsules.values()
-            if shape.links <= set(given.around)
-            for kind in given.against
-        }
-        kinds = frozenset(PairKind) - replaced
-        if kinds:
-            bodies.append(replace(shape, shape=_rounded(shape.shape), kinds=kinds))
-    return tuple(bodies)
+    geometry = _urdf_geometry(robot, model)
+    by_link: dict[str, list[pin.GeometryObject]] = {}
+    for given in geometry:
+        by_link.setdefault(model.frames[given.parentFrame].name, []).append(given)
+    described = list(safety.bodies.values())
+    named = {link for body in described for link in body.links}
+    described += [
+        BodyDescription(link, link, (link,), HullShape.CAPSULE)
+        for link in by_link
+        if link not in named
+    ]
+    return tuple(_body(robot, safety, model, by_link, each) for each in described)
+
+
+def _urdf_geometry(robot: RobotModel, model: pin.Model) -> list[pin.GeometryObject]:
+    """The URDF's collision shapes."""
+    geometry = pin.buildGeomFromUrdf(model, str(robot.urdf), pin.COLLISION)
+    expected = robot.description.urdf.collision_count
+    if geometry.ngeoms != expected:
+        raise RobotDescriptionError(
+            str(robot.urdf),
+            f"holds {expected} collision shapes, Pinocchio loads {geometry.ngeoms}; replace those "
+            "that it drops, such as <capsule>, by <cylinder>",
+        )
+    for given in geometry.geometryObjects:
+        if not isinstance(given.geometry, coal.Cylinder | coal.Sphere | coal.Box):
+            raise RobotDescriptionError(
+                f"{robot.urdf}, {given.name}",
+                f"is a {type(given.geometry).__name__}, expected a box, cylinder or sphere; give "
+                "the link a simple <collision> shape",
+            )
+    return list(geometry.geometryObjects)
+
+
+def _body(
+    robot: RobotModel,
+    safety: SafetyDescription,
+    model: pin.Model,
+    by_link: dict[str, list[pin.GeometryObject]],
+    given: BodyDescription,
+) -> Body:
+    where = f"{safety.source}, bodies.{given.name}"
+    own = model.frames[model.getFrameId(given.link)].parentJoint
+    shapes, swept = [], []
+    for link in given.links:
+        if link not in by_link:
+            raise RobotDescriptionError(where, f"{link} has no <collision> shape; leave it out")
+        for each in by_link[link]:
+            if own not in model.supports[each.parentJoint]:
+                raise RobotDescriptionError(
+                    where, f"{link} does not hang on {given.link}; see `link`"
+                )
+            rounded = _rounded(each.geometry)
+            shapes.append(Shape(each.name, link, each.parentJoint, each.placement, rounded))
+            swept.append(_sweep(robot, model, own, shapes[-1]))
+    shape, placement = _hull(given.hull, swept)
+    return Body(given.name, Shape(given.name, given.link, own, placement, shape), tuple(shapes))
 
 
 def _rounded(shape: coal.CollisionGeometry) -> coal.CollisionGeometry:
@@ -73,84 +132,27 @@ def _rounded(shape: coal.CollisionGeometry) -> coal.CollisionGeometry:
     return shape
 
 
-def _urdf_shapes(robot: RobotModel, model: pin.Model) -> list[Body]:
-    """The URDF's collision shapes, as they are."""
-    geometry = pin.buildGeomFromUrdf(model, str(robot.urdf), pin.COLLISION)
-    expected = robot.description.urdf.collision_count
-    if geometry.ngeoms != expected:
-        raise RobotDescriptionError(
-            str(robot.urdf),
-            f"holds {expected} collision shapes, Pinocchio loads {geometry.ngeoms}; replace those "
-            "that it drops, such as <capsule>, by <cylinder>",
-        )
-    return [
-        Body(
-            name=given.name,
-            links=frozenset({model.frames[given.parentFrame].name}),
-            joint=given.parentJoint,
-            placement=given.placement,
-            shape=_supported(robot, given),
-            kinds=frozenset(PairKind),
-        )
-        for given in geometry.geometryObjects
-    ]
+def _hull(kind: HullShape, swept: list[_Swept]) -> tuple[coal.CollisionGeometry, pin.SE3]:
+    """A shape around all spheres, and where its frame is in theirs."""
+    centres = np.concatenate([each.centres for each in swept])
+    radii = np.concatenate([np.full(len(each.centres), each.radius) for each in swept])
+    if kind is HullShape.CAPSULE:
+        capsule = enclosing_capsule(centres, radii)
+        shape = coal.Capsule(capsule.radius_m, 2 * capsule.half_length_m)
+        return shape, pin.SE3(capsule.rotation, capsule.centre)
+    low = (centres - radii[:, None]).min(axis=0)
+    high = (centres + radii[:, None]).max(axis=0)
+    return coal.Box(*(high - low)), pin.SE3(np.eye(3), (low + high) / 2)
 
 
-def _supported(robot: RobotModel, given: pin.GeometryObject) -> coal.CollisionGeometry:
-    shape = given.geometry
-    if isinstance(shape, coal.Cylinder | coal.Sphere | coal.Box):
-        return shape
-    raise RobotDescriptionError(
-        f"{robot.urdf}, {given.name}",
-        f"is a {type(shape).__name__}, expected a box, cylinder or sphere; give the link a simple "
-        "<collision> shape",
-    )
+def _sweep(robot: RobotModel, model: pin.Model, own: int, given: Shape) -> _Swept:
+    """A shape in the frame of joint `own`, as the joints between move.
 
-
-def _merged(
-    robot: RobotModel,
-    model: pin.Model,
-    shapes: list[Body],
-    given: CapsuleDescription,
-    safety: SafetyDescription,
-) -> Body:
-    """One capsule around links, wherever the joints between them and its own link stand."""
-    where = f"{safety.source}, capsules.{given.name}"
-    frame = model.frames[model.getFrameId(given.link)]
-    own = frame.parentJoint
-    spheres = []
-    for link in given.around:
-        mine = [shape for shape in shapes if link in shape.links]
-        if not mine:
-            raise RobotDescriptionError(where, f"encloses {link}, which has no <collision> shape")
-        for shape in mine:
-            if own not in model.supports[shape.joint]:
-                raise RobotDescriptionError(
-                    where, f"encloses {link}, which does not hang on {given.link}"
-                )
-            spheres.append(_swept(robot, model, own, shape))
-    centres, radii = (np.concatenate(parts) for parts in zip(*spheres, strict=True))
-    capsule = enclosing_capsule(centres, radii)
-    return Body(
-        name=given.name,
-        links=frozenset(given.around),
-        joint=own,
-        placement=pin.SE3(capsule.rotation, capsule.centre),
-        shape=coal.Capsule(capsule.radius_m, 2 * capsule.half_length_m),
-        kinds=given.against,
-    )
-
-
-def _swept(
-    robot: RobotModel, model: pin.Model, own: int, shape: Body
-) -> tuple[np.ndarray, np.ndarray]:
-    """Spheres `(n, 3)`, `(n,)` in the frame of joint `own` whose hull holds a shape as it moves.
-
-    Between two sampled positions a point leaves the chord by its lever times 1 - cos(half a step),
-    which is added to the radius.
+    Between two sampled positions a point leaves their chord by its lever times 1 - cos(half a
+    step), which is added to the radius.
     """
-    centres, radius = _spheres(shape)
-    chain = [joint for joint in model.supports[shape.joint] if joint > own]
+    corners, radius = _corners(given.shape, given.placement)
+    chain = [joint for joint in model.supports[given.joint] if joint > own]
     configuration = robot.pinocchio_position(robot.ready_pose)
     data = model.createData()
     ranges = [_range(robot, model, joint, configuration) for joint in chain]
@@ -159,31 +161,25 @@ def _swept(
         for joint, position in zip(chain, positions, strict=True):
             configuration[model.joints[joint].idx_q] = position
         pin.forwardKinematics(model, data, configuration)
-        moved = data.oMi[own].actInv(data.oMi[shape.joint])
-        found.append(centres @ moved.rotation.T + moved.translation)
+        moved = data.oMi[own].actInv(data.oMi[given.joint])
+        found.append(corners @ moved.rotation.T + moved.translation)
     points = np.concatenate(found)
     lever = np.linalg.norm(points, axis=1).max()
     steps = [joint_range[1] - joint_range[0] for joint_range in ranges if len(joint_range) > 1]
-    allowance = sum(lever * (1 - np.cos(step / 2)) for step in steps)
-    return points, np.full(len(points), radius + allowance)
+    return _Swept(points, radius + sum(lever * (1 - np.cos(step / 2)) for step in steps))
 
 
-def _spheres(shape: Body) -> tuple[np.ndarray, float]:
-    """Points `(n, 3)` in the joint's frame and one radius: spheres whose hull holds the shape."""
-    given = shape.shape
-    if isinstance(given, coal.Cylinder):
-        angles = np.arange(_CORNERS) * 2 * np.pi / _CORNERS
-        circle = np.column_stack((np.cos(angles), np.sin(angles))) / np.cos(np.pi / _CORNERS)
-        local = np.vstack(
-            [np.insert(given.radius * circle, 2, z * given.halfLength, axis=1) for z in (-1, 1)]
-        )
-        radius = 0.0
-    elif isinstance(given, coal.Sphere):
-        local, radius = np.zeros((1, 3)), given.radius
+def _corners(shape: coal.CollisionGeometry, placement: pin.SE3) -> tuple[np.ndarray, float]:
+    """Points `(n, 3)` in the joint's frame and a radius: spheres whose hull is the shape."""
+    if isinstance(shape, coal.Capsule):
+        local = np.array(((0.0, 0.0, -shape.halfLength), (0.0, 0.0, shape.halfLength)))
+        radius = shape.radius
+    elif isinstance(shape, coal.Sphere):
+        local, radius = np.zeros((1, 3)), shape.radius
     else:
-        local = np.array(list(itertools.product((-1, 1), repeat=3))) * given.halfSide
+        local = np.array(list(itertools.product((-1, 1), repeat=3))) * shape.halfSide
         radius = 0.0
-    return local @ shape.placement.rotation.T + shape.placement.translation, float(radius)
+    return local @ placement.rotation.T + placement.translation, float(radius)
 
 
 def _range(

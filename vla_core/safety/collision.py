@@ -11,13 +11,16 @@ import pinocchio as pin
 
 from vla_core.errors import RobotDescriptionError
 from vla_core.robot.model import RobotModel
-from vla_core.safety.bodies import Body, robot_bodies
+from vla_core.safety.bodies import Body, Shape, robot_bodies
 from vla_core.safety.description import Box, PairKind, SafetyDescription
+
+#: Distances are exact up to this much above the soft margin [m].
+_EXACT_ABOVE_SOFT_M = 0.01
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two shapes that must stay apart, by name."""
+    """Two bodies, or a body and a box, that must stay apart; by name."""
 
     first: str
     second: str
@@ -26,7 +29,7 @@ class Pair:
 
 @dataclass(frozen=True, eq=False)
 class Proximity:
-    """Pairs that are near.
+    """What is near: shapes of a pair, so that a pair may be there more than once.
 
     Attributes:
         pair: `(k,)` places in `CollisionModel.pairs`.
@@ -39,8 +42,44 @@ class Proximity:
     gradient: np.ndarray
 
 
+class _Shapes:
+    """Shapes that are compared with each other, in one call.
+
+    Args:
+        model: carries them.
+        pairs: what is compared.
+    """
+
+    def __init__(self, model: pin.Model, pairs: list[tuple[Shape, Shape]]) -> None:
+        self._geometry = pin.GeometryModel()
+        for shapes in pairs:
+            places = [self._place(model, shape) for shape in shapes]
+            self._geometry.addCollisionPair(pin.CollisionPair(*places))
+        self._data = pin.GeometryData(self._geometry)
+        # References into a vector that keeps its place: an access each, no copies.
+        self.results = list(self._data.distanceResults)
+        self.joints = [(first.joint, second.joint) for first, second in pairs]
+
+    def compare(self, model: pin.Model, data: pin.Data) -> pin.DistanceResult:
+        """Fill `results` at the configuration that `data` is at; the smallest of them."""
+        pin.updateGeometryPlacements(model, data, self._geometry, self._data)
+        return self.results[pin.computeDistances(self._geometry, self._data)]
+
+    def _place(self, model: pin.Model, shape: Shape) -> int:
+        if not self._geometry.existGeometryName(shape.name):
+            frame = model.getFrameId(model.names[shape.joint])
+            self._geometry.addGeometryObject(
+                pin.GeometryObject(shape.name, shape.joint, frame, shape.placement, shape.shape)
+            )
+        return self._geometry.getGeometryId(shape.name)
+
+
 class CollisionModel:
-    """Signed distances between capsules, spheres and boxes, by Pinocchio and coal.
+    """Signed distances between the bodies of a robot and to boxes, by Pinocchio and coal.
+
+    Every body has a hull. A pair whose hulls are far apart has at least the distance of its hulls,
+    which is what is told then. Otherwise it has that of the nearest two of its shapes: exact below
+    `exact_m`.
 
     Positions are `(dof,)` in canonical order, in the units of the robot's YAML. Not safe to share
     between threads: it reuses its buffers.
@@ -50,15 +89,16 @@ class CollisionModel:
         safety: which of them to compare, with what around the robot, and how near they may come.
 
     Attributes:
-        bodies: the robot's shapes.
+        bodies: the robot's parts.
         boxes: what stands around it.
         pairs: what is compared.
         hard_m, soft_m: `(pairs,)` margins [m], read-only.
+        exact_m: `(pairs,)`: larger distances may be told too small, but not below this [m].
         hands: names of the end effectors.
 
     Raises:
-        RobotDescriptionError: a shape was dropped by the loader, or the ready pose is nearer than
-            a margin.
+        RobotDescriptionError: a shape was dropped by the loader, nothing is left to compare, or the
+            ready pose is nearer than a margin.
     """
 
     def __init__(self, robot: RobotModel, safety: SafetyDescription) -> None:
@@ -71,15 +111,11 @@ class CollisionModel:
         self._moves = self._supports(joints)
         self.bodies = robot_bodies(robot, safety, self._model)
         self.boxes: tuple[Box, ...] = tuple(safety.boxes.values())
-        self._geometry = self._shapes()
-        self.pairs, self._pair_joints = self._find_pairs()
-        self.hard_m, self.soft_m = (
-            _frozen([getattr(safety.margins[pair.kind], name) for pair in self.pairs])
-            for name in ("hard_m", "soft_m")
+        self._find_pairs()
+        self.hard_m, self.soft_m, self.exact_m = (
+            _frozen([getattr(safety.margins[pair.kind], name) + more for pair in self.pairs])
+            for name, more in (("hard_m", 0), ("soft_m", 0), ("soft_m", _EXACT_ABOVE_SOFT_M))
         )
-        self._geometry_data = pin.GeometryData(self._geometry)
-        # References into the vector of results, which keeps its place: an access each, no copies.
-        self._results = list(self._geometry_data.distanceResults)
         self.hands = tuple(robot.end_effectors)
         self._hand_frames = [
             self._model.getFrameId(effector.grasp_frame)
@@ -94,27 +130,38 @@ class CollisionModel:
     def distances_along(self, positions: np.ndarray) -> np.ndarray:
         """`(n, pairs)` signed distances at `(n, dof)` positions [m]."""
         configurations = self.robot.pinocchio_position(positions)
-        return np.array([self._distances(each) for each in configurations]).reshape(
-            len(configurations), len(self.pairs)
-        )
+        distances = [self._distances(each) for each in configurations]
+        return np.array(distances).reshape(len(configurations), len(self.pairs))
 
     def nearest(self, position: np.ndarray, within_m: float) -> Proximity:
-        """Pairs nearer than `within_m` [m] at `(dof,)`, and how their distances change.
+        """Shapes nearer than `within_m` [m] at `(dof,)`, and how their distances change.
 
         With n the direction from the first shape's nearest point p to the second's, the distance
         changes by n . (velocity of the second at p - velocity of the first at p); the joints that
         carry both cancel.
         """
-        distances = self.distances(position)
-        near = np.flatnonzero(distances < within_m)
-        results = [self._results[pair] for pair in near]
+        hulls = self._hull_distances(self.robot.pinocchio_position(position))
+        pairs, results, joints = [], [], []
+        for pair in np.flatnonzero(hulls < within_m):
+            shapes = self._shapes[pair]
+            if shapes.compare(self._model, self._data).min_distance >= within_m:
+                continue
+            for result, carriers in zip(shapes.results, shapes.joints, strict=True):
+                if result.min_distance < within_m:
+                    pairs.append(pair)
+                    results.append(result)
+                    joints.append(carriers)
         normals = np.array([result.normal for result in results]).reshape(-1, 3)
         points = np.array([result.getNearestPoint1() for result in results]).reshape(-1, 3)
         wrenches = np.hstack((normals, np.cross(points, normals)))
         jacobian = pin.computeJointJacobians(self._model, self._data)[:, self._velocity_index]
-        first, second = self._pair_joints[near].T
+        first, second = np.array(joints, dtype=int).reshape(-1, 2).T
         relative = self._moves[second] - self._moves[first]
-        return Proximity(near, distances[near], wrenches @ jacobian * relative * self._scale)
+        return Proximity(
+            np.array(pairs, dtype=int),
+            np.array([result.min_distance for result in results]),
+            wrenches @ jacobian * relative * self._scale,
+        )
 
     def hand_positions(self, position: np.ndarray) -> np.ndarray:
         """`(hands, 3)` grasp frames in the base frame at `(dof,)` [m]."""
@@ -135,77 +182,79 @@ class CollisionModel:
             pin.getFrameJacobian(self._model, self._data, frame, pin.LOCAL_WORLD_ALIGNED)
             for frame in self._hand_frames
         ]
-        return np.array(jacobians).reshape(-1, 6, self._model.nv)[
-            :, :3, self._velocity_index
-        ] * self._scale
+        linear = np.array(jacobians).reshape(-1, 6, self._model.nv)[:, :3, self._velocity_index]
+        return linear * self._scale
 
     def hand_speeds(self, position: np.ndarray, velocity: np.ndarray) -> np.ndarray:
         """`(hands,)` speed of the grasp frames at `(dof,)` position and velocity [m/s]."""
         return np.linalg.norm(self.hand_jacobians(position) @ velocity, axis=1)
 
     def _distances(self, configuration: np.ndarray) -> np.ndarray:
-        pin.computeDistances(
-            self._model, self._data, self._geometry, self._geometry_data, configuration
-        )
-        return np.array([result.min_distance for result in self._results])
+        distances = self._hull_distances(configuration)
+        for pair in np.flatnonzero(distances < self.exact_m):
+            distances[pair] = self._shapes[pair].compare(self._model, self._data).min_distance
+        return distances
+
+    def _hull_distances(self, configuration: np.ndarray) -> np.ndarray:
+        """`(pairs,)` distances of hulls; a lower bound of what they hold."""
+        pin.forwardKinematics(self._model, self._data, configuration)
+        self._hulls.compare(self._model, self._data)
+        return np.array([result.min_distance for result in self._hulls.results])
 
     def _supports(self, joints: list[int]) -> np.ndarray:
         """`(all joints, dof)`: 1 where a canonical joint carries a joint of the URDF."""
         supports = [set(self._model.supports[joint]) for joint in range(self._model.njoints)]
         return np.array([[float(j in carried) for j in joints] for carried in supports])
 
-    def _shapes(self) -> pin.GeometryModel:
-        """Bodies, then boxes, as Pinocchio's geometry objects."""
-        geometry = pin.GeometryModel()
-        for body in self.bodies:
-            frame = self._model.getFrameId(self._model.names[body.joint])
-            geometry.addGeometryObject(
-                pin.GeometryObject(body.name, body.joint, frame, body.placement, body.shape)
-            )
-        for box in self.boxes:
-            placement = pin.SE3(pin.rpy.rpyToMatrix(box.rpy), box.centre)
-            geometry.addGeometryObject(
-                pin.GeometryObject(box.name, 0, 0, placement, coal.Box(*box.size))
-            )
-        names = [shape.name for shape in geometry.geometryObjects]
-        if len(set(names)) != len(self.bodies) + len(self.boxes):
-            repeated = sorted({name for name in names if names.count(name) > 1})
+    def _find_pairs(self) -> None:
+        """What is compared: hulls pair by pair, and the shapes of each pair."""
+        sides = self._sides()
+        boxes = [_box_body(box) for box in self.boxes]
+        self._refuse_shared_names([*self.bodies, *boxes])
+        pairs, hulls, shapes = [], [], []
+        for first, second in combinations((*self.bodies, *boxes), 2):
+            found = [
+                (a, b)
+                for a in first.shapes
+                for b in second.shapes
+                if (self._moves[a.joint] != self._moves[b.joint]).any() and not self._allowed(a, b)
+            ]
+            if not found:
+                continue
+            ends = {sides.get(first.hull.joint), sides.get(second.hull.joint)} - {None}
+            kind = PairKind.ARMS if len(ends) == 2 else PairKind.SELF
+            if second.name in self.safety.boxes:
+                kind = self.safety.boxes[second.name].kind
+            pairs.append(Pair(first.name, second.name, kind))
+            hulls.append((first.hull, second.hull))
+            shapes.append(_Shapes(self._model, found))
+        if not pairs:
             raise RobotDescriptionError(
                 str(self.safety.source),
-                f"shapes share the names {', '.join(repeated)}; rename the capsule or box",
+                f"leaves nothing to compare; give {self.robot.urdf.name} <collision> shapes, or "
+                f"allow less in {self.safety.srdf.name}",
             )
-        return geometry
+        self.pairs = tuple(pairs)
+        self._hulls = _Shapes(self._model, hulls)
+        self._shapes = shapes
 
-    def _find_pairs(self) -> tuple[tuple[Pair, ...], np.ndarray]:
-        """Pairs, and `(pairs, 2)` joints that carry them; also told to the geometry model."""
-        sides = self._sides()
-        pairs, joints, places = [], [], []
-        for (i, first), (j, second) in combinations(enumerate(self.bodies), 2):
-            ends = {sides.get(first.joint), sides.get(second.joint)} - {None}
-            kind = PairKind.ARMS if len(ends) == 2 else PairKind.SELF
-            moves = (self._moves[first.joint] != self._moves[second.joint]).any()
-            if moves and kind in first.kinds & second.kinds and not self._allowed(first, second):
-                pairs.append(Pair(first.name, second.name, kind))
-                joints.append((first.joint, second.joint))
-                places.append((i, j))
-        for j, box in enumerate(self.boxes, start=len(self.bodies)):
-            for i, body in enumerate(self.bodies):
-                moves = self._moves[body.joint].any()
-                if moves and box.kind in body.kinds and not body.links <= box.allowed:
-                    pairs.append(Pair(body.name, box.name, box.kind))
-                    joints.append((body.joint, 0))
-                    places.append((i, j))
-        for place in places:
-            self._geometry.addCollisionPair(pin.CollisionPair(*place))
-        return tuple(pairs), np.array(joints, dtype=int).reshape(-1, 2)
+    def _allowed(self, first: Shape, second: Shape) -> bool:
+        """Whether two shapes may touch; `second` may be a box's."""
+        if second.link in self.safety.boxes:
+            return first.link in self.safety.boxes[second.link].allowed
+        return frozenset((first.link, second.link)) in self.safety.allowed
 
-    def _allowed(self, first: Body, second: Body) -> bool:
-        """Whether the SRDF allows all links of two bodies to touch."""
-        return all(
-            a == b or frozenset((a, b)) in self.safety.allowed
-            for a in first.links
-            for b in second.links
-        )
+    def _refuse_shared_names(self, bodies: list[Body]) -> None:
+        for names in (
+            [body.name for body in bodies],
+            [shape.name for body in bodies for shape in body.shapes],
+        ):
+            repeated = sorted({name for name in names if names.count(name) > 1})
+            if repeated:
+                raise RobotDescriptionError(
+                    str(self.safety.source),
+                    f"bodies, boxes or shapes share the names {', '.join(repeated)}; rename them",
+                )
 
     def _sides(self) -> dict[int, str]:
         """End effector that each joint of an arm or a hand belongs to."""
@@ -229,6 +278,12 @@ class CollisionModel:
                 f"{pair.second} are {distances[worst]:.4f} m apart; lower the margin or change "
                 "`ready_pose`",
             )
+
+
+def _box_body(box: Box) -> Body:
+    placement = pin.SE3(pin.rpy.rpyToMatrix(box.rpy), box.centre)
+    shape = Shape(box.name, box.name, 0, placement, coal.Box(*box.size))
+    return Body(box.name, shape, (shape,))
 
 
 def _frozen(values: list[float]) -> np.ndarray:

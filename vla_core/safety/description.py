@@ -80,18 +80,30 @@ class Workspace:
     upper: np.ndarray
 
 
-@dataclass(frozen=True)
-class CapsuleDescription:
-    """One capsule that stands for several links, so that fewer pairs have to be compared.
+class HullShape(Enum):
+    """Shape that encloses the links of a body."""
 
-    It is fixed to `link` and encloses the shapes of `around` wherever the joints between them
-    stand. It replaces their own shapes in pairs of the kinds `against`.
+    CAPSULE = "capsule"
+    BOX = "box"
+
+
+@dataclass(frozen=True)
+class BodyDescription:
+    """Links that are compared as one with the rest of the robot.
+
+    A hull encloses their shapes wherever the joints between them stand. Only where it comes near
+    something, the shapes themselves are compared.
+
+    Attributes:
+        link: the one that carries the hull; the others hang on it.
+        links: all of them.
+        hull: shape of the hull.
     """
 
     name: str
     link: str
-    around: tuple[str, ...]
-    against: frozenset[PairKind]
+    links: tuple[str, ...]
+    hull: HullShape
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +115,7 @@ class SafetyDescription:
         srdf: the SRDF that allows pairs of links to touch.
         allowed: those pairs, as sets of two link names.
         margins: for every kind.
-        capsules: by name.
+        bodies: by name; a link that is in none is one by itself.
         boxes: by name.
         workspace: of the hands, or None.
         hand_speed: limit of the grasp frames' speed [m/s].
@@ -115,7 +127,7 @@ class SafetyDescription:
     srdf: Path
     allowed: frozenset[frozenset[str]]
     margins: Mapping[PairKind, Margin]
-    capsules: Mapping[str, CapsuleDescription]
+    bodies: Mapping[str, BodyDescription]
     boxes: Mapping[str, Box]
     workspace: Workspace | None
     hand_speed: Mapping[HandSpeedMode, float]

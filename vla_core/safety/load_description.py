@@ -13,9 +13,10 @@ from vla_core.robot.checked_yaml import CheckedMapping
 from vla_core.robot.description import RobotDescription
 from vla_core.robot.urdf import Urdf
 from vla_core.safety.description import (
+    BodyDescription,
     Box,
-    CapsuleDescription,
     HandSpeedMode,
+    HullShape,
     Margin,
     PairKind,
     SafetyDescription,
@@ -40,7 +41,7 @@ def load_safety(robot: RobotDescription) -> SafetyDescription | None:
         srdf=srdf,
         allowed=_allowed(srdf, robot.urdf),
         margins=MappingProxyType(_margins(yaml.mapping("margins"))),
-        capsules=MappingProxyType(_capsules(yaml, robot.urdf)),
+        bodies=MappingProxyType(_bodies(yaml, robot.urdf)),
         boxes=MappingProxyType(_boxes(yaml, robot.urdf)),
         workspace=_workspace(yaml.mapping("workspace")) if "workspace" in yaml else None,
         hand_speed=MappingProxyType(_hand_speed(yaml.mapping("hand_speed"))),
@@ -87,26 +88,23 @@ def _margins(yaml: CheckedMapping) -> dict[PairKind, Margin]:
     return margins
 
 
-def _capsules(yaml: CheckedMapping, urdf: Urdf) -> dict[str, CapsuleDescription]:
-    capsules: dict[str, CapsuleDescription] = {}
-    if "capsules" not in yaml:
-        return capsules
-    for name, inner in yaml.mappings("capsules").items():
-        link, around = inner.text("link"), inner.texts("around")
-        _refuse_unknown_links(inner, (link, *around), urdf)
-        kinds = inner.choices("against", PairKind)
-        capsule = CapsuleDescription(name, link, around, frozenset(kinds))
-        for other in capsules.values():
-            shared = set(other.around) & set(around)
-            if shared and other.against & capsule.against:
+def _bodies(yaml: CheckedMapping, urdf: Urdf) -> dict[str, BodyDescription]:
+    bodies: dict[str, BodyDescription] = {}
+    if "bodies" not in yaml:
+        return bodies
+    for name, inner in yaml.mappings("bodies").items():
+        hull = inner.choice("hull", HullShape) if "hull" in inner else HullShape.CAPSULE
+        body = BodyDescription(name, inner.text("link"), inner.texts("links"), hull)
+        _refuse_unknown_links(inner, (body.link, *body.links), urdf)
+        for other in bodies.values():
+            if shared := sorted(set(other.links) & set(body.links)):
                 raise RobotDescriptionError(
-                    inner.where(),
-                    f"encloses {', '.join(sorted(shared))} as {other.name} does, against the same "
-                    "kinds; keep each link in one capsule",
+                    inner.where("links"),
+                    f"{', '.join(shared)} also in {other.name}; keep each link in one body",
                 )
-        capsules[name] = capsule
+        bodies[name] = body
         inner.done()
-    return capsules
+    return bodies
 
 
 def _boxes(yaml: CheckedMapping, urdf: Urdf) -> dict[str, Box]:
