@@ -46,7 +46,36 @@ def test_a_joint_that_nobody_mentions_is_refused(tiny_robot):
 
 def test_an_unknown_key_is_refused(tiny_robot):
     assert refusal(tiny_robot("  rate_hz: 100.0", "  rate_hz: 100.0\n  rate: 5")) == (
-        "tiny.yaml, command: got unknown keys rate; known are interface, rate_hz, topic"
+        "tiny.yaml, command: got unknown keys rate; known are controllers, interface, rate_hz, topic"
+    )
+
+
+def test_a_command_goes_to_one_controller_unless_several_are_listed(tiny_robot):
+    (only,) = load_robot(tiny_robot()).command.controllers
+    assert (only.topic, only.joint_names) == ("/command", ("shoulder", "grip"))
+    listed = """  controllers:
+    grip: {topic: /grip, groups: [hand]}
+    arm: {topic: /arm, groups: [arm]}"""
+    command = load_robot(tiny_robot("  topic: /command", listed)).command
+    assert [(c.topic, c.joint_names) for c in command.controllers] == [
+        ("/grip", ("grip",)),
+        ("/arm", ("shoulder",)),
+    ]
+    assert command.topic == "/grip"
+
+
+def test_a_joint_that_no_controller_moves_is_refused(tiny_robot):
+    listed = "  controllers: {arm: {topic: /arm, groups: [arm]}}"
+    assert refusal(tiny_robot("  topic: /command", listed)) == (
+        "tiny.yaml, command.controllers: joints grip belong to no controller, or to several; name "
+        "each group in exactly one"
+    )
+
+
+def test_a_controller_of_an_unknown_group_is_refused(tiny_robot):
+    listed = "  controllers: {leg: {topic: /leg, groups: [leg]}}"
+    assert refusal(tiny_robot("  topic: /command", listed)) == (
+        "tiny.yaml, command.controllers.leg.groups: got ['leg'], expected some of arm, hand"
     )
 
 

@@ -390,7 +390,7 @@ class CommandCore:
         """`after` if it is a permitted command; else the position before it, latched."""
         if self._limiter.permits(after):
             if self.mode == ControlMode.STOPPING and _is_still(after):
-                self._enter(ControlMode.HOLD, "standing still", now_ns)
+                self._enter(ControlMode.HOLD, f"standing still: {self.mode_reason}", now_ns)
             return after.frozen()
         constraints.append(ActiveConstraint("invalid_command", "limiter", 0.0))
         self.estop("the limiter gave an invalid command; this is a bug", now_ns)

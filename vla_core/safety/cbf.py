@@ -53,8 +53,10 @@ class BarrierQp:
         self._collision, self._limits = collision, limits
         self._kept_m, self._rate_per_s, self._horizon_s = kept_m, rate_per_s, horizon_s
         self._within_m = float(collision.soft_m.max()) if len(collision.soft_m) else 0.0
-        ramp_s = np.minimum(horizon_s / 2, limits.acceleration / limits.jerk)
-        self._change = limits.jerk * ramp_s * (horizon_s - ramp_s)
+        # What the limiter's quartic can change within the horizon: inside, no joint takes longer.
+        self._change = np.minimum(
+            limits.jerk * horizon_s**2 / 6, limits.acceleration * horizon_s / 1.5
+        )
         hands = len(collision.hand_jacobians((limits.lower + limits.upper) / 2))
         dof = limits.dof
         self._rows = np.zeros((_MOST_PAIRS + hands, dof))

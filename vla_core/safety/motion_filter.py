@@ -14,8 +14,9 @@ on a least-time stop is the rest of it. From a start that keeps the hard margins
 stands still, no distance therefore falls below its hard margin, whatever is asked for; from a start
 that does not, no pair comes nearer than it is.
 
-The stop is looked at every `check_step_s`; a reserve is added to the hard margin for what happens
-in between.
+The stop is looked at every `check_step_s`. Between two looks a distance can dip, as it does where a
+hand passes a post: a parabola whose second difference is b dips by at most b / 8. Twice that is
+taken off what was seen, and a reserve is added to the hard margin for what is no parabola.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from vla_core.safety.collision import CollisionModel
 
 _ROUNDING = 1e-9
+_DIP = 2 / 8
 #: A hand may be this much faster than its limit for a moment, as the limiter catches up.
 _HAND_TOLERANCE = 1.05
 
@@ -140,7 +142,7 @@ class MotionFilter:
         velocity = self._barriers.velocity(motion, end, asked, hand_speed)
         if velocity is None:
             return None
-        goal = motion.position + velocity * horizon_s
+        goal = motion.position + (motion.velocity + velocity) / 2 * horizon_s
         return self._limiter.step(motion, goal, velocity).motion
 
     def _problem(self, motion: JointMotion, hand_speed: float) -> ActiveConstraint | None:
@@ -157,13 +159,14 @@ class MotionFilter:
     def _way(self, profile: StopProfile | EmergencyProfile) -> np.ndarray:
         """`(points, dof)` positions along a stop, both ends included."""
         duration_s = float(profile.duration_s.max())
-        points = 2 + int(duration_s / self._check_step_s)
+        points = 3 + int(duration_s / self._check_step_s)
         return profile.at(np.linspace(0.0, duration_s, points)[:, None]).position
 
     def _too_near(self, way: np.ndarray) -> ActiveConstraint | None:
         """The pair that comes too near on `way`, by most; None admits the way."""
         distances = self._collision.distances_along(way)
-        below = self._floor_m - distances.min(axis=0)
+        bend = np.maximum(np.diff(distances, 2, axis=0).max(axis=0), 0.0)
+        below = self._floor_m - (distances.min(axis=0) - _DIP * bend)
         pair = int(np.argmax(below))
         if below[pair] > _ROUNDING:
             return pair_constraint(self._collision, pair, float(below[pair]))
