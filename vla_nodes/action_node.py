@@ -10,10 +10,13 @@ import rclpy
 from rclpy.executors import ExternalShutdownException
 
 from vla_core.errors import FeatureSpaceError, VlaError
+from vla_core.execution.delay import DelayTracker
+from vla_core.execution.strategies.choose import make_strategy, require_joinable
+from vla_core.execution.timeline import ChunkTimeline
 from vla_core.policies.protocol import System1
 from vla_core.policies.registry import load_system1
 from vla_core.robot.model import RobotModel
-from vla_core.types import NANOSECONDS, ControlMode, LatentIntent, Observation
+from vla_core.types import NANOSECONDS, CommittedPlan, ControlMode, LatentIntent, Observation
 from vla_msgs import msg
 from vla_msgs.srv import SetMode
 from vla_nodes import qos, topics
@@ -24,6 +27,8 @@ from vla_nodes.policy_check import require_fit
 from vla_nodes.suite_node import SuiteNode, run
 
 SILENT_S = 1.0
+#: Not the baselines of `vla bench async`.
+_STRATEGIES = ("switch", "ensemble", "rtc")
 
 
 class StaleIntent(Enum):
@@ -46,13 +51,18 @@ class _Loaded:
 
 
 class ActionNode(SuiteNode):
-    """Runs System 1."""
+    """Runs System 1, and makes its chunks one motion by a strategy of execution.
+
+    It keeps what it has given out on a timeline of its own, so it knows the plan that a new chunk
+    should join, and learns from `ExecutionState` how many steps were executed in the meantime.
+    """
 
     PARAMETERS = (
         ROBOT,
         POLICY,
         BACKEND,
         NodeParameter("rate_hz", 10.0, "Highest rate of chunks [Hz].", 0.5, 200.0),
+        NodeParameter("strategy", "switch", "How chunks become one motion.", choices=_STRATEGIES),
         NodeParameter("seed", 0, "Seed of the sampler's noise.", 0, 2**31 - 1),
         NodeParameter(
             "intent_timeout_s",
@@ -84,6 +94,8 @@ class ActionNode(SuiteNode):
         robot = RobotModel.load(self.values["robot"])
         system1 = load_system1(self.values["policy"], self.values["backend"])
         require_fit(robot, system1.manifest)
+        self._strategy = make_strategy(self.values["strategy"])
+        require_joinable(self.values["strategy"], self._strategy, system1)
         self._loaded = _Loaded(robot, system1)
         self._stale = StaleIntent(self.values["stale_intent"])
         self._publisher = self.create_lifecycle_publisher(
@@ -93,6 +105,7 @@ class ActionNode(SuiteNode):
     def activate(self) -> None:
         """Start to act."""
         self._rng = np.random.default_rng(self.values["seed"])
+        self._forget_plan()
         self._worker = InferenceWorker(self._act, self._on_error, self.values["rate_hz"])
         self._worker.start()
         for kind, topic, callback, profile in (
@@ -101,6 +114,12 @@ class ActionNode(SuiteNode):
             (msg.Observation, topics.OBSERVATION, self._on_observation, qos.LATEST),
         ):
             self._inputs.append(self.create_subscription(kind, topic, callback, profile))
+        if self._strategy.joins:  # comes with every tick of the command node
+            self._inputs.append(
+                self.create_subscription(
+                    msg.ExecutionState, topics.EXECUTION_STATE, self._on_execution, qos.LATEST
+                )
+            )
 
     def deactivate(self) -> None:
         """Stop to act."""
@@ -126,6 +145,7 @@ class ActionNode(SuiteNode):
     def _on_instruction(self, message: msg.Instruction) -> None:
         self._instruction_id = message.id
         self._intent = None
+        self._forget_plan()
 
     def _on_intent(self, message: msg.LatentIntent) -> None:
         self.meters.rate("intent").tick()
@@ -155,11 +175,16 @@ class ActionNode(SuiteNode):
         observation = read_observation(message, self._loaded.robot.joint_names)
         if not self._fresh_enough(observation, intent):
             return
-        chunk = self._loaded.system1.act(observation, intent, self._rng)
+        arguments = (observation, intent, self._rng)
+        if self._strategy.joins:
+            arguments += (self._plan(observation.stamp_ns),)
+        chunk = self._loaded.system1.act(*arguments)
         if intent.instruction.id != self._instruction_id:
             self.meters.drops["instruction changed while computing"] += 1
             return
         now_ns = self.now_ns()
+        chunk = self._strategy.prepare(chunk, now_ns)
+        self._timeline.insert(chunk, now_ns)
         policy = self._loaded.system1.manifest.name
         self._publisher.publish(chunk_message(chunk, now_ns, policy))
         self.meters.rate("chunk").tick()
@@ -169,6 +194,28 @@ class ActionNode(SuiteNode):
             (observation.stamp_ns - intent.observation_stamp_ns) * 1e-9
         )
         self.forgive()
+
+    def _forget_plan(self) -> None:
+        """Nothing of what was given out will be executed further."""
+        self._timeline = ChunkTimeline(self._loaded.robot.joint_names)
+        self._delay = DelayTracker()
+        self._counted_chunk = 0
+        self._strategy.forget()
+
+    def _plan(self, stamp_ns: int) -> CommittedPlan:
+        """What is being executed, at the steps of a chunk of an observation of `stamp_ns`."""
+        manifest = self._loaded.system1.manifest
+        targets = self._timeline.plan(stamp_ns, manifest.step_s, manifest.horizon)
+        return CommittedPlan(targets, self._delay.steps)
+
+    def _on_execution(self, message: msg.ExecutionState) -> None:
+        """Count a chunk's delay once; without POLICY nothing is executed that could be joined."""
+        if message.mode.mode != int(ControlMode.POLICY):
+            if self._timeline.end_ns is not None:
+                self._forget_plan()
+        elif message.chunk_sequence not in (0, self._counted_chunk):
+            self._counted_chunk = message.chunk_sequence
+            self._delay.add(int(message.delay_steps))
 
     def _fresh_enough(self, observation: Observation, intent: LatentIntent) -> bool:
         """Whether to follow the intent, by the declared policy for stale ones."""

@@ -13,7 +13,6 @@ from vla_core.evaluation.episode import EpisodeRunner
 from vla_core.evaluation.executor import TimelineExecutor
 from vla_core.evaluation.motion_watch import MotionWatch
 from vla_core.evaluation.settings import EvaluationSettings
-from vla_core.execution.strategies.choose import make_strategy
 from vla_core.types import CommittedPlan
 
 SETTINGS = EvaluationSettings("one_joint", time_limit_s=5.0, replan_steps=2)
@@ -32,9 +31,8 @@ class PlanKeeper(Follower):
 
 
 def run(strategy: str, delay_s: float, system1: Follower | None = None):
-    settings = replace(SETTINGS, delay_s=delay_s)
-    chosen = make_strategy(strategy, settings.replan_steps)
-    executor = TimelineExecutor(MANIFEST.joint_names, settings.control_s, chosen)
+    settings = replace(SETTINGS, delay_s=delay_s, strategy=strategy)
+    executor = TimelineExecutor(MANIFEST.joint_names, settings.control_s)
     system1 = system1 or Follower()
     runner = EpisodeRunner(
         OneJointScene(), system1, Foresight(), settings, (LEFT, RIGHT), lambda: executor

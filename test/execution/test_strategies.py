@@ -28,7 +28,8 @@ def target_at(timeline: ChunkTimeline, time_s: float) -> float:
 def merged(strategy, *arrivals: tuple[ActionChunk, float]) -> ChunkTimeline:
     timeline = ChunkTimeline(("joint",))
     for arriving, now_s in arrivals:
-        strategy.merge(timeline, arriving, round(now_s * NANOSECONDS))
+        now_ns = round(now_s * NANOSECONDS)
+        timeline.insert(strategy.prepare(arriving, now_ns), now_ns)
     return timeline
 
 
@@ -77,7 +78,8 @@ def test_a_forgotten_ensemble_averages_nothing():
     strategy = Ensemble()
     timeline = merged(strategy, (chunk(1, 0.0, [0, 0, 0, 0]), 0.0))
     strategy.forget()
-    strategy.merge(timeline, chunk(2, 0.1, [9, 9, 9, 9]), round(0.1 * NANOSECONDS))
+    now_ns = round(0.1 * NANOSECONDS)
+    timeline.insert(strategy.prepare(chunk(2, 0.1, [9, 9, 9, 9]), now_ns), now_ns)
     assert target_at(timeline, 0.2) == 9
 
 

@@ -131,7 +131,6 @@ def _run_episode(settings: EvaluationSettings, seed: int) -> EpisodeResult | _Re
 def load_runner(settings: EvaluationSettings) -> EpisodeRunner:
     """The policy at the table of the robot that it was trained on."""
     from vla_core.evaluation.executor import Executor, FilteredExecutor, TimelineExecutor
-    from vla_core.execution.strategies.choose import make_strategy
     from vla_core.policies.registry import load_system1, load_system2
     from vla_core.robot.model import RobotModel
     from vla_core.sim.layout import TASKS
@@ -145,8 +144,7 @@ def load_runner(settings: EvaluationSettings) -> EpisodeRunner:
     def executor() -> Executor:
         if settings.filtered:
             return FilteredExecutor(robot)
-        strategy = make_strategy(settings.strategy, settings.replan_steps)
-        return TimelineExecutor(robot.joint_names, settings.control_s, strategy)
+        return TimelineExecutor(robot.joint_names, settings.control_s)
 
     scene = MovingBlockSim(robot, settings.pattern)
     return EpisodeRunner(scene, system1, system2, settings, instructions, executor)

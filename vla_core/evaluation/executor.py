@@ -9,8 +9,6 @@ import numpy as np
 from vla_core.errors import VlaError
 from vla_core.execution.command import CommandSettings
 from vla_core.execution.command_core import CommandCore
-from vla_core.execution.strategies.protocol import Strategy
-from vla_core.execution.strategies.switch import Switch
 from vla_core.execution.timeline import ChunkTimeline
 from vla_core.robot.model import RobotModel
 from vla_core.types import ActionChunk, ControlMode
@@ -21,12 +19,10 @@ class Executor(Protocol):
 
     Attributes:
         period_s: time between two joint targets [s].
-        strategy: how a chunk joins the ones before.
         timeline: what is executed.
     """
 
     period_s: float
-    strategy: Strategy
     timeline: ChunkTimeline
 
     def on_chunk(self, chunk: ActionChunk, now_ns: int) -> None:
@@ -50,20 +46,16 @@ class TimelineExecutor:
     Args:
         joint_names: canonical order.
         period_s: time between two joint targets [s].
-        strategy: how chunks join.
     """
 
-    def __init__(
-        self, joint_names: tuple[str, ...], period_s: float, strategy: Strategy | None = None
-    ) -> None:
+    def __init__(self, joint_names: tuple[str, ...], period_s: float) -> None:
         self.period_s = period_s
-        self.strategy = strategy or Switch()
         self.timeline = ChunkTimeline(joint_names)
         self._target: np.ndarray | None = None
 
     def on_chunk(self, chunk: ActionChunk, now_ns: int) -> None:
-        """Let the strategy put it on the timeline."""
-        self.strategy.merge(self.timeline, chunk, now_ns)
+        """Put it on the timeline."""
+        self.timeline.insert(chunk, now_ns)
 
     def tick(self, now_ns: int, position: np.ndarray, velocity: np.ndarray) -> np.ndarray:
         """The target that is due; the last one after the end; at first, where the robot is."""
@@ -80,7 +72,6 @@ class FilteredExecutor:
 
     def __init__(self, robot: RobotModel) -> None:
         self.period_s = 1.0 / robot.description.command.rate_hz
-        self.strategy = Switch()
         self._names = robot.joint_names
         self._core = CommandCore(robot.limits, CommandSettings(period_s=self.period_s))
 

@@ -20,7 +20,7 @@ class EvaluationSettings:
         replan_steps: steps of a chunk that are executed before System 1 plans anew.
         filtered: whether chunks go through the command node's core, with its limits and safety
             filter, at the robot's command rate; else their targets go to the servos as they are.
-        strategy: how chunks join when they are not filtered, by name.
+        strategy: how chunks join, by name (`vla_core.execution.strategies`).
         pattern: how the told block moves, key of `vla_core.sim.moving.PATTERNS`.
         delay_s: time that an inference of System 1 takes [s].
         control_s: time between two joint targets then [s].

@@ -8,6 +8,7 @@ from vla_core.errors import ChunkError
 from vla_core.evaluation.executor import Executor
 from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.execution.delay import DelayTracker
+from vla_core.execution.strategies.choose import make_strategy
 from vla_core.policies.protocol import System1
 from vla_core.types import NANOSECONDS, ActionChunk, CommittedPlan, LatentIntent, Observation
 
@@ -18,7 +19,7 @@ class Thinker:
     Args:
         system1: computes chunks.
         executor: takes them.
-        settings: how often and with what delay.
+        settings: how often, with what delay, by which strategy.
         rng: of the sampler.
 
     Attributes:
@@ -35,6 +36,7 @@ class Thinker:
         self._system1 = system1
         self._executor = executor
         self._rng = rng
+        self._strategy = make_strategy(settings.strategy, settings.replan_steps)
         step_ns = system1.manifest.step_s * NANOSECONDS
         self._period_ns = round(settings.replan_steps * step_ns)
         self._delay_ns = round(settings.delay_s * NANOSECONDS)
@@ -46,7 +48,7 @@ class Thinker:
         """Whether the next inference begins now."""
         if self._coming is not None:
             return False
-        if self._executor.strategy.waits:
+        if self._strategy.waits:
             end_ns = self._executor.timeline.end_ns
             return end_ns is None or now_ns >= end_ns
         return self._looked_ns is None or now_ns - self._looked_ns >= self._period_ns
@@ -54,7 +56,7 @@ class Thinker:
     def think(self, seen: Observation, intent: LatentIntent) -> None:
         """Begin an inference from an observation of now."""
         arguments = (seen, intent, self._rng)
-        if self._executor.strategy.joins:
+        if self._strategy.joins:
             arguments += (self._plan(seen.stamp_ns),)
         self._coming = self._system1.act(*arguments)
         self._looked_ns = seen.stamp_ns
@@ -68,7 +70,7 @@ class Thinker:
             return False
         chunk, self._coming = self._coming, None
         try:
-            self._executor.on_chunk(chunk, now_ns)
+            self._executor.on_chunk(self._strategy.prepare(chunk, now_ns), now_ns)
         except ChunkError:
             return False
         self.delay.add(self._executor.timeline.delay_steps)

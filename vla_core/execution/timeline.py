@@ -80,19 +80,15 @@ class ChunkTimeline:
         """When the last step is due; None when there is none."""
         return self._steps[-1].due_ns if self._steps else None
 
-    def insert(self, chunk: ActionChunk, now_ns: int, late_s: float = 0.0) -> None:
+    def insert(self, chunk: ActionChunk, now_ns: int) -> None:
         """Take over `chunk` from its first step that is still due.
-
-        Args:
-            late_s: put every step off by this much [s].
 
         Raises:
             ChunkError: it cannot be executed; says which field and why. Nothing is changed.
         """
         targets = self._checked(chunk, now_ns)
         step_ns = chunk.step_s * NANOSECONDS
-        first_ns = chunk.observation_stamp_ns + round(late_s * NANOSECONDS)
-        due_ns = [first_ns + round(k * step_ns) for k in range(len(targets))]
+        due_ns = [chunk.observation_stamp_ns + round(k * step_ns) for k in range(len(targets))]
         first = bisect.bisect_right(due_ns, now_ns)
         if first == len(targets):
             raise ChunkError(

@@ -32,9 +32,14 @@ class System2(Protocol):
 
 @runtime_checkable
 class System1(Protocol):
-    """Fast: current observation and intent to an action chunk, by latent inverse dynamics."""
+    """Fast: current observation and intent to an action chunk, by latent inverse dynamics.
+
+    Attributes:
+        joins_plans: whether `act` takes a plan, on the runtime that it was loaded for.
+    """
 
     manifest: PolicyManifest
+    joins_plans: bool
 
     def act(
         self,

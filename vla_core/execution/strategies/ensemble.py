@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from vla_core.execution.timeline import ChunkTimeline
 from vla_core.types import NANOSECONDS, ActionChunk
 
 #: Decay m of the weights w_i = exp(-m i); chunk 0 is the oldest, which weighs most.
@@ -17,8 +16,6 @@ _CHUNKS_KEPT = 32
 
 class Ensemble:
     """Each target is the mean of what every chunk so far says for its time, weighted by age.
-
-    Chunks of another instruction are not averaged in: `forget` them when it changes.
 
     Args:
         decay: m; small values take new chunks in slowly.
@@ -31,17 +28,17 @@ class Ensemble:
         self._decay = decay
         self._chunks: deque[ActionChunk] = deque(maxlen=_CHUNKS_KEPT)
 
-    def merge(self, timeline: ChunkTimeline, chunk: ActionChunk, now_ns: int) -> None:
-        """Average it with those before and insert the mean."""
+    def prepare(self, chunk: ActionChunk, now_ns: int) -> ActionChunk:
+        """The mean of it and of those before."""
         stamp_ns, step_ns = chunk.observation_stamp_ns, chunk.step_s * NANOSECONDS
-        kept = [c for c in self._chunks if _end_ns(c) > now_ns and c.joint_names == chunk.joint_names]
+        kept = [earlier for earlier in self._chunks if _end_ns(earlier) > now_ns]
         due_ns = stamp_ns + step_ns * np.arange(chunk.horizon)
         votes = [_targets_at(earlier, due_ns) for earlier in kept] + [chunk.targets]
         weights = np.exp(-self._decay * np.arange(len(votes)))[:, None, None]
         weights = weights * ~np.isnan(votes)[:, :, :1]
         mean = (weights * np.nan_to_num(votes)).sum(axis=0) / weights.sum(axis=0)
-        timeline.insert(replace(chunk, targets=mean), now_ns)
         self._chunks = deque([*kept, chunk], maxlen=_CHUNKS_KEPT)
+        return replace(chunk, targets=mean)
 
     def forget(self) -> None:
         """Average nothing that came before."""

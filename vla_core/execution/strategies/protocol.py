@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from vla_core.execution.timeline import ChunkTimeline
 from vla_core.types import ActionChunk
 
 
 class Strategy(Protocol):
-    """Decides how a chunk joins what is being executed.
+    """Decides how a chunk joins what is being executed; whoever runs System 1 has one.
+
+    The executor always does the same: it drops what is past of the newest chunk and replaces
+    everything later by it (`ChunkTimeline.insert`).
 
     Attributes:
         joins: whether System 1 is told the plan that its next chunk should join.
@@ -19,9 +21,8 @@ class Strategy(Protocol):
     joins: bool
     waits: bool
 
-    def merge(self, timeline: ChunkTimeline, chunk: ActionChunk, now_ns: int) -> None:
-        """Put a chunk that arrives now on the timeline.
+    def prepare(self, chunk: ActionChunk, now_ns: int) -> ActionChunk:
+        """The chunk that is to be executed for one that is ready now."""
 
-        Raises:
-            ChunkError: it cannot be executed; nothing is changed.
-        """
+    def forget(self) -> None:
+        """What came before means nothing any more: another instruction, or the clock set back."""

@@ -6,7 +6,7 @@ from vla_core.execution.strategies.switch import Switch
 
 
 class RealTimeChunking(Switch):
-    """System 1 samples its chunk so that it joins the plan in execution; then it is switched to.
+    """System 1 samples its chunk so that it joins the plan in execution.
 
     What will have been executed by then is frozen, what the plan still holds after that is kept
     the less the later it is.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from vla_core.execution.timeline import ChunkTimeline
 from vla_core.types import ActionChunk
 
 
@@ -12,6 +11,9 @@ class Switch:
     joins = False
     waits = False
 
-    def merge(self, timeline: ChunkTimeline, chunk: ActionChunk, now_ns: int) -> None:
-        """Insert it."""
-        timeline.insert(chunk, now_ns)
+    def prepare(self, chunk: ActionChunk, now_ns: int) -> ActionChunk:
+        """As it is."""
+        return chunk
+
+    def forget(self) -> None:
+        """Nothing is remembered."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from vla_core.execution.strategies.naive import Naive
-from vla_core.execution.timeline import ChunkTimeline
 from vla_core.types import ActionChunk
 
 
@@ -21,6 +20,6 @@ class Synchronous(Naive):
     def __init__(self, execute: int) -> None:
         self._execute = execute
 
-    def merge(self, timeline: ChunkTimeline, chunk: ActionChunk, now_ns: int) -> None:
-        """Insert its first steps, from now on."""
-        super().merge(timeline, replace(chunk, targets=chunk.targets[: self._execute + 1]), now_ns)
+    def prepare(self, chunk: ActionChunk, now_ns: int) -> ActionChunk:
+        """Its first steps, from now on."""
+        return super().prepare(replace(chunk, targets=chunk.targets[: self._execute + 1]), now_ns)

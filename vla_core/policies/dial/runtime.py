@@ -84,6 +84,8 @@ class DialSystem1:
                 f"has {list(self._robot.joint_names)}; train it again or restore the robot's YAML",
             )
         self._sequence = 0
+        #: Real-time chunking needs gradients, which ONNX Runtime does not give.
+        self.joins_plans = isinstance(networks["velocity"], TorchSession)
 
     def act(
         self,
@@ -144,22 +146,12 @@ class DialSystem1:
     def _joined(
         self, noise: np.ndarray, context: np.ndarray, state: np.ndarray, plan: CommittedPlan
     ) -> np.ndarray:
-        """As `_sample`, each step pulled towards the plan that is being executed.
-
-        Raises:
-            PolicyError: the networks are on a runtime that gives no gradients.
-        """
-        network = self._networks["velocity"]
-        if not isinstance(network, TorchSession):
-            raise PolicyError(
-                self.manifest.name,
-                "real-time chunking needs gradients of System 1, which ONNX Runtime does not "
-                "give; run with backend torch",
-            )
+        """As `_sample`, each step pulled towards the plan that is being executed."""
         import torch
 
         from vla_core.policies.dial.guidance import guided_velocity, soft_mask
 
+        network = self._networks["velocity"]
         steps, horizon = self.manifest.model["euler_steps"], self.manifest.horizon
         known = min(len(plan.targets), horizon)
         old = np.zeros_like(noise)
