@@ -11,15 +11,19 @@ from rich.table import Table
 
 COLUMNS = (
     ("strategy", "{strategy}"),
-    ("delay ms", "{delay_ms}"),
+    ("delay", "{delay_ms}"),
     ("object", "{pattern}"),
-    ("System 1 : 2", "{system2_every}"),
+    ("every", "{system2_every}"),
     ("success", "{success_rate:.0%}"),
-    ("95 %", "{ci95[0]:.0%} - {ci95[1]:.0%}"),
-    ("time s", "{completion}"),
-    ("velocity step rad/s", "{velocity_step_p50_rad_s:.2f}"),
-    ("jerk rms rad/s3", "{jerk_rms_rad_s3:.0f}"),
+    ("95 %", "{ci95[0]:.0%}-{ci95[1]:.0%}"),
+    ("time", "{completion}"),
+    ("step", "{velocity_step_p50_rad_s:.2f}"),
+    ("jerk", "{jerk_rms_rad_s3:.0f}"),
     ("idle", "{idle:.0%}"),
+)
+CAPTION = (
+    "delay of System 1 [ms]; System-1 steps for every intent; mean time to success [s]; largest "
+    "velocity step [rad/s] and RMS jerk [rad/s^3] where chunks join, medians of the episodes"
 )
 
 
@@ -32,7 +36,7 @@ def cells(row: dict[str, Any]) -> list[str]:
 
 def print_rows(rows: Sequence[dict[str, Any]], console: Console | None = None) -> None:
     """The table in the terminal."""
-    table = Table()
+    table = Table(caption=CAPTION)
     for heading, _ in COLUMNS:
         table.add_column(heading, justify="left" if heading in ("strategy", "object") else "right")
     for row in rows:
