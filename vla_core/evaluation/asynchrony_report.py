@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 COLUMNS = (
     ("strategy", "{strategy}"),
@@ -36,7 +38,7 @@ def cells(row: dict[str, Any]) -> list[str]:
 
 def print_rows(rows: Sequence[dict[str, Any]], console: Console | None = None) -> None:
     """The table in the terminal."""
-    table = Table(caption=CAPTION)
+    table = Table(caption=Text(CAPTION), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading, _ in COLUMNS:
         table.add_column(heading, justify="left" if heading in ("strategy", "object") else "right")
     for row in rows:
