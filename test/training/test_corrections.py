@@ -9,6 +9,7 @@ import pytest
 
 from vla_core.policies.manifest import CameraSpec, PolicyManifest
 from vla_core.robot.model import RobotModel
+from vla_core.safety.command_safety import CommandSafety
 from vla_core.sim.demonstrations import Recorder
 from vla_core.sim.expert import Expert
 from vla_core.sim.tabletop import TabletopSim
@@ -49,7 +50,8 @@ def recorder():
 
 def correct(recorder) -> tuple[list, np.ndarray]:
     policy = Waving(recorder.sim.robot)
-    found = corrections.correct(recorder, policy, policy, np.random.default_rng(3))
+    safety = CommandSafety.of(recorder.sim.robot)
+    found = corrections.correct(recorder, policy, policy, safety, np.random.default_rng(3))
     return found, np.array(policy.been)
 
 

@@ -133,6 +133,7 @@ def load_runner(settings: EvaluationSettings) -> EpisodeRunner:
     from vla_core.evaluation.executor import Executor, FilteredExecutor, TimelineExecutor
     from vla_core.policies.registry import load_system1, load_system2
     from vla_core.robot.model import RobotModel
+    from vla_core.safety.command_safety import CommandSafety
     from vla_core.sim.layout import TASKS
     from vla_core.sim.moving import MovingBlockSim
 
@@ -140,10 +141,11 @@ def load_runner(settings: EvaluationSettings) -> EpisodeRunner:
     system2 = load_system2(settings.policy, settings.backend)
     robot = RobotModel.load(system1.manifest.robot)
     instructions = tuple(task.instruction for task in TASKS)
+    safety = CommandSafety.of(robot) if settings.filtered else None
 
     def executor() -> Executor:
         if settings.filtered:
-            return FilteredExecutor(robot)
+            return FilteredExecutor(robot, safety)
         return TimelineExecutor(robot.joint_names, settings.control_s)
 
     scene = MovingBlockSim(robot, settings.pattern)

@@ -11,6 +11,7 @@ from vla_core.execution.command import CommandSettings
 from vla_core.execution.command_core import CommandCore
 from vla_core.execution.timeline import ChunkTimeline
 from vla_core.robot.model import RobotModel
+from vla_core.safety.command_safety import CommandSafety
 from vla_core.types import ActionChunk, ControlMode
 
 
@@ -68,12 +69,18 @@ class TimelineExecutor:
 
 
 class FilteredExecutor:
-    """The command node's own core: timeline, limits, safety filter, at the robot's rate."""
+    """The command node's own core: timeline, limits, safety filter, at the robot's rate.
 
-    def __init__(self, robot: RobotModel) -> None:
+    Args:
+        robot: what is commanded.
+        safety: of the robot; made once, used by one episode after the other.
+    """
+
+    def __init__(self, robot: RobotModel, safety: CommandSafety | None) -> None:
         self.period_s = 1.0 / robot.description.command.rate_hz
         self._names = robot.joint_names
-        self._core = CommandCore(robot.limits, CommandSettings(period_s=self.period_s))
+        settings = CommandSettings(period_s=self.period_s)
+        self._core = CommandCore(robot.limits, settings, safety=safety)
 
     @property
     def timeline(self) -> ChunkTimeline:

@@ -19,6 +19,7 @@ from vla_core.evaluation.executor import FilteredExecutor
 from vla_core.policies.protocol import System1, System2
 from vla_core.policies.registry import load_system1, load_system2
 from vla_core.robot.model import RobotModel
+from vla_core.safety.command_safety import CommandSafety
 from vla_core.sim.demonstrations import Recorder, resize
 from vla_core.sim.expert import Expert
 from vla_core.sim.layout import sample_layout
@@ -32,13 +33,17 @@ WINDOWS = 3
 
 
 def correct(
-    recorder: Recorder, system2: System2, system1: System1, rng: np.random.Generator
+    recorder: Recorder,
+    system2: System2,
+    system1: System1,
+    safety: CommandSafety | None,
+    rng: np.random.Generator,
 ) -> list:
     """Let the policy act on one random table; returns the expert's corrections as episodes."""
     sim, manifest = recorder.sim, system1.manifest
     instruction = sim.reset_to(sample_layout(rng), sim.robot.ready_pose)
     seconds = (manifest.horizon + WINDOWS) * manifest.step_s
-    executor = FilteredExecutor(sim.robot)
+    executor = FilteredExecutor(sim.robot, safety)
     period_s = executor.period_s
     corrections, done = [], 0
     for tick in range(round(EPISODE_S / period_s)):
@@ -68,11 +73,12 @@ def _work(folder: Path, policy: Path, seeds: list[int]) -> int:
     size = system1.manifest.cameras[0].width
     with TabletopSim(RobotModel.load(system1.manifest.robot)) as sim:
         recorder = Recorder(sim, Expert(sim), size)
+        safety = CommandSafety.of(sim.robot)
         for seed in seeds:
             done = folder / f"{seed:06d}.done"
             if done.exists():
                 continue
-            found = correct(recorder, system2, system1, np.random.default_rng((seed, 13)))
+            found = correct(recorder, system2, system1, safety, np.random.default_rng((seed, 13)))
             for part, episode in enumerate(found):
                 episode.save(folder / f"{seed:06d}_{part:02d}.npz")
             done.touch()
