@@ -12,7 +12,6 @@ from vla_core.cli.main import main
 from vla_core.policies.manifest import CameraSpec, PolicyManifest
 from vla_core.robot.check import check_policy, check_robot, stopping_distance
 from vla_core.robot.model import RobotModel
-from vla_core.robot.self_collision import SelfCollision
 
 
 @pytest.fixture(scope="module")
@@ -41,23 +40,6 @@ def manifest(robot) -> PolicyManifest:
 @pytest.mark.parametrize("name", ["g1_inspire", "g1_bottle"])
 def test_the_shipped_robots_have_no_problem(name):
     assert check_robot(RobotModel.load(name)) == []
-
-
-def test_hands_inside_each_other_touch(robot):
-    position = robot.ready_pose.copy()
-    for side, inward in (("left", -0.5), ("right", 0.5)):
-        position[robot.index(f"{side}_shoulder_yaw_joint")] = inward
-    touches = SelfCollision(robot).touches(position)
-    assert touches
-    assert all(t.first.startswith("left") and t.second.startswith("right") for t in touches)
-    assert SelfCollision(robot).touches(robot.ready_pose) == ()
-
-
-def test_closing_a_hand_is_no_collision(robot):
-    position = robot.ready_pose.copy()
-    for effector in robot.end_effectors.values():
-        position[robot.group_indices(effector.hand_group)] = effector.hand_closed
-    assert SelfCollision(robot).touches(position) == ()
 
 
 def test_a_joint_too_fast_to_stop_within_its_travel_is_named(tiny_robot):
@@ -131,6 +113,11 @@ def test_the_command_prints_everything_and_draws_the_robot(tmp_path, capsys):
         "29 joints in canonical order",
         "right_thumb_proximal_pitch_joint",
         "/joint_trajectory_controller/joint_trajectory",
+        "margins [mm]",
+        "g1_inspire.srdf allows",
+        "table_under_fingers",
+        "hand speed, policy",
+        "tracking error, left_arm",
         "nothing wrong was found",
     ):
         assert expected in printed

@@ -7,14 +7,12 @@ import numpy as np
 from vla_core.policies.manifest import PolicyManifest
 from vla_core.robot.geometry_count import GeometryCount
 from vla_core.robot.model import RobotModel
-from vla_core.robot.self_collision import SelfCollision
 
 
 def check_robot(robot: RobotModel) -> list[str]:
     """Problems of a robot that loaded: each says what, where, and what to do; none is good."""
     return [
         *GeometryCount.of(robot).problems(),
-        *_check_ready_pose(robot),
         *_check_stopping(robot),
         *_check_topics(robot),
     ]
@@ -47,14 +45,6 @@ def stopping_distance(
     trapezoid = velocity / 2 * (velocity / acceleration + acceleration / jerk)
     triangle = velocity * np.sqrt(velocity / jerk)
     return np.where(velocity >= acceleration**2 / jerk, trapezoid, triangle)
-
-
-def _check_ready_pose(robot: RobotModel) -> list[str]:
-    touches = SelfCollision(robot).touches(robot.ready_pose)
-    return [
-        f"ready pose: {touch.first} touches {touch.second}; change `ready_pose`"
-        for touch in touches
-    ]
 
 
 def _check_stopping(robot: RobotModel) -> list[str]:

@@ -14,7 +14,10 @@ from vla_core.robot.description import RobotDescription, Unit
 from vla_core.robot.geometry_count import GeometryCount
 from vla_core.robot.model import RobotModel
 from vla_core.robot.picture import draw
-from vla_core.robot.self_collision import SelfCollision
+from vla_core.robot.report_table import report_table
+from vla_core.safety.collision import CollisionModel
+from vla_core.safety.load_description import load_safety
+from vla_core.safety.safety_report import safety_tables
 
 _SHORT_UNIT = {Unit.RADIAN: "rad", Unit.METRE: "m", Unit.NORMALISED: "0..1"}
 
@@ -26,6 +29,9 @@ def report(
 
     Returns:
         The problems found.
+
+    Raises:
+        RobotDescriptionError: the safety description contradicts itself or the robot.
     """
     description = robot.description
     console.rule(f"robot {robot.name}")
@@ -35,7 +41,11 @@ def report(
     console.print(_cameras(description))
     console.print(_topics(description))
     console.print(_geometry(robot))
-    draw(robot, robot.ready_pose, picture)
+    safety = load_safety(description)
+    collision = CollisionModel(robot, safety) if safety is not None else None
+    for table in safety_tables(collision) if collision else ():
+        console.print(table)
+    draw(robot, robot.ready_pose, picture, collision)
     console.print(f"ready pose drawn in {picture}", highlight=False)
     _notes(robot, console)
     problems = check_robot(robot)
@@ -49,18 +59,9 @@ def report(
     return problems
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(
-        title=f"\n{title}", title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
-    )
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
-
-
 def _joints(description: RobotDescription) -> Table:
     """Names are never cut, whatever the terminal's width: they are what one has to compare."""
-    table = _table(f"{len(description.joints)} joints in canonical order")
+    table = report_table(f"{len(description.joints)} joints in canonical order")
     table.add_column("#", justify="right", no_wrap=True)
     table.add_column("joint", no_wrap=True)
     table.add_column("unit", no_wrap=True)
@@ -80,7 +81,7 @@ def _joints(description: RobotDescription) -> Table:
 
 
 def _groups(robot: RobotModel) -> Table:
-    table = _table("groups", "group", "joints", "indices")
+    table = report_table("groups", "group", "joints", "indices")
     for group, names in robot.description.groups.items():
         indices = robot.group_indices(group)
         table.add_row(group, str(len(names)), f"{indices[0]}-{indices[-1]}")
@@ -88,7 +89,9 @@ def _groups(robot: RobotModel) -> Table:
 
 
 def _cameras(description: RobotDescription) -> Table:
-    table = _table("cameras (second size: simulated)", "", "topics", "message", "size", "frame")
+    table = report_table(
+        "cameras (second size: simulated)", "", "topics", "message", "size", "frame"
+    )
     for camera in description.cameras.values():
         table.add_row(
             camera.name,
@@ -101,7 +104,7 @@ def _cameras(description: RobotDescription) -> Table:
 
 
 def _topics(description: RobotDescription) -> Table:
-    table = _table("topics", "topic", "carries")
+    table = report_table("topics", "topic", "carries")
     table.add_row(description.joint_states_topic, "joint states, from the robot")
     command = description.command
     table.add_row(command.topic, f"{command.interface.value}, to it at {command.rate_hz:g} Hz")
@@ -109,7 +112,7 @@ def _topics(description: RobotDescription) -> Table:
 
 
 def _geometry(robot: RobotModel) -> Table:
-    table = _table("geometries", "seen by", "collision", "visual", "mass kg")
+    table = report_table("geometries", "seen by", "collision", "visual", "mass kg")
     counts = GeometryCount.of(robot)
     for loader, count in (
         ("the URDF itself", counts.urdf),
@@ -121,12 +124,8 @@ def _geometry(robot: RobotModel) -> Table:
 
 
 def _notes(robot: RobotModel, console: Console) -> None:
-    collision = SelfCollision(robot)
-    distance = collision.smallest_distance(robot.ready_pose)
-    console.print(
-        f"{collision.pair_count} pairs must stay apart; "
-        f"in the ready pose the closest are {1000 * distance:.0f} mm apart"
-    )
+    if robot.description.safety_file is None:
+        console.print("[yellow]note[/yellow] no `safety`: no distances are kept, to nothing")
     hardware = robot.description.urdf.joints
     faster = [
         joint.name
@@ -141,7 +140,7 @@ def _notes(robot: RobotModel, console: Console) -> None:
 
 
 def _policy(robot: RobotModel, manifest: PolicyManifest) -> Table:
-    table = _table(f"policy {manifest.name} on it", "", "policy", "robot")
+    table = report_table(f"policy {manifest.name} on it", "", "policy", "robot")
     table.add_row("kind", manifest.kind, "")
     table.add_row("robot", manifest.robot, robot.name)
     table.add_row("joints", str(len(manifest.joint_names)), str(robot.dof))

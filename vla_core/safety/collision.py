@@ -189,6 +189,11 @@ class CollisionModel:
         """`(hands,)` speed of the grasp frames at `(dof,)` position and velocity [m/s]."""
         return np.linalg.norm(self.hand_jacobians(position) @ velocity, axis=1)
 
+    def placement(self, shape: Shape, position: np.ndarray) -> pin.SE3:
+        """Where a shape is in the base frame at `(dof,)`."""
+        pin.forwardKinematics(self._model, self._data, self.robot.pinocchio_position(position))
+        return self._data.oMi[shape.joint] * shape.placement
+
     def _distances(self, configuration: np.ndarray) -> np.ndarray:
         distances = self._hull_distances(configuration)
         for pair in np.flatnonzero(distances < self.exact_m):

@@ -135,7 +135,8 @@ def _workspace(yaml: CheckedMapping) -> Workspace:
     if (workspace.lower >= workspace.upper).any():
         raise RobotDescriptionError(
             yaml.where(),
-            f"got {workspace.lower.tolist()} to {workspace.upper.tolist()} m, expected lower < upper",
+            f"got {workspace.lower.tolist()} to {workspace.upper.tolist()} m, expected "
+            "lower < upper",
         )
     yaml.done()
     return workspace

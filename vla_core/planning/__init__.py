@@ -1,0 +1,1 @@
+"""Ways to the ready pose: planned clear of everything, and timed within the limits."""
