@@ -55,7 +55,7 @@ class FaultInjectorNode(SuiteNode):
         self._fault = ""
         self._clock_offset_ns = 0
         self._injected = self.create_publisher(Header, INJECTED, qos.LATCHED)
-        self._clock = self.create_publisher(Clock, "/clock", 10)
+        self._clock_publisher = self.create_publisher(Clock, "/clock", 10)
         self._estop = None
         self._due_s = dict.fromkeys(("clock", "heartbeat"), 0.0)
 
@@ -86,21 +86,26 @@ class FaultInjectorNode(SuiteNode):
         executor.add_node(self)
         polls = 0
         while self.context.ok():
-            if self.get_parameter("clock").value:
-                self._tick_clock()
             if not self._streams:
                 executor.spin_once(timeout_sec=_IDLE_WAIT_S)
             elif polls % _POLLS_PER_SERVICE == 0:
                 executor.spin_once(timeout_sec=0)
-                self._look_for_a_fault()
-            for stream in self._streams:
-                if stream.forward():
-                    self._announce()
-            self._beat()
+                self.look_for_a_fault()
+            self.pass_on()
             polls += 1
             time.sleep(_POLL_S)
 
-    def _look_for_a_fault(self) -> None:
+    def pass_on(self) -> None:
+        """Pass on what has come, and beat and tick where it is time."""
+        if self.get_parameter("clock").value:
+            self._tick_clock()
+        for stream in self._streams:
+            if stream.forward():
+                self._announce()
+        self._beat()
+
+    def look_for_a_fault(self) -> None:
+        """Begin or end what the parameter `fault` names."""
         fault = self.get_parameter("fault").value
         if fault == self._fault or not self._streams:
             return
@@ -130,7 +135,7 @@ class FaultInjectorNode(SuiteNode):
 
     def _tick_clock(self) -> None:
         if self._due("clock", _CLOCK_HZ):
-            self._clock.publish(Clock(clock=to_time(time.time_ns() + self._clock_offset_ns)))
+            self._clock_publisher.publish(Clock(clock=to_time(time.time_ns() + self._clock_offset_ns)))
 
     def _due(self, name: str, rate_hz: float) -> bool:
         now_s = time.monotonic()
