@@ -10,6 +10,7 @@ NODES = (
     "intent_node",
     "action_node",
     "command_node",
+    "ready_node",
     "sim_robot_node",
     "fault_injector_node",
     "bringup",

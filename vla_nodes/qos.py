@@ -38,5 +38,8 @@ LATCHED = _profile(1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 #: reader; fifty deep, a quarter of a second at 200 Hz.
 STATUS = _profile(50, ReliabilityPolicy.BEST_EFFORT)
 
+#: The same for who looks now and then: only the newest.
+NEWEST_STATUS = _profile(1, ReliabilityPolicy.BEST_EFFORT)
+
 #: Emergency stop: must arrive, from any publisher, and every press counts.
 ESTOP = _profile(10)

@@ -18,6 +18,8 @@ TASK_SUCCESS = "vla/task_success"
 
 SET_INSTRUCTION = "vla/set_instruction"
 SET_MODE = "vla/set_mode"
+#: std_srvs/Trigger: plan the way to the ready pose and send it.
+READY = "vla/ready"
 EXECUTE_INSTRUCTION = "vla/execute_instruction"
 
 SIM_STATUS = "sim/status"

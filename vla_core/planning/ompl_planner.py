@@ -14,6 +14,10 @@ _RESOLUTIONS = (0.003, 0.001, 0.0003)
 #: How far outside the limits a measured start may be, relative to a joint's range.
 _OUTSIDE = 0.02
 
+# OMPL's samples have one seed a process, which must be given before the first is drawn.
+util.setLogLevel(util.LOG_ERROR)
+util.RNG.setSeed(1)
+
 
 class OmplPlanner:
     """Plans between two positions of the whole robot.
@@ -24,15 +28,12 @@ class OmplPlanner:
     Args:
         collision: distances.
         timeout_s: longest search [s].
-        seed: of the random samples.
     """
 
-    def __init__(self, collision: CollisionModel, timeout_s: float = 5.0, seed: int = 1) -> None:
+    def __init__(self, collision: CollisionModel, timeout_s: float = 5.0) -> None:
         self._collision = collision
         self._robot = collision.robot
         self._timeout_s = timeout_s
-        util.setLogLevel(util.LOG_ERROR)
-        util.RNG.setSeed(seed)
         self._hands = np.concatenate(
             [
                 self._robot.group_indices(effector.hand_group)
@@ -44,6 +45,7 @@ class OmplPlanner:
         """As `PathPlanner.plan`; positions a little outside the limits are taken to them."""
         start, goal = self._within_limits(start, "start"), self._within_limits(goal, "goal")
         ends = np.array((start, goal))
+        self._refuse_near(goal)
         clearance = Clearance(self._collision, ends)
         if not clearance.problem(ends):
             return ends
@@ -53,6 +55,16 @@ class OmplPlanner:
             if not problem:
                 return path
         raise PlanningError(f"the path that was found is not clear: {problem}; plan again")
+
+    def _refuse_near(self, goal: np.ndarray) -> None:
+        below_m = self._collision.hard_m - self._collision.distances(goal)
+        worst = int(np.argmax(below_m))
+        if below_m[worst] > 0:
+            pair = self._collision.pairs[worst]
+            raise PlanningError(
+                f"goal: {pair.first} and {pair.second} are nearer than their hard margin of "
+                f"{self._collision.hard_m[worst]:g} m; choose another"
+            )
 
     def _search(self, clearance: Clearance, ends: np.ndarray, resolution: float) -> np.ndarray:
         low, high = self._bounds(ends)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -28,12 +29,12 @@ class ReadyMotion:
         self._collision, self._planner = collision, planner
         self._sequence = 0
 
-    def plan(self, position: np.ndarray, now_ns: int) -> ActionChunk:
+    def plan(self, position: np.ndarray, clock: Callable[[], int]) -> ActionChunk:
         """The way from where the robot stands.
 
         Args:
             position: `(dof,)`, at rest.
-            now_ns: stamp of the chunk: when its first target is due [ns].
+            clock: tells when the first target is due: when planning is done [ns].
 
         Raises:
             PlanningError: no clear path was found.
@@ -44,6 +45,7 @@ class ReadyMotion:
         hand_speed = self._collision.safety.hand_speed[HandSpeedMode.READY]
         targets = retime(path, self._collision, hand_speed, STEP_S)
         self._sequence += 1
+        now_ns = clock()
         return ActionChunk(
             sequence=self._sequence,
             observation_stamp_ns=now_ns,
