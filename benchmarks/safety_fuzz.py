@@ -15,6 +15,7 @@ import argparse
 import json
 import time
 from collections import Counter, deque
+from itertools import product
 from pathlib import Path
 
 import coal
@@ -25,6 +26,7 @@ from rich.progress import Progress, TextColumn, TimeRemainingColumn
 from vla_core.execution.command import Command, CommandSettings
 from vla_core.execution.command_core import CommandCore
 from vla_core.robot.model import RobotModel
+from vla_core.safety.bodies import Shape
 from vla_core.safety.command_safety import CommandSafety
 from vla_core.types import NANOSECONDS, ActionChunk, ControlMode
 
@@ -43,11 +45,22 @@ class Distances:
         self._robot = robot
         self._model = pin.buildModelFromUrdf(str(robot.urdf))
         self._data = self._model.createData()
-        self._shapes = {body.name: (body.joint, body.placement, body.shape) for body in model.bodies}
+        shapes = {body.name: list(body.shapes) for body in model.bodies}
         for box in model.boxes:
             pose = pin.SE3(pin.rpy.rpyToMatrix(box.rpy), box.centre)
-            self._shapes[box.name] = (0, pose, coal.Box(*box.size))
-        self._pairs = [(pair.first, pair.second) for pair in model.pairs]
+            shapes[box.name] = [Shape(box.name, box.name, 0, pose, coal.Box(*box.size))]
+        described = model.safety
+        allowed = set(described.allowed) | {
+            frozenset((link, box.name)) for box in model.boxes for link in box.allowed
+        }
+        self._pairs = [
+            [
+                (one, other)
+                for one, other in product(shapes[pair.first], shapes[pair.second])
+                if one.joint != other.joint and frozenset((one.link, other.link)) not in allowed
+            ]
+            for pair in model.pairs
+        ]
         self.kinds = [str(pair.kind) for pair in model.pairs]
         self.hard_m = np.array(model.hard_m)
         self._request, self._result = coal.DistanceRequest(), coal.DistanceResult()
@@ -62,22 +75,19 @@ class Distances:
         pairs = range(len(self._pairs)) if everything else np.flatnonzero(self._last_m < _NEAR_M)
         poses: dict[str, coal.Transform3s] = {}
         for pair in pairs:
-            first, second = self._pairs[pair]
-            self._result.clear()
-            distance = coal.distance(
-                self._shapes[first][2], self._pose(first, poses),
-                self._shapes[second][2], self._pose(second, poses),
-                self._request, self._result,
-            )  # fmt: skip
+            distance = min(self._distance(one, other, poses) for one, other in self._pairs[pair])
             self._last_m[pair] = distance - self.hard_m[pair]
         return self._last_m
 
-    def _pose(self, name: str, poses: dict[str, coal.Transform3s]) -> coal.Transform3s:
-        if name not in poses:
-            joint, placement, _ = self._shapes[name]
-            pose = self._data.oMi[joint] * placement
-            poses[name] = coal.Transform3s(pose.rotation, pose.translation)
-        return poses[name]
+    def _distance(self, one: Shape, other: Shape, poses: dict[str, coal.Transform3s]) -> float:
+        self._result.clear()
+        for each in (one, other):
+            if each.name not in poses:
+                pose = self._data.oMi[each.joint] * each.placement
+                poses[each.name] = coal.Transform3s(pose.rotation, pose.translation)
+        return coal.distance(
+            one.shape, poses[one.name], other.shape, poses[other.name], self._request, self._result
+        )
 
 
 class Invariants:

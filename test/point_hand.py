@@ -27,6 +27,7 @@ class PointHandCollision:
     pairs = (Pair("hand", "wall", PairKind.TABLE), Pair("hand", "post", PairKind.KEEP_OUT))
     hard_m = np.full(2, HARD_M)
     soft_m = np.full(2, SOFT_M)
+    exact_m = np.full(2, np.inf)
     hands = ("hand",)
 
     def distances(self, position: np.ndarray) -> np.ndarray:
@@ -121,6 +122,11 @@ class PointBench:
         """`(ticks, 2)` to wall and post, from the formulas and not from the filter [m]."""
         at = self.positions()
         return np.stack((WALL_X - at[:, 0], np.hypot(*(at - POST).T) - POST_RADIUS), axis=1)
+
+    @staticmethod
+    def margin_of(position: np.ndarray) -> float:
+        """Distance to the nearer of wall and post at `(2,)` [m]."""
+        return float(min(WALL_X - position[0], np.hypot(*(position - POST)) - POST_RADIUS))
 
 
 def line(start, end, horizon: int = 16) -> np.ndarray:

@@ -138,7 +138,7 @@ class CommandSettings:
     barrier_rate_per_s: float = 10.0
     reserve_m: float = 0.001
     look_ahead_step_s: float = 0.025
-    check_step_s: float = 0.025
+    check_step_s: float = 0.04
     path_braking: bool = True
 
     def __post_init__(self) -> None:

@@ -21,8 +21,6 @@ from vla_core.safety.path_speed import PathSpeed
 from vla_core.safety.stopping import JointMotion
 from vla_core.types import NANOSECONDS, ActiveConstraint
 
-#: A path is anchored as if it were run through at least this fast.
-_SLOWEST_ANCHOR = 0.25
 _FULL = 1.0 - 1e-6
 
 
@@ -68,7 +66,6 @@ class PathFollower:
     ) -> None:
         self._timeline = timeline
         self._look_ahead = look_ahead
-        self._fastest = limits.velocity
         self._pace = PathSpeed(limits)
         self._period_s, self._horizon_s = period_s, horizon_s
         self._period_ns = round(period_s * NANOSECONDS)
@@ -145,10 +142,8 @@ class PathFollower:
     def _join(self, now_ns: int, motion: JointMotion, behind_ns: int) -> None:
         """Begin the timeline at the command, with the command's velocity."""
         self._joined, self._lag_ns = True, behind_ns
-        speed = max(self._pace.value, _SLOWEST_ANCHOR) if self._following else 1.0
-        velocity = np.minimum(np.maximum(motion.velocity / speed, -self._fastest), self._fastest)
         start_ns = now_ns - self._period_ns - behind_ns
-        self._timeline.anchor(start_ns, motion.position, velocity)
+        self._timeline.anchor(start_ns, motion.position, motion.velocity)
         self._path_ns = start_ns
         if self._look_ahead is not None:
             self._look_ahead.forget()

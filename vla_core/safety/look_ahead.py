@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from vla_core.safety.collision import CollisionModel
 
 #: New points of the path looked at in one tick, so that a new chunk does not make it late.
-_POINTS_PER_TICK = 4
+_POINTS_PER_TICK = 2
 _SLOWEST_APPROACH = 1e-4
 _STILL = 1e-6
 
@@ -133,7 +133,9 @@ class LookAhead:
         if self._seen_ns is None or self._seen_ns < now_ns - self._step_ns:
             self._limits.clear()
             self._seen_ns = now_ns
-            self._seen_m = self._collision.distances(path(now_ns)[0])
+            self._seen_m = np.minimum(
+                self._collision.distances(path(now_ns)[0]), self._collision.exact_m
+            )
             self._approach = np.zeros_like(self._seen_m)
         times_ns = [self._seen_ns]
         while times_ns[-1] < min(until_ns, end_ns) and len(times_ns) <= _POINTS_PER_TICK:
@@ -142,6 +144,7 @@ class LookAhead:
             return
         positions, velocities = (np.array(rows) for rows in zip(*map(path, times_ns), strict=True))
         distances = np.vstack((self._seen_m, self._collision.distances_along(positions[1:])))
+        distances = np.minimum(distances, self._collision.exact_m)
         spans_s = np.diff(times_ns)[:, None] / NANOSECONDS
         approaches = np.vstack((self._approach, -np.diff(distances, axis=0) / spans_s))
         for k, time_ns in enumerate(times_ns[:-1]):

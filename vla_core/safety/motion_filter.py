@@ -165,7 +165,8 @@ class MotionFilter:
     def _too_near(self, way: np.ndarray) -> ActiveConstraint | None:
         """The pair that comes too near on `way`, by most; None admits the way."""
         distances = self._collision.distances_along(way)
-        bend = np.maximum(np.diff(distances, 2, axis=0).max(axis=0), 0.0)
+        exact = np.minimum(distances, self._collision.exact_m)
+        bend = np.maximum(np.diff(exact, 2, axis=0).max(axis=0), 0.0)
         below = self._floor_m - (distances.min(axis=0) - _DIP * bend)
         pair = int(np.argmax(below))
         if below[pair] > _ROUNDING:
