@@ -1,4 +1,4 @@
-"""`python -m vla_nodes.ready`: take the robot of a live graph to its ready pose, and wait for it."""
+"""`python -m vla_nodes.ready`: take the robot of a live graph to its ready pose, and wait."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from vla_core.safety.collision import CollisionModel
 from vla_core.safety.description import Margin, PairKind
 from vla_core.safety.load_description import load_safety
 
-NAMES = ("g1_inspire",)
+NAMES = ("g1_inspire", "g1_bottle")
 #: Between the two implementations [m].
 TOLERANCE_M = 1e-4
 
