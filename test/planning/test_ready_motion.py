@@ -1,4 +1,4 @@
-"""The way to the ready pose: clear of everything, within all limits, refused where there is none."""
+"""The way to the ready pose: clear of everything, within limits, refused where there is none."""
 
 from __future__ import annotations
 

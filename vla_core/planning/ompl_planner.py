@@ -121,6 +121,7 @@ class OmplPlanner:
         if outside[worst] > _OUTSIDE:
             raise PlanningError(
                 f"{which}: {self._robot.joint_names[worst]} is at {position[worst]:.3f}, its "
-                f"limits are {limits.lower[worst]:.3f} to {limits.upper[worst]:.3f}; move it by hand"
+                f"limits are {limits.lower[worst]:.3f} to {limits.upper[worst]:.3f}; move it by "
+                "hand"
             )
         return clipped
