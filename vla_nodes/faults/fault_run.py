@@ -285,4 +285,5 @@ class FaultRun:
 
     def on_process(self, line: str) -> None:
         """What the supervision of the processes says is evidence, too."""
-        self._recorder.say(Evidence(time.time_ns(), f"process {line}"))
+        end = line.partition(":")[0]  # what follows is what is done about it
+        self._recorder.say(Evidence(time.time_ns(), f"process {end}"))
