@@ -19,6 +19,7 @@ NODES = {
     "intent_node": "IntentNode",
     "action_node": "ActionNode",
     "command_node": "CommandNode",
+    "ready_node": "ReadyNode",
     "bringup": "BringUp",
 }
 
@@ -37,9 +38,17 @@ def brought_up(graph: Graph, **given: str) -> str:
 
 
 def test_the_simulated_robot_runs_only_in_simulation(graph):
-    assert names(graph, source="sim") == list(NODES)
-    assert names(graph, source="robot") == list(NODES)[1:]
-    assert names(graph, source="replay") == list(NODES)[1:]
+    every = [name for name in NODES if name != "ready_node"]
+    assert names(graph, source="sim") == every
+    assert names(graph, source="robot") == every[1:]
+    assert names(graph, source="replay") == every[1:]
+
+
+def test_the_way_to_the_ready_pose_is_offered_when_asked_for_and_something_can_move(graph):
+    assert "ready_node" not in names(graph, source="sim")
+    assert "ready_node" in names(graph, source="sim", ready="true")
+    assert "ready_node" in brought_up(graph, source="robot", ready="true")
+    assert "ready_node" not in names(graph, source="replay", ready="true")
 
 
 def test_system_2_may_run_on_another_host_and_is_brought_up_from_the_robot(graph):
@@ -51,7 +60,7 @@ def test_system_2_may_run_on_another_host_and_is_brought_up_from_the_robot(graph
 
 @pytest.mark.parametrize("source", ["sim", "robot"])
 def test_every_node_declares_every_parameter_that_it_is_given(graph, source):
-    for process in graph.processes(graph.values({"source": source})):
+    for process in graph.processes(graph.values({"source": source, "ready": "true"})):
         node = getattr(import_module(f"vla_nodes.{process.name}"), NODES[process.name])
         declared = {parameter.name: parameter for parameter in node.PARAMETERS}
         for name, value in process.parameters.items():
