@@ -21,7 +21,7 @@ from vla_core.safety.command_safety import CommandSafety
 from vla_core.types import NANOSECONDS, ActionChunk, ControlMode
 
 _STEP_S, _HORIZON = 0.1, 16
-_DOWN_M_S, _BACK_AT_S, _END_S = 0.20, 1.5, 3.0
+_DOWN_M_S, _TURNED_AT_S, _BACK_AT_S, _END_S = 0.20, 0.8, 1.5, 3.0
 
 
 def lowered(
@@ -40,6 +40,7 @@ def lowered(
             position[arm] += jacobian.T @ np.linalg.solve(
                 jacobian @ jacobian.T + 1e-4 * np.eye(3), miss
             )
+            position = np.clip(position, robot.limits.lower, robot.limits.upper)
         rows.append(position.copy())
     return np.array(rows)
 
@@ -56,11 +57,9 @@ def main() -> None:
     collision = safety.collision
     period_s = 1.0 / robot.description.command.rate_hz
     core = CommandCore(robot.limits, CommandSettings(period_s=period_s), safety=safety)
-    share = np.arange(_HORIZON) / (_HORIZON - 1)
-    ease = share * share * (3 - 2 * share)
     down_m = _DOWN_M_S * _STEP_S * np.arange(_HORIZON)
     hand = collision.hands.index(args.hand)
-    position, rows = robot.ready_pose, []
+    position, rows, way = robot.ready_pose, [], []
     for tick in range(round(_END_S / period_s)):
         now_ns = NANOSECONDS + round(tick * period_s * NANOSECONDS)
         core.on_joint_state(robot.joint_names, position, [], now_ns, now_ns)
@@ -69,15 +68,19 @@ def main() -> None:
                 core.request_mode(mode, now_ns)
         time_s = tick * period_s
         if tick % round(0.5 / period_s) == 0:
-            targets = position + ease[:, None] * (robot.ready_pose - position)
             if time_s < _BACK_AT_S:
                 targets = lowered(robot, safety, args.hand, position, down_m)
+            else:  # the way it came
+                since_s = _TURNED_AT_S - (time_s - _BACK_AT_S) - _STEP_S * np.arange(_HORIZON)
+                came = np.maximum(since_s / period_s, 0).astype(int)
+                targets = np.array([position, *np.array(way)[came[1:]]])
             asked, asked_from_s = collision.hand_positions(position)[hand][2], time_s
             core.on_chunk(
                 ActionChunk(tick + 1, now_ns, tick + 1, 1, now_ns, _STEP_S, robot.joint_names,
                             targets), now_ns)  # fmt: skip
         command = core.tick(now_ns)
         position = command.position
+        way.append(position)
         planned_m = asked - _DOWN_M_S * (time_s - asked_from_s) if time_s < _BACK_AT_S else np.nan
         distances = collision.distances(position)
         nearest = int(np.argmin(distances - collision.hard_m))

@@ -93,6 +93,18 @@ def test_a_new_chunk_is_joined_at_the_wall_clock():
     assert_inside_limits(bench.positions(), bench.limits)
 
 
+def test_a_step_of_the_last_chunk_that_is_due_as_the_new_one_comes_is_not_headed_for():
+    """Found in a picture: a braked robot stayed for another chunk, as its path began there."""
+    bench = PointBench(freshness=PATIENT)
+    bench.start()
+    bench.push(line((0.5, 0), (1.0, 0.0)))
+    bench.tick(200)
+    stands = bench.measured[0]
+    bench.push(line(bench.measured, (0.4, 0.0)))
+    bench.tick(60)
+    assert bench.measured[0] < stands - 0.01
+
+
 def test_the_path_speed_changes_smoothly():
     bench = PointBench(freshness=PATIENT)
     bench.start()

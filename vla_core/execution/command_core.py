@@ -308,7 +308,7 @@ class CommandCore:
             return None
         behind_ns = 0
         if follower is self._ready:  # begins with its first target, however late it came
-            behind_ns = now_ns - self._period_ns - self._ready_stamp_ns
+            behind_ns = now_ns - self._ready_stamp_ns
         reference = follower.follow(
             now_ns, elapsed_s, self._motion, allowed, self._hand_speed, behind_ns
         )

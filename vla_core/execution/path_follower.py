@@ -140,10 +140,15 @@ class PathFollower:
         return Reference(sample, later.position, later.velocity * ahead.speed, constraints)
 
     def _join(self, now_ns: int, motion: JointMotion, behind_ns: int) -> None:
-        """Begin the timeline at the command, with the command's velocity."""
+        """Begin the timeline where the command takes the robot now, with its velocity.
+
+        Not a period earlier, at the command itself: a step of the last chunk that is due just now
+        would be kept, and a braked robot would head for it.
+        """
         self._joined, self._lag_ns = True, behind_ns
-        start_ns = now_ns - self._period_ns - behind_ns
-        self._timeline.anchor(start_ns, motion.position, motion.velocity)
+        start_ns = now_ns - behind_ns
+        position = motion.position + self._period_s * motion.velocity
+        self._timeline.anchor(start_ns, position, motion.velocity)
         self._path_ns = start_ns
         if self._look_ahead is not None:
             self._look_ahead.forget()

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 #: New points of the path looked at in one tick, so that a new chunk does not make it late.
 _POINTS_PER_TICK = 2
-_SLOWEST_APPROACH = 1e-4
-_STILL = 1e-6
+#: An approach slower than this at full path speed is left to the certified stop: braking for it
+#: would keep a hand at its margin from leaving where another part comes a little nearer [m/s].
+_SLOWEST_APPROACH = 0.01
 
 PathSample = Callable[[int], tuple[np.ndarray, np.ndarray]]
 """Path time [ns] to position and velocity `(dof,)` at full path speed."""
