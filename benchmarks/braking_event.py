@@ -1,4 +1,4 @@
-"""A picture of braking along the path: a hand is sent into the table and back, on the real robot model.
+"""A picture of braking along the path: a hand is sent into the table and back.
 
     .venv/bin/python benchmarks/braking_event.py --out docs/braking.png
 """

@@ -184,8 +184,9 @@ def main() -> None:
             for loop, values in measured.items():
                 rows.append({"loop": loop, "rate_hz": rate_hz, "core_burnt": burn, **values})
                 console.print(f"{loop}, {rate_hz:g} Hz, burnt {burn}: {values}")
-    table = Table("loop", "Hz", "core burnt", "tick p50 / p99 / max [us]",
-                  "period error p50 / p99 / max [us]", title=f"{args.robot}, {robot.dof} joints")  # fmt: skip
+    quantiles = "p50 / p99 / max [us]"
+    headers = ("loop", "Hz", "core burnt", f"tick {quantiles}", f"period error {quantiles}")
+    table = Table(*headers, title=f"{args.robot}, {robot.dof} joints")
     for row in rows:
         cells = [
             " / ".join(f"{row[f'{what}_{label}_us']:.0f}" for label in ("p50", "p99", "max"))

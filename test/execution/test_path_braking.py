@@ -69,7 +69,8 @@ def test_path_time_lags_while_braking_and_the_whole_path_is_gone_later():
     clearance = POST_RADIUS + HARD_M + 0.01
     around = np.array([POST + clearance * np.array([np.cos(a), np.sin(a)])
                        for a in np.linspace(np.pi, 1.6 * np.pi, 12)])  # fmt: skip
-    path = np.vstack((eased((0, 0), around[0], 8), around[1:], eased(around[-1], (0.6, -0.2), 8)[1:]))
+    there, away = eased((0, 0), around[0], 8), eased(around[-1], (0.6, -0.2), 8)
+    path = np.vstack((there, around[1:], away[1:]))
     bench.push(path)
     bench.tick(700)
     assert max(command.path_lag_s for command in bench.commands) > 0.05

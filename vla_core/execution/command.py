@@ -122,7 +122,8 @@ class CommandSettings:
         barrier_rate_per_s: how fast a distance may shrink, relative to what is left of it above the
             hard margin [1/s].
         reserve_m: added to hard margins, for what happens between two looks at a stop [m].
-        look_ahead_step_s, check_step_s: time between two looks along the path, and along a stop [s].
+        look_ahead_step_s, check_step_s: time between two looks along the path, and along a
+            stop [s].
         path_braking: whether the path is slowed down for what lies ahead; without, only the last
             resorts are left (to compare them).
     """

@@ -65,7 +65,9 @@ class FreshnessLimits:
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, object], source: str) -> FreshnessLimits:
-        """Read `{input: {limit_s: ..., response: slow_down | hold | stop}}`; what is absent keeps its default.
+        """Read `{input: {limit_s: ..., response: slow_down | hold | stop}}`.
+
+        What is absent keeps its default.
 
         Args:
             source: file and key, for messages.

@@ -30,7 +30,8 @@ class TrackingGuard:
         self._names = names
         self._slow, self._stop = slow, stop
         self._period_ns = round(period_s * NANOSECONDS)
-        self._commands: deque[tuple[int, np.ndarray]] = deque(maxlen=max(2, int(_KEPT_S / period_s)))
+        kept = max(2, int(_KEPT_S / period_s))
+        self._commands: deque[tuple[int, np.ndarray]] = deque(maxlen=kept)
         self._stamp_ns: int | None = None
         self._share = 0.0
         self._worst: ActiveConstraint | None = None
