@@ -11,7 +11,7 @@ from rclpy.executors import ExternalShutdownException
 
 from vla_core.errors import FeatureSpaceError, VlaError
 from vla_core.execution.delay import DelayTracker
-from vla_core.execution.strategies.choose import make_strategy, require_joinable
+from vla_core.execution.strategies.choose import make_strategy
 from vla_core.execution.timeline import ChunkTimeline
 from vla_core.policies.protocol import System1
 from vla_core.policies.registry import load_system1
@@ -62,7 +62,7 @@ class ActionNode(SuiteNode):
         POLICY,
         BACKEND,
         NodeParameter("rate_hz", 10.0, "Highest rate of chunks [Hz].", 0.5, 200.0),
-        NodeParameter("strategy", "switch", "How chunks become one motion.", choices=_STRATEGIES),
+        NodeParameter("strategy", "rtc", "How chunks become one motion.", choices=_STRATEGIES),
         NodeParameter("seed", 0, "Seed of the sampler's noise.", 0, 2**31 - 1),
         NodeParameter(
             "intent_timeout_s",
@@ -95,7 +95,8 @@ class ActionNode(SuiteNode):
         system1 = load_system1(self.values["policy"], self.values["backend"])
         require_fit(robot, system1.manifest)
         self._strategy = make_strategy(self.values["strategy"])
-        require_joinable(self.values["strategy"], self._strategy, system1)
+        if self._strategy.joins:
+            system1.join_plans()
         self._loaded = _Loaded(robot, system1)
         self._stale = StaleIntent(self.values["stale_intent"])
         self._publisher = self.create_lifecycle_publisher(

@@ -25,6 +25,9 @@ class PlanKeeper(Follower):
         super().__init__()
         self.plans: list[CommittedPlan] = []
 
+    def join_plans(self) -> None:
+        """Nothing to load."""
+
     def act(self, observation, intent, rng, plan=None):
         self.plans.append(plan)
         return super().act(observation, intent, rng)
@@ -95,7 +98,8 @@ def test_the_grid_has_every_strategy_with_every_delay_pattern_and_rate():
     assert len(cases) == 8
     assert cases[-1] == Case("rtc", 200, "circle", 60)
     settings = cases[-1].settings(SETTINGS, 0.1)
-    assert (settings.backend, settings.system2_period_s) == ("torch", 6.0)
+    assert (settings.strategy, settings.delay_s) == ("rtc", 0.2)
+    assert (settings.pattern, settings.system2_period_s) == ("circle", 6.0)
 
 
 def test_a_row_holds_rate_interval_time_and_smoothness():

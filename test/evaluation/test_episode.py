@@ -13,7 +13,7 @@ from vla_core.evaluation.episode import EpisodeRunner
 from vla_core.evaluation.intent_mode import IntentMode
 from vla_core.evaluation.settings import EvaluationSettings
 
-SETTINGS = EvaluationSettings("one_joint", time_limit_s=5.0)
+SETTINGS = EvaluationSettings("one_joint", strategy="switch", delay_s=0.0, time_limit_s=5.0)
 
 
 def runner(intent: str) -> EpisodeRunner:

@@ -40,8 +40,6 @@ class Case:
             delay_s=self.delay_ms / 1000,
             pattern=self.pattern,
             system2_period_s=self.system2_every * step_s,
-            # Gradients of System 1 are torch's; both runtimes give the same chunks.
-            backend="torch" if self.strategy == "rtc" else base.backend,
         )
 
 

@@ -32,11 +32,11 @@ class EvaluationSettings:
     backend: str = "onnx"
     intent: IntentMode = IntentMode.PREDICTED
     system2_period_s: float = 0.2
-    replan_steps: int = 5
+    replan_steps: int = 3
     filtered: bool = True
-    strategy: str = "switch"
+    strategy: str = "rtc"
     pattern: str = "still"
-    delay_s: float = 0.0
+    delay_s: float = 0.1
     control_s: float = 0.02
     time_limit_s: float = 15.0
     settle_s: float = 0.2

@@ -32,14 +32,16 @@ class System2(Protocol):
 
 @runtime_checkable
 class System1(Protocol):
-    """Fast: current observation and intent to an action chunk, by latent inverse dynamics.
-
-    Attributes:
-        joins_plans: whether `act` takes a plan, on the runtime that it was loaded for.
-    """
+    """Fast: current observation and intent to an action chunk, by latent inverse dynamics."""
 
     manifest: PolicyManifest
-    joins_plans: bool
+
+    def join_plans(self) -> None:
+        """Load what `act` needs to take a plan; called once, before the first one.
+
+        Raises:
+            PolicyError: this policy cannot join a plan.
+        """
 
     def act(
         self,

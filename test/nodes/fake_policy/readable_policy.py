@@ -63,8 +63,11 @@ class FakeSystem1:
         self.manifest = manifest
         self._sequence = 0
 
+    def join_plans(self) -> None:
+        """Its chunks are what they are: a plan changes nothing."""
+
     def act(
-        self, observation: Observation, intent: LatentIntent, rng: np.random.Generator
+        self, observation: Observation, intent: LatentIntent, rng: np.random.Generator, plan=None
     ) -> ActionChunk:
         self.manifest.check_observation(observation)
         if intent.fingerprint != self.manifest.fingerprint:

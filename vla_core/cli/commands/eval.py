@@ -26,7 +26,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--system2-hz", type=float, default=5.0, help="intents a second of simulated time"
     )
     parser.add_argument(
-        "--replan-steps", type=int, default=5, help="steps of a chunk executed before the next"
+        "--replan-steps", type=int, default=3, help="steps of a chunk executed before the next"
+    )
+    parser.add_argument(
+        "--strategy",
+        choices=("rtc", "switch", "ensemble", "naive", "sync"),
+        default="rtc",
+        help="how chunks become one motion",
+    )
+    parser.add_argument(
+        "--delay-ms", type=float, default=100.0, help="time that System 1 takes, as it does live"
     )
     parser.add_argument(
         "--unfiltered",
@@ -54,6 +63,8 @@ def run(args: argparse.Namespace) -> int:
         intent=IntentMode(args.intent),
         system2_period_s=1.0 / args.system2_hz,
         replan_steps=args.replan_steps,
+        strategy=args.strategy,
+        delay_s=args.delay_ms / 1000,
         filtered=not args.unfiltered,
         time_limit_s=args.time_limit_s,
     )

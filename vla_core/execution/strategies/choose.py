@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vla_core.errors import ConfigError, PolicyError
+from vla_core.errors import ConfigError
 from vla_core.execution.strategies.ensemble import Ensemble
 from vla_core.execution.strategies.naive import Naive
 from vla_core.execution.strategies.protocol import Strategy
 from vla_core.execution.strategies.rtc import RealTimeChunking
 from vla_core.execution.strategies.switch import Switch
 from vla_core.execution.strategies.sync import Synchronous
-from vla_core.policies.protocol import System1
 
 #: How each is made, given the steps of a chunk that are executed before the next one.
 STRATEGIES: dict[str, Callable[[int], Strategy]] = {
@@ -36,17 +35,3 @@ def make_strategy(name: str, execute: int = 1, source: str = "strategy") -> Stra
     if name not in STRATEGIES:
         raise ConfigError(source, f"got {name!r}, expected one of {', '.join(STRATEGIES)}")
     return STRATEGIES[name](execute)
-
-
-def require_joinable(name: str, strategy: Strategy, system1: System1) -> None:
-    """Refuse a strategy that tells System 1 the plan, where System 1 cannot take one.
-
-    Raises:
-        PolicyError: it cannot.
-    """
-    if strategy.joins and not system1.joins_plans:
-        raise PolicyError(
-            system1.manifest.name,
-            f"strategy {name!r} needs a System 1 that can join a plan; load it with backend "
-            "torch, or choose another strategy",
-        )

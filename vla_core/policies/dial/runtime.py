@@ -32,7 +32,8 @@ def load_system2(folder: Path, manifest: PolicyManifest, backend: str) -> DialSy
 
 def load_system1(folder: Path, manifest: PolicyManifest, backend: str) -> DialSystem1:
     """Load the fast half."""
-    return DialSystem1(manifest, _sessions(folder, manifest, backend, ("vit", "fusion", "velocity")))
+    networks = _sessions(folder, manifest, backend, ("vit", "fusion", "velocity"))
+    return DialSystem1(folder, manifest, networks)
 
 
 class DialSystem2:
@@ -72,8 +73,11 @@ class DialSystem2:
 class DialSystem1:
     """Current observation and intent to a chunk, by flow matching."""
 
-    def __init__(self, manifest: PolicyManifest, networks: dict[str, Session]) -> None:
+    def __init__(
+        self, folder: Path, manifest: PolicyManifest, networks: dict[str, Session]
+    ) -> None:
         self.manifest = manifest
+        self._folder = folder
         self._networks = networks
         self._normalisation = Normalisation.of(manifest)
         self._robot = RobotModel.load(manifest.robot)
@@ -84,8 +88,11 @@ class DialSystem1:
                 f"has {list(self._robot.joint_names)}; train it again or restore the robot's YAML",
             )
         self._sequence = 0
-        #: Real-time chunking needs gradients, which ONNX Runtime does not give.
-        self.joins_plans = isinstance(networks["velocity"], TorchSession)
+
+    def join_plans(self) -> None:
+        """Run the velocity field on torch: real-time chunking needs gradients, ONNX has none."""
+        if not isinstance(self._networks["velocity"], TorchSession):
+            self._networks |= _sessions(self._folder, self.manifest, "torch", ("velocity",))
 
     def act(
         self,
