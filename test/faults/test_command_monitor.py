@@ -99,7 +99,7 @@ def test_the_real_core_passes_whatever_its_loop_does(jitter_s, seed):
     run.sleep(0.15)
     run.ticks(200)
     fastest = np.abs(np.diff([c.position[0, 1] for c in run.commands])).max() / PERIOD_S
-    assert fastest > 1.0  # it did move
+    assert fastest > 0.3  # it did move, until late ticks made it stop
     assert check_commands(run.commands, LIMITS, PERIOD_S) == []
 
 

@@ -38,7 +38,9 @@ class StopTail:
         points = 1 + math.ceil(float(profile.duration_s.max()) / step_s - _ROUNDING)
         after_s = np.arange(points) * step_s
         stop = profile.at(after_s[:, None])
-        return cls(after_s + period_s, stop.position, stop.velocity)
+        velocity = stop.velocity.copy()
+        velocity[-1] = 0.0  # what the rounding of its time may leave; controllers want none
+        return cls(after_s + period_s, stop.position, velocity)
 
 
 @dataclass(frozen=True)

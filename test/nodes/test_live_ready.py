@@ -1,0 +1,115 @@
+"""`vla/ready` and `vla ready`: the simulated robot is taken back to its ready pose, in HOLD."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+rclpy = pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
+
+from live import Live, run_process
+from std_srvs.srv import Trigger
+
+from vla_core.robot.model import RobotModel
+from vla_core.types import ActionChunk, ControlMode
+from vla_msgs import msg
+from vla_nodes import qos, topics
+from vla_nodes.conversions import chunk_message
+
+ARRIVED = 0.01
+AWAY_S = 1.5
+
+
+@pytest.fixture(scope="module")
+def robot() -> RobotModel:
+    return RobotModel.load("g1_inspire")
+
+
+@pytest.fixture(scope="module")
+def up(live: Live) -> Iterator[None]:
+    """Simulated robot, command node and ready node, active and in HOLD."""
+    nodes = ("sim_robot_node", "command_node", "ready_node")
+    for name in nodes:
+        live.start(name)
+    given = f"nodes:={','.join(nodes)}"
+    bring_up = run_process(
+        live.domain, "-m", "vla_nodes.bringup", "--ros-args", "-p", given, timeout_s=90.0
+    )
+    assert bring_up.returncode == 0, bring_up.stdout + bring_up.stderr
+    live.listen(msg.SafetyStatus, topics.SAFETY_STATUS)
+    live.listen(msg.ControlMode, topics.MODE, qos.LATCHED)
+    live.wait_for_mode(ControlMode.HOLD)
+    yield
+
+
+def away(live: Live, robot: RobotModel) -> float:
+    """How far the command is from the ready pose."""
+    status = live.newest.get(topics.SAFETY_STATUS)
+    if status is None:
+        return np.inf
+    return float(np.abs(np.array(status.commanded) - robot.ready_pose).max())
+
+
+def wait_until_it_stands(live: Live) -> None:
+    live.wait_until(
+        lambda: (
+            topics.SAFETY_STATUS in live.newest
+            and np.abs(live.newest[topics.SAFETY_STATUS].velocity).max() < 1e-9
+        ),
+        "it stands",
+    )
+
+
+def bend_an_elbow(live: Live, robot: RobotModel) -> None:
+    """Take the robot elsewhere, by a chunk such as the ready node sends."""
+    bent = robot.ready_pose.copy()
+    bent[robot.index("left_elbow_joint")] -= 0.3
+    share = np.linspace(0, 1, 30)[:, None]
+    now_ns = live.node.get_clock().now().nanoseconds
+    chunk = ActionChunk(
+        sequence=1,
+        observation_stamp_ns=now_ns,
+        observation_sequence=0,
+        intent_sequence=0,
+        intent_stamp_ns=now_ns,
+        step_s=AWAY_S / len(share),
+        joint_names=robot.joint_names,
+        targets=robot.ready_pose + share**2 * (3 - 2 * share) * (bent - robot.ready_pose),
+    )
+    publisher = live.node.create_publisher(msg.ActionChunk, topics.READY_CHUNK, qos.LATEST)
+    live.wait_until(publisher.get_subscription_count, "the command node listens")
+    wait_until_it_stands(live)
+    publisher.publish(chunk_message(chunk, now_ns, "test"))
+    live.wait_until(lambda: away(live, robot) > 0.29, "the elbow is bent")
+    wait_until_it_stands(live)
+    live.node.destroy_publisher(publisher)
+
+
+def test_the_service_takes_the_robot_to_its_ready_pose(live: Live, up: None, robot: RobotModel):
+    bend_an_elbow(live, robot)
+    answer = live.call(Trigger, topics.READY, Trigger.Request())
+    assert answer.success, answer.message
+    assert "s of motion sent" in answer.message
+    live.wait_until(lambda: away(live, robot) < ARRIVED, "the ready pose")
+    assert live.newest[topics.MODE].mode == ControlMode.HOLD
+
+
+def test_the_command_does_the_same_and_waits(live: Live, up: None, robot: RobotModel):
+    bend_an_elbow(live, robot)
+    ended = run_process(live.domain, "-m", "vla_nodes.ready", "g1_inspire")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert ended.stdout.splitlines()[-1] == "in the ready pose"
+    live.wait_until(lambda: away(live, robot) < ARRIVED, "the ready pose")
+
+
+def test_in_another_mode_than_hold_it_is_refused(live: Live, up: None):
+    assert live.ask_mode(ControlMode.IDLE).accepted
+    live.wait_for_mode(ControlMode.IDLE)
+    live.wait_until(
+        lambda: live.newest[topics.SAFETY_STATUS].mode == ControlMode.IDLE, "a tick in IDLE"
+    )
+    answer = live.call(Trigger, topics.READY, Trigger.Request())
+    assert not answer.success
+    assert "the command node is in IDLE; ask vla/set_mode for HOLD first" in answer.message
