@@ -95,8 +95,6 @@ class ActionNode(SuiteNode):
         system1 = load_system1(self.values["policy"], self.values["backend"])
         require_fit(robot, system1.manifest)
         self._strategy = make_strategy(self.values["strategy"])
-        if self._strategy.joins:
-            system1.join_plans()
         self._loaded = _Loaded(robot, system1)
         self._stale = StaleIntent(self.values["stale_intent"])
         self._publisher = self.create_lifecycle_publisher(

@@ -25,9 +25,6 @@ class PlanKeeper(Follower):
         super().__init__()
         self.plans: list[CommittedPlan] = []
 
-    def join_plans(self) -> None:
-        """Nothing to load."""
-
     def act(self, observation, intent, rng, plan=None):
         self.plans.append(plan)
         return super().act(observation, intent, rng)

@@ -37,8 +37,6 @@ class Thinker:
         self._executor = executor
         self._rng = rng
         self._strategy = make_strategy(settings.strategy, settings.replan_steps)
-        if self._strategy.joins:
-            system1.join_plans()
         step_ns = system1.manifest.step_s * NANOSECONDS
         self._period_ns = round(settings.replan_steps * step_ns)
         self._delay_ns = round(settings.delay_s * NANOSECONDS)

@@ -69,13 +69,13 @@ class TorchSession:
 
         if device == "cpu":
             torch.set_num_threads(1)
-        self.function = function
-        self.device = device
+        self._function = function
+        self._device = device
 
     def run(self, **inputs: np.ndarray) -> np.ndarray:
         """Evaluate the network."""
         import torch
 
         with torch.inference_mode():
-            tensors = {k: torch.from_numpy(v).to(self.device) for k, v in inputs.items()}
-            return self.function(**tensors).cpu().numpy()
+            tensors = {k: torch.from_numpy(v).to(self._device) for k, v in inputs.items()}
+            return self._function(**tensors).cpu().numpy()

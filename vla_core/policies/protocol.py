@@ -36,13 +36,6 @@ class System1(Protocol):
 
     manifest: PolicyManifest
 
-    def join_plans(self) -> None:
-        """Load what `act` needs to take a plan; called once, before the first one.
-
-        Raises:
-            PolicyError: this policy cannot join a plan.
-        """
-
     def act(
         self,
         observation: Observation,

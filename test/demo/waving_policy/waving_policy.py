@@ -54,9 +54,6 @@ class WavingSystem1:
         self.manifest = manifest
         self._sequence = 0
 
-    def join_plans(self) -> None:
-        """Its chunks are what they are: a plan changes nothing."""
-
     def act(
         self, observation: Observation, intent: LatentIntent, rng: np.random.Generator, plan=None
     ) -> ActionChunk:

@@ -57,9 +57,6 @@ class SwingingSystem1:
         self._elbows = [robot.joint_names.index(name) for name in ELBOWS]
         self._sequence = 0
 
-    def join_plans(self) -> None:
-        """A sine of the clock joins by itself."""
-
     def act(
         self, observation: Observation, intent: LatentIntent, rng: np.random.Generator, plan=None
     ) -> ActionChunk:

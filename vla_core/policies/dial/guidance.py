@@ -6,20 +6,17 @@ reaches, so that chunks join. Each Euler step is therefore pulled towards the ol
 
     v + min(beta, (1 - tau) / (tau r^2)) (Y - A1)^T diag(W) dA1/dA,    A1 = A + (1 - tau) v(A, tau),
     r^2 = (1 - tau)^2 / (tau^2 + (1 - tau)^2).
+
+The Jacobian dA1/dA is taken as the identity here: no gradients are needed, so it runs on any
+runtime at the cost of plain sampling, and did no worse than the exact one (docs/tabletop.md).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
-import torch
-from torch import Tensor
 
 #: Largest weight of the pull (the paper's beta), which few integration steps need.
 BETA = 5.0
-
-Velocity = Callable[[Tensor, Tensor], Tensor]
 
 
 def soft_mask(horizon: int, frozen: int, known: int) -> np.ndarray:
@@ -41,21 +38,17 @@ def soft_mask(horizon: int, frozen: int, known: int) -> np.ndarray:
 
 
 def guided_velocity(
-    velocity: Velocity, chunk: Tensor, time: float, plan: Tensor, weight: Tensor
-) -> Tensor:
+    flow: np.ndarray, chunk: np.ndarray, time: float, plan: np.ndarray, weight: np.ndarray
+) -> np.ndarray:
     """Eq. 2 at flow time `time` in [0, 1): the learned velocity and the pull to the old plan.
 
     Args:
-        velocity: v(A, tau) of `(batch, horizon, width)` noisy chunks and `(batch,)` times.
-        chunk: A.
+        flow: v(A, tau), like `chunk`.
+        chunk: A, `(batch, horizon, width)`.
         plan: Y, like `chunk`; what it holds where `weight` is 0 does not matter.
         weight: `(horizon, 1)`, the diagonal of W.
     """
-    with torch.enable_grad():
-        chunk = chunk.detach().requires_grad_()
-        flow = velocity(chunk, torch.full((len(chunk),), time, device=chunk.device))
-        end = chunk + (1.0 - time) * flow
-        (pull,) = torch.autograd.grad(end, chunk, weight * (plan - end).detach())
+    end = chunk + (1.0 - time) * flow
     spread = (1.0 - time) ** 2 / (time**2 + (1.0 - time) ** 2)
     strength = BETA if time == 0.0 else min(BETA, (1.0 - time) / (time * spread))
-    return flow.detach() + strength * pull
+    return (flow + strength * weight * (plan - end)).astype(np.float32)

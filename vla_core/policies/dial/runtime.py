@@ -9,6 +9,7 @@ import numpy as np
 
 from vla_core.errors import FeatureSpaceError, PolicyError
 from vla_core.inference.session import BACKENDS, OnnxSession, Session, TorchSession
+from vla_core.policies.dial.guidance import guided_velocity, soft_mask
 from vla_core.policies.dial.normalisation import Normalisation
 from vla_core.policies.manifest import PolicyManifest
 from vla_core.policies.words import encode_words
@@ -32,8 +33,7 @@ def load_system2(folder: Path, manifest: PolicyManifest, backend: str) -> DialSy
 
 def load_system1(folder: Path, manifest: PolicyManifest, backend: str) -> DialSystem1:
     """Load the fast half."""
-    networks = _sessions(folder, manifest, backend, ("vit", "fusion", "velocity"))
-    return DialSystem1(folder, manifest, networks)
+    return DialSystem1(manifest, _sessions(folder, manifest, backend, ("vit", "fusion", "velocity")))
 
 
 class DialSystem2:
@@ -73,11 +73,8 @@ class DialSystem2:
 class DialSystem1:
     """Current observation and intent to a chunk, by flow matching."""
 
-    def __init__(
-        self, folder: Path, manifest: PolicyManifest, networks: dict[str, Session]
-    ) -> None:
+    def __init__(self, manifest: PolicyManifest, networks: dict[str, Session]) -> None:
         self.manifest = manifest
-        self._folder = folder
         self._networks = networks
         self._normalisation = Normalisation.of(manifest)
         self._robot = RobotModel.load(manifest.robot)
@@ -88,11 +85,6 @@ class DialSystem1:
                 f"has {list(self._robot.joint_names)}; train it again or restore the robot's YAML",
             )
         self._sequence = 0
-
-    def join_plans(self) -> None:
-        """Run the velocity field on torch: real-time chunking needs gradients, ONNX has none."""
-        if not isinstance(self._networks["velocity"], TorchSession):
-            self._networks |= _sessions(self._folder, self.manifest, "torch", ("velocity",))
 
     def act(
         self,
@@ -138,8 +130,7 @@ class DialSystem1:
         normalised = self._normalisation.state(state)[None]
         shape = (1, self.manifest.horizon, len(state))
         chunk = np.float32(sizes["noise_scale"]) * rng.standard_normal(shape, dtype=np.float32)
-        if plan is not None and len(plan.targets):
-            return self._joined(chunk, context, state, plan)
+        guide = None if plan is None else self._guide(plan, state)
         for k in range(steps):
             velocity = self._networks["velocity"].run(
                 actions=chunk,
@@ -147,35 +138,23 @@ class DialSystem1:
                 context=context,
                 state=normalised,
             )
+            if guide is not None:
+                velocity = guided_velocity(velocity, chunk, k / steps, *guide)
             chunk = chunk + velocity / steps
         return chunk[0]
 
-    def _joined(
-        self, noise: np.ndarray, context: np.ndarray, state: np.ndarray, plan: CommittedPlan
-    ) -> np.ndarray:
-        """As `_sample`, each step pulled towards the plan that is being executed."""
-        import torch
+    def _guide(self, plan: CommittedPlan, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The plan in the normalised space of this moment's chunk, and the mask of what is known.
 
-        from vla_core.policies.dial.guidance import guided_velocity, soft_mask
-
-        network = self._networks["velocity"]
-        steps, horizon = self.manifest.model["euler_steps"], self.manifest.horizon
+        Steps that the plan does not reach have weight zero; nothing is padded in its place.
+        """
+        horizon = self.manifest.horizon
         known = min(len(plan.targets), horizon)
-        old = np.zeros_like(noise)
-        states = np.stack([self._robot.state_vector(q) for q in plan.targets[:known]])
-        old[0, :known] = self._normalisation.action(states.astype(np.float32), state)
-        weight = soft_mask(horizon, plan.frozen, known)[:, None]
-        chunk, context, given, old, weight = (
-            torch.from_numpy(array).to(network.device)
-            for array in (noise, context, self._normalisation.state(state)[None], old, weight)
-        )
-
-        def velocity(chunk, time):
-            return network.function(chunk, time, context, given)
-
-        for k in range(steps):
-            chunk = chunk + guided_velocity(velocity, chunk, k / steps, old, weight) / steps
-        return chunk[0].cpu().numpy()
+        old = np.zeros((1, horizon, len(state)), dtype=np.float32)
+        if known:
+            states = np.stack([self._robot.state_vector(q) for q in plan.targets[:known]])
+            old[0, :known] = self._normalisation.action(states.astype(np.float32), state)
+        return old, soft_mask(horizon, plan.frozen, known)[:, None]
 
 
 def _features(manifest: PolicyManifest, vit: Session, observation: Observation) -> np.ndarray:
