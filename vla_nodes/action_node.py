@@ -144,7 +144,7 @@ class ActionNode(SuiteNode):
     def _on_instruction(self, message: msg.Instruction) -> None:
         self._instruction_id = message.id
         self._intent = None
-        self._forget_plan()
+        self._strategy.forget()
 
     def _on_intent(self, message: msg.LatentIntent) -> None:
         self.meters.rate("intent").tick()

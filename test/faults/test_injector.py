@@ -143,8 +143,6 @@ def test_streams_lead_through_the_injector_and_the_nodes_are_the_same(simulated_
 
 def test_the_robot_of_the_faults_differs_by_the_heartbeat_alone(tmp_path):
     robot = load_robot("g1_inspire")
-    if robot.safety_file is None:
-        pytest.skip("the robot has no safety description")
     from vla_core.paths import robot_file
     from vla_core.safety.load_description import load_safety
 

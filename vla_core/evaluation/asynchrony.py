@@ -17,14 +17,17 @@ from vla_core.evaluation.evaluate import evaluate
 from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.evaluation.success_rate import SuccessRate
 
-DELAYS_MS = (0, 100, 200, 300, 500)
-#: System-1 steps for each inference of System 2, as in OpenHelix's sweep.
-SYSTEM2_EVERY = (1, 5, 10, 30, 60)
-
 
 @dataclass(frozen=True)
 class Case:
-    """One row of the comparison."""
+    """One row of the comparison.
+
+    Attributes:
+        strategy: by name.
+        delay_ms: that System 1 takes [ms].
+        pattern: how the object moves.
+        system2_every: System-1 steps for each inference of System 2 (OpenHelix sweeps 1 to 60).
+    """
 
     strategy: str
     delay_ms: int = 0

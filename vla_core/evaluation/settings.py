@@ -23,7 +23,7 @@ class EvaluationSettings:
         strategy: how chunks join, by name (`vla_core.execution.strategies`).
         pattern: how the told block moves, key of `vla_core.sim.moving.PATTERNS`.
         delay_s: time that an inference of System 1 takes [s].
-        control_s: time between two joint targets then [s].
+        control_s: time between two joint targets where they are not filtered [s].
         time_limit_s: an episode not done by then has failed [s].
         settle_s: success must hold for this long [s].
     """

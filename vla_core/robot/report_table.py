@@ -16,5 +16,5 @@ def report_table(title: str, *columns: str) -> Table:
         padding=(0, 2, 0, 0),
     )
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(escape(column), overflow="fold")
     return table

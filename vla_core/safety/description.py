@@ -72,14 +72,6 @@ class Box:
     allowed: frozenset[str]
 
 
-@dataclass(frozen=True, eq=False)
-class Workspace:
-    """Axis-aligned box in the base frame that the grasp frames stay in: corners `(3,)` [m]."""
-
-    lower: np.ndarray
-    upper: np.ndarray
-
-
 class HullShape(Enum):
     """Shape that encloses the links of a body."""
 
@@ -117,7 +109,6 @@ class SafetyDescription:
         margins: for every kind.
         bodies: by name; a link that is in none is one by itself.
         boxes: by name.
-        workspace: of the hands, or None.
         hand_speed: limit of the grasp frames' speed [m/s].
         tracking: by group; every group has one.
         estop_heartbeat_s: the e-stop's publisher must be heard this often [s]; 0: need not be.
@@ -129,7 +120,6 @@ class SafetyDescription:
     margins: Mapping[PairKind, Margin]
     bodies: Mapping[str, BodyDescription]
     boxes: Mapping[str, Box]
-    workspace: Workspace | None
     hand_speed: Mapping[HandSpeedMode, float]
     tracking: Mapping[str, TrackingLimit]
     estop_heartbeat_s: float

@@ -21,7 +21,6 @@ from vla_core.safety.description import (
     PairKind,
     SafetyDescription,
     TrackingLimit,
-    Workspace,
 )
 
 
@@ -43,7 +42,6 @@ def load_safety(robot: RobotDescription) -> SafetyDescription | None:
         margins=MappingProxyType(_margins(yaml.mapping("margins"))),
         bodies=MappingProxyType(_bodies(yaml, robot.urdf)),
         boxes=MappingProxyType(_boxes(yaml, robot.urdf)),
-        workspace=_workspace(yaml.mapping("workspace")) if "workspace" in yaml else None,
         hand_speed=MappingProxyType(_hand_speed(yaml.mapping("hand_speed"))),
         tracking=MappingProxyType(_tracking(yaml, tuple(robot.groups))),
         estop_heartbeat_s=_not_negative(yaml, "estop_heartbeat_s"),
@@ -128,18 +126,6 @@ def _boxes(yaml: CheckedMapping, urdf: Urdf) -> dict[str, Box]:
         boxes[name] = Box(name, kind, _vector(inner, "centre"), rpy, size, frozenset(allowed))
         inner.done()
     return boxes
-
-
-def _workspace(yaml: CheckedMapping) -> Workspace:
-    workspace = Workspace(_vector(yaml, "lower"), _vector(yaml, "upper"))
-    if (workspace.lower >= workspace.upper).any():
-        raise RobotDescriptionError(
-            yaml.where(),
-            f"got {workspace.lower.tolist()} to {workspace.upper.tolist()} m, expected "
-            "lower < upper",
-        )
-    yaml.done()
-    return workspace
 
 
 def _hand_speed(yaml: CheckedMapping) -> dict[HandSpeedMode, float]:

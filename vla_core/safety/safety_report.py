@@ -16,7 +16,7 @@ def safety_tables(collision: CollisionModel) -> list[Table]:
     """Margins, bodies, boxes, and limits of hands and tracking."""
     safety = collision.safety
     tables = [_margins(collision), _bodies(collision)]
-    if safety.boxes or safety.workspace is not None:
+    if safety.boxes:
         tables.append(_boxes(safety))
     return [*tables, _limits(safety)]
 
@@ -69,10 +69,6 @@ def _boxes(safety: SafetyDescription) -> Table:
     )
     for box in safety.boxes.values():
         table.add_row(box.name, str(box.kind), *map(_vector, (box.centre, box.size, box.rpy)))
-    if safety.workspace is not None:
-        lower, upper = safety.workspace.lower, safety.workspace.upper
-        centre, size = (lower + upper) / 2, upper - lower
-        table.add_row("workspace", "of the hands", _vector(centre), _vector(size), "")
     return table
 
 

@@ -25,4 +25,4 @@ class Strategy(Protocol):
         """The chunk that is to be executed for one that is ready now."""
 
     def forget(self) -> None:
-        """What came before means nothing any more: another instruction, or the clock set back."""
+        """Chunks that came before were for something else: another instruction, another start."""
