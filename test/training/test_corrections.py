@@ -16,7 +16,9 @@ from vla_core.sim.tabletop import TabletopSim
 from vla_core.training import corrections
 from vla_core.types import ActionChunk
 
-HORIZON = 4
+HORIZON = 8
+#: How often a policy looks when it is evaluated, and so here [s].
+LOOKS_S = 0.3
 
 
 class Waving:
@@ -33,7 +35,7 @@ class Waving:
     def intend(self, observation, instruction):
         return SimpleNamespace(sequence=1)
 
-    def act(self, observation, intent, rng):
+    def act(self, observation, intent, rng, plan=None):
         self.been.append(observation.position)
         targets = np.tile(self.robot.ready_pose, (HORIZON, 1))
         targets[:, self.robot.index("left_elbow_joint")] += 0.2 * np.sin(len(self.been))
@@ -57,7 +59,7 @@ def correct(recorder) -> tuple[list, np.ndarray]:
 
 def test_the_policy_goes_its_own_way_as_if_never_corrected(recorder, monkeypatch):
     found, been = correct(recorder)
-    assert len(been) == round(corrections.EPISODE_S / corrections.PLAN_S)
+    assert len(been) == round(corrections.EPISODE_S / LOOKS_S)
     assert len(found) == round(corrections.EPISODE_S / corrections.CORRECT_S)
     monkeypatch.setattr(corrections, "CORRECT_S", 100.0)
     _, alone = correct(recorder)
@@ -66,7 +68,7 @@ def test_the_policy_goes_its_own_way_as_if_never_corrected(recorder, monkeypatch
 
 def test_a_correction_is_a_few_windows_long_and_starts_where_the_policy_was(recorder):
     found, been = correct(recorder)
-    every = round(corrections.CORRECT_S / corrections.PLAN_S)
+    every = round(corrections.CORRECT_S / LOOKS_S)
     for episode, position in zip(found, been[::every], strict=True):
         assert len(episode) - HORIZON - corrections.WINDOWS in (0, 1)
         assert not episode.complete

@@ -9,7 +9,7 @@ import numpy as np
 from vla_core.errors import VlaError
 from vla_core.execution.command import CommandSettings
 from vla_core.execution.command_core import CommandCore
-from vla_core.execution.timeline import ChunkTimeline
+from vla_core.execution.timeline import ChunkTimeline, Pace
 from vla_core.robot.model import RobotModel
 from vla_core.safety.command_safety import CommandSafety
 from vla_core.types import ActionChunk, ControlMode
@@ -21,10 +21,12 @@ class Executor(Protocol):
     Attributes:
         period_s: time between two joint targets [s].
         timeline: what is executed.
+        pace: how it is run through.
     """
 
     period_s: float
     timeline: ChunkTimeline
+    pace: Pace
 
     def on_chunk(self, chunk: ActionChunk, now_ns: int) -> None:
         """Take a chunk when it arrives.
@@ -52,6 +54,7 @@ class TimelineExecutor:
     def __init__(self, joint_names: tuple[str, ...], period_s: float) -> None:
         self.period_s = period_s
         self.timeline = ChunkTimeline(joint_names)
+        self.pace = Pace()
         self._target: np.ndarray | None = None
 
     def on_chunk(self, chunk: ActionChunk, now_ns: int) -> None:
@@ -86,6 +89,11 @@ class FilteredExecutor:
     def timeline(self) -> ChunkTimeline:
         """The core's."""
         return self._core.timeline
+
+    @property
+    def pace(self) -> Pace:
+        """The core's."""
+        return self._core.pace
 
     def on_chunk(self, chunk: ActionChunk, now_ns: int) -> None:
         """Give it to the core; in a simulation without faults a refusal is a defect."""

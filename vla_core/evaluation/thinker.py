@@ -77,6 +77,8 @@ class Thinker:
         return True
 
     def _plan(self, stamp_ns: int) -> CommittedPlan:
-        manifest = self._system1.manifest
-        targets = self._executor.timeline.plan(stamp_ns, manifest.step_s, manifest.horizon)
+        manifest, executor = self._system1.manifest, self._executor
+        targets = executor.timeline.plan(
+            stamp_ns, manifest.step_s, manifest.horizon, executor.pace
+        )
         return CommittedPlan(targets, self.delay.steps)

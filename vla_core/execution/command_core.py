@@ -22,7 +22,7 @@ from vla_core.execution.intake import Intake
 from vla_core.execution.late_ticks import LateTicks
 from vla_core.execution.path_follower import PathFollower, Reference
 from vla_core.execution.start import start_motion, why_not_start
-from vla_core.execution.timeline import ChunkTimeline
+from vla_core.execution.timeline import ChunkTimeline, Pace
 from vla_core.handover.modes import Condition, ModeAnswer, find_transition
 from vla_core.safety.command_safety import CommandSafety
 from vla_core.safety.description import HandSpeedMode
@@ -128,6 +128,11 @@ class CommandCore:
     def timeline(self) -> ChunkTimeline:
         """What the policy wants, as far as it is known."""
         return self._intake.timeline
+
+    @property
+    def pace(self) -> Pace:
+        """How the policy's timeline is run through."""
+        return Pace(self._policy.lag_s, self._policy.speed)
 
     # Inputs
 

@@ -59,6 +59,19 @@ class Sample:
     remaining_steps: int
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How a timeline is run through.
+
+    Attributes:
+        lag_s: how far path time is behind the wall clock [s].
+        speed: path seconds a second, in [0, 1].
+    """
+
+    lag_s: float = 0.0
+    speed: float = 1.0
+
+
 class ChunkTimeline:
     """Steps still ahead, in the robot's order of joints.
 
@@ -134,16 +147,23 @@ class ChunkTimeline:
         position, velocity = _hermite(self._steps[ahead - 1], right, now_ns)
         return Sample(position, velocity, right, remaining)
 
-    def plan(self, stamp_ns: int, step_s: float, horizon: int) -> np.ndarray:
-        """What is planned at the steps of a chunk to come, `(known, dof)` as far as it is known.
+    def plan(
+        self, stamp_ns: int, step_s: float, horizon: int, pace: Pace = Pace()
+    ) -> np.ndarray:
+        """Where the robot will be at the steps of a chunk to come, as far as that is known.
 
         Args:
             stamp_ns: of the observation that the chunk is computed from.
             step_s, horizon: of the chunk.
+            pace: how the timeline is run through; it is taken to stay as it is.
+
+        Returns:
+            `(known, dof)` positions, `known` at most `horizon`.
         """
         targets: list[np.ndarray] = []
         for k in range(horizon):
-            sample = self.sample(stamp_ns + round(k * step_s * NANOSECONDS))
+            path_s = k * step_s * pace.speed - pace.lag_s
+            sample = self.sample(stamp_ns + round(path_s * NANOSECONDS))
             if sample is None:
                 break
             targets.append(sample.position)

@@ -22,7 +22,7 @@ GAIN = 4.0
 #: Fastest finger and fastest arm joint [rad/s]: what the robot's limits let it follow.
 FINGER_SPEED, ARM_SPEED = 3.0, 1.5
 #: Grasp frame above the block's centre when grasping, and the height to travel at [m].
-GRASP_ABOVE = 0.012
+GRASP_ABOVE = 0.020
 TRAVEL = 0.11
 #: Shoulders lie this far to the left and right [m].
 SHOULDER = 0.12

@@ -1,6 +1,7 @@
 """Corrections (DAgger, Ross et al. 2011): the policy acts, the expert says what it should have done.
 
-The policy acts through the command node's core, as it will on the robot. Where that leads, the
+The policy acts through the command node's core, its chunks joined and late as they will be on the
+robot. Where that leads, the
 simulation is saved, the expert goes on from there cleanly for a little longer than one chunk, and
 the simulation is set back. So the future features and the actions of such a window are the
 expert's, without a disturbance in them.
@@ -16,6 +17,8 @@ import numpy as np
 from rich.progress import Progress
 
 from vla_core.evaluation.executor import FilteredExecutor
+from vla_core.evaluation.settings import EvaluationSettings
+from vla_core.evaluation.thinker import Thinker
 from vla_core.policies.protocol import System1, System2
 from vla_core.policies.registry import load_system1, load_system2
 from vla_core.robot.model import RobotModel
@@ -26,8 +29,8 @@ from vla_core.sim.layout import sample_layout
 from vla_core.sim.tabletop import TabletopSim
 from vla_core.types import NANOSECONDS, Observation
 
-#: How long the policy acts on a table, and how often it plans and is corrected [s].
-EPISODE_S, PLAN_S, CORRECT_S = 9.0, 0.5, 1.0
+#: How long the policy acts on a table, and how often it is corrected [s].
+EPISODE_S, CORRECT_S = 9.0, 0.9
 #: Steps that a correction is longer than a chunk: as many windows come of it.
 WINDOWS = 3
 
@@ -44,14 +47,15 @@ def correct(
     instruction = sim.reset_to(sample_layout(rng), sim.robot.ready_pose)
     seconds = (manifest.horizon + WINDOWS) * manifest.step_s
     executor = FilteredExecutor(sim.robot, safety)
+    thinker = Thinker(system1, executor, EvaluationSettings(manifest.name), rng)
     period_s = executor.period_s
     corrections, done = [], 0
     for tick in range(round(EPISODE_S / period_s)):
         now_ns = round(tick * period_s * NANOSECONDS)
-        if tick % round(PLAN_S / period_s) == 0:
+        if thinker.wants_to_look(now_ns):
             seen = _observe(recorder, manifest.cameras, now_ns)
-            intent = system2.intend(seen, instruction)
-            executor.on_chunk(system1.act(seen, intent, rng), now_ns)
+            thinker.think(seen, system2.intend(seen, instruction))
+        thinker.speak(now_ns)
         if tick % round(CORRECT_S / period_s) == 0:
             corrections.append(recorder.excursion(seconds))
         sim.set_targets(executor.tick(now_ns, sim.position, sim.velocity))
