@@ -87,7 +87,7 @@ def main() -> None:
         rows.append(
             (
                 time_s,
-                command.path_speed,
+                command.execution.pace.speed,
                 distances[nearest] - collision.hard_m[nearest],
                 collision.soft_m[nearest] - collision.hard_m[nearest],
                 collision.hand_positions(command.status.requested)[hand][2],

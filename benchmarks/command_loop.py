@@ -62,7 +62,7 @@ class Work:
         self._core.on_joint_state(self._robot.joint_names, self._position, [], now_ns, now_ns)
         command = self._core.tick(now_ns, time.monotonic_ns())
         self._position = command.position
-        self.slowest_path = min(self.slowest_path, command.path_speed)
+        self.slowest_path = min(self.slowest_path, command.execution.pace.speed)
 
     def _chunk(self, now_ns: int) -> ActionChunk:
         """From where the robot is to somewhere around the ready pose, at up to 1 rad/s."""

@@ -128,6 +128,19 @@ class CommittedPlan:
 
 
 @dataclass(frozen=True)
+class Pace:
+    """How a timeline is run through.
+
+    Attributes:
+        lag_s: how far path time is behind the wall clock [s].
+        speed: path seconds a second, in [0, 1]; 0 where no path is followed.
+    """
+
+    lag_s: float = 0.0
+    speed: float = 1.0
+
+
+@dataclass(frozen=True)
 class ExecutionState:
     """Which step of which chunk is being executed; published by the command node.
 
@@ -136,6 +149,7 @@ class ExecutionState:
         step: index of the target due now, -1 when none.
         remaining_steps: targets still ahead.
         delay_steps: steps that had passed between that chunk's observation and its arrival.
+        pace: how the chunks are run through.
     """
 
     stamp_ns: int
@@ -144,6 +158,7 @@ class ExecutionState:
     step: int = -1
     remaining_steps: int = 0
     delay_steps: float = 0.0
+    pace: Pace = Pace(speed=0.0)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,14 @@ from vla_core.execution.timeline import ChunkTimeline
 from vla_core.policies.protocol import System1
 from vla_core.policies.registry import load_system1
 from vla_core.robot.model import RobotModel
-from vla_core.types import NANOSECONDS, CommittedPlan, ControlMode, LatentIntent, Observation
+from vla_core.types import (
+    NANOSECONDS,
+    CommittedPlan,
+    ControlMode,
+    LatentIntent,
+    Observation,
+    Pace,
+)
 from vla_msgs import msg
 from vla_msgs.srv import SetMode
 from vla_nodes import qos, topics
@@ -198,17 +205,19 @@ class ActionNode(SuiteNode):
         """Nothing of what was given out will be executed further."""
         self._timeline = ChunkTimeline(self._loaded.robot.joint_names)
         self._delay = DelayTracker()
+        self._pace = Pace()
         self._counted_chunk = 0
         self._strategy.forget()
 
     def _plan(self, stamp_ns: int) -> CommittedPlan:
         """What is being executed, at the steps of a chunk of an observation of `stamp_ns`."""
         manifest = self._loaded.system1.manifest
-        targets = self._timeline.plan(stamp_ns, manifest.step_s, manifest.horizon)
+        targets = self._timeline.plan(stamp_ns, manifest.step_s, manifest.horizon, self._pace)
         return CommittedPlan(targets, self._delay.steps)
 
     def _on_execution(self, message: msg.ExecutionState) -> None:
         """Count a chunk's delay once; without POLICY nothing is executed that could be joined."""
+        self._pace = Pace(message.path_lag_s, message.path_speed)
         if message.mode.mode != int(ControlMode.POLICY):
             if self._timeline.end_ns is not None:
                 self._forget_plan()

@@ -17,6 +17,7 @@ from vla_core.types import (
     Instruction,
     LatentIntent,
     Observation,
+    Pace,
 )
 from vla_msgs import msg
 from vla_nodes.byte_buffer import ByteBuffer, floats_field
@@ -215,6 +216,8 @@ def execution_state_message(state: ExecutionState, mode: msg.ControlMode) -> msg
         step=state.step,
         remaining_steps=state.remaining_steps,
         delay_steps=float(state.delay_steps),
+        path_lag_s=state.pace.lag_s,
+        path_speed=state.pace.speed,
         mode=mode,
     )
     message.header.stamp = to_time(state.stamp_ns)
@@ -230,6 +233,7 @@ def read_execution_state(message: msg.ExecutionState) -> ExecutionState:
         step=message.step,
         remaining_steps=message.remaining_steps,
         delay_steps=message.delay_steps,
+        pace=Pace(message.path_lag_s, message.path_speed),
     )
 
 

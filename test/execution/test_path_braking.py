@@ -58,8 +58,8 @@ def test_nothing_is_braked_where_nothing_is_near():
     bench.start()
     bench.push(eased((0, 0), (0.5, -0.3), 9))
     bench.tick(170)
-    assert all(command.path_speed == 1.0 for command in bench.commands[2:])
-    assert bench.commands[-1].path_lag_s == 0.0
+    assert all(command.execution.pace.speed == 1.0 for command in bench.commands[2:])
+    assert bench.commands[-1].execution.pace.lag_s == 0.0
     assert bench.measured == pytest.approx([0.5, -0.3], abs=2e-3)
 
 
@@ -73,8 +73,8 @@ def test_path_time_lags_while_braking_and_the_whole_path_is_gone_later():
     path = np.vstack((there, around[1:], away[1:]))
     bench.push(path)
     bench.tick(700)
-    assert max(command.path_lag_s for command in bench.commands) > 0.05
-    assert min(command.path_speed for command in bench.commands[2:150]) < 0.95
+    assert max(command.execution.pace.lag_s for command in bench.commands) > 0.05
+    assert min(command.execution.pace.speed for command in bench.commands[2:150]) < 0.95
     assert bench.measured == pytest.approx(path[-1], abs=3e-3)
     assert bench.distances()[:, 1].min() >= HARD_M
 
@@ -84,13 +84,13 @@ def test_a_new_chunk_is_joined_at_the_wall_clock():
     bench.start()
     bench.push(line((0, 0), (1.0, 0.0)))
     braked = bench.tick(240)
-    assert braked.path_speed < 0.5 and braked.path_lag_s > 0.05
+    assert braked.execution.pace.speed < 0.5 and braked.execution.pace.lag_s > 0.05
     bench.push(line(bench.measured, bench.measured - (0.4, 0.0)))
     joined = bench.tick()
-    assert joined.path_lag_s < 0.01
-    assert joined.path_speed == pytest.approx(braked.path_speed, abs=0.05)
+    assert joined.execution.pace.lag_s < 0.01
+    assert joined.execution.pace.speed == pytest.approx(braked.execution.pace.speed, abs=0.05)
     freed = bench.tick(100)
-    assert freed.path_speed == 1.0
+    assert freed.execution.pace.speed == 1.0
     assert_inside_limits(bench.positions(), bench.limits)
 
 
@@ -113,7 +113,7 @@ def test_the_path_speed_changes_smoothly():
     bench.tick(290)
     bench.push(line(bench.measured, (0.0, 0.0)))
     bench.tick(150)
-    speed = np.array([command.path_speed for command in bench.commands[2:]])
+    speed = np.array([command.execution.pace.speed for command in bench.commands[2:]])
     assert speed.min() < 0.5 and speed[-1] == 1.0
     change = np.diff(speed) / 0.005
     limits = bench.limits
@@ -184,7 +184,7 @@ def test_an_intent_that_ages_slows_the_path_down_and_stops_it_at_twice_its_limit
     bench.start()
     bench.push(line((0, 0), (0.4, -0.6)))
     slower = bench.tick(130)
-    assert 0.1 < slower.path_speed < 0.9 and "intent_stale" in names_of(slower)
+    assert 0.1 < slower.execution.pace.speed < 0.9 and "intent_stale" in names_of(slower)
     at = bench.tick(100).position
     assert bench.commands[-1].velocity.tolist() == [0, 0]
     assert at[1] == pytest.approx(-1.5 * at[0], abs=2e-3)

@@ -21,6 +21,7 @@ from vla_core.types import (
     Instruction,
     LatentIntent,
     Observation,
+    Pace,
 )
 from vla_msgs import msg
 from vla_nodes.byte_buffer import ByteBuffer
@@ -154,7 +155,7 @@ def test_chunks_come_back(targets, stamp_ns):
 @patient
 @given(STAMPS, st.sampled_from(ControlMode), st.integers(-1, 100), st.floats(0, 9, width=32))
 def test_execution_states_come_back(stamp_ns, mode, step, delay):
-    state = ExecutionState(stamp_ns, mode, 3, step, 9, delay)
+    state = ExecutionState(stamp_ns, mode, 3, step, 9, delay, Pace(0.25, 0.5))
     message = execution_state_message(state, mode_message(mode, "why", stamp_ns))
     assert read_execution_state(over_the_wire(message)) == state
 

@@ -116,14 +116,33 @@ def test_near_distances_are_those_of_mujoco_and_far_ones_never_larger(collision)
     assert compared > 20
 
 
-def test_distances_along_a_path_are_those_at_its_points(collision):
+def test_distances_along_a_path_are_those_at_its_points_where_near(collision):
     rng = np.random.default_rng(1)
-    path = np.array([random_position(collision.robot, rng) for _ in range(5)])
-    along = collision.distances_along(path)
-    assert along.shape == (5, len(collision.pairs))
-    each = [collision.distances(position) for position in path]
-    np.testing.assert_allclose(along, each, rtol=0, atol=1e-12)
+    limits = collision.robot.limits
+    for size in (0.003, 0.03, 0.3) * 8:
+        begin = random_position(collision.robot, rng)
+        steps = rng.normal(0, size, (6, collision.robot.dof)).cumsum(axis=0)
+        path = np.clip(begin + steps, limits.lower, limits.upper)
+        along = collision.distances_along(path)
+        each = np.array([collision.distances(position) for position in path])
+        near = each < collision.exact_m
+        np.testing.assert_allclose(along[near], each[near], rtol=0, atol=1e-12)
+        assert (along >= np.minimum(each, collision.exact_m) - 1e-12).all()
     assert collision.distances_along(path[:0]).shape == (0, len(collision.pairs))
+
+
+def test_what_was_measured_elsewhere_never_makes_a_distance_larger_than_mujocos(collision):
+    reference = MujocoDistances(collision)
+    rng = np.random.default_rng(2)
+    told_by_levers = 0
+    for size in (0.02, 0.1) * 10:
+        position = random_position(collision.robot, rng)
+        collision.distances(position)
+        beside = position + rng.normal(0, size, position.shape)
+        along, expected = collision.distances_along(beside[None])[0], reference.of(beside)
+        assert (along <= expected + TOLERANCE_M).all()
+        told_by_levers += (along != collision.distances(beside)).sum()
+    assert told_by_levers > 100
 
 
 def nearest_of_pairs(collision: CollisionModel, position: np.ndarray) -> dict[int, list[tuple]]:

@@ -9,10 +9,10 @@ import numpy as np
 from vla_core.errors import VlaError
 from vla_core.execution.command import CommandSettings
 from vla_core.execution.command_core import CommandCore
-from vla_core.execution.timeline import ChunkTimeline, Pace
+from vla_core.execution.timeline import ChunkTimeline
 from vla_core.robot.model import RobotModel
 from vla_core.safety.command_safety import CommandSafety
-from vla_core.types import ActionChunk, ControlMode
+from vla_core.types import ActionChunk, ControlMode, Pace
 
 
 class Executor(Protocol):

@@ -84,8 +84,6 @@ class Command:
         tail: from the command to a stop, in time since `motion_ns`.
         motion_ns: nominal time of the tick: whole periods since the start, without the loop's
             jitter, so that what is on the wire is regular.
-        path_speed: path seconds a second, 0 where no path is followed.
-        path_lag_s: how far path time is behind the wall clock [s].
         status: active constraints, and ages_s of observation, intent, chunk, joint_state
             (-1: none).
         execution: which step of which chunk.
@@ -102,8 +100,6 @@ class Command:
     status: SafetyStatus
     execution: ExecutionState
     motion_ns: int = 0
-    path_speed: float = 0.0
-    path_lag_s: float = 0.0
     chain: CommandChain = CommandChain()
     refused: tuple[str, ...] = ()
 

@@ -22,7 +22,7 @@ from vla_core.execution.intake import Intake
 from vla_core.execution.late_ticks import LateTicks
 from vla_core.execution.path_follower import PathFollower, Reference
 from vla_core.execution.start import start_motion, why_not_start
-from vla_core.execution.timeline import ChunkTimeline, Pace
+from vla_core.execution.timeline import ChunkTimeline
 from vla_core.handover.modes import Condition, ModeAnswer, find_transition
 from vla_core.safety.command_safety import CommandSafety
 from vla_core.safety.description import HandSpeedMode
@@ -40,6 +40,7 @@ from vla_core.types import (
     ActiveConstraint,
     ControlMode,
     ExecutionState,
+    Pace,
     SafetyStatus,
 )
 
@@ -132,7 +133,7 @@ class CommandCore:
     @property
     def pace(self) -> Pace:
         """How the policy's timeline is run through."""
-        return Pace(self._policy.lag_s, self._policy.speed)
+        return self._policy.pace
 
     # Inputs
 
@@ -436,10 +437,9 @@ class CommandCore:
                 step=-1 if sample is None else sample.step.index,
                 remaining_steps=0 if sample is None else sample.remaining_steps,
                 delay_steps=0.0 if sample is None else float(self._intake.timeline.delay_steps),
+                pace=Pace(speed=0.0) if followed is None else followed.pace,
             ),
             motion_ns=self._played_ns,
-            path_speed=0.0 if followed is None else followed.speed,
-            path_lag_s=0.0 if sample is None or followed is None else followed.lag_s,
             chain=CommandChain.of(chunk),
             refused=self._intake.take_refused(),
         )

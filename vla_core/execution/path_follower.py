@@ -19,7 +19,7 @@ from vla_core.safety.joint_limits import JointLimits
 from vla_core.safety.look_ahead import Allowed, LookAhead
 from vla_core.safety.path_speed import PathSpeed
 from vla_core.safety.stopping import JointMotion
-from vla_core.types import NANOSECONDS, ActiveConstraint
+from vla_core.types import NANOSECONDS, ActiveConstraint, Pace
 
 _FULL = 1.0 - 1e-6
 
@@ -50,10 +50,6 @@ class PathFollower:
         look_ahead: what lies on the path; None looks at nothing.
         period_s: between two ticks [s].
         horizon_s: how far ahead of the last command the reference is given [s].
-
-    Attributes:
-        lag_s: how far path time is behind the wall clock [s].
-        speed: path seconds a second.
     """
 
     def __init__(
@@ -66,7 +62,7 @@ class PathFollower:
     ) -> None:
         self._timeline = timeline
         self._look_ahead = look_ahead
-        self._pace = PathSpeed(limits)
+        self._path_speed = PathSpeed(limits)
         self._period_s, self._horizon_s = period_s, horizon_s
         self._period_ns = round(period_s * NANOSECONDS)
         self._settle_ns = round(2 * horizon_s * NANOSECONDS)
@@ -75,14 +71,11 @@ class PathFollower:
         self._lag_ns = self._path_ns = 0
 
     @property
-    def lag_s(self) -> float:
-        """How far path time is behind the wall clock [s]."""
-        return self._lag_ns / NANOSECONDS
-
-    @property
-    def speed(self) -> float:
-        """Path seconds a second, in [0, 1]."""
-        return self._pace.value if self._following else 0.0
+    def pace(self) -> Pace:
+        """How the timeline is run through now."""
+        if not self._following:
+            return Pace(speed=0.0)
+        return Pace(self._lag_ns / NANOSECONDS, self._path_speed.value)
 
     def join(self) -> None:
         """A new chunk has come: its times are those of the wall clock."""
@@ -121,13 +114,13 @@ class PathFollower:
         before_ns = now_ns - self._period_ns - self._lag_ns
         allowed = self._allowed(end_ns, allowed, hand_speed)
         if not self._following:
-            self._pace.restart(allowed.speed)
+            self._path_speed.restart(allowed.speed)
             self._following = True
-        self._pace.plan(allowed.speed)
-        ahead = self._pace.preview(self._horizon_s)
-        self._lag_ns += round((elapsed_s - self._pace.advance(elapsed_s)) * NANOSECONDS)
+        self._path_speed.plan(allowed.speed)
+        ahead = self._path_speed.preview(self._horizon_s)
+        self._lag_ns += round((elapsed_s - self._path_speed.advance(elapsed_s)) * NANOSECONDS)
         path_ns = max(now_ns - self._lag_ns, self._path_ns)
-        constraints = _constraints(allowed, self._pace.value)
+        constraints = _constraints(allowed, self._path_speed.value)
         if path_ns > end_ns:
             constraints += (ActiveConstraint("chunk_exhausted", "chunk", 0.0),)
             if path_ns > end_ns + self._settle_ns:
@@ -157,7 +150,7 @@ class PathFollower:
         """The lower of what the path and what others allow."""
         if self._look_ahead is None:
             return allowed
-        along = self._look_ahead.allowed(self._at, self._path_ns, end_ns, self._pace, hand_speed)
+        along = self._look_ahead.allowed(self._at, self._path_ns, end_ns, self._path_speed, hand_speed)
         return along if along.speed < allowed.speed else allowed
 
     def _at(self, path_ns: int) -> tuple[np.ndarray, np.ndarray]:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vla_core.errors import ChunkError
-from vla_core.types import NANOSECONDS, ActionChunk
+from vla_core.types import NANOSECONDS, ActionChunk, Pace
 
 _LARGEST_TARGET = 1e3
 _LONGEST_HORIZON = 1000
@@ -57,19 +57,6 @@ class Sample:
     velocity: np.ndarray
     step: Step
     remaining_steps: int
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How a timeline is run through.
-
-    Attributes:
-        lag_s: how far path time is behind the wall clock [s].
-        speed: path seconds a second, in [0, 1].
-    """
-
-    lag_s: float = 0.0
-    speed: float = 1.0
 
 
 class ChunkTimeline:

@@ -80,6 +80,35 @@ def robot_bodies(
     return tuple(_body(robot, safety, model, by_link, each) for each in described)
 
 
+def levers(model: pin.Model, shape: Shape, joints: list[int]) -> np.ndarray:
+    """How far a shape's points can be from what moves them.
+
+    Args:
+        joints: Pinocchio's ids.
+
+    Returns:
+        `(len(joints),)`: for a revolute joint an upper bound of the distance between its axis and
+        any point of the shape, wherever the joints stand [m]; for a prismatic one 1; 0 where a
+        joint does not move the shape.
+    """
+    corners, radius = _corners(shape.shape, shape.placement)
+    length = np.linalg.norm(corners, axis=1).max() + radius
+    found = {}
+    for joint in reversed(list(model.supports[shape.joint])[1:]):
+        slides = _slides(model, joint)
+        found[joint] = 1.0 if slides else length
+        length += np.linalg.norm(model.jointPlacements[joint].translation)
+        if slides:
+            place = model.joints[joint].idx_q
+            ends = (model.lowerPositionLimit[place], model.upperPositionLimit[place])
+            length += np.abs(ends).max()
+    return np.array([found.get(joint, 0.0) for joint in joints])
+
+
+def _slides(model: pin.Model, joint: int) -> bool:
+    return model.joints[joint].shortname().startswith("JointModelP")
+
+
 def _urdf_geometry(robot: RobotModel, model: pin.Model) -> list[pin.GeometryObject]:
     """The URDF's collision shapes."""
     geometry = pin.buildGeomFromUrdf(model, str(robot.urdf), pin.COLLISION)

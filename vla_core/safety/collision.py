@@ -11,7 +11,7 @@ import pinocchio as pin
 
 from vla_core.errors import RobotDescriptionError
 from vla_core.robot.model import RobotModel
-from vla_core.safety.bodies import Body, Shape, robot_bodies
+from vla_core.safety.bodies import Body, Shape, levers, robot_bodies
 from vla_core.safety.description import Box, PairKind, SafetyDescription
 
 #: Distances are exact up to this much above the soft margin [m].
@@ -65,6 +65,14 @@ class _Shapes:
         pin.updateGeometryPlacements(model, data, self._geometry, self._data)
         return self.results[pin.computeDistances(self._geometry, self._data)]
 
+    def compare_some(self, model: pin.Model, data: pin.Data, pairs: np.ndarray) -> list[float]:
+        """Distances of `pairs` (places in `results`) at the configuration that `data` is at [m]."""
+        pin.updateGeometryPlacements(model, data, self._geometry, self._data)
+        return [
+            pin.computeDistance(self._geometry, self._data, pair).min_distance
+            for pair in pairs.tolist()
+        ]
+
     def _place(self, model: pin.Model, shape: Shape) -> int:
         if not self._geometry.existGeometryName(shape.name):
             frame = model.getFrameId(model.names[shape.joint])
@@ -80,6 +88,10 @@ class CollisionModel:
     Every body has a hull. A pair whose hulls are far apart has at least the distance of its hulls,
     which is what is told then. Otherwise it has that of the nearest two of its shapes: exact below
     `exact_m`.
+
+    A joint moves a point at most by its way times the point's largest lever, and a distance by no
+    more. So a pair once measured needs not be measured again before its joints have moved far
+    enough; that is what makes looking along a path cheap.
 
     Positions are `(dof,)` in canonical order, in the units of the robot's YAML. Not safe to share
     between threads: it reuses its buffers.
@@ -105,13 +117,17 @@ class CollisionModel:
         self.robot, self.safety = robot, safety
         self._model: pin.Model = pin.buildModelFromUrdf(str(robot.urdf))
         self._data = self._model.createData()
-        joints = [self._model.getJointId(joint.urdf_joint) for joint in robot.description.joints]
-        self._velocity_index = np.array([self._model.joints[joint].idx_v for joint in joints])
+        self._joints = [
+            self._model.getJointId(joint.urdf_joint) for joint in robot.description.joints
+        ]
+        self._velocity_index = np.array([self._model.joints[joint].idx_v for joint in self._joints])
         self._scale = np.array([joint.scale for joint in robot.description.joints])
-        self._moves = self._supports(joints)
+        self._moves = self._supports()
         self.bodies = robot_bodies(robot, safety, self._model)
         self.boxes: tuple[Box, ...] = tuple(safety.boxes.values())
         self._find_pairs()
+        self._known_m = np.full(len(self.pairs), -np.inf)
+        self._known_at = np.zeros((len(self.pairs), robot.dof))
         self.hard_m, self.soft_m, self.exact_m = (
             _frozen([getattr(safety.margins[pair.kind], name) + more for pair in self.pairs])
             for name, more in (("hard_m", 0), ("soft_m", 0), ("soft_m", _EXACT_ABOVE_SOFT_M))
@@ -125,13 +141,23 @@ class CollisionModel:
 
     def distances(self, position: np.ndarray) -> np.ndarray:
         """`(pairs,)` signed distances at `(dof,)` [m]; negative is how deep inside."""
-        return self._distances(self.robot.pinocchio_position(position))
+        return self._measured(position, np.arange(len(self.pairs)))
 
     def distances_along(self, positions: np.ndarray) -> np.ndarray:
-        """`(n, pairs)` signed distances at `(n, dof)` positions [m]."""
-        configurations = self.robot.pinocchio_position(positions)
-        distances = [self._distances(each) for each in configurations]
-        return np.array(distances).reshape(len(configurations), len(self.pairs))
+        """`(n, pairs)` signed distances at `(n, dof)` positions [m].
+
+        Those above `exact_m` are told by what was measured before, and may be other than what
+        `distances` tells.
+        """
+        everything = np.arange(len(self.pairs))
+        distances = self._at_least(positions, everything)
+        for row, position in enumerate(positions):
+            near = np.flatnonzero(distances[row] < self.exact_m)
+            if len(near):
+                distances[row, near] = self._measured(position, near)
+                later = slice(row + 1, None)
+                distances[later, near] = self._at_least(positions[later], near)
+        return distances
 
     def nearest(self, position: np.ndarray, within_m: float) -> Proximity:
         """Shapes nearer than `within_m` [m] at `(dof,)`, and how their distances change.
@@ -140,9 +166,11 @@ class CollisionModel:
         changes by n . (velocity of the second at p - velocity of the first at p); the joints that
         carry both cancel.
         """
-        hulls = self._hull_distances(self.robot.pinocchio_position(position))
+        everything = np.arange(len(self.pairs))
+        near = np.flatnonzero(self._at_least(position[None], everything)[0] < within_m)
+        hulls = self._hull_distances(position, near)
         pairs, results, joints = [], [], []
-        for pair in np.flatnonzero(hulls < within_m):
+        for pair in near[hulls < within_m]:
             shapes = self._shapes[pair]
             if shapes.compare(self._model, self._data).min_distance >= within_m:
                 continue
@@ -194,29 +222,37 @@ class CollisionModel:
         pin.forwardKinematics(self._model, self._data, self.robot.pinocchio_position(position))
         return self._data.oMi[shape.joint] * shape.placement
 
-    def _distances(self, configuration: np.ndarray) -> np.ndarray:
-        distances = self._hull_distances(configuration)
-        for pair in np.flatnonzero(distances < self.exact_m):
-            distances[pair] = self._shapes[pair].compare(self._model, self._data).min_distance
+    def _at_least(self, positions: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+        """`(n, len(pairs))` lower bounds at `(n, dof)`, by what is known of `pairs` [m]."""
+        way = np.abs(positions[:, None] - self._known_at[pairs])
+        return self._known_m[pairs] - np.einsum("npj,pj->np", way, self._levers[pairs])
+
+    def _measured(self, position: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+        """`(len(pairs),)` distances at `(dof,)` [m], which are then known."""
+        distances = self._hull_distances(position, pairs)
+        for place in np.flatnonzero(distances < self.exact_m[pairs]):
+            shapes = self._shapes[pairs[place]]
+            distances[place] = shapes.compare(self._model, self._data).min_distance
+        self._known_m[pairs], self._known_at[pairs] = distances, position
         return distances
 
-    def _hull_distances(self, configuration: np.ndarray) -> np.ndarray:
-        """`(pairs,)` distances of hulls; a lower bound of what they hold."""
+    def _hull_distances(self, position: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+        """`(len(pairs),)` distances of hulls; a lower bound of what they hold [m]."""
+        configuration = self.robot.pinocchio_position(position)
         pin.forwardKinematics(self._model, self._data, configuration)
-        self._hulls.compare(self._model, self._data)
-        return np.array([result.min_distance for result in self._hulls.results])
+        return np.array(self._hulls.compare_some(self._model, self._data, pairs))
 
-    def _supports(self, joints: list[int]) -> np.ndarray:
+    def _supports(self) -> np.ndarray:
         """`(all joints, dof)`: 1 where a canonical joint carries a joint of the URDF."""
         supports = [set(self._model.supports[joint]) for joint in range(self._model.njoints)]
-        return np.array([[float(j in carried) for j in joints] for carried in supports])
+        return np.array([[float(j in carried) for j in self._joints] for carried in supports])
 
     def _find_pairs(self) -> None:
         """What is compared: hulls pair by pair, and the shapes of each pair."""
         sides = self._sides()
         boxes = [_box_body(box) for box in self.boxes]
         self._refuse_shared_names([*self.bodies, *boxes])
-        pairs, hulls, shapes = [], [], []
+        pairs, hulls, shapes, most = [], [], [], []
         for first, second in combinations((*self.bodies, *boxes), 2):
             found = [
                 (a, b)
@@ -233,6 +269,7 @@ class CollisionModel:
             pairs.append(Pair(first.name, second.name, kind))
             hulls.append((first.hull, second.hull))
             shapes.append(_Shapes(self._model, found))
+            most.append(np.max([self._lever_between(a, b) for a, b in found], axis=0))
         if not pairs:
             raise RobotDescriptionError(
                 str(self.safety.source),
@@ -242,6 +279,13 @@ class CollisionModel:
         self.pairs = tuple(pairs)
         self._hulls = _Shapes(self._model, hulls)
         self._shapes = shapes
+        self._levers = np.array(most)
+
+    def _lever_between(self, first: Shape, second: Shape) -> np.ndarray:
+        """`(dof,)` most that a joint changes the distance of two shapes [m per unit]."""
+        parts = self._moves[first.joint] != self._moves[second.joint]
+        both = [levers(self._model, shape, self._joints) for shape in (first, second)]
+        return np.where(parts, sum(both), 0.0) * np.abs(self._scale)
 
     def _allowed(self, first: Shape, second: Shape) -> bool:
         """Whether two shapes may touch; `second` may be a box's."""
