@@ -20,6 +20,8 @@ class EvaluationSettings:
         replan_steps: steps of a chunk that are executed before System 1 plans anew.
         filtered: whether chunks go through the command node's core, with its limits and safety
             filter, at the robot's command rate; else their targets go to the servos as they are.
+        path_braking: whether the filter brakes along the path, or has only its last resorts.
+        arms_margin_m: added to the margins between the arms [m].
         strategy: how chunks join, by name (`vla_core.execution.strategies`).
         pattern: how the told block moves, key of `vla_core.sim.moving.PATTERNS`.
         delay_s: time that an inference of System 1 takes [s].
@@ -34,6 +36,8 @@ class EvaluationSettings:
     system2_period_s: float = 0.2
     replan_steps: int = 3
     filtered: bool = True
+    path_braking: bool = True
+    arms_margin_m: float = 0.0
     strategy: str = "rtc"
     pattern: str = "still"
     delay_s: float = 0.1
