@@ -120,10 +120,10 @@ class FaultInjectorNode(SuiteNode):
             stream.untold = altered
         if fault in CLOCK_JUMPS_S:
             self._clock_offset_ns += round(CLOCK_JUMPS_S[fault] * NANOSECONDS)
-        if fault == ESTOP_PRESSED:
-            self._estop.publish(Bool(data=True))
         if fault and alteration is None:
             self._announce()
+        if fault == ESTOP_PRESSED:
+            self._estop.publish(Bool(data=True))
 
     def _announce(self) -> None:
         self._injected.publish(Header(stamp=to_time(time.time_ns()), frame_id=self._fault))
