@@ -135,7 +135,8 @@ class FaultInjectorNode(SuiteNode):
 
     def _tick_clock(self) -> None:
         if self._due("clock", _CLOCK_HZ):
-            self._clock_publisher.publish(Clock(clock=to_time(time.time_ns() + self._clock_offset_ns)))
+            now_ns = time.time_ns() + self._clock_offset_ns
+            self._clock_publisher.publish(Clock(clock=to_time(now_ns)))
 
     def _due(self, name: str, rate_hz: float) -> bool:
         now_s = time.monotonic()

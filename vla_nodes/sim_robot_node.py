@@ -163,7 +163,7 @@ class SimRobotNode(SuiteNode):
         if received.is_over(now_ns):
             self.meters.drops["command/over before it came"] += 1
             return
-        # Followed by a clock that is never set, so that a jump of the other is no jump of the robot.
+        # Followed by a steady clock, so that a jump of the other is no jump of the robot.
         age_ns = now_ns - (received.stamp_ns or now_ns)
         received = received._replace(stamp_ns=time.monotonic_ns() - age_ns)
         self._commands[controller.topic] = (places, received)

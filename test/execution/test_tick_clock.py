@@ -12,7 +12,7 @@ PERIOD_S = 0.005
 
 
 class Clocks:
-    """The clock of the stamps, which can be set, and the steady one; a TickClock that reads them."""
+    """The clock of the stamps, which can be set, the steady one, and a TickClock on both."""
 
     def __init__(self) -> None:
         self.steady_ns = 3_000 * MS

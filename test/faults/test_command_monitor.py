@@ -35,7 +35,8 @@ def told(
     now_ns: int, time_s: np.ndarray, position: np.ndarray, stamp_ns: int | None = None
 ) -> ArrivedCommand:
     """A command that arrives at once, where all clocks say the same."""
-    return ArrivedCommand(now_ns, now_ns, now_ns if stamp_ns is None else stamp_ns, time_s, position)
+    stamp_ns = now_ns if stamp_ns is None else stamp_ns
+    return ArrivedCommand(now_ns, now_ns, stamp_ns, time_s, position)
 
 
 class Run:

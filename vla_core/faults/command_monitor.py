@@ -46,7 +46,7 @@ class ArrivedCommand:
     """One message to the robot.
 
     Attributes:
-        arrived_ns: when it reached the robot's side, on this machine's clock, which is not set [ns].
+        arrived_ns: when it reached the robot's side, on this machine's clock, never set [ns].
         robot_ns: the same on the robot's clock, which stamps are compared with [ns].
         stamp_ns: what its times count from [ns].
         time_s: `(points,)` [s].
