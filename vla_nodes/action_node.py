@@ -93,6 +93,7 @@ class ActionNode(SuiteNode):
         self._inputs: list = []
         self._intent: LatentIntent | None = None
         self._instruction_id = 0
+        self._observed_ns = 0
         self._stop_asked_for = -1
         self._set_mode = self.create_client(SetMode, topics.SET_MODE)
 
@@ -123,7 +124,10 @@ class ActionNode(SuiteNode):
         if self._strategy.joins:  # comes with every tick of the command node
             self._inputs.append(
                 self.create_subscription(
-                    msg.ExecutionState, topics.EXECUTION_STATE, self._on_execution, qos.LATEST
+                    msg.ExecutionState,
+                    topics.EXECUTION_STATE,
+                    self._on_execution,
+                    qos.NEWEST_STATUS,
                 )
             )
 
@@ -169,6 +173,11 @@ class ActionNode(SuiteNode):
 
     def _on_observation(self, message: msg.Observation) -> None:
         self.meters.rate("observation").tick()
+        stamp_ns = to_nanoseconds(message.header.stamp)
+        if stamp_ns < self._observed_ns:  # the clock was set back: what was stamped before is void
+            self._intent = None
+            self._forget_plan()
+        self._observed_ns = stamp_ns
         if self._intent is not None:
             self._worker.offer(message, to_nanoseconds(message.header.stamp))
             self.meters.drops["replaced while computing"] = self._worker.skipped
