@@ -13,6 +13,7 @@ from vla_core.errors import FeatureSpaceError, VlaError
 from vla_core.execution.delay import DelayTracker
 from vla_core.execution.strategies.choose import make_strategy
 from vla_core.execution.timeline import ChunkTimeline
+from vla_core.execution.trigger import Trigger, TriggerRule
 from vla_core.policies.protocol import System1
 from vla_core.policies.registry import load_system1
 from vla_core.robot.model import RobotModel
@@ -70,6 +71,16 @@ class ActionNode(SuiteNode):
         BACKEND,
         NodeParameter("rate_hz", 10.0, "Highest rate of chunks [Hz].", 0.5, 200.0),
         NodeParameter("strategy", "rtc", "How chunks become one motion.", choices=_STRATEGIES),
+        NodeParameter(
+            "trigger",
+            Trigger.TIME.value,
+            "What a chunk waits for besides the rate: nothing, that few steps are left of the last "
+            "one, or a new intent.",
+            choices=tuple(member.value for member in Trigger),
+        ),
+        NodeParameter(
+            "remaining_steps", 6, "Steps left at which trigger `remaining` is due [steps].", 0, 1000
+        ),
         NodeParameter("seed", 0, "Seed of the sampler's noise.", 0, 2**31 - 1),
         NodeParameter(
             "intent_timeout_s",
@@ -102,6 +113,9 @@ class ActionNode(SuiteNode):
         system1 = load_system1(self.values["policy"], self.values["backend"])
         require_fit(robot, system1.manifest)
         self._strategy = make_strategy(self.values["strategy"])
+        self._trigger = TriggerRule(
+            Trigger(self.values["trigger"]), self.values["remaining_steps"]
+        )
         self._loaded = _Loaded(robot, system1)
         self._stale = StaleIntent(self.values["stale_intent"])
         self._publisher = self.create_lifecycle_publisher(
@@ -112,20 +126,16 @@ class ActionNode(SuiteNode):
         """Start to act."""
         self._rng = np.random.default_rng(self.values["seed"])
         self._forget_plan()
+        self._acted_on: LatentIntent | None = None
         self._worker = InferenceWorker(self._act, self._on_error, self.values["rate_hz"])
         self._worker.start()
         for kind, topic, callback, profile in (
             (msg.Instruction, topics.INSTRUCTION, self._on_instruction, qos.LATCHED),
             (msg.LatentIntent, topics.INTENT, self._on_intent, qos.LATEST),
             (msg.Observation, topics.OBSERVATION, self._on_observation, qos.LATEST),
+            (msg.ExecutionState, topics.EXECUTION_STATE, self._on_execution, qos.LATEST),
         ):
             self._inputs.append(self.create_subscription(kind, topic, callback, profile))
-        if self._strategy.joins:  # comes with every tick of the command node
-            self._inputs.append(
-                self.create_subscription(
-                    msg.ExecutionState, topics.EXECUTION_STATE, self._on_execution, qos.LATEST
-                )
-            )
 
     def deactivate(self) -> None:
         """Stop to act."""
@@ -169,15 +179,25 @@ class ActionNode(SuiteNode):
 
     def _on_observation(self, message: msg.Observation) -> None:
         self.meters.rate("observation").tick()
-        if self._intent is not None:
+        if self._intent is not None and self._due():
             self._worker.offer(message, to_nanoseconds(message.header.stamp))
             self.meters.drops["replaced while computing"] = self._worker.skipped
+
+    def _due(self) -> bool:
+        """Whether the trigger lets System 1 look; what it computes now may change what is left."""
+        if self._trigger.trigger is Trigger.TIME:
+            return True
+        step_s = self._loaded.system1.manifest.step_s
+        steps_left = self._timeline.steps_left(self.now_ns(), step_s, self._pace)
+        new_intent = self._intent is not self._acted_on
+        return not self._worker.busy and self._trigger.due(steps_left, new_intent)
 
     def _act(self, message: msg.Observation) -> None:
         """In the worker's thread: one chunk for the newest observation and intent."""
         intent = self._intent
         if intent is None:
             return
+        self._acted_on = intent
         observation = read_observation(message, self._loaded.robot.joint_names)
         if not self._fresh_enough(observation, intent):
             return

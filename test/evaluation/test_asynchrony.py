@@ -13,6 +13,7 @@ from vla_core.evaluation.episode import EpisodeRunner
 from vla_core.evaluation.executor import TimelineExecutor
 from vla_core.evaluation.motion_watch import MotionWatch
 from vla_core.evaluation.settings import EvaluationSettings
+from vla_core.execution.trigger import Trigger
 from vla_core.types import CommittedPlan
 
 SETTINGS = EvaluationSettings("one_joint", time_limit_s=5.0, replan_steps=2)
@@ -30,8 +31,8 @@ class PlanKeeper(Follower):
         return super().act(observation, intent, rng)
 
 
-def run(strategy: str, delay_s: float, system1: Follower | None = None):
-    settings = replace(SETTINGS, delay_s=delay_s, strategy=strategy)
+def run(strategy: str, delay_s: float, system1: Follower | None = None, **changes):
+    settings = replace(SETTINGS, delay_s=delay_s, strategy=strategy, **changes)
     executor = TimelineExecutor(MANIFEST.joint_names, settings.control_s)
     system1 = system1 or Follower()
     runner = EpisodeRunner(
@@ -69,6 +70,35 @@ def test_rtc_tells_the_plan_and_how_much_of_it_will_be_executed():
     assert first.targets.shape == (0, 1) and first.frozen == 2
     assert all(len(plan.targets) >= 2 for plan in later)
     assert {plan.frozen for plan in later} <= {2, 3}
+
+
+class Stamps(Follower):
+    """Keeps when it looked, in steps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps: list[float] = []
+
+    def act(self, observation, intent, rng):
+        self.steps.append(observation.stamp_ns / 1e8)
+        return super().act(observation, intent, rng)
+
+
+def looks(**changes) -> list[float]:
+    """When System 1 looks, in steps of a chunk of 6 targets [0, 5]."""
+    return run("switch", 0.0, Stamps(), replan_steps=1, **changes)[1].steps
+
+
+def test_by_time_system_1_looks_at_its_rate():
+    assert looks()[:4] == [0, 1, 2, 3]
+
+
+def test_by_remaining_steps_it_looks_when_so_many_are_left():
+    assert looks(trigger=Trigger.REMAINING, remaining_steps=2)[:3] == [0, 3, 6]
+
+
+def test_by_intent_it_looks_when_one_has_come():
+    assert looks(trigger=Trigger.INTENT, system2_period_s=0.4)[:3] == [0, 4, 8]
 
 
 def test_a_jump_at_a_boundary_is_a_velocity_step_there_and_only_there_counted():

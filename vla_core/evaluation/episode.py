@@ -140,12 +140,12 @@ class EpisodeRunner:
         held_long = max(1, round(settings.settle_s / period_s))
         for tick in range(round(settings.time_limit_s / period_s)):
             now_ns = round(tick * period_s * NANOSECONDS)
-            looks = thinker.wants_to_look(now_ns)
-            if tick % think_ticks == 0 or looks:
-                seen = self._observe(tick, now_ns)
             if tick % think_ticks == 0:
+                seen = self._observe(tick, now_ns)
                 intent = intend(seen)
-            if looks:
+            if thinker.wants_to_look(now_ns, intent):
+                if seen.stamp_ns != now_ns:
+                    seen = self._observe(tick, now_ns)
                 thinker.think(seen, intent)
             if thinker.speak(now_ns):
                 watch.arrived()

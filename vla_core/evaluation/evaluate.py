@@ -89,7 +89,8 @@ def report(
             text: {"n": rate.trials, "success_rate": rate.rate, "ci95": list(rate.ci95)}
             for text, rate in sorted((t, SuccessRate.of(o)) for t, o in by_instruction.items())
         },
-        "settings": asdict(settings) | {"intent": settings.intent.value},
+        "settings": asdict(settings)
+        | {"intent": settings.intent.value, "trigger": settings.trigger.value},
         "episodes": [asdict(result) for result in results],
     }
     if settings.intent is IntentMode.WRONG:

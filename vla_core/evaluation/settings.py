@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from vla_core.errors import VlaError
 from vla_core.evaluation.intent_mode import IntentMode
+from vla_core.execution.trigger import Trigger
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,9 @@ class EvaluationSettings:
         backend: `torch` or `onnx`.
         intent: what System 1 is given.
         system2_period_s: time between two intents [s].
-        replan_steps: steps of a chunk that are executed before System 1 plans anew.
+        replan_steps: steps that are executed before System 1 looks again, at least.
+        trigger: what it waits for besides.
+        remaining_steps: steps left at which `Trigger.REMAINING` is due.
         filtered: whether chunks go through the command node's core, with its limits and safety
             filter, at the robot's command rate; else their targets go to the servos as they are.
         strategy: how chunks join, by name (`vla_core.execution.strategies`).
@@ -33,6 +36,8 @@ class EvaluationSettings:
     intent: IntentMode = IntentMode.PREDICTED
     system2_period_s: float = 0.2
     replan_steps: int = 3
+    trigger: Trigger = Trigger.TIME
+    remaining_steps: int = 0
     filtered: bool = True
     strategy: str = "rtc"
     pattern: str = "still"
@@ -45,3 +50,6 @@ class EvaluationSettings:
         for name in ("system2_period_s", "replan_steps", "control_s", "time_limit_s"):
             if not getattr(self, name) > 0:
                 raise VlaError(f"{name}: got {getattr(self, name)}, expected more than 0")
+        for name in ("delay_s", "remaining_steps"):
+            if not getattr(self, name) >= 0:
+                raise VlaError(f"{name}: got {getattr(self, name)}, expected 0 or more")

@@ -156,6 +156,13 @@ class ChunkTimeline:
             targets.append(sample.position)
         return np.array(targets).reshape(len(targets), len(self.joint_names))
 
+    def steps_left(self, now_ns: int, step_s: float, pace: Pace = Pace()) -> float:
+        """How many steps of `step_s` are left until the last record; 0 with none."""
+        if self.end_ns is None:
+            return 0.0
+        left_s = (self.end_ns - now_ns) / NANOSECONDS + pace.lag_s
+        return max(0.0, left_s / step_s)
+
     def clear(self) -> None:
         """Forget every step; the order of chunks is still kept."""
         self._steps = []
