@@ -95,6 +95,8 @@ class ActionChunk:
         joint_names: `dof` names, the order of the columns.
         targets: `(horizon, dof)` joint positions.
         compute_s: how long System 1 took [s].
+        path_speed: highest speed along its path, in [0, 1]; less than 1 where System 1 is later than
+            its strategy of execution can absorb.
     """
 
     sequence: int
@@ -106,6 +108,7 @@ class ActionChunk:
     joint_names: tuple[str, ...]
     targets: np.ndarray
     compute_s: float = 0.0
+    path_speed: float = 1.0
 
     @property
     def horizon(self) -> int:

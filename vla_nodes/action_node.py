@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
@@ -10,7 +10,7 @@ import rclpy
 from rclpy.executors import ExternalShutdownException
 
 from vla_core.errors import FeatureSpaceError, VlaError
-from vla_core.execution.delay import DelayTracker
+from vla_core.execution.delay import DelayTracker, Lateness
 from vla_core.execution.strategies.choose import make_strategy
 from vla_core.execution.timeline import ChunkTimeline
 from vla_core.execution.trigger import Trigger, TriggerRule
@@ -116,6 +116,11 @@ class ActionNode(SuiteNode):
         self._trigger = TriggerRule(
             Trigger(self.values["trigger"]), self.values["remaining_steps"]
         )
+        step_s, horizon = system1.manifest.step_s, system1.manifest.horizon
+        period = max(1, round(1.0 / (self.values["rate_hz"] * step_s)))
+        self._limit = self._strategy.limit_steps(
+            system1.manifest, self._trigger.executed_steps(period, horizon)
+        )
         self._loaded = _Loaded(robot, system1)
         self._stale = StaleIntent(self.values["stale_intent"])
         self._publisher = self.create_lifecycle_publisher(
@@ -209,7 +214,8 @@ class ActionNode(SuiteNode):
             self.meters.drops["instruction changed while computing"] += 1
             return
         now_ns = self.now_ns()
-        chunk = self._strategy.prepare(chunk, now_ns)
+        lateness = Lateness(self.values["strategy"], self._delay.steps, self._limit)
+        chunk = replace(self._strategy.prepare(chunk, now_ns), path_speed=lateness.path_speed)
         self._timeline.insert(chunk, now_ns)
         policy = self._loaded.system1.manifest.name
         self._publisher.publish(chunk_message(chunk, now_ns, policy))
@@ -220,6 +226,8 @@ class ActionNode(SuiteNode):
             (observation.stamp_ns - intent.observation_stamp_ns) * 1e-9
         )
         self.forgive()
+        if lateness.exceeded:
+            self.refuse(str(lateness), "chunk/late")
 
     def _forget_plan(self) -> None:
         """Nothing of what was given out will be executed further."""

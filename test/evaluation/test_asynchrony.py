@@ -72,6 +72,31 @@ def test_rtc_tells_the_plan_and_how_much_of_it_will_be_executed():
     assert {plan.frozen for plan in later} <= {2, 3}
 
 
+class SpeedKeeper(TimelineExecutor):
+    """Keeps the path speeds that come with the chunks."""
+
+    def __init__(self) -> None:
+        super().__init__(MANIFEST.joint_names, SETTINGS.control_s)
+        self.speeds: list[float] = []
+
+    def on_chunk(self, chunk, now_ns):
+        self.speeds.append(chunk.path_speed)
+        super().on_chunk(chunk, now_ns)
+
+
+@pytest.mark.parametrize(("delay_s", "speeds"), [(0.2, {1.0}), (0.45, {0.0, 2 - 5 / 3, 1.0})])
+def test_a_delay_beyond_what_rtc_absorbs_slows_the_path_down(delay_s, speeds):
+    """Of 6 steps 2 are executed before the next inference, so 3 may be late: H / 2."""
+    executor = SpeedKeeper()
+    settings = replace(SETTINGS, delay_s=delay_s, strategy="rtc")
+    scene = OneJointScene()
+    EpisodeRunner(
+        scene, PlanKeeper(), Foresight(), settings, (LEFT, RIGHT), lambda: executor
+    ).run(0)
+    assert set(executor.speeds) <= speeds
+    assert (min(executor.speeds) < 1.0) == (delay_s > 0.3)
+
+
 class Stamps(Follower):
     """Keeps when it looked, in steps."""
 

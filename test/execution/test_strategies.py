@@ -10,9 +10,13 @@ from vla_core.execution.strategies.choose import STRATEGIES, make_strategy
 from vla_core.execution.strategies.ensemble import Ensemble
 from vla_core.execution.strategies.sync import Synchronous
 from vla_core.execution.timeline import ChunkTimeline
+from vla_core.policies.manifest import PolicyManifest
 from vla_core.types import NANOSECONDS, ActionChunk
 
 STEP_S = 0.1
+MANIFEST = PolicyManifest(
+    "policy", "dial", "robot", ("joint",), (), STEP_S, 12, 1.2, "f", {}, {}, {}
+)
 
 
 def chunk(sequence: int, seen_s: float, targets: list[float]) -> ActionChunk:
@@ -81,6 +85,15 @@ def test_a_forgotten_ensemble_averages_nothing():
     now_ns = round(0.1 * NANOSECONDS)
     timeline.insert(strategy.prepare(chunk(2, 0.1, [9, 9, 9, 9]), now_ns), now_ns)
     assert target_at(timeline, 0.2) == 9
+
+
+@pytest.mark.parametrize(
+    ("name", "executed", "limit"),
+    [("switch", 3, 11), ("ensemble", 3, 11), ("rtc", 3, 6), ("rtc", 8, 4), ("naive", 3, None),
+     ("sync", 3, None)],
+)  # fmt: skip
+def test_each_says_how_late_its_chunks_may_be(name, executed, limit):
+    assert make_strategy(name).limit_steps(MANIFEST, executed) == limit
 
 
 def test_an_unknown_strategy_is_refused_with_the_known_ones():

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from vla_core.errors import ChunkError
 from vla_core.evaluation.executor import Executor
 from vla_core.evaluation.settings import EvaluationSettings
-from vla_core.execution.delay import DelayTracker
+from vla_core.execution.delay import DelayTracker, Lateness
 from vla_core.execution.strategies.choose import make_strategy
 from vla_core.execution.trigger import Trigger, TriggerRule
 from vla_core.policies.protocol import System1
@@ -37,11 +39,15 @@ class Thinker:
         self._system1 = system1
         self._executor = executor
         self._rng = rng
+        manifest = system1.manifest
+        self._name = settings.strategy
         self._strategy = make_strategy(settings.strategy, settings.replan_steps)
         self._trigger = TriggerRule(settings.trigger, settings.remaining_steps)
         if self._strategy.waits:
             self._trigger = TriggerRule(Trigger.REMAINING)
-        step_ns = system1.manifest.step_s * NANOSECONDS
+        executed = self._trigger.executed_steps(settings.replan_steps, manifest.horizon)
+        self._limit = self._strategy.limit_steps(manifest, executed)
+        step_ns = manifest.step_s * NANOSECONDS
         self._period_ns = round(settings.replan_steps * step_ns)
         self._delay_ns = round(settings.delay_s * NANOSECONDS)
         self.delay = DelayTracker(initial=-(-self._delay_ns // round(step_ns)))
@@ -82,12 +88,18 @@ class Thinker:
         if self._coming is None or now_ns - self._looked_ns < self._delay_ns:
             return False
         chunk, self._coming = self._coming, None
+        chunk = self._strategy.prepare(chunk, now_ns)
         try:
-            self._executor.on_chunk(self._strategy.prepare(chunk, now_ns), now_ns)
+            self._executor.on_chunk(replace(chunk, path_speed=self.lateness.path_speed), now_ns)
         except ChunkError:
             return False
         self.delay.add(self._executor.timeline.delay_steps)
         return True
+
+    @property
+    def lateness(self) -> Lateness:
+        """The delay beside what the strategy can absorb."""
+        return Lateness(self._name, self.delay.steps, self._limit)
 
     def _plan(self, stamp_ns: int) -> CommittedPlan:
         manifest, executor = self._system1.manifest, self._executor

@@ -193,6 +193,8 @@ class ChunkTimeline:
             )
         if not _SHORTEST_STEP_S <= chunk.step_s <= _LONGEST_STEP_S:
             raise ChunkError(f"{name}: step is {chunk.step_s} s, must be in [0.001, 10]")
+        if not 0.0 <= chunk.path_speed <= 1.0:
+            raise ChunkError(f"{name}: path speed is {chunk.path_speed}, must be in [0, 1]")
         columns = self._columns(chunk.joint_names, name)
         try:
             targets = np.asarray(chunk.targets, dtype=float)

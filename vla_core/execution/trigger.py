@@ -29,6 +29,17 @@ class TriggerRule:
     trigger: Trigger = Trigger.TIME
     remaining_steps: int = 0
 
+    def executed_steps(self, period: int, horizon: int) -> int:
+        """Steps from one inference to the next, at least.
+
+        Args:
+            period: steps that its rate alone leaves between them.
+            horizon: of a chunk; its last step is due `horizon - 1` steps after the first.
+        """
+        if self.trigger is Trigger.REMAINING:
+            return max(period, horizon - 1 - self.remaining_steps)
+        return period
+
     def due(self, steps_left: float, new_intent: bool) -> bool:
         """Whether to look now.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from vla_core.policies.manifest import PolicyManifest
 from vla_core.types import ActionChunk
 
 
@@ -23,6 +24,14 @@ class Strategy(Protocol):
 
     def prepare(self, chunk: ActionChunk, now_ns: int) -> ActionChunk:
         """The chunk that is to be executed for one that is ready now."""
+
+    def limit_steps(self, manifest: PolicyManifest, executed: int) -> int | None:
+        """Largest delay that it can make one motion of [steps]; None: any.
+
+        Args:
+            manifest: of the policy that makes the chunks.
+            executed: steps from one inference to the next, at least (the paper's s).
+        """
 
     def forget(self) -> None:
         """Chunks that came before were for something else: another instruction, another start."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vla_core.execution.strategies.switch import Switch
+from vla_core.policies.manifest import PolicyManifest
 
 
 class RealTimeChunking(Switch):
@@ -13,3 +14,10 @@ class RealTimeChunking(Switch):
     """
 
     joins = True
+
+    def limit_steps(self, manifest: PolicyManifest, executed: int) -> int | None:
+        """The old plan must reach as far as what is frozen of the new one: d <= H - s.
+
+        Of a chunk no fewer steps are executed than the next one is late, s >= d, so d <= H / 2 too.
+        """
+        return min(manifest.horizon - executed, manifest.horizon // 2)

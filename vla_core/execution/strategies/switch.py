@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vla_core.policies.manifest import PolicyManifest
 from vla_core.types import ActionChunk
 
 
@@ -14,6 +15,10 @@ class Switch:
     def prepare(self, chunk: ActionChunk, now_ns: int) -> ActionChunk:
         """As it is."""
         return chunk
+
+    def limit_steps(self, manifest: PolicyManifest, executed: int) -> int | None:
+        """Of H steps the last must still be due."""
+        return manifest.horizon - 1
 
     def forget(self) -> None:
         """Nothing is remembered."""
