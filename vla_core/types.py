@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import Enum, IntEnum
 
 import numpy as np
 
@@ -116,6 +116,17 @@ class ActionChunk:
         return len(self.targets)
 
 
+class Conditioning(Enum):
+    """How System 1 takes into account what the robot executes while it computes."""
+
+    GUIDED = "guided"
+    """Its chunk is pulled to the plan while it is sampled (real-time chunking)."""
+    PREFIX = "prefix"
+    """It continues the plan's frozen steps, as it has learned in training."""
+    FORWARD = "forward"
+    """It acts on what a forward model expects after the plan's frozen steps."""
+
+
 @dataclass(frozen=True)
 class CommittedPlan:
     """What the robot executes meanwhile, at the steps of the chunk that is being computed.
@@ -124,10 +135,12 @@ class CommittedPlan:
         targets: `(known, dof)` joint positions due at observation stamp + k * step of the new
             chunk, as far as the plan reaches, in the robot's order.
         frozen: how many of them will have been executed when the chunk arrives.
+        conditioning: what System 1 is to make of them.
     """
 
     targets: np.ndarray
     frozen: int
+    conditioning: Conditioning = Conditioning.GUIDED
 
 
 @dataclass(frozen=True)

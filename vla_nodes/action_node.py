@@ -11,7 +11,7 @@ from rclpy.executors import ExternalShutdownException
 
 from vla_core.errors import FeatureSpaceError, VlaError
 from vla_core.execution.delay import DelayTracker, Lateness
-from vla_core.execution.strategies.choose import make_strategy
+from vla_core.execution.strategies.choose import fitting_strategy
 from vla_core.execution.timeline import ChunkTimeline
 from vla_core.execution.trigger import Trigger, TriggerRule
 from vla_core.policies.protocol import System1
@@ -36,7 +36,7 @@ from vla_nodes.suite_node import SuiteNode, run
 
 SILENT_S = 1.0
 #: Not the baselines of `vla bench async`.
-_STRATEGIES = ("switch", "ensemble", "rtc")
+_STRATEGIES = ("switch", "ensemble", "rtc", "rtc_trained")
 
 
 class StaleIntent(Enum):
@@ -112,7 +112,7 @@ class ActionNode(SuiteNode):
         robot = RobotModel.load(self.values["robot"])
         system1 = load_system1(self.values["policy"], self.values["backend"])
         require_fit(robot, system1.manifest)
-        self._strategy = make_strategy(self.values["strategy"])
+        self._strategy = fitting_strategy(self.values["strategy"], system1.manifest)
         self._trigger = TriggerRule(
             Trigger(self.values["trigger"]), self.values["remaining_steps"]
         )
@@ -207,7 +207,7 @@ class ActionNode(SuiteNode):
         if not self._fresh_enough(observation, intent):
             return
         arguments = (observation, intent, self._rng)
-        if self._strategy.joins:
+        if self._strategy.conditioning is not None:
             arguments += (self._plan(observation.stamp_ns),)
         chunk = self._loaded.system1.act(*arguments)
         if intent.instruction.id != self._instruction_id:
@@ -241,7 +241,7 @@ class ActionNode(SuiteNode):
         """What is being executed, at the steps of a chunk of an observation of `stamp_ns`."""
         manifest = self._loaded.system1.manifest
         targets = self._timeline.plan(stamp_ns, manifest.step_s, manifest.horizon, self._pace)
-        return CommittedPlan(targets, self._delay.steps)
+        return CommittedPlan(targets, self._delay.steps, self._strategy.conditioning)
 
     def _on_execution(self, message: msg.ExecutionState) -> None:
         """Count a chunk's delay once; without POLICY nothing is executed that could be joined."""

@@ -19,7 +19,7 @@ from vla_core.policies.manifest import PolicyManifest
 from vla_core.policies.protocol import System1, System2
 from vla_core.policies.registry import load_joint, load_system1, load_system2
 from vla_core.robot.model import RobotModel
-from vla_core.types import Instruction
+from vla_core.types import CommittedPlan, Conditioning, Instruction
 
 BACKENDS = ("torch", "onnx")
 
@@ -120,6 +120,57 @@ def test_system_1_gets_the_instruction_through_the_intents_tensors_alone(systems
     ]
     assert np.array_equal(chunks[0], chunks[1])
     assert not np.array_equal(chunks[0], chunks[2])
+
+
+# A committed prefix
+
+PREFIX_STEPS = 3
+
+
+@pytest.fixture(scope="module")
+def prefixed(tmp_path_factory) -> dict[str, System1]:
+    """System 1 of a policy trained to continue a prefix; its weights are those of `folder`."""
+    path = tmp_path_factory.mktemp("policy") / "prefixed"
+    assert write_policy(path, seed=1, prefix_steps=PREFIX_STEPS).prefix_steps == PREFIX_STEPS
+    return {backend: load_system1(path, backend) for backend in BACKENDS}
+
+
+def committed(frozen: int, known: int = 5, conditioning=Conditioning.PREFIX) -> CommittedPlan:
+    start = observation().position
+    targets = start + 0.02 * np.arange(1, known + 1)[:, None]
+    return CommittedPlan(targets.reshape(known, 29), frozen, conditioning)
+
+
+@pytest.mark.parametrize("plan", [None, committed(0), committed(2, known=0)])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_without_a_prefix_it_is_the_same_policy(systems, prefixed, backend, plan):
+    intent = systems[backend][0].intend(observation(), TOLD)
+    expected = systems[backend][1].act(observation(), intent, seeded()).targets
+    got = prefixed[backend].act(observation(), intent, seeded(), plan).targets
+    assert np.abs(got - expected).max() < (1e-12 if backend == "torch" else 1e-5)
+
+
+@pytest.mark.parametrize(("frozen", "known", "kept"), [(2, 5, 2), (3, 2, 2), (5, 5, PREFIX_STEPS)])
+def test_torch_and_onnx_continue_the_same_prefix(systems, prefixed, frozen, known, kept):
+    intent = systems["torch"][0].intend(observation(), TOLD)
+    plan = committed(frozen, known)
+    chunks = [
+        system1.act(observation(), intent, seeded(), plan).targets for system1 in prefixed.values()
+    ]
+    assert np.abs(chunks[0] - chunks[1]).max() < 1e-5
+    alone = prefixed["torch"].act(observation(), intent, seeded()).targets
+    for chunk in chunks:
+        assert chunk[:kept] == pytest.approx(plan.targets[:kept], abs=1e-6)
+        assert np.abs(chunk[kept:] - alone[kept:]).max() > 1e-3
+
+
+def test_guidance_is_for_every_policy_and_a_prefix_only_for_those_trained(systems):
+    system2, system1 = systems["onnx"]
+    intent = system2.intend(observation(), TOLD)
+    guided = committed(2, conditioning=Conditioning.GUIDED)
+    assert system1.act(observation(), intent, seeded(), guided).targets.shape == (5, 29)
+    with pytest.raises(PolicyError, match="has not been trained to continue a committed prefix"):
+        system1.act(observation(), intent, seeded(), committed(2))
 
 
 # Feature space

@@ -36,7 +36,7 @@ def random_dial(seed: int, sizes: DialSizes = SIZES) -> Dial:
     return dial.eval()
 
 
-def write_policy(folder: Path, seed: int) -> PolicyManifest:
+def write_policy(folder: Path, seed: int, prefix_steps: int = 0) -> PolicyManifest:
     """A policy's folder for g1_inspire, as training leaves it."""
     robot = RobotModel.load("g1_inspire")
     config = TrainingConfig("tiny", "dial", robot.name, 1, 1, None, 0.5, 1, CAMERAS, {}, {})
@@ -45,7 +45,9 @@ def write_policy(folder: Path, seed: int) -> PolicyManifest:
     provenance = {"seed": seed, "metrics": {"system1": {"action_rad": 0.5, "train_s": 1.0}}}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the export speaks of shapes that never change here
-        return ship(folder, config, robot, random_dial(seed), normalisation, 10.0, provenance)
+        return ship(
+            folder, config, robot, random_dial(seed), normalisation, 10.0, provenance, prefix_steps
+        )
 
 
 def observation(seed: int = 0, size: int = 32) -> Observation:

@@ -10,7 +10,7 @@ from vla_core.errors import ChunkError
 from vla_core.evaluation.executor import Executor
 from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.execution.delay import DelayTracker, Lateness
-from vla_core.execution.strategies.choose import make_strategy
+from vla_core.execution.strategies.choose import fitting_strategy
 from vla_core.execution.trigger import Trigger, TriggerRule
 from vla_core.policies.protocol import System1
 from vla_core.types import NANOSECONDS, ActionChunk, CommittedPlan, LatentIntent, Observation
@@ -41,7 +41,7 @@ class Thinker:
         self._rng = rng
         manifest = system1.manifest
         self._name = settings.strategy
-        self._strategy = make_strategy(settings.strategy, settings.replan_steps)
+        self._strategy = fitting_strategy(settings.strategy, manifest, settings.replan_steps)
         self._trigger = TriggerRule(settings.trigger, settings.remaining_steps)
         if self._strategy.waits:
             self._trigger = TriggerRule(Trigger.REMAINING)
@@ -74,7 +74,7 @@ class Thinker:
     def think(self, seen: Observation, intent: LatentIntent) -> None:
         """Begin an inference from an observation of now."""
         arguments = (seen, intent, self._rng)
-        if self._strategy.joins:
+        if self._strategy.conditioning is not None:
             arguments += (self._plan(seen.stamp_ns),)
         self._coming = self._system1.act(*arguments)
         self._looked_ns = seen.stamp_ns
@@ -106,4 +106,4 @@ class Thinker:
         targets = executor.timeline.plan(
             stamp_ns, manifest.step_s, manifest.horizon, executor.pace
         )
-        return CommittedPlan(targets, self.delay.steps)
+        return CommittedPlan(targets, self.delay.steps, self._strategy.conditioning)

@@ -22,7 +22,7 @@ class Ensemble:
         decay: m; small values take new chunks in slowly.
     """
 
-    joins = False
+    conditioning = None
     waits = False
 
     def __init__(self, decay: float = DECAY) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from vla_core.policies.manifest import PolicyManifest
-from vla_core.types import ActionChunk
+from vla_core.types import ActionChunk, Conditioning
 
 
 class Strategy(Protocol):
@@ -15,11 +15,12 @@ class Strategy(Protocol):
     everything later by it (`ChunkTimeline.insert`).
 
     Attributes:
-        joins: whether System 1 is told the plan that its next chunk should join.
+        conditioning: what System 1 makes of the plan that its next chunk should join; None: it is
+            not told the plan.
         waits: whether System 1 looks only once the robot has executed what it has and stands.
     """
 
-    joins: bool
+    conditioning: Conditioning | None
     waits: bool
 
     def prepare(self, chunk: ActionChunk, now_ns: int) -> ActionChunk:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vla_core.execution.strategies.switch import Switch
 from vla_core.policies.manifest import PolicyManifest
+from vla_core.types import Conditioning
 
 
 class RealTimeChunking(Switch):
@@ -13,7 +14,7 @@ class RealTimeChunking(Switch):
     the less the later it is.
     """
 
-    joins = True
+    conditioning = Conditioning.GUIDED
 
     def limit_steps(self, manifest: PolicyManifest, executed: int) -> int | None:
         """The old plan must reach as far as what is frozen of the new one: d <= H - s.

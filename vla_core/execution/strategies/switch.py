@@ -9,7 +9,7 @@ from vla_core.types import ActionChunk
 class Switch:
     """The newest chunk alone counts, at the times that it was meant for."""
 
-    joins = False
+    conditioning = None
     waits = False
 
     def prepare(self, chunk: ActionChunk, now_ns: int) -> ActionChunk:

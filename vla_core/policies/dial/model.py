@@ -88,13 +88,22 @@ class Dial(nn.Module):
         )
 
     @torch.no_grad()
-    def sample(self, current: Tensor, intent: Tensor, state: Tensor, noise: Tensor) -> Tensor:
+    def sample(
+        self,
+        current: Tensor,
+        intent: Tensor,
+        state: Tensor,
+        noise: Tensor,
+        prefix: Tensor | None = None,
+        frozen: Tensor | None = None,
+    ) -> Tensor:
         """Integrate the flow from noise to a chunk by Euler steps.
 
         Args:
             current, intent: `(batch, patches, width)` features.
             state: `(batch, state)` normalised proprioception.
             noise: `(batch, horizon, state)`.
+            prefix, frozen: what the chunk begins with, as `VelocityField` takes it.
 
         Returns:
             `(batch, horizon, state)` normalised actions.
@@ -103,5 +112,6 @@ class Dial(nn.Module):
         chunk = noise
         for k in range(self.sizes.euler_steps):
             time = torch.full((len(chunk),), k / self.sizes.euler_steps, device=chunk.device)
-            chunk = chunk + self.velocity(chunk, time, context, state) / self.sizes.euler_steps
-        return chunk
+            flow = self.velocity(chunk, time, context, state, prefix, frozen)
+            chunk = chunk + flow / self.sizes.euler_steps
+        return chunk if frozen is None else torch.where(frozen[..., None], prefix, chunk)

@@ -14,7 +14,14 @@ from vla_core.policies.dial.normalisation import Normalisation
 from vla_core.policies.manifest import PolicyManifest
 from vla_core.policies.words import encode_words
 from vla_core.robot.model import RobotModel
-from vla_core.types import ActionChunk, CommittedPlan, Instruction, LatentIntent, Observation
+from vla_core.types import (
+    ActionChunk,
+    CommittedPlan,
+    Conditioning,
+    Instruction,
+    LatentIntent,
+    Observation,
+)
 
 WEIGHTS = "weights.safetensors"
 #: Networks, each with its inputs in order; the ONNX files have these names.
@@ -24,6 +31,8 @@ NETWORKS = {
     "fusion": ("current", "intent"),
     "velocity": ("actions", "time", "context", "state"),
 }
+#: More inputs of `velocity`, in policies that have been trained to continue a prefix.
+PREFIX_INPUTS = ("prefix", "frozen")
 
 
 def load_system2(folder: Path, manifest: PolicyManifest, backend: str) -> DialSystem2:
@@ -98,6 +107,8 @@ class DialSystem1:
         manifest = self.manifest
         if intent.fingerprint != manifest.fingerprint:
             raise FeatureSpaceError(intent.fingerprint, manifest.fingerprint)
+        if plan is not None and (problem := manifest.why_not(plan.conditioning)):
+            raise PolicyError(f"policy {manifest.name!r}", problem)
         current = _features(manifest, self._networks["vit"], observation)
         foresight = intent.tensors["foresight"].astype(np.float32)[None]
         context = self._networks["fusion"].run(current=current, intent=foresight)
@@ -130,31 +141,48 @@ class DialSystem1:
         normalised = self._normalisation.state(state)[None]
         shape = (1, self.manifest.horizon, len(state))
         chunk = np.float32(sizes["noise_scale"]) * rng.standard_normal(shape, dtype=np.float32)
-        guide = None if plan is None else self._guide(plan, state)
+        old, known = self._normalised_plan(plan, state)
+        frozen = self._frozen(plan, Conditioning.PREFIX, self.manifest.prefix_steps)
+        learned = {"prefix": old, "frozen": frozen} if self.manifest.prefix_steps else {}
+        guide = None
+        if plan is not None and plan.conditioning is Conditioning.GUIDED:
+            guide = old, soft_mask(self.manifest.horizon, plan.frozen, known)[:, None]
         for k in range(steps):
             velocity = self._networks["velocity"].run(
                 actions=chunk,
                 time=np.array([k / steps], dtype=np.float32),
                 context=context,
                 state=normalised,
+                **learned,
             )
             if guide is not None:
                 velocity = guided_velocity(velocity, chunk, k / steps, *guide)
             chunk = chunk + velocity / steps
-        return chunk[0]
+        return np.where(frozen[..., None], old, chunk)[0]
 
-    def _guide(self, plan: CommittedPlan, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The plan in the normalised space of this moment's chunk, and the mask of what is known.
+    def _normalised_plan(
+        self, plan: CommittedPlan | None, state: np.ndarray
+    ) -> tuple[np.ndarray, int]:
+        """The plan in the normalised space of this moment's chunk, and how many steps it reaches.
 
-        Steps that the plan does not reach have weight zero; nothing is padded in its place.
+        What lies beyond is never looked at: each use has its mask.
         """
         horizon = self.manifest.horizon
-        known = min(len(plan.targets), horizon)
+        known = 0 if plan is None else min(len(plan.targets), horizon)
         old = np.zeros((1, horizon, len(state)), dtype=np.float32)
         if known:
             states = np.stack([self._robot.state_vector(q) for q in plan.targets[:known]])
             old[0, :known] = self._normalisation.action(states.astype(np.float32), state)
-        return old, soft_mask(horizon, plan.frozen, known)[:, None]
+        return old, known
+
+    def _frozen(
+        self, plan: CommittedPlan | None, conditioning: Conditioning, longest: int
+    ) -> np.ndarray:
+        """`(1, horizon)` bool: steps of the plan that are taken as done in this conditioning."""
+        steps = 0
+        if plan is not None and plan.conditioning is conditioning:
+            steps = min(plan.frozen, len(plan.targets), longest)
+        return np.arange(self.manifest.horizon)[None] < steps
 
 
 def _features(manifest: PolicyManifest, vit: Session, observation: Observation) -> np.ndarray:

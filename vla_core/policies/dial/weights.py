@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from vla_core.errors import PolicyError
 from vla_core.policies.dial.model import Dial, DialSizes
-from vla_core.policies.dial.runtime import NETWORKS, WEIGHTS
+from vla_core.policies.dial.runtime import NETWORKS, PREFIX_INPUTS, WEIGHTS
 from vla_core.policies.manifest import PolicyManifest
 
 
@@ -47,23 +47,33 @@ def load_dial(folder: Path, manifest: PolicyManifest) -> tuple[Dial, str]:
     return dial.eval().to(device), device
 
 
-def save_dial(dial: Dial, folder: Path) -> None:
+def save_dial(dial: Dial, folder: Path, prefix: bool = False) -> None:
     """Write `weights.safetensors` and one ONNX file a network, all in half precision.
 
     The networks compute in single precision with the stored numbers, so both runtimes agree.
+
+    Args:
+        prefix: whether the policy has been trained to continue a prefix, so that its velocity field
+            takes one.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rounded = {key: value.half().contiguous() for key, value in dial.state_dict().items()}
     save_file(rounded, folder / WEIGHTS)
     dial = Dial(dial.sizes).eval()
     dial.load_state_dict({key: value.float() for key, value in rounded.items()})
-    for name, arguments in _examples(dial).items():
+    examples = _examples(dial)
+    inputs = dict(NETWORKS)
+    if prefix:
+        actions = examples["velocity"][0]
+        examples["velocity"] += (actions, torch.zeros(actions.shape[:2], dtype=torch.bool))
+        inputs["velocity"] += PREFIX_INPUTS
+    for name, arguments in examples.items():
         path = folder / f"{name}.onnx"
         torch.onnx.export(
             getattr(dial, name),
             arguments,
             str(path),
-            input_names=list(NETWORKS[name]),
+            input_names=list(inputs[name]),
             output_names=["out"],
             dynamo=False,
             opset_version=17,
