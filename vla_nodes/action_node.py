@@ -36,7 +36,7 @@ from vla_nodes.suite_node import SuiteNode, run
 
 SILENT_S = 1.0
 #: Not the baselines of `vla bench async`.
-_STRATEGIES = ("switch", "ensemble", "rtc", "rtc_trained")
+_STRATEGIES = ("switch", "ensemble", "rtc", "rtc_trained", "fdm")
 
 
 class StaleIntent(Enum):

@@ -17,7 +17,7 @@ from vla_core.types import NANOSECONDS, ActionChunk, Conditioning
 
 STEP_S = 0.1
 MANIFEST = PolicyManifest(
-    "policy", "dial", "robot", ("joint",), (), STEP_S, 12, 1.2, "f", {}, {}, {}, prefix_steps=5
+    "policy", "dial", "robot", ("joint",), (), STEP_S, 12, 1.2, "f", {}, {}, {}, 5, 7
 )
 
 
@@ -56,6 +56,7 @@ def test_some_are_told_the_plan_each_for_its_own_use_and_only_sync_waits():
     assert {name: how for name, how in told.items() if how is not None} == {
         "rtc": Conditioning.GUIDED,
         "rtc_trained": Conditioning.PREFIX,
+        "fdm": Conditioning.FORWARD,
     }
     assert [name for name in STRATEGIES if make_strategy(name).waits] == ["sync"]
 
@@ -96,7 +97,7 @@ def test_a_forgotten_ensemble_averages_nothing():
 @pytest.mark.parametrize(
     ("name", "executed", "limit"),
     [("switch", 3, 11), ("ensemble", 3, 11), ("rtc", 3, 6), ("rtc", 8, 4), ("naive", 3, None),
-     ("sync", 3, None), ("rtc_trained", 3, 5), ("rtc_trained", 8, 4)],
+     ("sync", 3, None), ("rtc_trained", 3, 5), ("rtc_trained", 8, 4), ("fdm", 3, 7)],
 )  # fmt: skip
 def test_each_says_how_late_its_chunks_may_be(name, executed, limit):
     assert make_strategy(name).limit_steps(MANIFEST, executed) == limit
@@ -109,6 +110,9 @@ def test_an_unknown_strategy_is_refused_with_the_known_ones():
 
 def test_a_strategy_that_the_policy_was_not_trained_for_is_refused():
     assert fitting_strategy("rtc_trained", MANIFEST).conditioning is Conditioning.PREFIX
+    with pytest.raises(PolicyError) as error:
+        fitting_strategy("fdm", replace(MANIFEST, forward_steps=0))
+    assert "has no forward model (training stage `forward`), which strategy 'fdm'" in str(error.value)
     with pytest.raises(PolicyError) as error:
         fitting_strategy("rtc_trained", replace(MANIFEST, prefix_steps=0))
     assert str(error.value) == (

@@ -328,8 +328,8 @@ def test_a_field_learns_to_go_on_from_the_prefix():
             "actions": level.expand(size, 4, 1),
         }
 
-    for _ in range(250):
-        drawn = batch(64)
+    for _ in range(80):
+        drawn = batch(32)
         loss = flow_matching_loss(dial, drawn, drawn["current"], rng, longest_prefix=2)
         optimiser.zero_grad()
         loss.backward()

@@ -14,7 +14,7 @@ from vla_core.training.trainer import Schedule
 
 
 #: Optional stages, after stage 2, about the plan that is executed while System 1 computes.
-COMMITTED = ("prefix",)
+COMMITTED = ("prefix", "forward")
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class TrainingConfig:
         cameras: views, in the policy's order.
         model: sizes of the networks.
         stages: schedule of each stage, by name.
-        committed_steps: longest plan in execution that stage `prefix` teaches System 1 to continue
-            [steps]; 0 without that stage.
+        committed_steps: longest plan in execution that stage `prefix` teaches System 1 to continue,
+            and stage `forward` what it leads to [steps]; 0 without these stages.
         corrections: tables on which the expert corrects the warmed-up policy before each part of stage 2.
     """
 
@@ -101,6 +101,10 @@ class TrainingConfig:
                 f"{source}: committed_steps",
                 f"got {self.committed_steps}, expected less than the horizon of {horizon}"
                 + (f" and, for {' and '.join(stages)}, 1 or more" if stages else " and not negative"),
+            )
+        if "forward" in stages and not self.model.get("forward_layers"):
+            raise ConfigError(
+                f"{source}: model.forward_layers", "stage `forward` needs layers of its model"
             )
 
 

@@ -20,6 +20,7 @@ from vla_core.policies.dial.losses import (
     ActionWarmup,
     EndToEnd,
     ForesightWarmup,
+    ForwardDynamics,
     PrefixConditioning,
     first_steps,
 )
@@ -68,6 +69,7 @@ class DialRecipe:
             "end_to_end": ("system2", "system1"),
             "refined": ("end_to_end",),
             "prefix": tuple(self.stage_2[-1:]),
+            "forward": (),
         }
         self.rate_hz = config.dataset.rate_hz if config.dataset else demonstrations.RATE_HZ
 
@@ -100,11 +102,11 @@ class DialRecipe:
             out,
             self.config,
             self.robot,
-            self.load_stages(self._with_vit(self.new_model()), *stages),
+            self.load_stages(self._with_vit(self.new_model(*stages)), *stages),
             training.normalisation(),
             self.rate_hz,
             provenance,
-            self.config.committed_steps if "prefix" in stages else 0,
+            *(self.config.committed_steps if stage in stages else 0 for stage in COMMITTED),
         )
 
     def correct(self, stage: str, metrics: dict[str, dict[str, float]]) -> None:
@@ -152,15 +154,17 @@ class DialRecipe:
             windows.save(folder)
 
     def train(self, stage: str, show: Show) -> dict[str, float]:
-        """Stage 1's halves `system2` and `system1`, a part of stage 2, or `prefix`."""
+        """Stage 1's halves `system2` and `system1`, a part of stage 2, `prefix` or `forward`."""
         training = Windows.load(self.folder / "windows" / "training")
         held_out = Windows.load(self.folder / "windows" / "held_out")
         normalisation = training.normalisation()
-        model = self._with_vit(self.new_model())
+        model = self._with_vit(self.new_model(stage))
         model = self.load_stages(model, *self.before[stage])
         longest = self.config.committed_steps
         if stage == "prefix":
             module = PrefixConditioning(model, longest)
+        elif stage == "forward":
+            module = ForwardDynamics(model.forward_model)
         else:
             module = {"system2": ForesightWarmup, "system1": ActionWarmup}.get(stage, EndToEnd)(model)
         trainer = Trainer(
@@ -181,20 +185,27 @@ class DialRecipe:
             for (windows, cumulative), share in zip(sources, shares, strict=True):
                 rows = np.searchsorted(cumulative, rng.random(share) * cumulative[-1])
                 lag = rng.integers(MAX_LAG + 1, size=share)
-                parts.append(windows.batch(rows, lag, normalisation))
+                ahead = rng.integers(1, longest + 1, size=share) if stage == "forward" else None
+                parts.append(windows.batch(rows, lag, normalisation, ahead))
             return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
 
         rng = np.random.default_rng(0)
         rows = rng.choice(len(held_out), min(VALIDATION_WINDOWS, len(held_out)), replace=False)
-        check = held_out.batch(rows, np.zeros_like(rows), normalisation)
+        ahead = rng.integers(1, longest + 1, size=len(rows)) if stage == "forward" else None
+        check = held_out.batch(rows, np.zeros_like(rows), normalisation, ahead)
         check = {key: value.to(trainer.accelerator.device) for key, value in check.items()}
+        if stage == "forward":
+            return trainer.run(batches, lambda: validate_forward(module, check), show)
         prefix = longest if stage == "prefix" else 0
         return trainer.run(
             batches, lambda: validate(stage, model, check, normalisation, prefix), show
         )
 
-    def new_model(self) -> Dial:
-        """The networks at their first weights; words are those of the tasks."""
+    def new_model(self, *stages: str) -> Dial:
+        """The networks at their first weights; words are those of the tasks.
+
+        With stage `forward` among the `stages` it has a forward model, else not.
+        """
         path = self.folder / "sizes.pt"
         if not path.exists():
             sizes = DialSizes(
@@ -204,19 +215,20 @@ class DialRecipe:
                 **self.config.model,
             )
             torch.save(asdict(sizes), path)
+        layers = self.config.model["forward_layers"] if "forward" in stages else 0
+        sizes = {**torch.load(path, weights_only=True), "forward_layers": layers}
         torch.manual_seed(self.config.seed)
-        return Dial(DialSizes(**torch.load(path, weights_only=True)))
+        return Dial(DialSizes(**sizes))
 
     def load_stages(self, model: Dial, *stages: str) -> Dial:
         """Put the finished stages' weights into `model`, each its own part."""
         for stage in stages:
             weights = torch.load(self.folder / stage / "final.pt", weights_only=True)["model"]
-            if stage == "system2":
-                model.system2.load_state_dict(_below("system2.", weights))
-            else:
-                whole = _below("dial.", weights)
-                kept = {k: v for k, v in whole.items() if stage != "system1" or "system2" not in k}
-                model.load_state_dict(kept, strict=stage != "system1")
+            if stage not in ("system2", "forward"):
+                weights = _below("dial.", weights)
+            if stage == "system1":
+                weights = {k: v for k, v in weights.items() if not k.startswith("system2.")}
+            model.load_state_dict({**model.state_dict(), **weights})
         return model
 
     def _with_vit(self, model: Dial) -> Dial:
@@ -333,6 +345,19 @@ def validate(
             error = error_rad(batch["actions"], frozen)[:, prefix_steps:]
             metrics["prefix_rad"] = float(error.mean())
     return metrics
+
+
+@torch.no_grad()
+def validate_forward(
+    module: ForwardDynamics, batch: dict[str, torch.Tensor]
+) -> dict[str, float]:
+    """On held-out windows: the `forward` model's error of the true features after what is
+    committed, with `copy`, the error of the present ones in their place, beside it.
+    """
+    return {
+        "forward": float(mse_loss(module.predict(batch), batch["after"])),
+        "copy": float(mse_loss(batch["current"], batch["after"])),
+    }
 
 
 def _train_apart(

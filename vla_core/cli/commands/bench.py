@@ -8,7 +8,7 @@ from pathlib import Path
 
 HELP = "compare strategies of execution under delay, in simulated time"
 
-STRATEGIES = ("switch", "ensemble", "rtc", "rtc_trained", "naive", "sync")
+STRATEGIES = ("switch", "ensemble", "rtc", "rtc_trained", "fdm", "naive", "sync")
 PATTERNS = ("left", "forward", "diagonal", "circle")
 
 

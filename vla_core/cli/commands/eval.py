@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--strategy",
-        choices=("rtc", "rtc_trained", "switch", "ensemble", "naive", "sync"),
+        choices=("rtc", "rtc_trained", "fdm", "switch", "ensemble", "naive", "sync"),
         default="rtc",
         help="how chunks become one motion",
     )

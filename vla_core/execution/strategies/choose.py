@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from vla_core.errors import ConfigError, PolicyError
 from vla_core.execution.strategies.ensemble import Ensemble
+from vla_core.execution.strategies.fdm import ForwardDynamics
 from vla_core.execution.strategies.naive import Naive
 from vla_core.execution.strategies.protocol import Strategy
 from vla_core.execution.strategies.rtc import RealTimeChunking
@@ -20,6 +21,7 @@ STRATEGIES: dict[str, Callable[[int], Strategy]] = {
     "ensemble": lambda _: Ensemble(),
     "rtc": lambda _: RealTimeChunking(),
     "rtc_trained": lambda _: TrainedRealTimeChunking(),
+    "fdm": lambda _: ForwardDynamics(),
     "naive": lambda _: Naive(),
     "sync": Synchronous,
 }

@@ -4,7 +4,8 @@ A batch of windows (`vla_core.policies.dial.windows`) holds features of the froz
 
 - `current` phi(o_t), `future` phi(o_{s+H}) and `past` phi(o_s), each `(batch, patches, width)`:
   the intent is formed from an observation s = t - lag, as it is when System 2 is slower;
-- `words` `(batch, max_words)`; `state` `(batch, state)`; `actions` `(batch, H, state)`.
+- `words` `(batch, max_words)`; `state` `(batch, state)`; `actions` `(batch, H, state)`;
+- for the forward model, `ahead` `(batch,)` d and `after` phi(o_{t+d}), like `current`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
+from vla_core.policies.dial.forward_model import ForwardModel
 from vla_core.policies.dial.model import Dial
 
 Batch = Mapping[str, Tensor]
@@ -117,3 +119,20 @@ class PrefixConditioning(nn.Module):
         intent = self.dial.system2(batch["past"], batch["words"])
         loss = flow_matching_loss(self.dial, batch, intent, noise, self._longest)
         return {"loss": loss}
+
+
+class ForwardDynamics(nn.Module):
+    """The forward model alone, in the feature space of the frozen ViT (LingBot-VA, eq. 13)."""
+
+    def __init__(self, forward_model: ForwardModel) -> None:
+        super().__init__()
+        self.forward_model = forward_model
+
+    def forward(self, batch: Batch, noise: torch.Generator) -> dict[str, Tensor]:
+        """L_fdm = || FDM(z_t, s_t, a_{t:t+d}) - z_{t+d} ||^2, regressed as eq. 2 is."""
+        return {"loss": mse_loss(self.predict(batch), batch["after"])}
+
+    def predict(self, batch: Batch) -> Tensor:
+        """The features after the first `ahead` actions."""
+        frozen = first_steps(batch["ahead"], batch["actions"].shape[1])
+        return self.forward_model(batch["current"], batch["state"], batch["actions"], frozen)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from vla_core.policies.dial.forward_model import ForwardModel
 from vla_core.policies.dial.system1 import Fusion, VelocityField
 from vla_core.policies.dial.system2 import ForesightTransformer
 from vla_core.policies.vit import ViT
@@ -31,6 +32,7 @@ class DialSizes:
         euler_steps: integration steps of the flow.
         noise_scale: of the noise that sampling starts from. 1 is the paper's; less keeps chunks
             near the likely motion, so that one chunk agrees better with the next.
+        forward_layers: of the forward model, which has System 2's width; 0: there is none.
     """
 
     image_size: int
@@ -50,6 +52,7 @@ class DialSizes:
     max_words: int
     euler_steps: int
     noise_scale: float = 1.0
+    forward_layers: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "vit_stem", tuple(self.vit_stem))
@@ -86,6 +89,17 @@ class Dial(nn.Module):
             sizes.dit_layers,
             sizes.heads,
         )
+        self.forward_model = None
+        if sizes.forward_layers:
+            self.forward_model = ForwardModel(
+                self.vit.patches,
+                features,
+                sizes.state,
+                sizes.horizon,
+                sizes.system2_width,
+                sizes.forward_layers,
+                sizes.heads,
+            )
 
     @torch.no_grad()
     def sample(

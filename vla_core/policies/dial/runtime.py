@@ -30,6 +30,7 @@ NETWORKS = {
     "system2": ("features", "words"),
     "fusion": ("current", "intent"),
     "velocity": ("actions", "time", "context", "state"),
+    "forward_model": ("current", "state", "prefix", "frozen"),
 }
 #: More inputs of `velocity`, in policies that have been trained to continue a prefix.
 PREFIX_INPUTS = ("prefix", "frozen")
@@ -42,7 +43,10 @@ def load_system2(folder: Path, manifest: PolicyManifest, backend: str) -> DialSy
 
 def load_system1(folder: Path, manifest: PolicyManifest, backend: str) -> DialSystem1:
     """Load the fast half."""
-    return DialSystem1(manifest, _sessions(folder, manifest, backend, ("vit", "fusion", "velocity")))
+    names = ("vit", "fusion", "velocity")
+    if manifest.forward_steps:
+        names += ("forward_model",)
+    return DialSystem1(manifest, _sessions(folder, manifest, backend, names))
 
 
 class DialSystem2:
@@ -102,7 +106,11 @@ class DialSystem1:
         rng: np.random.Generator,
         plan: CommittedPlan | None = None,
     ) -> ActionChunk:
-        """Eq. 1, second half: Euler steps from noise along the learned velocity field."""
+        """Eq. 1, second half: Euler steps from noise along the learned velocity field.
+
+        With `Conditioning.FORWARD` the chunk begins with the committed steps that it was carried
+        over, and is so many steps longer than H.
+        """
         started = time.perf_counter()
         manifest = self.manifest
         if intent.fingerprint != manifest.fingerprint:
@@ -111,10 +119,11 @@ class DialSystem1:
             raise PolicyError(f"policy {manifest.name!r}", problem)
         current = _features(manifest, self._networks["vit"], observation)
         foresight = intent.tensors["foresight"].astype(np.float32)[None]
-        context = self._networks["fusion"].run(current=current, intent=foresight)
         state = self._robot.state_vector(observation.position).astype(np.float32)
+        current, state, done = self._carried_forward(current, state, plan)
+        context = self._networks["fusion"].run(current=current, intent=foresight)
         normalised = self._sample(context, state, rng, plan)
-        targets = self._normalisation.target(normalised, state)
+        targets = self._normalisation.target(normalised, state)[:, : self._robot.dof]
         self._sequence += 1
         return ActionChunk(
             sequence=self._sequence,
@@ -124,9 +133,30 @@ class DialSystem1:
             intent_stamp_ns=intent.observation_stamp_ns,
             step_s=manifest.step_s,
             joint_names=manifest.joint_names,
-            targets=targets[:, : self._robot.dof].astype(np.float64),
+            targets=np.concatenate([done, targets.astype(np.float64)]),
             compute_s=time.perf_counter() - started,
         )
+
+    def _carried_forward(
+        self, current: np.ndarray, state: np.ndarray, plan: CommittedPlan | None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """z_{t+d}, s_{t+d} and a_{t:t+d} (`forward_model`); as they are, without a plan for it.
+
+        s_{t+d} is the last committed target, which is where those actions lead.
+        """
+        frozen = self._frozen(plan, Conditioning.FORWARD, self.manifest.forward_steps)
+        steps = int(frozen.sum())
+        if not steps:
+            return current, state, np.empty((0, self._robot.dof))
+        prefix, _ = self._normalised_plan(plan, state)
+        current = self._networks["forward_model"].run(
+            current=current,
+            state=self._normalisation.state(state)[None],
+            prefix=prefix,
+            frozen=frozen,
+        )
+        done = plan.targets[:steps]
+        return current, self._robot.state_vector(done[-1]).astype(np.float32), done
 
     def _sample(
         self,

@@ -86,7 +86,7 @@ def _examples(dial: Dial) -> dict[str, tuple[torch.Tensor, ...]]:
     features = torch.zeros(1, dial.vit.patches, dial.vit.width)
     actions = torch.zeros(1, sizes.horizon, sizes.state)
     side = sizes.image_size
-    return {
+    examples = {
         "vit": (torch.zeros(1, sizes.cameras, side, side, 3, dtype=torch.uint8),),
         "system2": (features, torch.zeros(1, sizes.max_words, dtype=torch.int64)),
         "fusion": (features, features),
@@ -97,6 +97,10 @@ def _examples(dial: Dial) -> dict[str, tuple[torch.Tensor, ...]]:
             torch.zeros(1, sizes.state),
         ),
     }
+    if dial.forward_model is not None:
+        frozen = torch.zeros(actions.shape[:2], dtype=torch.bool)
+        examples["forward_model"] = (features, torch.zeros(1, sizes.state), actions, frozen)
+    return examples
 
 
 def _halve(path: Path) -> None:
