@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
+import cv2
 import numpy as np
 import pytest
 from one_joint import LEFT, MANIFEST, RIGHT, Follower, Foresight, OneJointScene
 
-from vla_core.evaluation.asynchrony import Case, delay_cases, dynamics_cases, summary
+from vla_core.evaluation.asynchrony import Case, delay_cases, dynamics_cases, fitting, summary
+from vla_core.evaluation.asynchrony_report import COLUMNS, cells, plot
 from vla_core.evaluation.episode import EpisodeRunner
 from vla_core.evaluation.executor import TimelineExecutor
 from vla_core.evaluation.motion_watch import MotionWatch
 from vla_core.evaluation.settings import EvaluationSettings
+from vla_core.execution.strategies.choose import STRATEGIES
 from vla_core.execution.trigger import Trigger
 from vla_core.types import CommittedPlan
 
@@ -146,15 +150,40 @@ def test_a_jump_at_a_boundary_is_a_velocity_step_there_and_only_there_counted():
 
 def test_the_grid_has_every_strategy_with_every_delay_pattern_and_rate():
     assert len(delay_cases(["switch", "rtc"], [0, 100])) == 4
+    assert [case.pattern for case in dynamics_cases(["rtc"], [], 200, [1, 60])] == ["still"] * 2
     cases = dynamics_cases(["switch", "rtc"], ["left", "circle"], 200, [1, 60])
     assert len(cases) == 8
-    assert cases[-1] == Case("rtc", 200, "circle", 60)
+    assert cases[-1] == Case("rate", "rtc", 200, "circle", 60)
+    assert {case.study for case in cases} == {"pattern", "rate"}
     settings = cases[-1].settings(SETTINGS, 0.1)
     assert (settings.strategy, settings.delay_s) == ("rtc", 0.2)
     assert (settings.pattern, settings.system2_period_s) == ("circle", 6.0)
 
 
-def test_a_row_holds_rate_interval_time_and_smoothness():
-    row = summary([run("switch", 0.1)[0], run("switch", 0.1)[0]])
+def measured(case: Case) -> dict:
+    """A row as `compare` gives it."""
+    results = [run("switch", 0.1)[0], run("switch", 0.1)[0]]
+    return asdict(case) | {"limit_steps": 5} | summary(results)
+
+
+def test_a_row_holds_rate_interval_time_smoothness_and_every_scene():
+    row = measured(Case("delay", "switch", 100))
     assert (row["n"], row["success_rate"]) == (2, 1.0)
     assert row["completion_s"] > 0 and row["velocity_step_rad_s"] >= row["velocity_step_p50_rad_s"]
+    assert row["delay_steps"] == 2
+    assert [scene["seed"] for scene in row["episodes"]] == [0, 0]
+    json.dumps(row)
+    text = dict(zip((heading for heading, _ in COLUMNS), cells(row), strict=True))
+    assert (text["success"], text["late"]) == ("100%", "2/5")
+
+
+def test_the_picture_shows_delays_and_rates(tmp_path):
+    rows = [measured(Case("delay", "switch", 100)), measured(Case("rate", "switch", 200, "left", 5))]
+    plot(rows, tmp_path / "rows.png")
+    assert cv2.imread(str(tmp_path / "rows.png")).shape[1] > 1500
+
+
+def test_what_the_policy_was_not_trained_for_is_skipped_with_the_reason():
+    able, skipped = fitting(list(STRATEGIES), replace(MANIFEST, prefix_steps=3))
+    assert set(able) == {"switch", "ensemble", "rtc", "rtc_trained", "naive", "sync"}
+    assert list(skipped) == ["fdm"] and "has no forward model" in skipped["fdm"]
