@@ -33,7 +33,7 @@ class PointHandCollision:
     def distances(self, position: np.ndarray) -> np.ndarray:
         return np.array([WALL_X - position[0], np.linalg.norm(position - POST) - POST_RADIUS])
 
-    def distances_along(self, positions: np.ndarray) -> np.ndarray:
+    def distances_along(self, positions: np.ndarray, exact_m=None) -> np.ndarray:
         return np.array([self.distances(position) for position in positions]).reshape(-1, 2)
 
     def nearest(self, position: np.ndarray, within_m: float) -> Proximity:
@@ -45,7 +45,7 @@ class PointHandCollision:
     def hand_jacobians(self, position: np.ndarray) -> np.ndarray:
         return np.eye(2)[None]
 
-    def hand_speeds(self, position: np.ndarray, velocity: np.ndarray) -> np.ndarray:
+    def hand_speeds(self, position: np.ndarray, velocity: np.ndarray, exact_above=0.0):
         return np.array([np.linalg.norm(velocity)])
 
 

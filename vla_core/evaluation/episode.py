@@ -152,7 +152,7 @@ class EpisodeRunner:
             if thinker.speak(now_ns):
                 watch.arrived()
             target = executor.tick(now_ns, scene.position, scene.velocity)
-            watch.tick(now_ns, target)
+            watch.tick(now_ns, target, executor.off_path)
             scene.set_targets(target)
             scene.step(period_s)
             done_ticks = done_ticks + 1 if scene.success_of(told) else 0

@@ -144,11 +144,11 @@ def load_runner(settings: EvaluationSettings) -> EpisodeRunner:
     system2 = load_system2(settings.policy, settings.backend)
     robot = RobotModel.load(system1.manifest.robot)
     instructions = tuple(task.instruction for task in TASKS)
-    safety = CommandSafety.of(robot) if settings.filtered else None
+    safety = CommandSafety.of(robot, settings.arms_margin_m) if settings.filtered else None
 
     def executor() -> Executor:
         if settings.filtered:
-            return FilteredExecutor(robot, safety)
+            return FilteredExecutor(robot, safety, settings.path_braking)
         return TimelineExecutor(robot.joint_names, settings.control_s)
 
     scene = MovingBlockSim(robot, settings.pattern)

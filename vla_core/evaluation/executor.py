@@ -22,11 +22,14 @@ class Executor(Protocol):
         period_s: time between two joint targets [s].
         timeline: what is executed.
         pace: how it is run through.
+        off_path: how far the last target is from what the policy wants then, of the joint that is
+            farthest [rad].
     """
 
     period_s: float
     timeline: ChunkTimeline
     pace: Pace
+    off_path: float
 
     def on_chunk(self, chunk: ActionChunk, now_ns: int) -> None:
         """Take a chunk when it arrives.
@@ -55,6 +58,7 @@ class TimelineExecutor:
         self.period_s = period_s
         self.timeline = ChunkTimeline(joint_names)
         self.pace = Pace()
+        self.off_path = 0.0
         self._target: np.ndarray | None = None
 
     def on_chunk(self, chunk: ActionChunk, now_ns: int) -> None:
@@ -77,12 +81,16 @@ class FilteredExecutor:
     Args:
         robot: what is commanded.
         safety: of the robot; made once, used by one episode after the other.
+        path_braking: as in `CommandSettings`.
     """
 
-    def __init__(self, robot: RobotModel, safety: CommandSafety | None) -> None:
+    def __init__(
+        self, robot: RobotModel, safety: CommandSafety | None, path_braking: bool = True
+    ) -> None:
         self.period_s = 1.0 / robot.description.command.rate_hz
         self._names = robot.joint_names
-        settings = CommandSettings(period_s=self.period_s)
+        self.off_path = 0.0
+        settings = CommandSettings(period_s=self.period_s, path_braking=path_braking)
         self._core = CommandCore(robot.limits, settings, safety=safety)
 
     @property
@@ -110,4 +118,6 @@ class FilteredExecutor:
                 answer = core.request_mode(mode, now_ns)
                 if not answer.accepted:
                     raise VlaError(answer.reason)
-        return core.tick(now_ns).position
+        command = core.tick(now_ns)
+        self.off_path = float(np.abs(command.status.requested - command.position).max())
+        return command.position

@@ -23,11 +23,13 @@ class MotionQuality:
             joins [rad/s].
         jerk_rms: of all joints around those places [rad/s^3].
         idle: share of the time in which no joint moves.
+        off_path: 99th percentile of how far targets are from what the policy wants then [rad].
     """
 
     velocity_step: float
     jerk_rms: float
     idle: float
+    off_path: float = 0.0
 
 
 class MotionWatch:
@@ -36,14 +38,16 @@ class MotionWatch:
     def __init__(self) -> None:
         self._times_s: list[float] = []
         self._targets: list[np.ndarray] = []
+        self._off_path: list[float] = []
         self._arrivals: list[int] = []
 
     def arrived(self) -> None:
         """A chunk has come; the next tick's target is the first that knows of it."""
         self._arrivals.append(len(self._targets))
 
-    def tick(self, now_ns: int, target: np.ndarray) -> None:
-        """Keep a tick's `(dof,)` target."""
+    def tick(self, now_ns: int, target: np.ndarray, off_path: float = 0.0) -> None:
+        """Keep a tick's `(dof,)` target, and how far it is off the path [rad]."""
+        self._off_path.append(off_path)
         self._times_s.append(now_ns / NANOSECONDS)
         self._targets.append(target.copy())
 
@@ -61,4 +65,5 @@ class MotionWatch:
             velocity_step=float(near_steps.max(initial=0.0)),
             jerk_rms=float(np.sqrt(np.mean(near_jerk**2))) if near_jerk.size else 0.0,
             idle=float(np.mean(np.abs(velocity).max(axis=1) < _STILL)),
+            off_path=float(np.percentile(self._off_path, 99)),
         )

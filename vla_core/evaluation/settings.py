@@ -23,6 +23,8 @@ class EvaluationSettings:
         remaining_steps: steps left at which `Trigger.REMAINING` is due.
         filtered: whether chunks go through the command node's core, with its limits and safety
             filter, at the robot's command rate; else their targets go to the servos as they are.
+        path_braking: whether the filter brakes along the path, or has only its last resorts.
+        arms_margin_m: added to the margins between the arms [m].
         strategy: how chunks join, by name (`vla_core.execution.strategies`).
         pattern: how the told block moves, key of `vla_core.sim.moving.PATTERNS`.
         delay_s: time that an inference of System 1 takes [s].
@@ -39,6 +41,8 @@ class EvaluationSettings:
     trigger: Trigger = Trigger.TIME
     remaining_steps: int = 0
     filtered: bool = True
+    path_braking: bool = True
+    arms_margin_m: float = 0.0
     strategy: str = "rtc"
     pattern: str = "still"
     delay_s: float = 0.1

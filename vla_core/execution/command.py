@@ -9,10 +9,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from vla_core.errors import ConfigError
-from vla_core.safety.stopping import EmergencyProfile, StopProfile
+from vla_core.safety.stopping import Stop
 from vla_core.types import ActionChunk, ExecutionState, SafetyStatus
-
-_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -31,16 +29,11 @@ class StopTail:
     velocity: np.ndarray
 
     @classmethod
-    def along(
-        cls, profile: StopProfile | EmergencyProfile, step_s: float, period_s: float
-    ) -> StopTail:
-        """Points of a stop every `step_s`, the first one period ahead."""
-        points = 1 + math.ceil(float(profile.duration_s.max()) / step_s - _ROUNDING)
-        after_s = np.arange(points) * step_s
-        stop = profile.at(after_s[:, None])
-        velocity = stop.velocity.copy()
-        velocity[-1] = 0.0  # what the rounding of its time may leave; controllers want none
-        return cls(after_s + period_s, stop.position, velocity)
+    def along(cls, stop: Stop, period_s: float) -> StopTail:
+        """Every second point of a stop, and its last; the first is one period ahead."""
+        last = len(stop.after_s) - 1
+        kept = np.append(np.arange(0, last, 2), last)
+        return cls(stop.after_s[kept] + period_s, stop.position[kept], stop.velocity[kept])
 
 
 @dataclass(frozen=True)
@@ -111,7 +104,6 @@ class CommandSettings:
     Attributes:
         period_s: time between ticks [s].
         horizon_s: preview of the policy's path that is tracked without lag [s].
-        tail_step_s: time between points of the stopping tail [s].
         start_tolerance: how far outside its limits, or from the last command, a joint may be found
             when the command starts [rad].
         start_speed: fastest joint when the command starts [rad/s].
@@ -120,15 +112,14 @@ class CommandSettings:
         barrier_rate_per_s: how fast a distance may shrink, relative to what is left of it above the
             hard margin [1/s].
         reserve_m: added to hard margins, for what happens between two looks at a stop [m].
-        look_ahead_step_s, check_step_s: time between two looks along the path, and along a
-            stop [s].
+        look_ahead_step_s: time between two looks along the path [s].
+        stop_step_s: time between two looks at a stop; every second of these points is sent [s].
         path_braking: whether the path is slowed down for what lies ahead; without, only the last
             resorts are left (to compare them).
     """
 
     period_s: float = 0.005
     horizon_s: float = 0.1
-    tail_step_s: float = 0.05
     start_tolerance: float = 0.1
     start_speed: float = 0.5
     future_tolerance_s: float = 0.01
@@ -137,7 +128,7 @@ class CommandSettings:
     barrier_rate_per_s: float = 10.0
     reserve_m: float = 0.001
     look_ahead_step_s: float = 0.025
-    check_step_s: float = 0.04
+    stop_step_s: float = 0.025
     path_braking: bool = True
 
     def __post_init__(self) -> None:

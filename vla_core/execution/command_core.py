@@ -89,7 +89,7 @@ class CommandCore:
             None if safety is None else safety.collision,
             settings.reserve_m,
             settings.barrier_rate_per_s,
-            settings.check_step_s,
+            settings.stop_step_s,
         )
         self._intake = Intake(limits.names, settings.future_tolerance_s)
         self._policy = self._follower(self._intake.timeline)
@@ -450,7 +450,8 @@ class CommandCore:
     def _tail(self, motion: JointMotion) -> StopTail:
         """The command, then its stop: braking as the mode would."""
         self._stop = (self._brake or self._limiter.stop_profile)(motion)
-        return StopTail.along(self._stop, self.settings.tail_step_s, self.settings.period_s)
+        stop = self._stop.sampled(self.settings.stop_step_s)
+        return StopTail.along(stop, self.settings.period_s)
 
     # State
 

@@ -80,28 +80,32 @@ def robot_bodies(
     return tuple(_body(robot, safety, model, by_link, each) for each in described)
 
 
-def levers(model: pin.Model, shape: Shape, joints: list[int]) -> np.ndarray:
-    """How far a shape's points can be from what moves them.
+def extent(shape: Shape) -> float:
+    """Largest distance of a shape's points from the origin of the joint that carries it [m]."""
+    corners, radius = _corners(shape.shape, shape.placement)
+    return float(np.linalg.norm(corners, axis=1).max()) + radius
+
+
+def levers(model: pin.Model, carrier: int, extent_m: float, joints: list[int]) -> np.ndarray:
+    """How far points within `extent_m` of the origin of joint `carrier` are from what moves them.
 
     Args:
-        joints: Pinocchio's ids.
+        carrier, joints: Pinocchio's ids.
 
     Returns:
         `(len(joints),)`: for a revolute joint an upper bound of the distance between its axis and
-        any point of the shape, wherever the joints stand [m]; for a prismatic one 1; 0 where a
-        joint does not move the shape.
+        the points, wherever the joints stand [m]; for a prismatic one 1; 0 where a joint does not
+        move them.
     """
-    corners, radius = _corners(shape.shape, shape.placement)
-    length = np.linalg.norm(corners, axis=1).max() + radius
     found = {}
-    for joint in reversed(list(model.supports[shape.joint])[1:]):
+    for joint in reversed(list(model.supports[carrier])[1:]):
         slides = _slides(model, joint)
-        found[joint] = 1.0 if slides else length
-        length += np.linalg.norm(model.jointPlacements[joint].translation)
+        found[joint] = 1.0 if slides else extent_m
+        extent_m += np.linalg.norm(model.jointPlacements[joint].translation)
         if slides:
             place = model.joints[joint].idx_q
             ends = (model.lowerPositionLimit[place], model.upperPositionLimit[place])
-            length += np.abs(ends).max()
+            extent_m += np.abs(ends).max()
     return np.array([found.get(joint, 0.0) for joint in joints])
 
 

@@ -11,7 +11,7 @@ import pinocchio as pin
 
 from vla_core.errors import RobotDescriptionError
 from vla_core.robot.model import RobotModel
-from vla_core.safety.bodies import Body, Shape, levers, robot_bodies
+from vla_core.safety.bodies import Body, Shape, extent, levers, robot_bodies
 from vla_core.safety.description import Box, PairKind, SafetyDescription
 
 #: Distances are exact up to this much above the soft margin [m].
@@ -137,24 +137,35 @@ class CollisionModel:
             self._model.getFrameId(effector.grasp_frame)
             for effector in robot.end_effectors.values()
         ]
+        self._hand_levers = np.array([self._levers_of(frame) for frame in self._hand_frames])
         self._refuse_near_ready_pose()
 
     def distances(self, position: np.ndarray) -> np.ndarray:
         """`(pairs,)` signed distances at `(dof,)` [m]; negative is how deep inside."""
-        return self._measured(position, np.arange(len(self.pairs)))
+        return self._measured(position, np.arange(len(self.pairs)), self.exact_m)
 
-    def distances_along(self, positions: np.ndarray) -> np.ndarray:
+    def distances_along(
+        self, positions: np.ndarray, exact_m: np.ndarray | None = None
+    ) -> np.ndarray:
         """`(n, pairs)` signed distances at `(n, dof)` positions [m].
 
-        Those above `exact_m` are told by what was measured before, and may be other than what
-        `distances` tells.
+        Those above `exact_m` are told by what was measured before: too small perhaps, but not below
+        `exact_m`.
+
+        Args:
+            exact_m: `(pairs,)`, at most the attribute of that name, which is the default [m].
         """
-        everything = np.arange(len(self.pairs))
-        distances = self._at_least(positions, everything)
+        exact_m = self.exact_m if exact_m is None else exact_m
+        distances = np.empty((len(positions), len(self.pairs)))
+        if not len(positions):
+            return distances
+        distances[:] = self._at_least_around(positions)
+        close = np.flatnonzero(distances[0] < exact_m)
+        distances[:, close] = self._at_least(positions, close)
         for row, position in enumerate(positions):
-            near = np.flatnonzero(distances[row] < self.exact_m)
+            near = close[distances[row, close] < exact_m[close]]
             if len(near):
-                distances[row, near] = self._measured(position, near)
+                distances[row, near] = self._measured(position, near, exact_m[near])
                 later = slice(row + 1, None)
                 distances[later, near] = self._at_least(positions[later], near)
         return distances
@@ -166,8 +177,7 @@ class CollisionModel:
         changes by n . (velocity of the second at p - velocity of the first at p); the joints that
         carry both cancel.
         """
-        everything = np.arange(len(self.pairs))
-        near = np.flatnonzero(self._at_least(position[None], everything)[0] < within_m)
+        near = np.flatnonzero(self._at_least_around(position[None]) < within_m)
         hulls = self._hull_distances(position, near)
         pairs, results, joints = [], [], []
         for pair in near[hulls < within_m]:
@@ -213,8 +223,16 @@ class CollisionModel:
         linear = np.array(jacobians).reshape(-1, 6, self._model.nv)[:, :3, self._velocity_index]
         return linear * self._scale
 
-    def hand_speeds(self, position: np.ndarray, velocity: np.ndarray) -> np.ndarray:
-        """`(hands,)` speed of the grasp frames at `(dof,)` position and velocity [m/s]."""
+    def hand_speeds(
+        self, position: np.ndarray, velocity: np.ndarray, exact_above: float = 0.0
+    ) -> np.ndarray:
+        """`(hands,)` speed of the grasp frames at `(dof,)` position and velocity [m/s].
+
+        Where no hand can be faster than `exact_above` [m/s], an upper bound is told.
+        """
+        most = self._hand_levers @ np.abs(velocity)
+        if (most <= exact_above).all():
+            return most
         return np.linalg.norm(self.hand_jacobians(position) @ velocity, axis=1)
 
     def placement(self, shape: Shape, position: np.ndarray) -> pin.SE3:
@@ -222,15 +240,23 @@ class CollisionModel:
         pin.forwardKinematics(self._model, self._data, self.robot.pinocchio_position(position))
         return self._data.oMi[shape.joint] * shape.placement
 
+    def _at_least_around(self, positions: np.ndarray) -> np.ndarray:
+        """`(pairs,)` lower bounds wherever joints are among `(n, dof)`, by what is known [m]."""
+        low, high = positions.min(axis=0), positions.max(axis=0)
+        way = np.maximum(high - self._known_at, self._known_at - low)
+        return self._known_m - (self._levers * way).sum(axis=1)
+
     def _at_least(self, positions: np.ndarray, pairs: np.ndarray) -> np.ndarray:
         """`(n, len(pairs))` lower bounds at `(n, dof)`, by what is known of `pairs` [m]."""
         way = np.abs(positions[:, None] - self._known_at[pairs])
         return self._known_m[pairs] - np.einsum("npj,pj->np", way, self._levers[pairs])
 
-    def _measured(self, position: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-        """`(len(pairs),)` distances at `(dof,)` [m], which are then known."""
+    def _measured(
+        self, position: np.ndarray, pairs: np.ndarray, exact_m: np.ndarray
+    ) -> np.ndarray:
+        """`(len(pairs),)` distances at `(dof,)` [m], exact below `exact_m`; then they are known."""
         distances = self._hull_distances(position, pairs)
-        for place in np.flatnonzero(distances < self.exact_m[pairs]):
+        for place in np.flatnonzero(distances < exact_m):
             shapes = self._shapes[pairs[place]]
             distances[place] = shapes.compare(self._model, self._data).min_distance
         self._known_m[pairs], self._known_at[pairs] = distances, position
@@ -281,10 +307,20 @@ class CollisionModel:
         self._shapes = shapes
         self._levers = np.array(most)
 
+    def _levers_of(self, frame: int) -> np.ndarray:
+        """`(dof,)` fastest that a joint can move a frame [m per unit]."""
+        given = self._model.frames[frame]
+        reach = float(np.linalg.norm(given.placement.translation))
+        found = levers(self._model, given.parentJoint, reach, self._joints)
+        return found * np.abs(self._scale)
+
     def _lever_between(self, first: Shape, second: Shape) -> np.ndarray:
         """`(dof,)` most that a joint changes the distance of two shapes [m per unit]."""
         parts = self._moves[first.joint] != self._moves[second.joint]
-        both = [levers(self._model, shape, self._joints) for shape in (first, second)]
+        both = [
+            levers(self._model, shape.joint, extent(shape), self._joints)
+            for shape in (first, second)
+        ]
         return np.where(parts, sum(both), 0.0) * np.abs(self._scale)
 
     def _allowed(self, first: Shape, second: Shape) -> bool:

@@ -35,8 +35,11 @@ class CommandSafety:
     estop_heartbeat_s: float = 0.0
 
     @classmethod
-    def of(cls, robot: RobotModel) -> CommandSafety | None:
+    def of(cls, robot: RobotModel, arms_margin_m: float = 0.0) -> CommandSafety | None:
         """A robot's; None for a robot whose YAML names no safety description.
+
+        Args:
+            arms_margin_m: added to the margins between its arms [m].
 
         Raises:
             RobotDescriptionError: the description contradicts itself or the robot.
@@ -47,6 +50,7 @@ class CommandSafety:
         safety = load_safety(robot.description)
         if safety is None:
             return None
+        safety = safety.with_wider_arms(arms_margin_m)
         tracking = [safety.tracking[joint.group] for joint in robot.description.joints]
         return cls(
             CollisionModel(robot, safety),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
@@ -123,3 +123,9 @@ class SafetyDescription:
     hand_speed: Mapping[HandSpeedMode, float]
     tracking: Mapping[str, TrackingLimit]
     estop_heartbeat_s: float
+
+    def with_wider_arms(self, by_m: float) -> SafetyDescription:
+        """The same with larger margins between the arms, by `by_m` [m]."""
+        arms = self.margins[PairKind.ARMS]
+        wider = Margin(arms.hard_m + by_m, arms.soft_m + by_m)
+        return replace(self, margins={**self.margins, PairKind.ARMS: wider})

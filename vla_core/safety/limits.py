@@ -58,6 +58,7 @@ class JointLimiter:
         self._arrivals_s = self.horizon_s * _CATCH_UP
         self._pursuit = TimeOptimalPursuit(limits, period_s)
         self._quartic = _quartic_rows(self.horizon_s, period_s)
+        self._later_quartics = _later_quartic_rows(self._arrivals_s, self.horizon_s, period_s)
         self._steepest = np.stack([limits.jerk] * 2 + [limits.acceleration] * 2)
         self._peak_between = limits.jerk * period_s**2 / 8
         self._stop: tuple[JointMotion, StopProfile] | None = None
@@ -153,23 +154,27 @@ class JointLimiter:
         None means that the bounds do not tell.
         """
         limits, period = self.limits, self.period_s
-        state = np.empty((5, limits.dof))
-        state[0], state[1], state[2] = motion.position, motion.velocity, motion.acceleration
-        state[3], state[4] = goal, velocity
-        rows = self._quartic @ state
+        rows = self._quartic @ _state(motion, goal, velocity)
         if not (np.abs(rows[:4]) <= self._steepest).all():
             return None
         after = motion.advanced(rows[0], period)
-        steepness = np.abs(after.acceleration)
-        fastest = np.abs(after.velocity) + steepness * steepness / (2 * limits.jerk)
+        fastest, beyond = self._at_most(after)
         if not (fastest <= limits.velocity - self._peak_between).all():
             return None
+        return after if (beyond <= _ROUNDING).all() else None
+
+    def _at_most(self, motion: JointMotion) -> tuple[np.ndarray, np.ndarray]:
+        """Upper bounds of the speed that a stop passes, and of how far it leaves the positions.
+
+        Both `(dof,)`, by first gliding to zero acceleration and then stopping.
+        """
+        limits = self.limits
+        steepness = np.abs(motion.acceleration)
+        fastest = np.abs(motion.velocity) + steepness * steepness / (2 * limits.jerk)
         gliding_s = steepness + limits.acceleration / 2
         way = fastest * (gliding_s / limits.jerk + fastest / (2 * limits.acceleration))
-        inside = (after.position - way >= limits.lower - _ROUNDING) & (
-            after.position + way <= limits.upper + _ROUNDING
-        )
-        return after if inside.all() else None
+        room = np.minimum(motion.position - limits.lower, limits.upper - motion.position)
+        return fastest, way - room
 
     def _along_quartic(
         self, motion: JointMotion, goal: np.ndarray, velocity: np.ndarray
@@ -189,19 +194,11 @@ class JointLimiter:
             one tried where none is inside); `(dof,)` bool, whether T is the horizon.
         """
         limits, period, time_s = self.limits, self.period_s, self._arrivals_s[:, None]
-        a = motion.acceleration
-        meet = goal + (time_s - self.horizon_s) * velocity
-        miss = meet - motion.position - time_s * (motion.velocity + time_s * a / 2)
-        miss_velocity = velocity - motion.velocity - time_s * a
-        cubic = (4 * miss - time_s * miss_velocity) / time_s**3
-        quartic = (time_s * miss_velocity - 3 * miss) / time_s**4
-
-        jerk_now = 6 * cubic + 12 * quartic * period
-        jerk_end = 6 * cubic + 24 * quartic * time_s
+        state = _state(motion, goal, velocity)
+        cubic, quartic, jerk_now, jerk_end, acceleration_end = self._later_quartics @ state
         turn_s = np.divide(-cubic, 4 * quartic, out=np.zeros_like(cubic), where=quartic != 0)
         turn_s = np.minimum(np.maximum(turn_s, 0.0), time_s)
-        acceleration_turn = a + turn_s * (6 * cubic + 12 * quartic * turn_s)
-        acceleration_end = a + time_s * (6 * cubic + 12 * quartic * time_s)
+        acceleration_turn = motion.acceleration + turn_s * (6 * cubic + 12 * quartic * turn_s)
         excess = np.empty((2, *cubic.shape))
         excess[0] = np.maximum(np.abs(jerk_now), np.abs(jerk_end)) - limits.jerk
         excess[1] = (
@@ -226,9 +223,13 @@ class JointLimiter:
         finite = motion.isfinite()
         if not finite.all():
             motion = JointMotion.at_rest((limits.lower + limits.upper) / 2).merged(motion, finite)
-        lowest, highest = self.stop_profile(motion).reach()
-        too_fast = self._fastest(motion) - limits.velocity
-        beyond = np.maximum(limits.lower - lowest, highest - limits.upper)
+        fastest, beyond = self._at_most(motion)
+        if (beyond > _ROUNDING).any():
+            lowest, highest = self.stop_profile(motion).reach()
+            beyond = np.maximum(limits.lower - lowest, highest - limits.upper)
+        too_fast = fastest - limits.velocity
+        if (too_fast > limits.velocity * _ROUNDING).any():
+            too_fast = self._fastest(motion) - limits.velocity
         inside = (
             finite
             & (np.abs(motion.acceleration) <= limits.acceleration * (1 + _ROUNDING))
@@ -297,27 +298,60 @@ class JointLimiter:
         )
 
 
-def _quartic_rows(time_s: float, period_s: float) -> np.ndarray:
-    """What the quartic to the horizon needs, linear in position, velocity, acceleration and target.
+def _state(motion: JointMotion, goal: np.ndarray, velocity: np.ndarray) -> np.ndarray:
+    """`(5, dof)`: position, velocity, acceleration, and the target's position and velocity."""
+    return np.array((motion.position, motion.velocity, motion.acceleration, goal, velocity))
 
-    Args:
-        time_s: the horizon T [s].
 
-    Returns:
-        `(4, 5)`: rows jerk in the first period, jerk at T, middle of the Bezier polygon of the
-        acceleration, acceleration at T; columns position, velocity, acceleration, target, target
-        velocity.
+def _quartic(time_s: float, horizon_s: float) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients of t^3 and t^4 of the quartic that arrives at `time_s`, each `(5,)`.
+
+    Linear in `_state`, whose target is for `horizon_s`, and goes on at its velocity from there.
     """
-    miss = np.array([-1.0, -time_s, -(time_s**2) / 2, 1.0, 0.0])
+    miss = np.array([-1.0, -time_s, -(time_s**2) / 2, 1.0, time_s - horizon_s])
     miss_velocity = np.array([0.0, -1.0, -time_s, 0.0, 1.0])
     cubic = (4 * miss - time_s * miss_velocity) / time_s**3
     quartic = (time_s * miss_velocity - 3 * miss) / time_s**4
-    now = np.array([0.0, 0.0, 1.0, 0.0, 0.0])
+    return cubic, quartic
+
+
+_ACCELERATION = np.array([0.0, 0.0, 1.0, 0.0, 0.0])
+
+
+def _quartic_rows(time_s: float, period_s: float) -> np.ndarray:
+    """`(4, 5)`, times `_state`: what bounds the quartic to the horizon `time_s`.
+
+    Jerk in the first period, jerk at the end, middle of the Bezier polygon of the acceleration,
+    acceleration at the end.
+    """
+    cubic, quartic = _quartic(time_s, time_s)
     return np.stack(
         (
             6 * cubic + 12 * quartic * period_s,
             6 * cubic + 24 * quartic * time_s,
-            now + 3 * cubic * time_s,
-            now + time_s * (6 * cubic + 12 * quartic * time_s),
+            _ACCELERATION + 3 * cubic * time_s,
+            _ACCELERATION + time_s * (6 * cubic + 12 * quartic * time_s),
         )
     )
+
+
+def _later_quartic_rows(
+    times_s: np.ndarray, horizon_s: float, period_s: float
+) -> np.ndarray:
+    """`(5, times, 5)`, times `_state`: quartics that arrive at `times_s`.
+
+    Coefficients of t^3 and t^4, jerk in the first period, jerk and acceleration at the end.
+    """
+    rows = []
+    for time_s in times_s:
+        cubic, quartic = _quartic(time_s, horizon_s)
+        rows.append(
+            (
+                cubic,
+                quartic,
+                6 * cubic + 12 * quartic * period_s,
+                6 * cubic + 24 * quartic * time_s,
+                _ACCELERATION + time_s * (6 * cubic + 12 * quartic * time_s),
+            )
+        )
+    return np.array(rows).swapaxes(0, 1)

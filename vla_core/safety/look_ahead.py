@@ -179,7 +179,7 @@ class LookAhead:
         self, time_ns: int, position: np.ndarray, velocity: np.ndarray, hand_speed: float
     ) -> PathLimit:
         """From the speed of the hands."""
-        speeds = self._collision.hand_speeds(position, velocity)
+        speeds = self._collision.hand_speeds(position, velocity, hand_speed)
         hand = int(np.argmax(speeds))
         over = float(speeds[hand]) - hand_speed
         if over <= 0:

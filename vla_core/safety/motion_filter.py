@@ -14,7 +14,7 @@ on a least-time stop is the rest of it. From a start that keeps the hard margins
 stands still, no distance therefore falls below its hard margin, whatever is asked for; from a start
 that does not, no pair comes nearer than it is.
 
-The stop is looked at every `check_step_s`. Between two looks a distance can dip, as it does where a
+The stop is looked at every `stop_step_s`. Between two looks a distance can dip, as it does where a
 hand passes a post: a parabola whose second difference is b dips by at most b / 8. Twice that is
 taken off what was seen, and a reserve is added to the hard margin for what is no parabola.
 """
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 _ROUNDING = 1e-9
 _DIP = 2 / 8
+#: Between two looks no distance dips by more than this [m]: farther pairs need not be measured.
+_DIP_ROOM_M = 0.01
 #: A hand may be this much faster than its limit for a moment, as the limiter catches up.
 _HAND_TOLERANCE = 1.05
 
@@ -62,7 +64,7 @@ class MotionFilter:
         collision: distances and hand speeds; None leaves both out.
         reserve_m: kept above the hard margins [m].
         rate_per_s: of the barriers [1/s].
-        check_step_s: time between two looks at a stop [s].
+        stop_step_s: time between two looks at a stop [s].
     """
 
     def __init__(
@@ -71,14 +73,15 @@ class MotionFilter:
         collision: CollisionModel | None,
         reserve_m: float,
         rate_per_s: float,
-        check_step_s: float,
+        stop_step_s: float,
     ) -> None:
         self._limiter = limiter
         self._collision = collision
-        self._check_step_s = check_step_s
+        self._stop_step_s = stop_step_s
         self._barriers = None
         if collision is not None:
             self._kept_m = self._floor_m = collision.hard_m + reserve_m
+            self._enough_m = np.minimum(self._kept_m + _DIP_ROOM_M, collision.exact_m)
             self._barriers = BarrierQp(
                 collision,
                 limiter.limits,
@@ -128,7 +131,7 @@ class MotionFilter:
         if self._collision is None:
             return True
         profile = self._limiter.emergency_profile(motion)
-        return self._too_near(self._way(profile)) is None
+        return self._too_near(profile) is None
 
     def _around(
         self, motion: JointMotion, target: np.ndarray, hand_speed: float
@@ -150,23 +153,19 @@ class MotionFilter:
         glide = motion.velocity + motion.acceleration * np.abs(motion.acceleration) / (
             2 * self._limiter.limits.jerk
         )
-        speeds = self._collision.hand_speeds(motion.position, glide)
+        fastest = hand_speed * _HAND_TOLERANCE
+        speeds = self._collision.hand_speeds(motion.position, glide, fastest)
         hand = int(np.argmax(speeds))
-        if speeds[hand] > hand_speed * _HAND_TOLERANCE:
+        if speeds[hand] > fastest:
             return ActiveConstraint("hand_speed", f"hand {hand}", float(speeds[hand]) - hand_speed)
-        return self._too_near(self._way(self._limiter.stop_profile(motion)))
+        return self._too_near(self._limiter.stop_profile(motion))
 
-    def _way(self, profile: StopProfile | EmergencyProfile) -> np.ndarray:
-        """`(points, dof)` positions along a stop, both ends included."""
-        duration_s = float(profile.duration_s.max())
-        points = 3 + int(duration_s / self._check_step_s)
-        return profile.at(np.linspace(0.0, duration_s, points)[:, None]).position
-
-    def _too_near(self, way: np.ndarray) -> ActiveConstraint | None:
-        """The pair that comes too near on `way`, by most; None admits the way."""
-        distances = self._collision.distances_along(way)
-        exact = np.minimum(distances, self._collision.exact_m)
-        bend = np.maximum(np.diff(exact, 2, axis=0).max(axis=0), 0.0)
+    def _too_near(self, profile: StopProfile | EmergencyProfile) -> ActiveConstraint | None:
+        """The pair that comes too near on the way of a stop, by most; None admits it."""
+        way = profile.sampled(self._stop_step_s).position
+        distances = self._collision.distances_along(way, self._enough_m)
+        distances = np.minimum(distances, self._enough_m)
+        bend = np.diff(distances, 2, axis=0).max(axis=0, initial=0.0)
         below = self._floor_m - (distances.min(axis=0) - _DIP * bend)
         pair = int(np.argmax(below))
         if below[pair] > _ROUNDING:

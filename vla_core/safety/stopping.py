@@ -12,11 +12,12 @@ position limits, so a stop is always possible (tested against ruckig's velocity 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-_TINY = 1e-300
+_TINY, _ROUNDING = 1e-300, 1e-9
 #: How the jerk changes where each phase of a stop begins, in units of the mirrored jerk limit.
 _JERK_STEPS = np.array([[-1.0], [1.0], [1.0], [-1.0]])
 
@@ -100,6 +101,13 @@ class StopProfile:
         self._begins = begins
         self._steps = _JERK_STEPS * (side * max_jerk)
         self.duration_s = begins[3]
+        self._sampled: tuple[float, Stop] | None = None
+
+    def sampled(self, step_s: float) -> Stop:
+        """The whole stop; kept, as it is looked at, and then sent."""
+        if self._sampled is None or self._sampled[0] != step_s:
+            self._sampled = (step_s, Stop.of(self, step_s))
+        return self._sampled[1]
 
     def at(self, time_s: float | np.ndarray) -> JointMotion:
         """The motion `time_s` after the start; exactly still once the stop is over.
@@ -159,3 +167,30 @@ class EmergencyProfile:
         )
         velocity = np.where(moving, self._start.velocity + braking_s * self._brake, 0.0)
         return JointMotion(position, velocity, np.where(moving, self._brake, 0.0))
+
+    def sampled(self, step_s: float) -> Stop:
+        """The whole stop."""
+        return Stop.of(self, step_s)
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A stop, point by point, both ends included.
+
+    Attributes:
+        after_s: `(points,)` time after its start [s].
+        position, velocity: `(points, dof)` [rad], [rad/s]; the last velocity is zero.
+    """
+
+    after_s: np.ndarray
+    position: np.ndarray
+    velocity: np.ndarray
+
+    @classmethod
+    def of(cls, profile: StopProfile | EmergencyProfile, step_s: float) -> Stop:
+        """Points every `step_s` [s], until every joint stands still."""
+        points = 1 + math.ceil(float(profile.duration_s.max()) / step_s - _ROUNDING)
+        after_s = np.arange(points) * step_s
+        motion = profile.at(after_s[:, None])
+        motion.velocity[-1] = 0.0  # what the rounding of its time may leave; controllers want none
+        return cls(after_s, motion.position, motion.velocity)

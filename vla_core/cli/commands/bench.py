@@ -1,12 +1,15 @@
-"""Benchmarks that run in simulated time: `vla bench async` compares strategies of execution."""
+"""Benchmarks that run in simulated time: strategies of execution, cost of the safety filter."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
-HELP = "compare strategies of execution under delay, in simulated time"
+HELP = "compare strategies of execution, or ways of filtering, in simulated time"
 
 STRATEGIES = ("switch", "ensemble", "rtc", "rtc_trained", "fdm", "naive", "sync")
 #: System-1 steps for each inference of System 2, as OpenHelix sweeps them.
@@ -42,10 +45,54 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     async_.add_argument("--workers", type=int, default=2, help="processes")
     async_.add_argument("--json", type=Path, help="write a row per strategy, delay and scene")
     async_.add_argument("--plot", type=Path, help="write the picture here (PNG)")
+    safety = benches.add_parser(
+        "safety",
+        help="what the safety filter costs the task, margins as they are and wider",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    safety.add_argument("--policy", default="tabletop", help="under config/policies, or folder")
+    safety.add_argument("--episodes", type=int, default=100, help="tables for each case")
+    safety.add_argument("--seed", type=int, default=0, help="chooses the tables")
+    safety.add_argument(
+        "--wider-mm", type=int, default=40, help="added to the arms' margins in the last cases"
+    )
+    safety.add_argument("--workers", type=int, default=2, help="processes")
+    safety.add_argument("--json", type=Path, help="write a row per case here")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the cases, print the table, write rows and picture."""
+    return _run_safety(args) if args.bench == "safety" else _run_async(args)
+
+
+def _run_safety(args: argparse.Namespace) -> int:
+    from vla_core.evaluation.evaluate import episode_seeds
+    from vla_core.evaluation.filter_cost import compare_filters, filter_cases, print_filters
+    from vla_core.evaluation.settings import EvaluationSettings
+    from vla_core.evaluation.table import episode_progress
+
+    cases = filter_cases(args.wider_mm)
+    seeds = episode_seeds(args.seed, args.episodes)
+    base = EvaluationSettings(args.policy)
+    with episode_progress(len(cases) * len(seeds)) as progress:
+        found = compare_filters(cases, base, seeds, args.workers, progress)
+        rows = _collect(found, args.json)
+    print_filters(rows)
+    return 0
+
+
+def _collect(found: Iterable[dict[str, Any]], path: Path | None) -> list[dict[str, Any]]:
+    """All rows; what is there is written after each, as a run is long."""
+    rows = []
+    for row in found:
+        rows.append(row)
+        if path:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(rows, indent=1) + "\n")
+    return rows
+
+
+def _run_async(args: argparse.Namespace) -> int:
     from vla_core.evaluation.asynchrony import compare, delay_cases, dynamics_cases, fitting
     from vla_core.evaluation.asynchrony_report import plot, print_rows
     from vla_core.evaluation.evaluate import episode_seeds
@@ -62,14 +109,10 @@ def run(args: argparse.Namespace) -> int:
     cases = delay_cases(strategies, args.delays_ms)
     cases += dynamics_cases(strategies, args.patterns, args.dynamics_delay_ms, args.system2_every)
     seeds = episode_seeds(args.seed, args.episodes)
-    rows = []
     missed = [{"strategy": name, "skipped": reason} for name, reason in skipped.items()]
     with episode_progress(len(cases) * len(seeds)) as progress:
-        for row in compare(cases, base, manifest, seeds, args.workers, progress):
-            rows.append(row)
-            if args.json:
-                args.json.parent.mkdir(parents=True, exist_ok=True)
-                args.json.write_text(json.dumps(rows + missed, indent=1) + "\n")
+        found = compare(cases, base, manifest, seeds, args.workers, progress)
+        rows = _collect(chain(missed, found), args.json)[len(missed) :]
     print_rows(rows)
     if args.plot:
         plot(rows, args.plot)
