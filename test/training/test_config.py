@@ -60,6 +60,26 @@ def test_a_stage_is_checked_too(tmp_path, schedule, problem):
     assert error.value.problem.startswith(problem)
 
 
+@pytest.mark.parametrize(("steps", "refused"), [(0, True), (11, False), (12, True)])
+def test_a_committed_plan_is_shorter_than_a_chunk(tmp_path, steps, refused):
+    file = written(tmp_path, "tabletop", committed_steps=steps)
+    if not refused:
+        assert TrainingConfig.load(file).committed_steps == steps
+        return
+    with pytest.raises(ConfigError) as error:
+        TrainingConfig.load(file)
+    assert error.value.problem == (
+        f"got {steps}, expected less than the horizon of 12 and, for prefix and forward, 1 or more"
+    )
+
+
+def test_a_forward_model_needs_layers(tmp_path):
+    model = yaml.safe_load(training_file("tabletop").read_text())["model"]
+    file = written(tmp_path, "tabletop", model={**model, "forward_layers": 0})
+    with pytest.raises(ConfigError, match="stage `forward` needs layers"):
+        TrainingConfig.load(file)
+
+
 def test_a_data_set_must_have_the_policys_cameras(tmp_path):
     with pytest.raises(ConfigError) as error:
         TrainingConfig.load(written(tmp_path, "g1", cameras=["head", "wrist"]))

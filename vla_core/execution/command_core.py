@@ -339,7 +339,7 @@ class CommandCore:
         now_ns: int,
         constraints: list[ActiveConstraint],
     ) -> Allowed:
-        """Path speed that the age of the inputs and the tracking error allow.
+        """Path speed that the age of the inputs, their delay and the tracking error allow.
 
         No speed without a constraint means: stop within the limits, off the path if need be.
         """
@@ -355,6 +355,9 @@ class CommandCore:
                 allowed = Allowed(0.0)
             elif old.path_speed < allowed.speed:
                 allowed = Allowed(old.path_speed, _stale_constraint(old))
+        if "chunk" in inputs and self._intake.path_speed < allowed.speed:
+            late = ActiveConstraint("delay_exceeded", "chunk", 1.0 - self._intake.path_speed)
+            allowed = Allowed(self._intake.path_speed, late)
         if self._tracking is not None and self._tracking.path_speed < allowed.speed:
             return Allowed(self._tracking.path_speed, self._tracking.worst)
         return allowed
