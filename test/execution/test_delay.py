@@ -30,7 +30,7 @@ def test_the_estimate_is_the_largest_and_forgets_what_is_long_ago():
 
 @pytest.mark.parametrize(
     ("delay", "limit", "speed"),
-    [(6, 6, 1.0), (7, 6, 5 / 6), (9, 6, 0.5), (12, 6, 0.0), (40, 6, 0.0), (99, None, 1.0)],
+    [(6, 6, 1.0), (7, 6, 5 / 6), (9, 6, 0.5), (12, 6, 0.0), (40, 6, 0.0), (99, None, 1.0), (0, 0, 1.0), (1, 0, 0.0)],
 )
 def test_beyond_the_limit_the_path_slows_down_and_stands_still_at_twice_it(delay, limit, speed):
     lateness = Lateness("rtc", delay, limit)

@@ -96,7 +96,7 @@ def test_a_forgotten_ensemble_averages_nothing():
 
 @pytest.mark.parametrize(
     ("name", "executed", "limit"),
-    [("switch", 3, 11), ("ensemble", 3, 11), ("rtc", 3, 6), ("rtc", 8, 4), ("naive", 3, None),
+    [("switch", 3, 11), ("ensemble", 3, 11), ("rtc", 3, 6), ("rtc", 8, 4), ("rtc", 20, 0), ("naive", 3, None),
      ("sync", 3, None), ("rtc_trained", 3, 5), ("rtc_trained", 8, 4), ("fdm", 3, 7)],
 )  # fmt: skip
 def test_each_says_how_late_its_chunks_may_be(name, executed, limit):

@@ -58,17 +58,19 @@ class Lateness:
 
     @property
     def path_speed(self) -> float:
-        """Path speed that is left, in [0, 1]: 1 up to the limit, 0 at twice the limit.
+        """Path speed that is left, in [0, 1]: 1 up to the limit, 0 from twice the limit on.
 
         The same slope as `Response.SLOW_DOWN` has for stale inputs.
         """
         if not self.exceeded:
             return 1.0
-        return max(0.0, 2.0 - self.delay_steps / max(self.limit_steps, 1))
+        if self.limit_steps == 0:
+            return 0.0
+        return max(0.0, 2.0 - self.delay_steps / self.limit_steps)
 
     def __str__(self) -> str:
         what = f"path speed {self.path_speed:.2f}" if self.path_speed else "the robot holds"
         return (
             f"delay of {self.delay_steps} steps, {self.strategy} absorbs {self.limit_steps}: {what}; "
-            "a faster System 1 or a longer horizon is needed"
+            "a faster System 1, a longer horizon or an earlier look is needed"
         )

@@ -33,7 +33,8 @@ class TriggerRule:
         """Steps from one inference to the next, at least.
 
         Args:
-            period: steps that its rate alone leaves between them.
+            period: steps that its rate alone leaves between them; for `INTENT` too, as how often
+                intents come is not known here.
             horizon: of a chunk; its last step is due `horizon - 1` steps after the first.
         """
         if self.trigger is Trigger.REMAINING:

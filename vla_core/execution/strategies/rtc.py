@@ -21,4 +21,4 @@ class RealTimeChunking(Switch):
 
         Of a chunk no fewer steps are executed than the next one is late, s >= d, so d <= H / 2 too.
         """
-        return min(manifest.horizon - executed, manifest.horizon // 2)
+        return max(0, min(manifest.horizon - executed, manifest.horizon // 2))
