@@ -202,8 +202,8 @@ class Following(NamedTuple):
 
     Attributes:
         motion: `(3, dof)` position, velocity, acceleration after the period.
-        excess: `(5, dof)` by how much following exceeds what it may, in the order of
-            `limits.REASONS`; not positive where it does not. The first is left zero.
+        excess: `(dof, 5)` by how much tracking would exceed what a joint may, in the order of
+            `limits.REASONS`; zero where it does not. The first is left to `pursue_or_stop`.
         outcome: `(dof,)` TRACKED, LATE or UNREACHED; the motion of the last is not to be used.
     """
 
@@ -233,7 +233,7 @@ def goals(p, target, target_velocity, lower, upper, V):
 )  # fmt: skip
 def follow(p, v, a, goal, goal_velocity, lower, upper, V, A, J, period_s, horizon_s):
     """One period of every joint towards its target, as far as a stop stays possible."""
-    motion, excess = np.empty((3, len(p))), np.zeros((5, len(p)))
+    motion, excess = np.empty((3, len(p))), np.zeros((len(p), 5))
     outcome = np.full(len(p), UNREACHED, np.uint8)
     for j in range(len(p)):
         jerk, too_jerky, too_steep, met, at_once = _jerk_to_meet(
@@ -245,9 +245,9 @@ def follow(p, v, a, goal, goal_velocity, lower, upper, V, A, J, period_s, horizo
         if met and _admissible(*after, too_fast, beyond, V[j], A[j]):
             outcome[j] = TRACKED if at_once else LATE
         motion[0, j], motion[1, j], motion[2, j] = after
-        excess[1, j], excess[2, j], excess[3, j], excess[4, j] = (
-            too_jerky, too_steep, too_fast, beyond,
-        )  # fmt: skip
+        if outcome[j] != TRACKED:
+            excess[j, 1], excess[j, 2] = max(too_jerky, 0.0), max(too_steep, 0.0)
+            excess[j, 3], excess[j, 4] = max(too_fast, 0.0), max(beyond, 0.0)
     return Following(motion, excess, outcome)
 
 
@@ -263,7 +263,7 @@ def pursue_or_stop(
 
     Args:
         motion, excess, outcome: of `follow`; `motion` is changed, and where a joint stops so is the
-            first row of `excess`, to its speed.
+            first of its `excess`, to its speed.
         p, v, a: before the period.
         pursued_p, pursued_v, pursued_a: what the pursuit wants after it.
         failed: whether the pursuit has found nothing.
@@ -274,7 +274,7 @@ def pursue_or_stop(
         after = pursued_p[j], pursued_v[j], pursued_a[j]
         too_fast, beyond = _stop_excess(*after, lower[j], upper[j], V[j], A[j], J[j])
         if failed or not _admissible(*after, too_fast, beyond, V[j], A[j]):
-            excess[0, j] = abs(motion[1, j])
+            excess[j, 0] = abs(motion[1, j])
             phases = _stop_phases(v[j], a[j], A[j], J[j])
             after = _along_stop(p[j], v[j], a[j], *phases, period_s)
         motion[0, j], motion[1, j], motion[2, j] = after

@@ -82,6 +82,8 @@ class JointLimiter:
         step = joint_kernels.follow(
             *before, goal, velocity, *self._held, period_s, self.horizon_s
         )
+        if not step.outcome.any():  # all are TRACKED
+            return LimitedStep(JointMotion(*step.motion), constraints)
         pursuing = step.outcome == joint_kernels.UNREACHED
         if pursuing.any():
             pursued, problem = self._pursuit.step(motion, goal, velocity, pursuing)
@@ -140,10 +142,9 @@ class JointLimiter:
 
     def _limited(self, step: joint_kernels.Following) -> tuple[ActiveConstraint, ...]:
         """Why joints do not track: what that needs too much of, in the order of `names`."""
-        amounts, names = step.excess.T.tolist(), self.limits.names
         return tuple(
-            ActiveConstraint(reason, names[joint], amount)
-            for joint in np.flatnonzero(step.outcome).tolist()
-            for reason, amount in zip(REASONS, amounts[joint], strict=True)
-            if amount > 0
+            ActiveConstraint(
+                REASONS[reason], self.limits.names[joint], float(step.excess[joint, reason])
+            )
+            for joint, reason in np.argwhere(step.excess).tolist()
         )
