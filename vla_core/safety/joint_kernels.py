@@ -15,6 +15,7 @@ it calls does.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -34,7 +35,7 @@ _NUMBER, _YES = types.float64, types.boolean
 _OUTCOMES = types.uint8[::1]
 
 
-def _over_joints(result: types.Type, *arguments: types.Type):
+def _over_joints(result: types.Type, *arguments: types.Type) -> Callable[[Callable], Callable]:
     """Compile a function of all joints now, for these types only."""
     return njit(
         result(*arguments), cache=True, fastmath=False, error_model="numpy", boundscheck=True
@@ -202,8 +203,9 @@ class Following(NamedTuple):
 
     Attributes:
         motion: `(3, dof)` position, velocity, acceleration after the period.
-        excess: `(dof, 5)` by how much tracking would exceed what a joint may, in the order of
-            `limits.REASONS`; zero where it does not. The first is left to `pursue_or_stop`.
+        excess: `(dof, 5)` in the order of `limits.REASONS`: what keeps a joint from tracking, zero
+            where nothing does. The first is left to `pursue_or_stop`; jerk and acceleration are
+            those of meeting the target at the horizon, velocity and position those of `motion`.
         outcome: `(dof,)` TRACKED, LATE or UNREACHED; the motion of the last is not to be used.
     """
 
@@ -218,12 +220,12 @@ def goals(p, target, target_velocity, lower, upper, V):
     goal, velocity = np.empty_like(p), np.empty_like(p)
     as_asked = True
     for j in range(len(p)):
-        goal[j], velocity[j] = p[j], 0.0
-        if math.isfinite(target[j]) and math.isfinite(target_velocity[j]):
-            goal[j] = min(max(target[j], lower[j]), upper[j])
-            if goal[j] == target[j]:
-                velocity[j] = min(max(target_velocity[j], -V[j]), V[j])
-        as_asked &= goal[j] == target[j] and abs(target_velocity[j]) <= V[j]
+        sane = math.isfinite(target[j]) and math.isfinite(target_velocity[j])
+        asked = target[j] if sane else p[j]
+        goal[j] = min(max(asked, lower[j]), upper[j])
+        moves = sane and goal[j] == asked
+        velocity[j] = min(max(target_velocity[j], -V[j]), V[j]) if moves else 0.0
+        as_asked &= moves and abs(target_velocity[j]) <= V[j]
     return Goals(goal, velocity, as_asked)
 
 

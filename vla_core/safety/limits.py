@@ -106,10 +106,6 @@ class JointLimiter:
             self._stop = (motion, profile)
         return self._stop[1]
 
-    def emergency_step(self, motion: JointMotion) -> JointMotion:
-        """One period of braking at the full acceleration limit, without a jerk limit."""
-        return self.emergency_profile(motion).at(self.period_s)
-
     def emergency_profile(self, motion: JointMotion) -> EmergencyProfile:
         """The shortest stop from `motion`."""
         return EmergencyProfile(motion, self.limits.acceleration)
