@@ -27,7 +27,8 @@ tools=("$root"/tools/{setup.sh,mend_cmake.py,forget_partial.py})
 
 packages_hash=$(fingerprint "${requirements[@]}")
 interfaces_hash=$(fingerprint "$root/requirements-ros.txt" "${interfaces[@]}")
-all_hash=$(fingerprint "${requirements[@]}" "${interfaces[@]}" "${tools[@]}")
+equations=$root/vla_core/safety/joint_kernels.py
+all_hash=$(fingerprint "${requirements[@]}" "${interfaces[@]}" "${tools[@]}" "$equations")
 done_already all "$all_hash" && [[ -x $venv/bin/python ]] && exit 0
 
 mkdir -p "$root/build"
@@ -149,6 +150,10 @@ if ! done_already vla_msgs "$interfaces_hash"; then
 vla_msgs.msg.Observation.__class__.__import_type_support__()'
     stamp vla_msgs "$interfaces_hash"
 fi
+
+# --- The safety filter's equations ---------------------------------------------------------------
+say "compiling the safety filter's equations" # numba keeps them: only once
+(cd "$root" && logged "$venv/bin/python" -c 'import vla_core.safety.joint_kernels')
 
 stamp all "$all_hash"
 say "ready"

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
+from typing import NamedTuple
 
 import numpy as np
 
@@ -177,8 +178,7 @@ class ExecutionState:
     pace: Pace = Pace(speed=0.0)
 
 
-@dataclass(frozen=True)
-class ActiveConstraint:
+class ActiveConstraint(NamedTuple):
     """One limit that changed the command in a tick: which, where, and by how much."""
 
     name: str

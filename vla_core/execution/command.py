@@ -33,7 +33,8 @@ class StopTail:
     def along(cls, stop: Stop, period_s: float) -> StopTail:
         """Every second point of a stop, and its last; the first is one period ahead."""
         last = len(stop.after_s) - 1
-        kept = np.append(np.arange(0, last, 2), last)
+        kept = np.arange(0, last + 2, 2)
+        kept[-1] = last
         return cls(stop.after_s[kept] + period_s, stop.position[kept], stop.velocity[kept])
 
 

@@ -249,11 +249,18 @@ def _monotone_velocities(targets: np.ndarray, step_s: float) -> np.ndarray:
 
 
 def _hermite(left: Step, right: Step, now_ns: int) -> tuple[np.ndarray, np.ndarray]:
-    """Position and velocity between two steps."""
+    """Position and velocity between two steps.
+
+    Both are linear in where the left step is, the way between them, and their velocities.
+    """
     span_s = (right.due_ns - left.due_ns) / NANOSECONDS
     u = (now_ns - left.due_ns) / (right.due_ns - left.due_ns)
+    shares = (
+        (1.0, u * u * (3 - 2 * u), span_s * u * (1 - u) ** 2, -span_s * u * u * (1 - u)),
+        (0.0, 6 * u * (1 - u) / span_s, (1 - u) * (1 - 3 * u), u * (3 * u - 2)),
+    )
     way = right.position - left.position
-    bend_left, bend_right = span_s * left.velocity - way, way - span_s * right.velocity
-    position = left.position + u * way + u * (1 - u) * ((1 - u) * bend_left + u * bend_right)
-    slope = way + (1 - u) * (1 - 3 * u) * bend_left + u * (2 - 3 * u) * bend_right
-    return position, slope / span_s
+    position, velocity = np.array(shares) @ np.array(
+        (left.position, way, left.velocity, right.velocity)
+    )
+    return position, velocity

@@ -86,10 +86,10 @@ class FreshnessLimits:
     def stale(self, ages_s: Mapping[str, float]) -> tuple[StaleInput, ...]:
         """Which inputs are too old; an age that is missing or negative means that none came."""
         found = []
-        for field in fields(self):
-            age_s, limit = ages_s.get(field.name, -1.0), getattr(self, field.name)
+        for name, limit in vars(self).items():
+            age_s = ages_s.get(name, -1.0)
             if not 0.0 <= age_s <= limit.limit_s:
-                found.append(StaleInput(field.name, age_s, limit))
+                found.append(StaleInput(name, age_s, limit))
         return tuple(found)
 
 

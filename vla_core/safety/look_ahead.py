@@ -48,6 +48,23 @@ class PathLimit(NamedTuple):
     constraint: ActiveConstraint | None
 
 
+class _Seen(NamedTuple):
+    """The last point of the path that was looked at.
+
+    Attributes:
+        time_ns: path time there.
+        position, velocity: `(dof,)` at full path speed [rad], [rad/s].
+        distance_m, approach: `(pairs,)` distances there, and how fast they shrank until there, at
+            full path speed [m], [m/s].
+    """
+
+    time_ns: int
+    position: np.ndarray
+    velocity: np.ndarray
+    distance_m: np.ndarray
+    approach: np.ndarray
+
+
 @dataclass(frozen=True)
 class Allowed:
     """Path speed allowed now, and what limits it (None where nothing does)."""
@@ -84,13 +101,12 @@ class LookAhead:
         self._names = limits.names
         self._fastest = np.where(carries, limits.velocity, np.inf)
         self._limits: deque[PathLimit] = deque()
-        self._seen_ns: int | None = None
-        self._seen_m = self._approach = np.empty(0)
+        self._seen: _Seen | None = None
 
     def forget(self) -> None:
         """The path has changed."""
         self._limits.clear()
-        self._seen_ns = None
+        self._seen = None
 
     def allowed(
         self, path: PathSample, now_ns: int, end_ns: int, pace: PathSpeed, hand_speed: float
@@ -131,35 +147,37 @@ class LookAhead:
         self, path: PathSample, now_ns: int, end_ns: int, until_ns: int, hand_speed: float
     ) -> None:
         """Look at the next points of the path that have not been seen."""
-        if self._seen_ns is None or self._seen_ns < now_ns - self._step_ns:
+        if self._seen is None or self._seen.time_ns < now_ns - self._step_ns:
             self._limits.clear()
-            self._seen_ns = now_ns
-            here = self._collision.distances_along(path(now_ns)[0][None])[0]
-            self._seen_m = np.minimum(here, self._collision.exact_m)
-            self._approach = np.zeros_like(self._seen_m)
-        times_ns = [self._seen_ns]
-        while times_ns[-1] < min(until_ns, end_ns) and len(times_ns) <= _POINTS_PER_TICK:
-            times_ns.append(min(times_ns[-1] + self._step_ns, end_ns))
-        if len(times_ns) == 1:
-            return
-        positions, velocities = (np.array(rows) for rows in zip(*map(path, times_ns), strict=True))
-        distances = np.vstack((self._seen_m, self._collision.distances_along(positions[1:])))
-        distances = np.minimum(distances, self._collision.exact_m)
-        spans_s = np.diff(times_ns)[:, None] / NANOSECONDS
-        approaches = np.vstack((self._approach, -np.diff(distances, axis=0) / spans_s))
-        for k, time_ns in enumerate(times_ns[:-1]):
+            position, velocity = path(now_ns)
+            distance_m = self._distances(position)
+            self._seen = _Seen(now_ns, position, velocity, distance_m, np.zeros_like(distance_m))
+        for _ in range(_POINTS_PER_TICK):
+            seen = self._seen
+            if seen.time_ns >= min(until_ns, end_ns):
+                return
+            time_ns = min(seen.time_ns + self._step_ns, end_ns)
+            position, velocity = path(time_ns)
+            distance_m = self._distances(position)
+            approach = (seen.distance_m - distance_m) / ((time_ns - seen.time_ns) / NANOSECONDS)
             self._limits.append(
                 min(
-                    self._apart(time_ns, distances[k], approaches[k : k + 2].max(axis=0)),
-                    self._hands(time_ns, positions[k], velocities[k], hand_speed),
-                    self._joints(time_ns, velocities[k]),
+                    self._apart(
+                        seen.time_ns, seen.distance_m, np.maximum(seen.approach, approach)
+                    ),
+                    self._hands(seen.time_ns, seen.position, seen.velocity, hand_speed),
+                    self._joints(seen.time_ns, seen.velocity),
                     key=lambda limit: limit.speed,
                 )
             )
-        if times_ns[-1] == end_ns:
-            self._limits.append(self._apart(end_ns, distances[-1], approaches[-1]))
-        self._seen_ns, self._seen_m = times_ns[-1], distances[-1]
-        self._approach = approaches[-1]
+            if time_ns == end_ns:
+                self._limits.append(self._apart(end_ns, distance_m, approach))
+            self._seen = _Seen(time_ns, position, velocity, distance_m, approach)
+
+    def _distances(self, position: np.ndarray) -> np.ndarray:
+        """`(pairs,)` distances at `(dof,)`, not told above what is exact [m]."""
+        collision = self._collision
+        return np.minimum(collision.distances_along(position[None])[0], collision.exact_m)
 
     def _apart(self, time_ns: int, distance_m: np.ndarray, approach: np.ndarray) -> PathLimit:
         """From the pairs that come nearer inside their soft margin."""

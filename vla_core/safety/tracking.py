@@ -28,18 +28,18 @@ class TrackingGuard:
         self, names: tuple[str, ...], slow: np.ndarray, stop: np.ndarray, period_s: float
     ) -> None:
         self._names = names
-        self._slow, self._stop = slow, stop
+        self._slow, self._stop, self._between = slow, stop, stop - slow
         self._period_ns = round(period_s * NANOSECONDS)
         kept = max(2, int(_KEPT_S / period_s))
         self._commands: deque[tuple[int, np.ndarray]] = deque(maxlen=kept)
         self._stamp_ns: int | None = None
-        self._share = 0.0
-        self._worst: ActiveConstraint | None = None
+        self._share = self._error = 0.0
+        self._joint = 0
 
     def forget(self) -> None:
         """Commands begin anew."""
         self._commands.clear()
-        self._stamp_ns, self._share, self._worst = None, 0.0, None
+        self._stamp_ns, self._share = None, 0.0
 
     def sent(self, stamp_ns: int, position: np.ndarray) -> None:
         """A command `(dof,)`, to be reached one period after `stamp_ns`."""
@@ -56,11 +56,9 @@ class TrackingGuard:
                 due = command
                 break
         error = np.abs(position - due)
-        shares = (error - self._slow) / (self._stop - self._slow)
-        joint = int(np.argmax(shares))
-        self._share = float(shares[joint])
-        name = self._names[joint]
-        self._worst = ActiveConstraint("tracking_error", name, float(error[joint]))
+        shares = (error - self._slow) / self._between
+        self._joint = int(shares.argmax())
+        self._share, self._error = float(shares[self._joint]), float(error[self._joint])
 
     @property
     def path_speed(self) -> float:
@@ -70,15 +68,16 @@ class TrackingGuard:
     @property
     def worst(self) -> ActiveConstraint | None:
         """The joint that is farthest from its command, relative to its limit, and how far."""
-        return self._worst if self._share > 0 else None
+        if self._share <= 0:
+            return None
+        return ActiveConstraint("tracking_error", self._names[self._joint], self._error)
 
     @property
     def problem(self) -> str:
         """Why the robot must stop; "" when it need not."""
-        if self._share < 1.0 or self._worst is None:
+        if self._share < 1.0:
             return ""
-        limit = self._stop[self._names.index(self._worst.subject)]
         return (
-            f"joint {self._worst.subject} is {self._worst.amount:.3f} rad from its command, "
-            f"limit {limit:.3f}; see whether it is blocked, and its measurement right"
+            f"joint {self._names[self._joint]} is {self._error:.3f} rad from its command, limit "
+            f"{self._stop[self._joint]:.3f}; see whether it is blocked, and its measurement right"
         )

@@ -1,0 +1,349 @@
+"""The equations of a joint's motion, compiled: its stop, its way to a target, and what they break.
+
+The first half is about one joint and takes scalars: p, v, a are its position [rad], velocity
+[rad/s] and acceleration [rad/s^2]; V, A, J are the largest velocity, acceleration and jerk. The
+second half goes through all joints, for the classes of `stopping.py` and `limits.py`; its arrays
+are `(dof,)`, contiguous, of float64, where nothing else is said.
+
+Numba compiles the second half, with what it calls, when this module is imported, and keeps the code
+on disk. A command loop never compiles: arrays of another type are a TypeError there, and too short
+ones an IndexError. Without fast-math, so the same inputs give the same bits. All is in one file
+because numba renews the kept code when the file of a function changes, not when that of a function
+it calls does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit, types
+
+_ROUNDING, _SLACK = 1e-9, 1e-6
+#: Times at which the target may be met: this many, each longer than the one before by the factor.
+_ARRIVALS, _LATER = 8, 1.25
+
+#: How a joint follows its target: at the horizon, later, or not without leaving its limits.
+TRACKED, LATE, UNREACHED = 0, 1, 2
+
+_equation = njit(fastmath=False, error_model="numpy")
+_JOINTS = types.Array(types.float64, 1, "C", readonly=True)
+_POINTS, _ROWS = types.float64[::1], types.float64[:, ::1]
+_NUMBER, _YES = types.float64, types.boolean
+_OUTCOMES = types.uint8[::1]
+
+
+def _over_joints(result: types.Type, *arguments: types.Type) -> Callable[[Callable], Callable]:
+    """Compile a function of all joints now, for these types only."""
+    return njit(
+        result(*arguments), cache=True, fastmath=False, error_model="numpy", boundscheck=True
+    )
+
+
+# One joint
+
+
+@_equation
+def _advanced(p, v, a, jerk, t):
+    """State after `t` of constant jerk."""
+    return (
+        p + t * (v + t * (a / 2 + t * jerk / 6)),
+        v + t * (a + t * jerk / 2),
+        a + t * jerk,
+    )
+
+
+@_equation
+def _speed_left(v, a, J):
+    """Velocity that is left once the acceleration is brought to zero."""
+    return v + a * abs(a) / (2 * J)
+
+
+@_equation
+def _stop_phases(v, a, A, J):
+    """The least-time stop: its jerk, and when its three phases end [s].
+
+    Mirrored so that the velocity left once a is brought to zero is not negative: jerk -J until the
+    acceleration is -peak, hold it, jerk +J until it is zero, where
+
+        peak = min(A, sqrt(J v + a^2 / 2)),   hold = (v + (a^2 - 2 peak^2) / (2 J)) / peak.
+    """
+    side = math.copysign(1.0, _speed_left(v, a, J))
+    v, a = side * v, side * a
+    square = max(J * v + a * a / 2, 0.0)
+    peak = max(min(math.sqrt(square), A), -a)
+    hold_s = max(square - peak * peak, 0.0) / (J * peak) if peak > 0.0 else 0.0
+    falls_s = max(a + peak, 0.0) / J
+    return side * J, falls_s, falls_s + hold_s, falls_s + hold_s + peak / J
+
+
+@_equation
+def _along_stop(p, v, a, jerk, falls_s, held_s, ends_s, t):
+    """State at `t` of a stop with these phases; exactly still once it is over."""
+    p, v, a = _advanced(p, v, a, -jerk, min(t, falls_s))
+    p, v, a = _advanced(p, v, a, 0.0, max(min(t, held_s) - falls_s, 0.0))
+    p, v, a = _advanced(p, v, a, jerk, max(min(t, ends_s) - held_s, 0.0))
+    if t < ends_s:
+        return p, v, a
+    return p, 0.0, 0.0
+
+
+@_equation
+def _reach(p, v, a, A, J):
+    """Lowest and highest position of the least-time stop: where it begins, turns, or ends."""
+    jerk, falls_s, held_s, ends_s = _stop_phases(v, a, A, J)
+    end, _, _ = _along_stop(p, v, a, jerk, falls_s, held_s, ends_s, ends_s)
+    lowest, highest = min(p, end), max(p, end)
+    if jerk * v < 0:  # it moves the other way first, until a - J t has taken v to zero
+        turn_s = (abs(a) - math.sqrt(max(a * a - 2 * J * abs(v), 0.0))) / J
+        turn, _, _ = _advanced(p, v, a, -jerk, turn_s)
+        lowest, highest = min(lowest, turn), max(highest, turn)
+    return lowest, highest
+
+
+@_equation
+def _stop_excess(p, v, a, lower, upper, V, A, J):
+    """By how much the least-time stop is faster than V, and by how much it leaves the positions."""
+    lowest, highest = _reach(p, v, a, A, J)
+    too_fast = max(abs(v), abs(_speed_left(v, a, J))) - V
+    return too_fast, max(lower - lowest, highest - upper)
+
+
+@_equation
+def _admissible(p, v, a, too_fast, beyond, V, A):
+    """Whether a state is finite and inside every limit, with the excess of its stop."""
+    return (
+        math.isfinite(p + v + a)
+        and abs(a) <= A * (1 + _ROUNDING)
+        and too_fast <= V * _ROUNDING
+        and beyond <= _ROUNDING
+    )
+
+
+@_equation
+def _peak_between(v, a, after, period_s):
+    """Speed where the acceleration passes zero on its straight way to `after`; 0 if it does not.
+
+    There it is higher than at both ends (by up to jerk * period^2 / 8).
+    """
+    if a * after >= 0:
+        return 0.0
+    jerk = (after - a) / period_s
+    return abs(v - a * a / (2 * jerk))
+
+
+@_equation
+def _quartic(p, v, a, goal, goal_velocity, T):
+    """Coefficients of t^3 and t^4 of the quartic that meets `goal` and `goal_velocity` at T.
+
+    Its final acceleration is free. With m and n what position and velocity would miss at constant
+    acceleration, c3 = (4 m - T n) / T^3 and c4 = (T n - 3 m) / T^4.
+    """
+    m = goal - (p + T * (v + T * a / 2))
+    n = goal_velocity - (v + T * a)
+    return (4 * m - T * n) / T**3, (T * n - 3 * m) / T**4
+
+
+@_equation
+def _quartic_excess(a, c3, c4, T, first_jerk, A, J):
+    """By how much jerk and acceleration of a quartic exceed their limits until T.
+
+    The jerk 6 c3 + 24 c4 t is largest at an end, the acceleration a + 6 c3 t + 12 c4 t^2 at an end
+    or where it turns.
+    """
+    last_jerk = 6 * c3 + 24 * c4 * T
+    turn_s = min(max(-c3 / (4 * c4), 0.0), T) if c4 != 0.0 else 0.0
+    at_turn = a + turn_s * (6 * c3 + 12 * c4 * turn_s)
+    at_end = a + T * (6 * c3 + 12 * c4 * T)
+    return (
+        max(abs(first_jerk), abs(last_jerk)) - J,
+        max(abs(at_turn), abs(at_end)) - A,
+    )
+
+
+@_equation
+def _jerk_to_meet(p, v, a, goal, goal_velocity, A, J, period_s, horizon_s):
+    """Jerk of one period along the quartic that meets the target soonest inside the limits.
+
+    The target goes on at its velocity beyond the horizon.
+
+    Returns:
+        The jerk; by how much jerk and acceleration would exceed their limits if the target were met
+        at the horizon; whether it can be met at all, and whether at the horizon.
+    """
+    jerk = too_jerky = too_steep = 0.0
+    T = horizon_s
+    for arrival in range(_ARRIVALS):
+        c3, c4 = _quartic(p, v, a, goal + (T - horizon_s) * goal_velocity, goal_velocity, T)
+        jerk = 6 * c3 + 12 * c4 * period_s  # the mean over the first period
+        over_jerk, over_acceleration = _quartic_excess(a, c3, c4, T, jerk, A, J)
+        if arrival == 0:
+            too_jerky, too_steep = over_jerk, over_acceleration
+        if over_jerk <= 0.0 and over_acceleration <= 0.0:
+            return jerk, too_jerky, too_steep, True, arrival == 0
+        T *= _LATER
+    return min(max(jerk, -J), J), too_jerky, too_steep, False, False
+
+
+# All joints
+
+
+class Goals(NamedTuple):
+    """Targets that joints may head for, `(dof,)` each, and whether they are all as asked for."""
+
+    position: np.ndarray
+    velocity: np.ndarray
+    as_asked: bool
+
+
+class Following(NamedTuple):
+    """One period of all joints towards their targets.
+
+    Attributes:
+        motion: `(3, dof)` position, velocity, acceleration after the period.
+        excess: `(dof, 5)` in the order of `limits.REASONS`: what keeps a joint from tracking, zero
+            where nothing does. The first is left to `pursue_or_stop`; jerk and acceleration are
+            those of meeting the target at the horizon, velocity and position those of `motion`.
+        outcome: `(dof,)` TRACKED, LATE or UNREACHED; the motion of the last is not to be used.
+    """
+
+    motion: np.ndarray
+    excess: np.ndarray
+    outcome: np.ndarray
+
+
+@_over_joints(types.NamedTuple((_POINTS, _POINTS, _YES), Goals), *[_JOINTS] * 6)
+def goals(p, target, target_velocity, lower, upper, V):
+    """Targets cut to the limits: standing still at them, and where a target is not finite."""
+    goal, velocity = np.empty_like(p), np.empty_like(p)
+    as_asked = True
+    for j in range(len(p)):
+        sane = math.isfinite(target[j]) and math.isfinite(target_velocity[j])
+        asked = target[j] if sane else p[j]
+        goal[j] = min(max(asked, lower[j]), upper[j])
+        moves = sane and goal[j] == asked
+        velocity[j] = min(max(target_velocity[j], -V[j]), V[j]) if moves else 0.0
+        as_asked &= moves and abs(target_velocity[j]) <= V[j]
+    return Goals(goal, velocity, as_asked)
+
+
+@_over_joints(
+    types.NamedTuple((_ROWS, _ROWS, _OUTCOMES), Following),
+    *[_JOINTS] * 5, *[_JOINTS] * 5, _NUMBER, _NUMBER,
+)  # fmt: skip
+def follow(p, v, a, goal, goal_velocity, lower, upper, V, A, J, period_s, horizon_s):
+    """One period of every joint towards its target, as far as a stop stays possible."""
+    motion, excess = np.empty((3, len(p))), np.zeros((len(p), 5))
+    outcome = np.full(len(p), UNREACHED, np.uint8)
+    for j in range(len(p)):
+        jerk, too_jerky, too_steep, met, at_once = _jerk_to_meet(
+            p[j], v[j], a[j], goal[j], goal_velocity[j], A[j], J[j], period_s, horizon_s
+        )
+        after = _advanced(p[j], v[j], a[j], jerk, period_s)
+        too_fast, beyond = _stop_excess(*after, lower[j], upper[j], V[j], A[j], J[j])
+        too_fast = max(too_fast, _peak_between(v[j], a[j], after[2], period_s) - V[j])
+        if met and _admissible(*after, too_fast, beyond, V[j], A[j]):
+            outcome[j] = TRACKED if at_once else LATE
+        motion[0, j], motion[1, j], motion[2, j] = after
+        if outcome[j] != TRACKED:
+            excess[j, 1], excess[j, 2] = max(too_jerky, 0.0), max(too_steep, 0.0)
+            excess[j, 3], excess[j, 4] = max(too_fast, 0.0), max(beyond, 0.0)
+    return Following(motion, excess, outcome)
+
+
+@_over_joints(
+    types.void,
+    _ROWS, _ROWS, _OUTCOMES, *[_JOINTS] * 3, *[_JOINTS] * 3, _YES, *[_JOINTS] * 5, _NUMBER,
+)  # fmt: skip
+def pursue_or_stop(
+    motion, excess, outcome, p, v, a, pursued_p, pursued_v, pursued_a, failed,
+    lower, upper, V, A, J, period_s,
+):  # fmt: skip
+    """Give joints that are UNREACHED their pursuit's step if it is admissible, else their stop's.
+
+    Args:
+        motion, excess, outcome: of `follow`; `motion` is changed, and where a joint stops so is the
+            first of its `excess`, to its speed.
+        p, v, a: before the period.
+        pursued_p, pursued_v, pursued_a: what the pursuit wants after it.
+        failed: whether the pursuit has found nothing.
+    """
+    for j in range(len(p)):
+        if outcome[j] != UNREACHED:
+            continue
+        after = pursued_p[j], pursued_v[j], pursued_a[j]
+        too_fast, beyond = _stop_excess(*after, lower[j], upper[j], V[j], A[j], J[j])
+        if failed or not _admissible(*after, too_fast, beyond, V[j], A[j]):
+            excess[j, 0] = abs(motion[1, j])
+            phases = _stop_phases(v[j], a[j], A[j], J[j])
+            after = _along_stop(p[j], v[j], a[j], *phases, period_s)
+        motion[0, j], motion[1, j], motion[2, j] = after
+
+
+@_over_joints(_YES, *[_JOINTS] * 7)
+def inside(p, v, a, lower, upper, V, A):
+    """Whether all joints are finite, and inside position, velocity and acceleration limits."""
+    for j in range(len(p)):
+        if not (
+            math.isfinite(p[j] + v[j] + a[j])
+            and lower[j] - _SLACK <= p[j] <= upper[j] + _SLACK
+            and abs(v[j]) <= V[j] * (1 + _SLACK)
+            and abs(a[j]) <= A[j] * (1 + _SLACK)
+        ):
+            return False
+    return True
+
+
+@_over_joints(_ROWS, *[_JOINTS] * 4)
+def stop_phases(v, a, A, J):
+    """`(4, dof)` jerk of each least-time stop, and when its phases end [s]."""
+    phases = np.empty((4, len(v)))
+    for j in range(len(v)):
+        phases[0, j], phases[1, j], phases[2, j], phases[3, j] = _stop_phases(
+            v[j], a[j], A[j], J[j]
+        )
+    return phases
+
+
+@_over_joints(_ROWS, *[_JOINTS] * 3, _ROWS, _JOINTS)
+def along_stop(p, v, a, phases, t):
+    """`(3, dof)` position, velocity, acceleration at `t` `(dof,)` [s] of stops with `phases`."""
+    motion = np.empty((3, len(p)))
+    for j in range(len(p)):
+        motion[0, j], motion[1, j], motion[2, j] = _along_stop(
+            p[j], v[j], a[j], phases[0, j], phases[1, j], phases[2, j], phases[3, j], t[j]
+        )
+    return motion
+
+
+@_over_joints(types.Tuple((_POINTS, _ROWS, _ROWS)), *[_JOINTS] * 3, _ROWS, _NUMBER)
+def stop_points(p, v, a, phases, step_s):
+    """Stops with `phases`, every `step_s` until all joints stand still, but at least three times.
+
+    Returns:
+        `(points,)` times [s], `(points, dof)` positions and velocities; the last velocity is zero,
+        also where the rounding of its time would leave a little.
+    """
+    points = 1 + max(2, math.ceil(phases[3].max() / step_s - _ROUNDING))
+    times_s = np.arange(points) * step_s
+    position, velocity = np.empty((points, len(p))), np.zeros((points, len(p)))
+    for j in range(len(p)):
+        jerk, falls_s, held_s, ends_s = phases[0, j], phases[1, j], phases[2, j], phases[3, j]
+        for k in range(points):
+            position[k, j], speed, _ = _along_stop(
+                p[j], v[j], a[j], jerk, falls_s, held_s, ends_s, times_s[k]
+            )
+            if k < points - 1:
+                velocity[k, j] = speed
+    return times_s, position, velocity
+
+
+@_over_joints(types.Tuple((_POINTS, _POINTS)), *[_JOINTS] * 5)
+def reach(p, v, a, A, J):
+    """Lowest and highest position on the way of each least-time stop."""
+    lowest, highest = np.empty_like(p), np.empty_like(p)
+    for j in range(len(p)):
+        lowest[j], highest[j] = _reach(p[j], v[j], a[j], A[j], J[j])
+    return lowest, highest
