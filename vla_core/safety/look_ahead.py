@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from vla_core.safety.collision import CollisionModel
 
 #: New points of the path looked at in one tick, so that a new chunk does not make it late.
-_POINTS_PER_TICK = 2
+_POINTS_PER_TICK = 1
 #: An approach slower than this at full path speed is left to the certified stop: braking for it
 #: would keep a hand at its margin from leaving where another part comes a little nearer [m/s].
 _SLOWEST_APPROACH = 0.01
@@ -134,9 +134,8 @@ class LookAhead:
         if self._seen_ns is None or self._seen_ns < now_ns - self._step_ns:
             self._limits.clear()
             self._seen_ns = now_ns
-            self._seen_m = np.minimum(
-                self._collision.distances(path(now_ns)[0]), self._collision.exact_m
-            )
+            here = self._collision.distances_along(path(now_ns)[0][None])[0]
+            self._seen_m = np.minimum(here, self._collision.exact_m)
             self._approach = np.zeros_like(self._seen_m)
         times_ns = [self._seen_ns]
         while times_ns[-1] < min(until_ns, end_ns) and len(times_ns) <= _POINTS_PER_TICK:

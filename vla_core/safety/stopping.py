@@ -188,9 +188,9 @@ class Stop:
 
     @classmethod
     def of(cls, profile: StopProfile | EmergencyProfile, step_s: float) -> Stop:
-        """Points every `step_s` [s], until every joint stands still."""
-        points = 1 + math.ceil(float(profile.duration_s.max()) / step_s - _ROUNDING)
-        after_s = np.arange(points) * step_s
+        """Points every `step_s` [s] until every joint stands still, but at least three."""
+        steps = math.ceil(float(profile.duration_s.max()) / step_s - _ROUNDING)
+        after_s = np.arange(1 + max(steps, 2)) * step_s
         motion = profile.at(after_s[:, None])
         motion.velocity[-1] = 0.0  # what the rounding of its time may leave; controllers want none
         return cls(after_s, motion.position, motion.velocity)
