@@ -190,18 +190,24 @@ class ActionNode(SuiteNode):
             self._intent = None
             self._forget_plan()
         self._observed_ns = stamp_ns
-        if self._intent is not None and self._due():
+        if self._intent is not None and self._due(self._intent, stamp_ns):
             self._worker.offer(message, stamp_ns)
             self.meters.drops["replaced while computing"] = self._worker.skipped
 
-    def _due(self) -> bool:
-        """Whether the trigger lets System 1 look; what it computes now may change what is left."""
+    def _due(self, intent: LatentIntent, stamp_ns: int) -> bool:
+        """Whether System 1 looks now: the trigger says so, or the intent is stale, to answer that.
+
+        While it computes the trigger is not asked, as the chunk to come changes what is left.
+        """
         if self._trigger.trigger is Trigger.TIME:
+            return True
+        if self._worker.busy:
+            return False
+        if self._age_s(intent, stamp_ns) > self.values["intent_timeout_s"]:
             return True
         step_s = self._loaded.system1.manifest.step_s
         steps_left = self._timeline.steps_left(self.now_ns(), step_s, self._pace)
-        new_intent = self._intent is not self._acted_on
-        return not self._worker.busy and self._trigger.due(steps_left, new_intent)
+        return self._trigger.due(steps_left, intent is not self._acted_on)
 
     def _act(self, message: msg.Observation) -> None:
         """In the worker's thread: one chunk for the newest observation and intent."""
@@ -261,7 +267,7 @@ class ActionNode(SuiteNode):
 
     def _fresh_enough(self, observation: Observation, intent: LatentIntent) -> bool:
         """Whether to follow the intent, by the declared policy for stale ones."""
-        age_s = (observation.stamp_ns - intent.observation_stamp_ns) / NANOSECONDS
+        age_s = self._age_s(intent, observation.stamp_ns)
         if age_s <= self.values["intent_timeout_s"] or self._stale is StaleIntent.KEEP:
             return True
         self.refuse(
@@ -273,6 +279,11 @@ class ActionNode(SuiteNode):
             self._stop_asked_for = intent.sequence
             self._set_mode.call_async(SetMode.Request(mode=int(ControlMode.HOLD)))
         return False
+
+    @staticmethod
+    def _age_s(intent: LatentIntent, stamp_ns: int) -> float:
+        """Age of an intent's observation beside one of `stamp_ns` [s]."""
+        return (stamp_ns - intent.observation_stamp_ns) / NANOSECONDS
 
     def _on_error(self, error: Exception) -> None:
         kind = "intent" if isinstance(error, FeatureSpaceError) else "observation"

@@ -178,7 +178,8 @@ def test_a_row_holds_rate_interval_time_smoothness_and_every_scene():
 
 
 def test_the_picture_shows_delays_and_rates(tmp_path):
-    rows = [measured(Case("delay", "switch", 100)), measured(Case("rate", "switch", 200, "left", 5))]
+    cases = (Case("delay", "switch", 100), Case("rate", "switch", 200, "left", 5))
+    rows = [measured(case) for case in cases]
     plot(rows, tmp_path / "rows.png")
     assert cv2.imread(str(tmp_path / "rows.png")).shape[1] > 1500
 

@@ -30,8 +30,9 @@ def test_the_estimate_is_the_largest_and_forgets_what_is_long_ago():
 
 @pytest.mark.parametrize(
     ("delay", "limit", "speed"),
-    [(6, 6, 1.0), (7, 6, 5 / 6), (9, 6, 0.5), (12, 6, 0.0), (40, 6, 0.0), (99, None, 1.0), (0, 0, 1.0), (1, 0, 0.0)],
-)
+    [(6, 6, 1.0), (7, 6, 5 / 6), (9, 6, 0.5), (12, 6, 0.0), (40, 6, 0.0), (99, None, 1.0),
+     (0, 0, 1.0), (1, 0, 0.0)],
+)  # fmt: skip
 def test_beyond_the_limit_the_path_slows_down_and_stands_still_at_twice_it(delay, limit, speed):
     lateness = Lateness("rtc", delay, limit)
     assert lateness.path_speed == pytest.approx(speed)
@@ -39,5 +40,6 @@ def test_beyond_the_limit_the_path_slows_down_and_stands_still_at_twice_it(delay
 
 
 def test_what_is_said_has_the_number_and_the_limit():
-    assert str(Lateness("rtc", 9, 6)).startswith("delay of 9 steps, rtc absorbs 6: path speed 0.50;")
-    assert str(Lateness("rtc", 12, 6)).startswith("delay of 12 steps, rtc absorbs 6: the robot holds;")
+    slower, held = str(Lateness("rtc", 9, 6)), str(Lateness("rtc", 12, 6))
+    assert slower.startswith("delay of 9 steps, rtc absorbs 6: path speed 0.50;")
+    assert held.startswith("delay of 12 steps, rtc absorbs 6: the robot holds;")

@@ -96,8 +96,8 @@ def test_a_forgotten_ensemble_averages_nothing():
 
 @pytest.mark.parametrize(
     ("name", "executed", "limit"),
-    [("switch", 3, 11), ("ensemble", 3, 11), ("rtc", 3, 6), ("rtc", 8, 4), ("rtc", 20, 0), ("naive", 3, None),
-     ("sync", 3, None), ("rtc_trained", 3, 5), ("rtc_trained", 8, 4), ("fdm", 3, 7)],
+    [("switch", 3, 11), ("ensemble", 3, 11), ("rtc", 3, 6), ("rtc", 8, 4), ("rtc", 20, 0),
+     ("naive", 3, None), ("sync", 3, None), ("rtc_trained", 3, 5), ("rtc_trained", 8, 4), ("fdm", 3, 7)],
 )  # fmt: skip
 def test_each_says_how_late_its_chunks_may_be(name, executed, limit):
     assert make_strategy(name).limit_steps(MANIFEST, executed) == limit
@@ -112,7 +112,7 @@ def test_a_strategy_that_the_policy_was_not_trained_for_is_refused():
     assert fitting_strategy("rtc_trained", MANIFEST).conditioning is Conditioning.PREFIX
     with pytest.raises(PolicyError) as error:
         fitting_strategy("fdm", replace(MANIFEST, forward_steps=0))
-    assert "has no forward model (training stage `forward`), which strategy 'fdm'" in str(error.value)
+    assert "has no forward model" in str(error.value) and "strategy 'fdm'" in str(error.value)
     with pytest.raises(PolicyError) as error:
         fitting_strategy("rtc_trained", replace(MANIFEST, prefix_steps=0))
     assert str(error.value) == (

@@ -17,7 +17,7 @@ from vla_msgs.srv import SetInstruction, SetMode
 PACKAGE = Path(__file__).resolve().parents[2] / "vla_msgs"
 FILES = sorted(path for kind in ("msg", "srv", "action") for path in (PACKAGE / kind).iterdir())
 UNIT = re.compile(r"\[(s|us|rad|rad/s|m|m/s|rad/s\^2|rad/s\^3|steps)\]")
-UNITLESS = {"progress"}
+UNITLESS = {"progress", "path_speed"}
 
 
 def declarations(path: Path) -> list[tuple[str, str, str]]:
@@ -26,8 +26,8 @@ def declarations(path: Path) -> list[tuple[str, str, str]]:
     for line in path.read_text().splitlines():
         code, _, comment = line.partition("#")
         if code.strip() and code.strip() != "---":
-            kind, name = code.split(maxsplit=1)
-            found.append((kind, name.strip(), comment.strip()))
+            kind, name = code.split()[:2]  # what may follow is a default
+            found.append((kind, name, comment.strip()))
     return found
 
 

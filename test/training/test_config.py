@@ -69,7 +69,7 @@ def test_a_committed_plan_is_shorter_than_a_chunk(tmp_path, steps, refused):
     with pytest.raises(ConfigError) as error:
         TrainingConfig.load(file)
     assert error.value.problem == (
-        f"got {steps}, expected less than the horizon of 12 and, for prefix and forward, 1 or more"
+        f"got {steps}, expected 1 or more for prefix and forward, and less than the horizon of 12"
     )
 
 

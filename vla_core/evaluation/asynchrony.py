@@ -102,7 +102,7 @@ def compare(
 def summary(results: Sequence[EpisodeResult]) -> dict[str, Any]:
     """What the episodes of one case come to; times are those of successes.
 
-    `limit_steps` beside it is the delay that the strategy absorbs, `delay_steps` the worst there was.
+    `delay_steps` is the worst delay that there was, beside the `limit_steps` that are absorbed.
     """
     rate = SuccessRate.of(r.success for r in results)
     durations = [r.duration_s for r in results if r.success]

@@ -26,8 +26,8 @@ COLUMNS = (
 )
 CAPTION = (
     "delay of System 1 [ms]; System-1 steps for every intent; mean time to success [s]; largest "
-    "velocity step [rad/s] and RMS jerk [rad/s^3] where chunks join, medians of the episodes; steps late "
-    "of those that the strategy absorbs"
+    "velocity step [rad/s] and RMS jerk [rad/s^3] where chunks join, medians of the episodes; steps "
+    "late of those that the strategy absorbs"
 )
 
 

@@ -71,6 +71,6 @@ class Lateness:
     def __str__(self) -> str:
         what = f"path speed {self.path_speed:.2f}" if self.path_speed else "the robot holds"
         return (
-            f"delay of {self.delay_steps} steps, {self.strategy} absorbs {self.limit_steps}: {what}; "
-            "a faster System 1, a longer horizon or an earlier look is needed"
+            f"delay of {self.delay_steps} steps, {self.strategy} absorbs {self.limit_steps}: "
+            f"{what}; a faster System 1, a longer horizon or an earlier look is needed"
         )

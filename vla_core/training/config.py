@@ -96,11 +96,13 @@ class TrainingConfig:
 
     def _check_committed_steps(self, source: str) -> None:
         horizon, stages = self.model["horizon"], [s for s in COMMITTED if s in self.stages]
-        if not (1 if stages else 0) <= self.committed_steps < horizon:
+        least = 1 if stages else 0
+        if not least <= self.committed_steps < horizon:
+            needed = f" for {' and '.join(stages)}" if stages else ""
             raise ConfigError(
                 f"{source}: committed_steps",
-                f"got {self.committed_steps}, expected less than the horizon of {horizon}"
-                + (f" and, for {' and '.join(stages)}, 1 or more" if stages else " and not negative"),
+                f"got {self.committed_steps}, expected {least} or more{needed}, and less than the "
+                f"horizon of {horizon}",
             )
         if "forward" in stages and not self.model.get("forward_layers"):
             raise ConfigError(

@@ -161,12 +161,13 @@ class DialRecipe:
         model = self._with_vit(self.new_model(stage))
         model = self.load_stages(model, *self.before[stage])
         longest = self.config.committed_steps
-        if stage == "prefix":
-            module = PrefixConditioning(model, longest)
-        elif stage == "forward":
-            module = ForwardDynamics(model.forward_model)
-        else:
-            module = {"system2": ForesightWarmup, "system1": ActionWarmup}.get(stage, EndToEnd)(model)
+        objectives = {
+            "system2": lambda: ForesightWarmup(model),
+            "system1": lambda: ActionWarmup(model),
+            "prefix": lambda: PrefixConditioning(model, longest),
+            "forward": lambda: ForwardDynamics(model.forward_model),
+        }
+        module = objectives.get(stage, lambda: EndToEnd(model))()
         trainer = Trainer(
             self.folder, stage, module, self.config.stages[stage], self.config.seed
         )
