@@ -130,7 +130,7 @@ class CommandSettings:
     future_tolerance_s: float = 0.01
     late_ticks: int = 20
     late_window_s: float = 1.0
-    barrier_rate_per_s: float = 10.0
+    barrier_rate_per_s: float = 30.0
     reserve_m: float = 0.001
     look_ahead_step_s: float = 0.025
     stop_step_s: float = 0.025
