@@ -167,8 +167,9 @@ class CommandNode(SuiteNode):
         gc.freeze()  # what is loaded by now is not searched again by a collection between ticks
         if self.values["realtime"]:
             self.get_logger().info(loop.make_realtime())
-        # In simulated time, /clock is served by the executor and must not lag behind the ticks.
-        per_service = 1 if self.get_parameter("use_sim_time").value else _TICKS_PER_SERVICE
+        # In simulated time, /clock is served by the executor and must not lag behind the ticks, even
+        # where they leave no time.
+        simulated = self.get_parameter("use_sim_time").value
         ticks, woke_ns = 0, time.perf_counter_ns()
         while self._loop is loop and self.context.ok():
             late = loop.wait()
@@ -182,7 +183,9 @@ class CommandNode(SuiteNode):
             self._tick_cost_us = (time.perf_counter_ns() - woke_ns) / 1e3
             self.meters.latency("tick").add(self._tick_cost_us * 1e-6)
             ticks += 1
-            if ticks % per_service == 0 and loop.time_left_s() > _TIME_FOR_SERVICE_S:
+            if simulated or (
+                ticks % _TICKS_PER_SERVICE == 0 and loop.time_left_s() > _TIME_FOR_SERVICE_S
+            ):
                 executor.spin_once(timeout_sec=0)
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
         gc.unfreeze()

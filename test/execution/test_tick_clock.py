@@ -75,10 +75,22 @@ def test_a_clock_set_back_moves_nothing_by_it_but_missed_ticks_count(clocks):
 
 
 def test_a_simulated_clock_at_half_the_pace_moves_the_command_at_half_the_pace(clocks):
-    periods = 0
-    for _ in range(100):
+    periods = []
+    for _ in range(140):
         clocks.set_by_ns -= round(2.5 * MS)
         passed = clocks.tick()
-        periods += passed.periods
+        periods.append(passed.periods)
         assert not passed.late and not passed.set_forward_s and not passed.set_back
-    assert periods == 50
+    assert sum(periods[40:]) == 50
+
+
+def test_a_simulated_clock_whose_messages_come_late_or_not_at_all_moves_the_command_steadily(clocks):
+    """No period is braked for in between, as it would be where ticks were missed."""
+    lag_ms = np.random.default_rng(1).uniform(0.0, 20.0, 200)
+    lag_ms[::7] = 0.0
+    periods, now_ns = [], 0
+    for ms in lag_ms:
+        clocks.steady_ns += 5 * MS
+        now_ns = max(now_ns, clocks.steady_ns + clocks.set_by_ns - round(ms * MS))
+        periods.append(clocks.clock.tick(now_ns, clocks.steady_ns).periods)
+    assert set(periods[10:]) == {1}

@@ -228,7 +228,7 @@ class CommandCore:
         self._watch(now_ns, passed.late)
         self._catch_up(passed.periods - 1)
         ages_s = self._intake.ages_s(now_ns)
-        reference = self._reference(now_ns, passed.elapsed_s, ages_s, constraints)
+        reference = self._reference(self._clock.now_ns, passed.elapsed_s, ages_s, constraints)
         if self._motion is not None and passed.periods > 0:
             after = self._advance(self._motion, reference, constraints)
             self._motion = self._valid(after, self._motion, now_ns, constraints)

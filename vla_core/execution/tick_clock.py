@@ -33,15 +33,16 @@ class Passed:
 class TickClock:
     """Counts periods on a regular grid of the clock of the stamps, wherever ticks fall in them.
 
-    That clock is set forward where it has gained more than a period on the steady one. The two are
-    read one after the other, and a process may lose the processor in between: then the clock of the
-    stamps, read first, only seems to have lost. So it is compared with where it stood farthest
-    ahead lately, and a late reading is not taken for a jump.
+    The two clocks are read one after the other, and a process may lose the processor in between; a
+    simulated clock comes in messages, some of them late. Either way the clock of the stamps only
+    seems to have lost. So its time is taken from the steady clock and from where it stood farthest
+    ahead of that lately. It is set forward where it is more than a period ahead of it all.
 
     Args:
         period_s: between two ticks [s].
 
     Attributes:
+        now_ns: time of the newest tick on the clock of the stamps [ns].
         played_ns: nominal time of the newest tick: whole periods since the start, or since the
             clock was set [ns].
     """
@@ -51,7 +52,7 @@ class TickClock:
         self._period_ns = round(period_s * NANOSECONDS)
         self._last: tuple[int, int] | None = None
         self._ahead_ns: deque[int] = deque(maxlen=_COMPARED)
-        self.played_ns = 0
+        self.now_ns = self.played_ns = 0
 
     def tick(self, now_ns: int, steady_ns: int) -> Passed:
         """A tick has come.
@@ -62,7 +63,7 @@ class TickClock:
         """
         last, self._last = self._last, (now_ns, steady_ns)
         if last is None:
-            self.played_ns = now_ns
+            self.now_ns = self.played_ns = now_ns
             self._ahead_ns.append(now_ns - steady_ns)
             return Passed(1, self._period_s)
         steady_s = max(0, steady_ns - last[1]) / NANOSECONDS
@@ -73,10 +74,12 @@ class TickClock:
         if set_back or set_forward_ns > self._period_ns:
             self._ahead_ns.clear()
             self._ahead_ns.append(now_ns - steady_ns)
-            self.played_ns = now_ns
+            self.now_ns = self.played_ns = now_ns
             set_forward_s = 0.0 if set_back else set_forward_ns / NANOSECONDS
             return Passed(steady_periods, steady_s, late, set_back, set_forward_s)
         self._ahead_ns.append(now_ns - steady_ns)
-        periods = (now_ns - self.played_ns + self._period_ns // 2) // self._period_ns
+        before_ns = self.now_ns
+        self.now_ns = max(before_ns, steady_ns + max(self._ahead_ns))
+        periods = (self.now_ns - self.played_ns + self._period_ns // 2) // self._period_ns
         self.played_ns += periods * self._period_ns
-        return Passed(periods, (now_ns - last[0]) / NANOSECONDS, late)
+        return Passed(periods, (self.now_ns - before_ns) / NANOSECONDS, late)

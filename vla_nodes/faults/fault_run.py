@@ -107,7 +107,6 @@ class FaultRun:
         self._doing = f"{fault.name}: the robot starts"
         self._violations, self._commands = [], 0
         self._start_moving(seed)
-        self._wait(_BASELINE_S)
         self._doing = f"{fault.name}: {fault.does}"
         begun_ns = self._inject(fault)
         self._watch_it(fault, begun_ns)
@@ -137,9 +136,17 @@ class FaultRun:
         self._table.tell(self._instruction)
         self._recorder.clear()
         self._observer.set_mode(ControlMode.POLICY)
+        self._wait_for_motion()
+        self._wait(_BASELINE_S)
+        self._wait_for_motion()
+
+    def _wait_for_motion(self) -> None:
         if not self._observer.wait_until(self._moves, _MOVING_TIMEOUT_S):
+            status = self._recorder.newest("safety")
+            active = "no safety status" if status is None else ", ".join(status.constraints)
             raise GraphError(
-                f"the robot does not move under the policy; {self._observer.complaints()}"
+                f"the robot does not move under the policy: {active}; "
+                f"{self._observer.complaints() or 'nobody complains'}"
             )
 
     def _moves(self) -> bool:
