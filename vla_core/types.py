@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import Enum, IntEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -96,6 +96,8 @@ class ActionChunk:
         joint_names: `dof` names, the order of the columns.
         targets: `(horizon, dof)` joint positions.
         compute_s: how long System 1 took [s].
+        path_speed: highest speed along its path, in [0, 1]; less than 1 where System 1 is later than
+            its strategy of execution can absorb.
     """
 
     sequence: int
@@ -107,11 +109,23 @@ class ActionChunk:
     joint_names: tuple[str, ...]
     targets: np.ndarray
     compute_s: float = 0.0
+    path_speed: float = 1.0
 
     @property
     def horizon(self) -> int:
         """Number of targets."""
         return len(self.targets)
+
+
+class Conditioning(Enum):
+    """How System 1 takes into account what the robot executes while it computes."""
+
+    GUIDED = "guided"
+    """Its chunk is pulled to the plan while it is sampled (real-time chunking)."""
+    PREFIX = "prefix"
+    """It continues the plan's frozen steps, as it has learned in training."""
+    FORWARD = "forward"
+    """It acts on what a forward model expects after the plan's frozen steps."""
 
 
 @dataclass(frozen=True)
@@ -122,10 +136,12 @@ class CommittedPlan:
         targets: `(known, dof)` joint positions due at observation stamp + k * step of the new
             chunk, as far as the plan reaches, in the robot's order.
         frozen: how many of them will have been executed when the chunk arrives.
+        conditioning: what System 1 is to make of them.
     """
 
     targets: np.ndarray
     frozen: int
+    conditioning: Conditioning = Conditioning.GUIDED
 
 
 @dataclass(frozen=True)

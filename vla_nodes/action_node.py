@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
@@ -10,9 +10,10 @@ import rclpy
 from rclpy.executors import ExternalShutdownException
 
 from vla_core.errors import FeatureSpaceError, VlaError
-from vla_core.execution.delay import DelayTracker
-from vla_core.execution.strategies.choose import make_strategy
+from vla_core.execution.delay import DelayTracker, Lateness
+from vla_core.execution.strategies.choose import fitting_strategy
 from vla_core.execution.timeline import ChunkTimeline
+from vla_core.execution.trigger import Trigger, TriggerRule
 from vla_core.policies.protocol import System1
 from vla_core.policies.registry import load_system1
 from vla_core.robot.model import RobotModel
@@ -35,7 +36,7 @@ from vla_nodes.suite_node import SuiteNode, run
 
 SILENT_S = 1.0
 #: Not the baselines of `vla bench async`.
-_STRATEGIES = ("switch", "ensemble", "rtc")
+_STRATEGIES = ("switch", "ensemble", "rtc", "rtc_trained", "fdm")
 
 
 class StaleIntent(Enum):
@@ -70,6 +71,16 @@ class ActionNode(SuiteNode):
         BACKEND,
         NodeParameter("rate_hz", 10.0, "Highest rate of chunks [Hz].", 0.5, 200.0),
         NodeParameter("strategy", "rtc", "How chunks become one motion.", choices=_STRATEGIES),
+        NodeParameter(
+            "trigger",
+            Trigger.TIME.value,
+            "What a chunk waits for besides the rate: nothing, that few steps are left of the last "
+            "one, or a new intent.",
+            choices=tuple(member.value for member in Trigger),
+        ),
+        NodeParameter(
+            "remaining_steps", 6, "Steps left at which trigger `remaining` is due [steps].", 0, 1000
+        ),
         NodeParameter("seed", 0, "Seed of the sampler's noise.", 0, 2**31 - 1),
         NodeParameter(
             "intent_timeout_s",
@@ -93,6 +104,7 @@ class ActionNode(SuiteNode):
         self._inputs: list = []
         self._intent: LatentIntent | None = None
         self._instruction_id = 0
+        self._observed_ns = 0
         self._stop_asked_for = -1
         self._set_mode = self.create_client(SetMode, topics.SET_MODE)
 
@@ -101,7 +113,15 @@ class ActionNode(SuiteNode):
         robot = RobotModel.load(self.values["robot"])
         system1 = load_system1(self.values["policy"], self.values["backend"])
         require_fit(robot, system1.manifest)
-        self._strategy = make_strategy(self.values["strategy"])
+        self._strategy = fitting_strategy(self.values["strategy"], system1.manifest)
+        self._trigger = TriggerRule(
+            Trigger(self.values["trigger"]), self.values["remaining_steps"]
+        )
+        step_s, horizon = system1.manifest.step_s, system1.manifest.horizon
+        period = max(1, round(1.0 / (self.values["rate_hz"] * step_s)))
+        self._limit = self._strategy.limit_steps(
+            system1.manifest, self._trigger.executed_steps(period, horizon)
+        )
         self._loaded = _Loaded(robot, system1)
         self._stale = StaleIntent(self.values["stale_intent"])
         self._publisher = self.create_lifecycle_publisher(
@@ -112,20 +132,16 @@ class ActionNode(SuiteNode):
         """Start to act."""
         self._rng = np.random.default_rng(self.values["seed"])
         self._forget_plan()
+        self._acted_on: LatentIntent | None = None
         self._worker = InferenceWorker(self._act, self._on_error, self.values["rate_hz"])
         self._worker.start()
         for kind, topic, callback, profile in (
             (msg.Instruction, topics.INSTRUCTION, self._on_instruction, qos.LATCHED),
             (msg.LatentIntent, topics.INTENT, self._on_intent, qos.LATEST),
             (msg.Observation, topics.OBSERVATION, self._on_observation, qos.LATEST),
+            (msg.ExecutionState, topics.EXECUTION_STATE, self._on_execution, qos.NEWEST_STATUS),
         ):
             self._inputs.append(self.create_subscription(kind, topic, callback, profile))
-        if self._strategy.joins:  # comes with every tick of the command node
-            self._inputs.append(
-                self.create_subscription(
-                    msg.ExecutionState, topics.EXECUTION_STATE, self._on_execution, qos.LATEST
-                )
-            )
 
     def deactivate(self) -> None:
         """Stop to act."""
@@ -169,27 +185,43 @@ class ActionNode(SuiteNode):
 
     def _on_observation(self, message: msg.Observation) -> None:
         self.meters.rate("observation").tick()
-        if self._intent is not None:
-            self._worker.offer(message, to_nanoseconds(message.header.stamp))
+        stamp_ns = to_nanoseconds(message.header.stamp)
+        if stamp_ns < self._observed_ns:  # the clock was set back: what was stamped before is void
+            self._intent = None
+            self._forget_plan()
+        self._observed_ns = stamp_ns
+        if self._intent is not None and self._due():
+            self._worker.offer(message, stamp_ns)
             self.meters.drops["replaced while computing"] = self._worker.skipped
+
+    def _due(self) -> bool:
+        """Whether the trigger lets System 1 look; what it computes now may change what is left."""
+        if self._trigger.trigger is Trigger.TIME:
+            return True
+        step_s = self._loaded.system1.manifest.step_s
+        steps_left = self._timeline.steps_left(self.now_ns(), step_s, self._pace)
+        new_intent = self._intent is not self._acted_on
+        return not self._worker.busy and self._trigger.due(steps_left, new_intent)
 
     def _act(self, message: msg.Observation) -> None:
         """In the worker's thread: one chunk for the newest observation and intent."""
         intent = self._intent
         if intent is None:
             return
+        self._acted_on = intent
         observation = read_observation(message, self._loaded.robot.joint_names)
         if not self._fresh_enough(observation, intent):
             return
         arguments = (observation, intent, self._rng)
-        if self._strategy.joins:
+        if self._strategy.conditioning is not None:
             arguments += (self._plan(observation.stamp_ns),)
         chunk = self._loaded.system1.act(*arguments)
         if intent.instruction.id != self._instruction_id:
             self.meters.drops["instruction changed while computing"] += 1
             return
         now_ns = self.now_ns()
-        chunk = self._strategy.prepare(chunk, now_ns)
+        lateness = Lateness(self.values["strategy"], self._delay.steps, self._limit)
+        chunk = replace(self._strategy.prepare(chunk, now_ns), path_speed=lateness.path_speed)
         self._timeline.insert(chunk, now_ns)
         policy = self._loaded.system1.manifest.name
         self._publisher.publish(chunk_message(chunk, now_ns, policy))
@@ -200,6 +232,8 @@ class ActionNode(SuiteNode):
             (observation.stamp_ns - intent.observation_stamp_ns) * 1e-9
         )
         self.forgive()
+        if lateness.exceeded:
+            self.refuse(str(lateness), "chunk/late")
 
     def _forget_plan(self) -> None:
         """Nothing of what was given out will be executed further."""
@@ -213,7 +247,7 @@ class ActionNode(SuiteNode):
         """What is being executed, at the steps of a chunk of an observation of `stamp_ns`."""
         manifest = self._loaded.system1.manifest
         targets = self._timeline.plan(stamp_ns, manifest.step_s, manifest.horizon, self._pace)
-        return CommittedPlan(targets, self._delay.steps)
+        return CommittedPlan(targets, self._delay.steps, self._strategy.conditioning)
 
     def _on_execution(self, message: msg.ExecutionState) -> None:
         """Count a chunk's delay once; without POLICY nothing is executed that could be joined."""

@@ -18,6 +18,10 @@ from vla_nodes.polled_subscription import PolledSubscription
 from vla_nodes.suite_node import SuiteNode
 
 
+#: Most messages of the emergency stop heard in a tick; a press behind them waits for the next one.
+_ESTOPS = 200
+
+
 class CommandInputs:
     """Polled subscriptions of an active command node.
 
@@ -30,7 +34,7 @@ class CommandInputs:
     def __init__(self, node: SuiteNode, core: CommandCore, joint_states_topic: str) -> None:
         self._node = node
         self._core = core
-        self._estop = PolledSubscription(node, Bool, topics.ESTOP, qos.ESTOP)
+        self._estop = PolledSubscription(node, Bool, topics.ESTOP, qos.ESTOP, most=_ESTOPS)
         self._joint_states = PolledSubscription(node, JointState, joint_states_topic, qos.SENSOR)
         self._chunks = PolledSubscription(node, msg.ActionChunk, topics.ACTION_CHUNK, qos.LATEST)
         self._ready = PolledSubscription(node, msg.ActionChunk, topics.READY_CHUNK, qos.LATEST)

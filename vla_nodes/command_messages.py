@@ -98,6 +98,11 @@ class ReceivedCommand(NamedTuple):
     time_s: np.ndarray
     position: np.ndarray
 
+    def is_over(self, now_ns: int) -> bool:
+        """Whether it is a trajectory that has ended before `now_ns`; ros2_control refuses those."""
+        age_s = (now_ns - self.stamp_ns) / NANOSECONDS
+        return self.stamp_ns > 0 and len(self.time_s) > 1 and self.time_s[-1] < age_s
+
     def target(self, now_ns: int) -> np.ndarray:
         """`(dof,)` position due at `now_ns`, interpolated; the last one after the end."""
         time_s = (now_ns - self.stamp_ns) / NANOSECONDS

@@ -16,6 +16,7 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from vla_core.execution.command import CommandSettings
 from vla_core.execution.command_core import CommandCore
 from vla_core.execution.periodic import PeriodicLoop
+from vla_core.robot.description import CommandInterface
 from vla_core.robot.model import RobotModel
 from vla_core.safety.command_safety import CommandSafety
 from vla_core.safety.freshness import AgeLimit, FreshnessLimits, Response
@@ -97,7 +98,11 @@ class CommandNode(SuiteNode):
         """Read the robot, its safety description, and the limits of freshness."""
         self._robot = RobotModel.load(self.values["robot"])
         self._rate_hz = self.values["rate_hz"] or self._robot.description.command.rate_hz
-        self._settings = CommandSettings(period_s=1.0 / self._rate_hz)
+        interface = self._robot.description.command.interface
+        self._settings = CommandSettings(
+            period_s=1.0 / self._rate_hz,
+            tail_is_followed=interface is CommandInterface.JOINT_TRAJECTORY,
+        )
         self._safety = CommandSafety.of(self._robot)
         if self._safety is None:
             self.get_logger().warning(
@@ -194,10 +199,10 @@ class CommandNode(SuiteNode):
 
     def _tick(self) -> None:
         """Inputs, decision, outputs."""
-        now_ns = self.now_ns()
+        now_ns, steady_ns = self.now_ns(), time.monotonic_ns()
         self._inputs.take(now_ns)
         self._enter_initial_mode(now_ns)
-        command = self._core.tick(now_ns, time.monotonic_ns())
+        command = self._core.tick(now_ns, steady_ns)
         if command.active:
             self._outputs.send(command)
             self.meters.rate("command").tick()

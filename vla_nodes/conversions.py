@@ -158,6 +158,7 @@ def chunk_message(chunk: ActionChunk, stamp_ns: int, policy: str) -> msg.ActionC
         horizon=chunk.horizon,
         targets=floats_field(chunk.targets),
         compute_s=float(chunk.compute_s),
+        path_speed=float(chunk.path_speed),
         policy=policy,
     )
     message.header.stamp = to_time(stamp_ns)
@@ -187,6 +188,7 @@ def read_chunk(message: msg.ActionChunk) -> ActionChunk:
         joint_names=tuple(message.joint_names),
         targets=targets.reshape(shape),
         compute_s=message.compute_s,
+        path_speed=message.path_speed,
     )
 
 

@@ -120,10 +120,10 @@ class FaultInjectorNode(SuiteNode):
             stream.untold = altered
         if fault in CLOCK_JUMPS_S:
             self._clock_offset_ns += round(CLOCK_JUMPS_S[fault] * NANOSECONDS)
-        if fault == ESTOP_PRESSED:
-            self._estop.publish(Bool(data=True))
         if fault and alteration is None:
             self._announce()
+        if fault == ESTOP_PRESSED:
+            self._estop.publish(Bool(data=True))
 
     def _announce(self) -> None:
         self._injected.publish(Header(stamp=to_time(time.time_ns()), frame_id=self._fault))
@@ -135,7 +135,8 @@ class FaultInjectorNode(SuiteNode):
 
     def _tick_clock(self) -> None:
         if self._due("clock", _CLOCK_HZ):
-            self._clock_publisher.publish(Clock(clock=to_time(time.time_ns() + self._clock_offset_ns)))
+            now_ns = time.time_ns() + self._clock_offset_ns
+            self._clock_publisher.publish(Clock(clock=to_time(now_ns)))
 
     def _due(self, name: str, rate_hz: float) -> bool:
         now_s = time.monotonic()

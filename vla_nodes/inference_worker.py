@@ -33,12 +33,19 @@ class InferenceWorker(Generic[_Input]):
         self._on_error = on_error
         self._pacer = StampPacer(rate_hz)
         self._changed = threading.Condition()
-        """Guards `_newest` and `_stopped`."""
+        """Guards `_newest`, `_computing` and `_stopped`."""
         self._newest: _Input | None = None
+        self._computing = False
         self._stopped = False
         self.skipped = 0
         """Inputs that were due but replaced by a newer one while computing."""
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
+
+    @property
+    def busy(self) -> bool:
+        """Whether an input waits or is computed on."""
+        with self._changed:
+            return self._computing or self._newest is not None
 
     def start(self) -> None:
         """Begin to compute."""
@@ -64,11 +71,13 @@ class InferenceWorker(Generic[_Input]):
     def _run(self) -> None:
         while True:
             with self._changed:
+                self._computing = False
                 while self._newest is None and not self._stopped:
                     self._changed.wait(_POLL_S)
                 if self._stopped:
                     return
                 item, self._newest = self._newest, None
+                self._computing = True
             try:
                 self._compute(item)
             except Exception as error:  # noqa: BLE001  a refusal or a bug: shown, never fatal

@@ -14,7 +14,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
 #: Most messages taken at once, so that a flood cannot hold the loop.
-_MOST = 20
+MOST = 20
 
 
 class Taken(NamedTuple):
@@ -45,6 +45,7 @@ class PolledSubscription:
         node: owns the subscription.
         message_type, topic, profile: as for `create_subscription`.
         raw: whether messages stay bytes, as `rclpy.serialization` reads them.
+        most: how many messages are taken at once, at most.
     """
 
     def __init__(
@@ -54,9 +55,11 @@ class PolledSubscription:
         topic: str,
         profile: QoSProfile | int,
         raw: bool = False,
+        most: int = MOST,
     ) -> None:
         self._node = node
         self._raw = raw
+        self._most = most
         self._subscription = node.create_subscription(
             message_type, topic, lambda _: None, profile, callback_group=_Polled()
         )
@@ -70,7 +73,7 @@ class PolledSubscription:
         """As `take_all`, with the times of the middleware."""
         subscription = self._subscription
         with subscription.handle:
-            for _ in range(_MOST):
+            for _ in range(self._most):
                 taken = subscription.handle.take_message(subscription.msg_type, self._raw)
                 if taken is None:
                     return

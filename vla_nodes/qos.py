@@ -41,5 +41,6 @@ STATUS = _profile(50, ReliabilityPolicy.BEST_EFFORT)
 #: The same for who looks now and then: only the newest.
 NEWEST_STATUS = _profile(1, ReliabilityPolicy.BEST_EFFORT)
 
-#: Emergency stop: must arrive, from any publisher, and every press counts.
-ESTOP = _profile(10)
+#: Emergency stop: must arrive, from any publisher, and every press counts. All publishers share
+#: the reader's queue, so it is deep: who floods the topic must not push a press out of it.
+ESTOP = _profile(1000)

@@ -57,7 +57,8 @@ class SimRobotNode(SuiteNode):
         self._sim = None
         self._clockwork: list = []
         self._entities: list = []
-        #: By controller: where its joints are in the canonical order, and its newest command.
+        #: By controller: where its joints are in the canonical order, and its newest command,
+        #: stamped by the steady clock.
         self._commands: dict[str, tuple[np.ndarray, ReceivedCommand]] = {}
 
     def configure(self) -> None:
@@ -158,7 +159,13 @@ class SimRobotNode(SuiteNode):
             self.refuse(str(error), "command/refused")
             return
         places = np.array([self._robot.index(name) for name in names])
-        received = received._replace(stamp_ns=received.stamp_ns or self.now_ns())
+        now_ns = self.now_ns()
+        if received.is_over(now_ns):
+            self.meters.drops["command/over before it came"] += 1
+            return
+        # Followed by a steady clock, so that a jump of the other is no jump of the robot.
+        age_ns = now_ns - (received.stamp_ns or now_ns)
+        received = received._replace(stamp_ns=time.monotonic_ns() - age_ns)
         self._commands[controller.topic] = (places, received)
         self.meters.rate("command").tick()
 
@@ -181,9 +188,9 @@ class SimRobotNode(SuiteNode):
             due_s = _LONGEST_CATCH_UP_S
         duration_s = int(due_s / step_s) * step_s
         if self._commands:
-            now_ns, targets = self.now_ns(), self._sim.targets
+            steady_ns, targets = time.monotonic_ns(), self._sim.targets
             for places, command in self._commands.values():
-                targets[places] = command.target(now_ns)
+                targets[places] = command.target(steady_ns)
             self._sim.set_targets(targets)
         self._sim.step(duration_s)
         self._stepped_s += duration_s

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
+import cv2
 import numpy as np
 import pytest
 from one_joint import LEFT, MANIFEST, RIGHT, Follower, Foresight, OneJointScene
 
-from vla_core.evaluation.asynchrony import Case, delay_cases, dynamics_cases, summary
+from vla_core.evaluation.asynchrony import Case, delay_cases, dynamics_cases, fitting, summary
+from vla_core.evaluation.asynchrony_report import COLUMNS, cells, plot
 from vla_core.evaluation.episode import EpisodeRunner
 from vla_core.evaluation.executor import TimelineExecutor
 from vla_core.evaluation.motion_watch import MotionWatch
 from vla_core.evaluation.settings import EvaluationSettings
+from vla_core.execution.strategies.choose import STRATEGIES
+from vla_core.execution.trigger import Trigger
 from vla_core.types import CommittedPlan
 
 SETTINGS = EvaluationSettings("one_joint", time_limit_s=5.0, replan_steps=2)
@@ -30,8 +35,8 @@ class PlanKeeper(Follower):
         return super().act(observation, intent, rng)
 
 
-def run(strategy: str, delay_s: float, system1: Follower | None = None):
-    settings = replace(SETTINGS, delay_s=delay_s, strategy=strategy)
+def run(strategy: str, delay_s: float, system1: Follower | None = None, **changes):
+    settings = replace(SETTINGS, delay_s=delay_s, strategy=strategy, **changes)
     executor = TimelineExecutor(MANIFEST.joint_names, settings.control_s)
     system1 = system1 or Follower()
     runner = EpisodeRunner(
@@ -71,6 +76,60 @@ def test_rtc_tells_the_plan_and_how_much_of_it_will_be_executed():
     assert {plan.frozen for plan in later} <= {2, 3}
 
 
+class SpeedKeeper(TimelineExecutor):
+    """Keeps the path speeds that come with the chunks."""
+
+    def __init__(self) -> None:
+        super().__init__(MANIFEST.joint_names, SETTINGS.control_s)
+        self.speeds: list[float] = []
+
+    def on_chunk(self, chunk, now_ns):
+        self.speeds.append(chunk.path_speed)
+        super().on_chunk(chunk, now_ns)
+
+
+@pytest.mark.parametrize(("delay_s", "speeds"), [(0.2, {1.0}), (0.45, {0.0, 2 - 5 / 3, 1.0})])
+def test_a_delay_beyond_what_rtc_absorbs_slows_the_path_down(delay_s, speeds):
+    """Of 6 steps 2 are executed before the next inference, so 3 may be late: H / 2."""
+    executor = SpeedKeeper()
+    settings = replace(SETTINGS, delay_s=delay_s, strategy="rtc")
+    scene = OneJointScene()
+    EpisodeRunner(
+        scene, PlanKeeper(), Foresight(), settings, (LEFT, RIGHT), lambda: executor
+    ).run(0)
+    assert set(executor.speeds) <= speeds
+    assert (min(executor.speeds) < 1.0) == (delay_s > 0.3)
+
+
+class Stamps(Follower):
+    """Keeps when it looked, in steps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps: list[float] = []
+
+    def act(self, observation, intent, rng):
+        self.steps.append(observation.stamp_ns / 1e8)
+        return super().act(observation, intent, rng)
+
+
+def looks(**changes) -> list[float]:
+    """When System 1 looks, in steps of a chunk of 6 targets [0, 5]."""
+    return run("switch", 0.0, Stamps(), replan_steps=1, **changes)[1].steps
+
+
+def test_by_time_system_1_looks_at_its_rate():
+    assert looks()[:4] == [0, 1, 2, 3]
+
+
+def test_by_remaining_steps_it_looks_when_so_many_are_left():
+    assert looks(trigger=Trigger.REMAINING, remaining_steps=2)[:3] == [0, 3, 6]
+
+
+def test_by_intent_it_looks_when_one_has_come():
+    assert looks(trigger=Trigger.INTENT, system2_period_s=0.4)[:3] == [0, 4, 8]
+
+
 def test_a_jump_at_a_boundary_is_a_velocity_step_there_and_only_there_counted():
     watch = MotionWatch()
     for tick in range(40):
@@ -91,15 +150,40 @@ def test_a_jump_at_a_boundary_is_a_velocity_step_there_and_only_there_counted():
 
 def test_the_grid_has_every_strategy_with_every_delay_pattern_and_rate():
     assert len(delay_cases(["switch", "rtc"], [0, 100])) == 4
+    assert [case.pattern for case in dynamics_cases(["rtc"], [], 200, [1, 60])] == ["still"] * 2
     cases = dynamics_cases(["switch", "rtc"], ["left", "circle"], 200, [1, 60])
     assert len(cases) == 8
-    assert cases[-1] == Case("rtc", 200, "circle", 60)
+    assert cases[-1] == Case("rate", "rtc", 200, "circle", 60)
+    assert {case.study for case in cases} == {"pattern", "rate"}
     settings = cases[-1].settings(SETTINGS, 0.1)
     assert (settings.strategy, settings.delay_s) == ("rtc", 0.2)
     assert (settings.pattern, settings.system2_period_s) == ("circle", 6.0)
 
 
-def test_a_row_holds_rate_interval_time_and_smoothness():
-    row = summary([run("switch", 0.1)[0], run("switch", 0.1)[0]])
+def measured(case: Case) -> dict:
+    """A row as `compare` gives it."""
+    results = [run("switch", 0.1)[0], run("switch", 0.1)[0]]
+    return asdict(case) | {"limit_steps": 5} | summary(results)
+
+
+def test_a_row_holds_rate_interval_time_smoothness_and_every_scene():
+    row = measured(Case("delay", "switch", 100))
     assert (row["n"], row["success_rate"]) == (2, 1.0)
     assert row["completion_s"] > 0 and row["velocity_step_rad_s"] >= row["velocity_step_p50_rad_s"]
+    assert row["delay_steps"] == 2
+    assert [scene["seed"] for scene in row["episodes"]] == [0, 0]
+    json.dumps(row)
+    text = dict(zip((heading for heading, _ in COLUMNS), cells(row), strict=True))
+    assert (text["success"], text["late"]) == ("100%", "2/5")
+
+
+def test_the_picture_shows_delays_and_rates(tmp_path):
+    rows = [measured(Case("delay", "switch", 100)), measured(Case("rate", "switch", 200, "left", 5))]
+    plot(rows, tmp_path / "rows.png")
+    assert cv2.imread(str(tmp_path / "rows.png")).shape[1] > 1500
+
+
+def test_what_the_policy_was_not_trained_for_is_skipped_with_the_reason():
+    able, skipped = fitting(list(STRATEGIES), replace(MANIFEST, prefix_steps=3))
+    assert set(able) == {"switch", "ensemble", "rtc", "rtc_trained", "naive", "sync"}
+    assert list(skipped) == ["fdm"] and "has no forward model" in skipped["fdm"]

@@ -21,10 +21,15 @@ NAMES = ("shoulder", "elbow")
 class Bench:
     """The command core, a perfect robot that is where it is told to be, and a clock."""
 
-    def __init__(self, freshness: FreshnessLimits = FreshnessLimits(), jerk: float = 300.0) -> None:
+    def __init__(
+        self,
+        freshness: FreshnessLimits = FreshnessLimits(),
+        jerk: float = 300.0,
+        settings: CommandSettings = CommandSettings(),
+    ) -> None:
         ones = np.ones(2)
         self.limits = JointLimits(NAMES, -ones, 1.5 * ones, 2.5 * ones, 10 * ones, jerk * ones)
-        self.core = CommandCore(self.limits, CommandSettings(), freshness)
+        self.core = CommandCore(self.limits, settings, freshness)
         self.now_ns = 1_000 * MS
         self.measured = np.array([0.2, -0.1])
         self.joint_state_alive = True

@@ -5,6 +5,7 @@ import pytest
 
 from vla_core.errors import ConfigError
 from vla_core.execution.command import CommandSettings
+from vla_core.safety.emergency_button import EmergencyButton
 from vla_core.safety.freshness import AgeLimit, FreshnessLimits, Response
 from vla_core.safety.stopping import JointMotion
 from vla_core.types import ControlMode
@@ -222,6 +223,14 @@ def test_the_tail_starts_at_the_command_and_ends_in_a_stop(bench):
     assert bench.tick(10).position == pytest.approx(tail.position[1], abs=1e-9)
 
 
+def test_a_robot_at_rest_is_told_to_stay_for_long_enough_that_a_late_message_is_not_over(bench):
+    bench.tick()
+    bench.core.request_mode(ControlMode.HOLD, bench.now_ns)
+    tail = bench.tick().tail
+    assert tail.time_s == pytest.approx([0.005, 0.055])
+    assert tail.position.tolist() == [[0.2, -0.1]] * 2 and not tail.velocity.any()
+
+
 def test_after_missed_ticks_the_command_goes_on_where_the_tail_took_the_robot(bench):
     bench.start_policy()
     bench.push(ramp(bench.measured, 0.08))
@@ -236,6 +245,65 @@ def test_after_missed_ticks_the_command_goes_on_where_the_tail_took_the_robot(be
         )
         late = bench.core.tick(bench.now_ns)
     assert late.velocity.tolist() == [0, 0]
+
+
+def test_a_path_after_missed_ticks_begins_where_the_stop_took_the_robot(bench):
+    bench.start_policy()
+    bench.push(ramp(bench.measured, 0.08))
+    tail = bench.tick(40).tail
+    assert abs(tail.position[-1] - tail.position[0]).max() > 0.02
+    bench.now_ns += 600 * MS
+    bench.measured = tail.position[-1]
+    bench.push(ramp(bench.measured, 0.05))
+    resumed = bench.tick()
+    assert resumed.status.requested == pytest.approx(tail.position[-1], abs=1e-9)
+    assert resumed.position == pytest.approx(tail.position[-1], abs=1e-4)
+    assert bench.tick(20).velocity[0] > 0.1
+
+
+def test_a_path_is_not_gone_on_along_where_the_robot_has_come_to_rest_off_it(bench):
+    """A freeze shorter than the plan: the rest of it begins anew, at a standstill, from there."""
+    bench.start_policy()
+    bench.push(ramp(bench.measured, 0.08))
+    tail = bench.tick(40).tail
+    bench.now_ns += 600 * MS
+    bench.measured = tail.position[-1]
+    resumed = bench.tick()
+    assert resumed.status.requested == pytest.approx(tail.position[-1], abs=1e-9)
+    assert bench.tick().execution.chunk_sequence == 1
+
+
+@pytest.mark.parametrize(("gap_ms", "moved"), [(15, True), (600, False)])
+def test_a_robot_that_takes_positions_alone_is_where_it_was_left(make_bench, gap_ms, moved):
+    bench = make_bench(settings=CommandSettings(tail_is_followed=False))
+    bench.start_policy()
+    bench.push(ramp(bench.measured, 0.08))
+    left = bench.tick(40)
+    bench.now_ns += gap_ms * MS
+    late = bench.tick()
+    way = abs(late.position - left.position).max()
+    if moved:  # its servos did not feel the gap: the motion goes on
+        assert way == pytest.approx(abs(left.velocity[0]) * 0.02, rel=0.1)
+    else:
+        assert way < 1e-4 and abs(late.velocity).max() < 0.02
+
+
+def test_a_clock_set_forward_moves_nothing_and_is_no_lost_heartbeat(bench, names_of):
+    bench.start_policy()
+    bench.push(ramp(bench.measured, 0.05))
+    before = bench.tick(40)
+    steady_ns = bench.now_ns
+    bench.core.tick(bench.now_ns, steady_ns)
+    bench.now_ns += 10_000 * MS + 5 * MS
+    command = bench.core.tick(bench.now_ns, steady_ns + 5 * MS)
+    assert "clock_set_forward" in names_of(command)
+    assert command.position == pytest.approx(before.tail.position[0], abs=0.01)
+    assert command.motion_ns == bench.now_ns
+    button = EmergencyButton(heartbeat_s=0.5)
+    button.hear(False, before.stamp_ns)
+    button.set_forward(10.0)
+    assert button.problem(before.stamp_ns + 10_100 * MS) == ""
+    assert "is 0.600 s old" in button.problem(before.stamp_ns + 10_600 * MS)
 
 
 def test_two_ticks_of_the_same_time_move_once(bench):

@@ -1,6 +1,8 @@
 """Delay is the worst of the newest chunks, counted in steps, without the warm-up."""
 
-from vla_core.execution.delay import KEPT, WARM_UP, DelayTracker
+import pytest
+
+from vla_core.execution.delay import KEPT, WARM_UP, DelayTracker, Lateness
 
 
 def test_before_anything_is_counted_the_estimate_is_what_was_given():
@@ -24,3 +26,18 @@ def test_the_estimate_is_the_largest_and_forgets_what_is_long_ago():
     for _ in range(KEPT):
         tracker.add(1)
     assert tracker.steps == 1
+
+
+@pytest.mark.parametrize(
+    ("delay", "limit", "speed"),
+    [(6, 6, 1.0), (7, 6, 5 / 6), (9, 6, 0.5), (12, 6, 0.0), (40, 6, 0.0), (99, None, 1.0), (0, 0, 1.0), (1, 0, 0.0)],
+)
+def test_beyond_the_limit_the_path_slows_down_and_stands_still_at_twice_it(delay, limit, speed):
+    lateness = Lateness("rtc", delay, limit)
+    assert lateness.path_speed == pytest.approx(speed)
+    assert lateness.exceeded == (limit is not None and delay > limit)
+
+
+def test_what_is_said_has_the_number_and_the_limit():
+    assert str(Lateness("rtc", 9, 6)).startswith("delay of 9 steps, rtc absorbs 6: path speed 0.50;")
+    assert str(Lateness("rtc", 12, 6)).startswith("delay of 12 steps, rtc absorbs 6: the robot holds;")

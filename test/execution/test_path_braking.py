@@ -1,5 +1,7 @@
 """Braking along the path, and what it leaves to the last resorts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from point_hand import (
@@ -189,6 +191,24 @@ def test_an_intent_that_ages_slows_the_path_down_and_stops_it_at_twice_its_limit
     assert bench.commands[-1].velocity.tolist() == [0, 0]
     assert at[1] == pytest.approx(-1.5 * at[0], abs=2e-3)
     assert bench.core.mode == ControlMode.POLICY
+
+
+def test_a_chunk_may_slow_its_path_down_to_a_standstill_and_the_next_one_goes_on():
+    bench = PointBench(freshness=PATIENT)
+    bench.start()
+
+    def push(path, path_speed: float) -> None:
+        bench.core.on_chunk(replace(bench.chunk(path), path_speed=path_speed), bench.now_ns)
+
+    push(line((0, 0), (0.4, -0.6)), 0.5)
+    slower = bench.tick(60)
+    assert slower.execution.pace.speed == pytest.approx(0.5)
+    assert "delay_exceeded" in names_of(slower)
+    push(line(bench.measured, (0.4, -0.6)), 0.0)
+    assert bench.tick(100).velocity == pytest.approx([0, 0], abs=1e-3)
+    assert bench.core.mode == ControlMode.POLICY and bench.measured[0] < 0.3
+    push(line(bench.measured, (0.4, -0.6)), 1.0)
+    assert bench.tick(600).position == pytest.approx([0.4, -0.6], abs=3e-3)
 
 
 def test_a_robot_that_does_not_follow_slows_the_path_and_then_stops():

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from vla_core.errors import ConfigError
-from vla_core.execution.strategies.choose import STRATEGIES, make_strategy
+from vla_core.errors import ConfigError, PolicyError
+from vla_core.execution.strategies.choose import STRATEGIES, fitting_strategy, make_strategy
 from vla_core.execution.strategies.ensemble import Ensemble
 from vla_core.execution.strategies.sync import Synchronous
 from vla_core.execution.timeline import ChunkTimeline
-from vla_core.types import NANOSECONDS, ActionChunk
+from vla_core.policies.manifest import PolicyManifest
+from vla_core.types import NANOSECONDS, ActionChunk, Conditioning
 
 STEP_S = 0.1
+MANIFEST = PolicyManifest(
+    "policy", "dial", "robot", ("joint",), (), STEP_S, 12, 1.2, "f", {}, {}, {}, 5, 7
+)
 
 
 def chunk(sequence: int, seen_s: float, targets: list[float]) -> ActionChunk:
@@ -45,8 +51,13 @@ def test_sync_plays_so_many_steps_and_then_stands_where_they_end():
     assert timeline.sample(round(0.21 * NANOSECONDS)) is None
 
 
-def test_only_rtc_is_told_the_plan_and_only_sync_waits():
-    assert [name for name in STRATEGIES if make_strategy(name).joins] == ["rtc"]
+def test_some_are_told_the_plan_each_for_its_own_use_and_only_sync_waits():
+    told = {name: make_strategy(name).conditioning for name in STRATEGIES}
+    assert {name: how for name, how in told.items() if how is not None} == {
+        "rtc": Conditioning.GUIDED,
+        "rtc_trained": Conditioning.PREFIX,
+        "fdm": Conditioning.FORWARD,
+    }
     assert [name for name in STRATEGIES if make_strategy(name).waits] == ["sync"]
 
 
@@ -83,6 +94,28 @@ def test_a_forgotten_ensemble_averages_nothing():
     assert target_at(timeline, 0.2) == 9
 
 
+@pytest.mark.parametrize(
+    ("name", "executed", "limit"),
+    [("switch", 3, 11), ("ensemble", 3, 11), ("rtc", 3, 6), ("rtc", 8, 4), ("rtc", 20, 0), ("naive", 3, None),
+     ("sync", 3, None), ("rtc_trained", 3, 5), ("rtc_trained", 8, 4), ("fdm", 3, 7)],
+)  # fmt: skip
+def test_each_says_how_late_its_chunks_may_be(name, executed, limit):
+    assert make_strategy(name).limit_steps(MANIFEST, executed) == limit
+
+
 def test_an_unknown_strategy_is_refused_with_the_known_ones():
     with pytest.raises(ConfigError, match="got 'magic', expected one of switch, ensemble, rtc"):
         make_strategy("magic")
+
+
+def test_a_strategy_that_the_policy_was_not_trained_for_is_refused():
+    assert fitting_strategy("rtc_trained", MANIFEST).conditioning is Conditioning.PREFIX
+    with pytest.raises(PolicyError) as error:
+        fitting_strategy("fdm", replace(MANIFEST, forward_steps=0))
+    assert "has no forward model (training stage `forward`), which strategy 'fdm'" in str(error.value)
+    with pytest.raises(PolicyError) as error:
+        fitting_strategy("rtc_trained", replace(MANIFEST, prefix_steps=0))
+    assert str(error.value) == (
+        "policy 'policy': has not been trained to continue a committed prefix (training stage "
+        "`prefix`), which strategy 'rtc_trained' needs; train it so, or choose another strategy"
+    )

@@ -115,6 +115,8 @@ def test_a_permuted_order_is_put_right_by_name(timeline):
         ({"joint_names": ("shoulder", "elbow", "elbow")}, "got 3, expected 2"),
         ({"joint_names": ("shoulder", "shoulder")}, r"missing \['elbow'\]"),
         ({"step_s": 0.0}, "step is 0.0 s"),
+        ({"path_speed": 1.5}, r"path speed is 1.5, must be in \[0, 1\]"),
+        ({"path_speed": float("nan")}, "path speed is nan"),
         ({"step_s": float("nan")}, "step is nan s"),
         ({"observation_stamp_ns": 500 * MS}, "observation stamp is 0.300 s in the future"),
         ({"intent_stamp_ns": 500 * MS}, "intent stamp is 0.300 s in the future"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -23,19 +25,43 @@ LIMITS = JointLimits(
 )
 
 
-def arrived(core: CommandCore, now_ns: int) -> ArrivedCommand:
+def arrived(core: CommandCore, now_ns: int, lost_ns: int = 0) -> ArrivedCommand:
     """One tick of the real command core, as it reaches the robot."""
-    command = core.tick(now_ns)
-    return ArrivedCommand(now_ns, now_ns, command.tail.time_s, command.tail.position)
+    command = core.tick(now_ns, now_ns + lost_ns)
+    return told(now_ns + lost_ns, command.tail.time_s, command.tail.position, command.motion_ns)
+
+
+def told(
+    now_ns: int, time_s: np.ndarray, position: np.ndarray, stamp_ns: int | None = None
+) -> ArrivedCommand:
+    """A command that arrives at once, where all clocks say the same."""
+    stamp_ns = now_ns if stamp_ns is None else stamp_ns
+    return ArrivedCommand(now_ns, now_ns, stamp_ns, time_s, position)
 
 
 class Run:
-    """The real command core on a loop with jitter, asked for more than the limits allow."""
+    """The real command core on a loop with jitter, asked for more than the limits allow.
 
-    def __init__(self, jitter_s: float = 0.0, seed: int = 0) -> None:
+    Args:
+        jitter_s: most that a wake-up is late [s].
+        lost: share of ticks in which the process loses the processor for up to 20 ms between the
+            two readings of the clocks.
+        tail_is_followed: whether the robot is told trajectories, or positions alone.
+    """
+
+    def __init__(
+        self,
+        jitter_s: float = 0.0,
+        seed: int = 0,
+        lost: float = 0.0,
+        tail_is_followed: bool = True,
+    ) -> None:
         self.rng = np.random.default_rng(seed)
         self.jitter_s = jitter_s
-        self.core = CommandCore(LIMITS, CommandSettings(period_s=PERIOD_S))
+        self.lost = lost
+        self.period_ns = round(PERIOD_S * NANOSECONDS)
+        settings = CommandSettings(period_s=PERIOD_S, tail_is_followed=tail_is_followed)
+        self.core = CommandCore(LIMITS, settings)
         self.deadline_ns = self.now_ns = 10 * NANOSECONDS
         self.commands: list[ArrivedCommand] = []
         self.sequence = 0
@@ -68,13 +94,17 @@ class Run:
     def ticks(self, count: int) -> None:
         """Ticks whose wake-ups are late now and then, by up to the jitter."""
         for number in range(count):
-            self.deadline_ns += round(PERIOD_S * NANOSECONDS)
+            self.deadline_ns += self.period_ns
             late_ns = round(self.rng.uniform(0, self.jitter_s) * NANOSECONDS)
             self.now_ns = max(self.now_ns + 1, self.deadline_ns + late_ns)
             if number % 60 == 0:
                 self.chunk()
             self.measure()
-            self.commands.append(arrived(self.core, self.now_ns))
+            lost_ns = 0
+            if self.lost and self.rng.random() < self.lost:
+                lost_ns = round(self.rng.uniform(0.005, 0.02) * NANOSECONDS)
+            self.commands.append(arrived(self.core, self.now_ns, lost_ns))
+            self.deadline_ns += lost_ns // self.period_ns * self.period_ns
 
     def sleep(self, duration_s: float) -> None:
         """The node does not run: no ticks."""
@@ -88,7 +118,7 @@ def limits_broken(run: Run, *emergencies: Emergency) -> set[str]:
 def moved_by(command: ArrivedCommand, joint: int, by: float) -> ArrivedCommand:
     position = command.position.copy()
     position[:, joint] += by
-    return ArrivedCommand(command.arrived_ns, command.stamp_ns, command.time_s, position)
+    return dataclasses.replace(command, position=position)
 
 
 @pytest.mark.parametrize("jitter_s", [0.0, 0.001, 0.004, 0.02])
@@ -101,6 +131,45 @@ def test_the_real_core_passes_whatever_its_loop_does(jitter_s, seed):
     fastest = np.abs(np.diff([c.position[0, 1] for c in run.commands])).max() / PERIOD_S
     assert fastest > 0.3  # it did move, until late ticks made it stop
     assert check_commands(run.commands, LIMITS, PERIOD_S) == []
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_real_core_passes_where_the_processor_is_lost_while_clocks_are_read(seed):
+    run = Run(seed=seed, lost=0.01)
+    run.ticks(600)
+    fastest = np.abs(np.diff([c.position[0, 1] for c in run.commands])).max() / PERIOD_S
+    assert fastest > 0.3
+    assert check_commands(run.commands, LIMITS, PERIOD_S) == []
+
+
+def frozen_mid_way(run: Run) -> tuple[ArrivedCommand, ArrivedCommand]:
+    """The node stands still for 1.2 s in the middle of a fast tick: what it had computed before is
+    sent afterwards, with the next command on its heels."""
+    run.ticks(120)
+    while np.abs(run.commands[-1].position[0] - run.commands[-2].position[0]).max() < 4e-3:
+        run.ticks(1)
+    before = run.commands.pop()
+    run.sleep(1.2)
+    run.ticks(100)
+    after = run.commands[-100]
+    late_ns = after.arrived_ns - 2_000_000
+    late = dataclasses.replace(before, arrived_ns=late_ns, robot_ns=late_ns)
+    run.commands.insert(-100, late)
+    return late, after
+
+
+def test_a_command_from_before_the_node_was_frozen_is_over_and_no_robot_follows_it():
+    run = Run()
+    late, after = frozen_mid_way(run)
+    assert late.is_over
+    assert np.abs(after.position[0] - late.position[0]).max() > 0.05  # it has gone on by its tail
+    assert limits_broken(run) == set()
+
+
+def test_a_robot_that_takes_positions_alone_is_not_moved_by_the_way_of_a_stop_at_once():
+    run = Run(tail_is_followed=False)
+    late, after = frozen_mid_way(run)
+    assert np.abs(after.position[0] - late.position[0]).max() < 1e-4
 
 
 def test_lost_messages_are_no_violation():
@@ -125,7 +194,7 @@ def test_a_position_outside_is_seen_even_at_the_end_of_a_stop():
     last = run.commands[-1]
     far = np.vstack((last.position, [[0.0, -1.6]]))
     times = np.append(last.time_s, last.time_s[-1] + 10.0)
-    run.commands[-1] = ArrivedCommand(last.arrived_ns, last.stamp_ns, times, far)
+    run.commands[-1] = dataclasses.replace(last, time_s=times, position=far)
     violations = {v.limit: v for v in check_commands(run.commands, LIMITS, PERIOD_S)}
     assert str(violations["position"]) == "position of wrist: -1.6, allowed -1.5"
 
@@ -150,7 +219,7 @@ def test_faster_than_allowed_is_seen_as_velocity_alone():
     time_s = np.arange(200) * PERIOD_S
     position = np.stack((0.02 * time_s, 2.6 * time_s), axis=1) - 1.3
     commands = [
-        ArrivedCommand(round(t * 1e9), round(t * 1e9), np.array([PERIOD_S]), p[None])
+        told(round(t * 1e9), np.array([PERIOD_S]), p[None])
         for t, p in zip(time_s, position, strict=True)
     ]
     (violation,) = check_commands(commands, LIMITS, PERIOD_S)
@@ -177,7 +246,7 @@ def test_a_command_that_starts_anew_far_from_where_the_last_one_ended_is_a_step(
     run.sleep(5.0)
     later_ns = run.deadline_ns
     near, far = (
-        ArrivedCommand(later_ns, later_ns, np.array([PERIOD_S]), end[None] + by)
+        told(later_ns, np.array([PERIOD_S]), end[None] + by)
         for by in (0.05, 0.15)
     )
     before = run.commands
@@ -194,6 +263,54 @@ def test_a_clock_that_jumps_ahead_does_not_hide_a_step():
     last = run.commands[moving]
     late_ns = last.stamp_ns + 10 * NANOSECONDS
     end = last.position[-1:] + [[0.0, 0.2]]
-    jumped = ArrivedCommand(last.arrived_ns + 5_000_000, late_ns, np.array([PERIOD_S]), end)
+    jumped = ArrivedCommand(
+        last.arrived_ns + 5_000_000, late_ns, late_ns, np.array([PERIOD_S]), end
+    )
     run.commands = [*run.commands[: moving + 1], jumped]
     assert "step" in limits_broken(run)
+
+
+def test_a_clock_that_jumps_ahead_does_not_take_the_robot_to_the_end_of_its_stop():
+    run = Run()
+    run.ticks(70)
+    moving = max(range(60, 70), key=lambda i: np.abs(np.ptp(run.commands[i].position, 0)).max())
+    last = run.commands[moving]
+    assert np.abs(last.position[-1] - last.position[0]).max() > 0.08
+    late_ns = last.stamp_ns + 10 * NANOSECONDS
+
+    def next_one(place: float) -> ArrivedCommand:
+        """5 ms later, at rest as far along the stop."""
+        position = last.at(place)[None]
+        return ArrivedCommand(
+            last.arrived_ns + 5_000_000, late_ns, late_ns, np.array([PERIOD_S]), position
+        )
+
+    until_then = run.commands[: moving + 1]
+    run.commands = [*until_then, next_one(2 * PERIOD_S)]
+    assert limits_broken(run) == set()
+    run.commands = [*until_then, next_one(last.time_s[-1])]
+    assert limits_broken(run) == {"step"}
+
+
+def test_the_command_of_the_tick_in_which_the_emergency_stop_comes_may_be_stamped_before_it():
+    run = Run()
+    run.ticks(75)
+    while np.abs(np.ptp(run.commands[-1].position, 0)).max() < 0.05:
+        run.ticks(1)
+    run.deadline_ns += 2_000_000  # its nominal time is earlier
+    run.core.estop("pressed", run.deadline_ns + 5_000_000)
+    run.ticks(1)
+    emergency = Emergency(run.now_ns, run.now_ns + NANOSECONDS)
+    assert run.commands[-1].stamp_ns < emergency.start_ns
+    assert limits_broken(run) == {"jerk"}
+    assert limits_broken(run, emergency) == set()
+
+
+def test_what_is_over_when_it_comes_is_still_looked_at():
+    run = Run()
+    run.ticks(3)
+    last = run.commands[-1]
+    later_ns = last.end_ns + NANOSECONDS
+    over = dataclasses.replace(last, arrived_ns=later_ns, robot_ns=later_ns)
+    run.commands.append(moved_by(over, 0, 2.0))
+    assert limits_broken(run) == {"position"}

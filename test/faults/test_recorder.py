@@ -115,6 +115,27 @@ def test_an_unknown_fault_is_refused_by_name(node):
     injector.destroy_node()
 
 
+def test_a_command_arrives_at_a_time_of_the_robot_s_clock_which_its_joint_states_tell(node, robot):
+    recorder = recorder_of(node, robot)
+    command = node.create_publisher(
+        JointTrajectory, robot.description.command.topic, qos.COMMAND
+    )
+    joints = node.create_publisher(
+        JointState, f"/before_faults{robot.description.joint_states_topic}", qos.SENSOR_SOURCE
+    )
+    state = joint_state(robot)
+
+    def speak() -> None:
+        state.header.stamp = to_time(time.time_ns() + 10 * 10**9)
+        joints.publish(state)
+        command.publish(JointTrajectory())
+        recorder.poll()
+
+    until(lambda: len(recorder.motion().time_ns) > 1 and len(recorder.commands()) > 1, speak)
+    ahead_s = [(c.robot_ns - c.arrived_ns) * 1e-9 for c in recorder.commands()]
+    assert ahead_s[-1] == pytest.approx(10.0, abs=0.5)
+
+
 def test_commands_and_who_said_what_are_kept_in_time(node, robot):
     recorder = recorder_of(node, robot)
     description = robot.description.command

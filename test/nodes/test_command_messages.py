@@ -21,6 +21,7 @@ from vla_nodes.safety_messages import SafetyStatusWriter
 
 NAMES = ("left", "right")
 NOW = 100 * NANOSECONDS
+MS = 1_000_000
 
 
 @pytest.fixture
@@ -55,6 +56,13 @@ def test_a_trajectory_is_followed_between_its_points_and_kept_at_its_end():
     np.testing.assert_allclose(received.target(NOW - 1), [0, 0])
     np.testing.assert_allclose(received.target(NOW + NANOSECONDS // 4), [0.25, -0.25])
     np.testing.assert_allclose(received.target(NOW + 9 * NANOSECONDS), [1, -1])
+
+
+def test_a_trajectory_that_ended_before_it_came_is_over_and_positions_alone_never_are(command):
+    for interface in CommandInterface:
+        received = read_command(CommandWriter(interface, NAMES).write(command))
+        assert not received.is_over(NOW + 50 * MS)
+        assert received.is_over(NOW + 60 * MS) == (interface is CommandInterface.JOINT_TRAJECTORY)
 
 
 @pytest.mark.parametrize(

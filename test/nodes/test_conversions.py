@@ -139,17 +139,13 @@ def test_intents_travel_as_float16():
 @patient
 @given(hnp.arrays(np.float64, st.tuples(st.integers(1, 9), st.just(3)), elements=NUMBERS), STAMPS)
 def test_chunks_come_back(targets, stamp_ns):
-    chunk = ActionChunk(4, stamp_ns, 5, 6, stamp_ns // 2, 0.125, JOINTS, targets, 0.5)
+    chunk = ActionChunk(4, stamp_ns, 5, 6, stamp_ns // 2, 0.125, JOINTS, targets, 0.5, 0.25)
     got = read_chunk(over_the_wire(chunk_message(chunk, stamp_ns, "dial")))
     np.testing.assert_array_equal(got.targets, targets)
     for field in ("sequence", "observation_stamp_ns", "observation_sequence", "intent_sequence"):
         assert getattr(got, field) == getattr(chunk, field)
-    assert (got.intent_stamp_ns, got.step_s, got.joint_names, got.compute_s) == (
-        stamp_ns // 2,
-        0.125,
-        JOINTS,
-        0.5,
-    )
+    assert (got.intent_stamp_ns, got.step_s, got.joint_names) == (stamp_ns // 2, 0.125, JOINTS)
+    assert (got.compute_s, got.path_speed) == (0.5, 0.25)
 
 
 @patient

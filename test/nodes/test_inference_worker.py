@@ -55,6 +55,18 @@ def test_what_came_while_computing_is_skipped_but_for_the_newest(slow):
     assert worker.skipped == 2
 
 
+def test_it_is_busy_until_nothing_waits_any_more(slow):
+    computation, _, worker = slow
+    assert not worker.busy
+    worker.offer(1, 1 * NANOSECONDS)
+    assert worker.busy
+    assert computation.began.acquire(timeout=TIMEOUT_S)
+    worker.offer(2, 2 * NANOSECONDS)
+    computation.go_on.release()
+    assert computation.began.acquire(timeout=TIMEOUT_S)
+    assert worker.busy
+
+
 def test_an_error_is_told_and_the_next_input_computed(slow):
     computation, errors, worker = slow
     computation.go_on.release(2)

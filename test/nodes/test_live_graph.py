@@ -116,6 +116,11 @@ def test_every_node_reports_its_rates_ages_and_memory(live, in_policy):
         assert 20 < float(values["memory_mb"]) < 1500
 
 
+def test_all_who_speak_and_listen_on_a_topic_fit_together(live, in_policy):
+    log = (live.logs / "up.log").read_text()
+    assert "incompatible QoS" not in log, log
+
+
 def test_the_simulated_cameras_are_calibrated(live, up):
     info = live.wait_until(lambda: live.newest.get("/head_camera/camera_info"), "camera info")
     assert (info.width, info.height) == (192, 192) and info.k[0] > 50

@@ -16,6 +16,7 @@ from vla_core.policies.dial.losses import (
     ActionWarmup,
     EndToEnd,
     ForesightWarmup,
+    PrefixConditioning,
     flow_matching_loss,
 )
 from vla_core.policies.dial.system1 import Fusion, VelocityField
@@ -96,8 +97,8 @@ class RecordingDial(SimpleNamespace):
         self.fused = (current, intent)
         return torch.zeros(len(current), 1, 1)
 
-    def velocity(self, mixed, tau, context, state):
-        self.asked = (mixed, tau, context, state)
+    def velocity(self, mixed, tau, context, state, prefix=None, frozen=None):
+        self.asked, self.committed = (mixed, tau, context, state), (prefix, frozen)
         return torch.full_like(mixed, 0.5)
 
 
@@ -142,7 +143,7 @@ class Field(nn.Module):
         super().__init__()
         self.formula, self.times = formula, []
 
-    def forward(self, chunk, time, context, state):
+    def forward(self, chunk, time, context, state, prefix=None, frozen=None):
         self.times.append(time[0].item())
         return self.formula(chunk)
 
@@ -167,7 +168,7 @@ def test_euler_steps_compound(dial, batch):
 def test_system_1_has_no_way_to_the_instruction_but_the_intent(dial, batch):
     assert list(inspect.signature(Fusion.forward).parameters) == ["self", "current", "intent"]
     asked = list(inspect.signature(VelocityField.forward).parameters)
-    assert asked == ["self", "actions", "time", "context", "state"]
+    assert asked == ["self", "actions", "time", "context", "state", "prefix", "frozen"]
     other = {**batch, "words": (batch["words"] + 1) % 8}
     system1 = ActionWarmup(dial)
     assert system1(batch, noise())["loss"] == system1(other, noise())["loss"]
@@ -227,3 +228,121 @@ def test_in_stage_2_everything_but_vit_and_text_moves(dial, batch):
     one_step(EndToEnd(dial), batch)
     changed = [not torch.equal(b, weights(m)) for b, m in zip(before, modules, strict=True)]
     assert changed == [False, False, True, True, True]
+
+
+# arXiv 2512.05964: System 1 learns to continue a committed prefix
+
+
+def prefix_of(dial, batch, steps: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Random committed actions, and the mask of the first `steps` of them."""
+    prefix = torch.randn(batch["actions"].shape, generator=noise(7))
+    frozen = torch.zeros(prefix.shape[:2], dtype=torch.bool)
+    frozen[:, :steps] = True
+    return prefix, frozen
+
+
+def flow_at(dial, batch, *committed: torch.Tensor, tau: float = 0.25) -> torch.Tensor:
+    context = dial.fusion(batch["current"], batch["future"])
+    time = torch.full((BATCH,), tau)
+    return dial.velocity(batch["actions"], time, context, batch["state"], *committed)
+
+
+def test_with_a_prefix_of_no_steps_it_is_the_same_policy(dial, batch):
+    prefix, frozen = prefix_of(dial, batch, 0)
+    assert torch.equal(flow_at(dial, batch, prefix, frozen), flow_at(dial, batch))
+
+
+def test_a_prefix_counts_where_it_is_frozen_and_nowhere_else(dial, batch):
+    prefix, frozen = prefix_of(dial, batch, 2)
+    before = flow_at(dial, batch, prefix, frozen)
+    beyond = torch.where(frozen[..., None], prefix, torch.full_like(prefix, 1e6))
+    assert torch.equal(flow_at(dial, batch, beyond, frozen), before)
+    noisy = {**batch, "actions": batch["actions"].clone()}
+    noisy["actions"][:, :2] += 9.0
+    assert torch.equal(flow_at(dial, noisy, prefix, frozen), before)
+    other = flow_at(dial, batch, prefix + frozen[..., None], frozen)
+    assert (other - before)[:, 2:].abs().max() > 1e-3
+
+
+def test_frozen_tokens_have_flow_time_1_and_the_others_theirs(dial, batch):
+    """At flow time 1 everywhere a frozen token is nothing special but for its action."""
+    prefix, frozen = prefix_of(dial, batch, 2)
+    mixed = {**batch, "actions": torch.where(frozen[..., None], prefix, batch["actions"])}
+    at_the_end = flow_at(dial, batch, prefix, frozen, tau=1.0)
+    assert torch.allclose(at_the_end, flow_at(dial, mixed, tau=1.0), atol=1e-6)
+    assert not torch.allclose(flow_at(dial, batch, prefix, frozen), flow_at(dial, mixed), atol=1e-3)
+
+
+def test_the_loss_is_on_what_follows_the_prefix_whose_length_is_drawn_for_each_chunk():
+    actions = torch.randn(3, 4, 1, generator=noise(1))
+    batch = {"current": torch.zeros(3, 1, 1), "state": torch.zeros(3, 1), "actions": actions}
+    fake = RecordingDial()
+    loss = flow_matching_loss(fake, batch, batch["current"], noise(3), longest_prefix=2)
+
+    same = noise(3)
+    epsilon = torch.randn((3 * DRAWS, 4, 1), generator=same)
+    torch.rand(3 * DRAWS, generator=same)
+    delay = torch.randint(3, (3 * DRAWS,), generator=same).tolist()
+    prefix, frozen = fake.committed
+    assert set(delay) == {0, 1, 2}
+    assert frozen.tolist() == [[k < d for k in range(4)] for d in delay]
+    clean = actions.repeat_interleave(DRAWS, dim=0)
+    assert torch.equal(prefix, clean)
+    errors = [
+        (0.5 - (clean - epsilon)[n, k, 0]) ** 2
+        for n, d in enumerate(delay)
+        for k in range(d, 4)
+    ]
+    assert loss.item() == pytest.approx(float(np.mean(errors)))
+
+
+def test_the_sampled_chunk_begins_with_the_prefix_itself(dial, batch):
+    prefix, frozen = prefix_of(dial, batch, 3)
+    start = torch.randn(prefix.shape, generator=noise(5))
+    chunk = dial.sample(batch["current"], batch["future"], batch["state"], start, prefix, frozen)
+    assert torch.equal(chunk[:, :3], prefix[:, :3])
+    assert not torch.equal(chunk[:, 3:], prefix[:, 3:])
+
+
+def test_the_stage_teaches_system_1_alone(dial, batch):
+    modules = (dial.vit, dial.system2, dial.fusion, dial.velocity)
+    before = [weights(module) for module in modules]
+    one_step(PrefixConditioning(dial, longest=2), batch)
+    changed = [not torch.equal(b, weights(m)) for b, m in zip(before, modules, strict=True)]
+    assert changed == [False, False, True, True]
+
+
+def test_a_field_learns_to_go_on_from_the_prefix():
+    """Chunks go on from where they began; only the prefix tells where that is."""
+    torch.manual_seed(0)
+    field = VelocityField(1, 4, 8, 24, 2, 2)
+    optimiser = torch.optim.Adam(field.parameters(), lr=3e-3)
+    dial = SimpleNamespace(fusion=lambda current, intent: current, velocity=field)
+    rng = noise(0)
+
+    def batch(size: int) -> dict[str, torch.Tensor]:
+        level = torch.randn(size, 1, 1, generator=rng)
+        return {
+            "current": torch.zeros(size, 1, 8),
+            "state": torch.zeros(size, 1),
+            "actions": level.expand(size, 4, 1),
+        }
+
+    for _ in range(80):
+        drawn = batch(32)
+        loss = flow_matching_loss(dial, drawn, drawn["current"], rng, longest_prefix=2)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+
+    told, steps = batch(64), 8
+    frozen = torch.tensor([True, True, False, False]).expand(64, 4)
+    chunk = torch.randn(64, 4, 1, generator=rng)
+    with torch.no_grad():
+        for k in range(steps):
+            time = torch.full((64,), k / steps)
+            chunk = chunk + field(
+                chunk, time, told["current"], told["state"], told["actions"], frozen
+            ) / steps
+    error = (chunk - told["actions"])[:, 2:].abs().mean()
+    assert error < 0.3  # guessing the mean level would be 0.8

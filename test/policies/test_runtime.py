@@ -19,7 +19,7 @@ from vla_core.policies.manifest import PolicyManifest
 from vla_core.policies.protocol import System1, System2
 from vla_core.policies.registry import load_joint, load_system1, load_system2
 from vla_core.robot.model import RobotModel
-from vla_core.types import Instruction
+from vla_core.types import CommittedPlan, Conditioning, Instruction
 
 BACKENDS = ("torch", "onnx")
 
@@ -120,6 +120,142 @@ def test_system_1_gets_the_instruction_through_the_intents_tensors_alone(systems
     ]
     assert np.array_equal(chunks[0], chunks[1])
     assert not np.array_equal(chunks[0], chunks[2])
+
+
+# A committed prefix
+
+PREFIX_STEPS = 3
+
+
+@pytest.fixture(scope="module")
+def prefixed(tmp_path_factory) -> dict[str, System1]:
+    """System 1 of a policy trained to continue a prefix; its weights are those of `folder`."""
+    path = tmp_path_factory.mktemp("policy") / "prefixed"
+    assert write_policy(path, seed=1, prefix_steps=PREFIX_STEPS).prefix_steps == PREFIX_STEPS
+    return {backend: load_system1(path, backend) for backend in BACKENDS}
+
+
+def committed(frozen: int, known: int = 5, conditioning=Conditioning.PREFIX) -> CommittedPlan:
+    start = observation().position
+    targets = start + 0.02 * np.arange(1, known + 1)[:, None]
+    return CommittedPlan(targets.reshape(known, 29), frozen, conditioning)
+
+
+@pytest.mark.parametrize("plan", [None, committed(0), committed(2, known=0)])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_without_a_prefix_it_is_the_same_policy(systems, prefixed, backend, plan):
+    intent = systems[backend][0].intend(observation(), TOLD)
+    expected = systems[backend][1].act(observation(), intent, seeded()).targets
+    got = prefixed[backend].act(observation(), intent, seeded(), plan).targets
+    assert np.abs(got - expected).max() < (1e-12 if backend == "torch" else 1e-5)
+
+
+@pytest.mark.parametrize(("frozen", "known", "kept"), [(2, 5, 2), (3, 2, 2), (5, 5, PREFIX_STEPS)])
+def test_torch_and_onnx_continue_the_same_prefix(systems, prefixed, frozen, known, kept):
+    intent = systems["torch"][0].intend(observation(), TOLD)
+    plan = committed(frozen, known)
+    chunks = [
+        system1.act(observation(), intent, seeded(), plan).targets for system1 in prefixed.values()
+    ]
+    assert np.abs(chunks[0] - chunks[1]).max() < 1e-5
+    alone = prefixed["torch"].act(observation(), intent, seeded()).targets
+    for chunk in chunks:
+        assert chunk[:kept] == pytest.approx(plan.targets[:kept], abs=1e-6)
+        assert np.abs(chunk[kept:] - alone[kept:]).max() > 1e-3
+
+
+def test_guidance_is_for_every_policy_and_a_prefix_only_for_those_trained(systems):
+    system2, system1 = systems["onnx"]
+    intent = system2.intend(observation(), TOLD)
+    guided = committed(2, conditioning=Conditioning.GUIDED)
+    assert system1.act(observation(), intent, seeded(), guided).targets.shape == (5, 29)
+    with pytest.raises(PolicyError, match="has not been trained to continue a committed prefix"):
+        system1.act(observation(), intent, seeded(), committed(2))
+
+
+# A forward model
+
+FORWARD_STEPS = 3
+
+
+@pytest.fixture(scope="module")
+def forward_folder(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("policy") / "forward"
+    assert write_policy(path, seed=1, forward_steps=FORWARD_STEPS).forward_steps == FORWARD_STEPS
+    return path
+
+
+@pytest.fixture(scope="module")
+def foreseeing(forward_folder) -> dict[str, tuple[System2, System1]]:
+    return {b: (load_system2(forward_folder, b), load_system1(forward_folder, b)) for b in BACKENDS}
+
+
+def forward(frozen: int, known: int = 5) -> CommittedPlan:
+    return committed(frozen, known, Conditioning.FORWARD)
+
+
+def test_the_chunk_goes_on_from_what_is_expected_after_the_committed_steps(
+    forward_folder, foreseeing
+):
+    manifest = PolicyManifest.load(forward_folder)
+    dial, _ = load_dial(forward_folder, manifest)
+    robot, normalisation = RobotModel.load("g1_inspire"), Normalisation.of(manifest)
+    seen, plan = observation(), forward(2)
+    system2, system1 = foreseeing["torch"]
+    intent = system2.intend(seen, TOLD)
+    chunk = system1.act(seen, intent, seeded(), plan)
+
+    states = [robot.state_vector(q).astype(np.float32) for q in (seen.position, *plan.targets)]
+    prefix = normalisation.action(np.stack(states[1:]), states[0])[None]
+    images = torch.from_numpy(np.stack([seen.images["head"], seen.images["front"]]))[None]
+    frozen = torch.tensor([[True, True, False, False, False]])
+    now = torch.from_numpy(normalisation.state(states[0]))[None]
+    with torch.no_grad():
+        current = dial.vit(images)
+        later = dial.forward_model(current, now, torch.from_numpy(prefix), frozen)
+    assert (later - current).abs().max() > 1e-2
+    sampled = dial.sample(
+        later,
+        torch.from_numpy(intent.tensors["foresight"].astype(np.float32))[None],
+        torch.from_numpy(normalisation.state(states[2]))[None],
+        torch.from_numpy(seeded().standard_normal((1, SIZES.horizon, 47), dtype=np.float32)),
+    )
+    own = normalisation.target(sampled.numpy()[0], states[2])[:, :29]
+    assert chunk.targets == pytest.approx(np.concatenate([plan.targets[:2], own]), abs=1e-5)
+
+
+@pytest.mark.parametrize(("frozen", "known", "kept"), [(2, 5, 2), (3, 1, 1), (5, 5, FORWARD_STEPS)])
+def test_torch_and_onnx_carry_the_same_forward(foreseeing, frozen, known, kept):
+    intent = foreseeing["torch"][0].intend(observation(), TOLD)
+    plan = forward(frozen, known)
+    chunks = [
+        s1.act(observation(), intent, seeded(), plan).targets for _, s1 in foreseeing.values()
+    ]
+    assert np.abs(chunks[0] - chunks[1]).max() < 1e-5
+    assert chunks[0].shape == (kept + SIZES.horizon, 29)
+    assert np.array_equal(chunks[1][:kept], plan.targets[:kept])
+
+
+@pytest.mark.parametrize("plan", [forward(0), forward(2, known=0)])
+def test_with_nothing_committed_it_acts_on_what_it_sees(foreseeing, plan):
+    system2, system1 = foreseeing["onnx"]
+    intent = system2.intend(observation(), TOLD)
+    chunks = [system1.act(observation(), intent, seeded(), p).targets for p in (None, plan)]
+    assert np.array_equal(*chunks)
+
+
+def test_without_a_forward_model_it_is_refused(systems):
+    system2, system1 = systems["onnx"]
+    intent = system2.intend(observation(), TOLD)
+    with pytest.raises(PolicyError, match="has no forward model"):
+        system1.act(observation(), intent, seeded(), forward(2))
+
+
+def test_a_forward_model_that_was_not_copied_is_missed_by_name(forward_folder, tmp_path):
+    spoilt = shutil.copytree(forward_folder, tmp_path / "spoilt")
+    (spoilt / "forward_model.onnx").unlink()
+    with pytest.raises(PolicyError, match="forward_model.onnx: is missing"):
+        load_system1(spoilt, "onnx")
 
 
 # Feature space

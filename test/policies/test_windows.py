@@ -69,6 +69,12 @@ def test_no_intent_is_older_than_its_episode():
     assert window(build(episode(9)), row=1, lag=MAX_LAG)["past"] == [0]
 
 
+def test_a_forward_model_is_asked_for_the_features_after_so_many_actions_of_the_chunk():
+    batch = build(episode(9)).batch(np.array([2, 3]), np.zeros(2, int), PLAIN, np.array([1, H]))
+    assert batch["ahead"].tolist() == [1, H]
+    assert batch["after"].flatten().tolist() == [2 + 1, 3 + H]
+
+
 def test_behind_the_end_of_a_complete_episode_stands_its_last_frame():
     windows = build(episode(5))
     assert len(windows) == 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,9 @@ def random_dial(seed: int, sizes: DialSizes = SIZES) -> Dial:
     return dial.eval()
 
 
-def write_policy(folder: Path, seed: int) -> PolicyManifest:
+def write_policy(
+    folder: Path, seed: int, prefix_steps: int = 0, forward_steps: int = 0
+) -> PolicyManifest:
     """A policy's folder for g1_inspire, as training leaves it."""
     robot = RobotModel.load("g1_inspire")
     config = TrainingConfig("tiny", "dial", robot.name, 1, 1, None, 0.5, 1, CAMERAS, {}, {})
@@ -45,7 +48,9 @@ def write_policy(folder: Path, seed: int) -> PolicyManifest:
     provenance = {"seed": seed, "metrics": {"system1": {"action_rad": 0.5, "train_s": 1.0}}}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the export speaks of shapes that never change here
-        return ship(folder, config, robot, random_dial(seed), normalisation, 10.0, provenance)
+        dial = random_dial(seed, replace(SIZES, forward_layers=1 if forward_steps else 0))
+        steps = (prefix_steps, forward_steps)
+        return ship(folder, config, robot, dial, normalisation, 10.0, provenance, *steps)
 
 
 def observation(seed: int = 0, size: int = 32) -> Observation:

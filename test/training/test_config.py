@@ -19,7 +19,7 @@ def written(path: Path, name: str, **changes: object) -> Path:
     return file
 
 
-@pytest.mark.parametrize("name", ["tabletop", "g1"])
+@pytest.mark.parametrize("name", ["tabletop", "tabletop_async", "g1"])
 def test_the_shipped_runs_are_read(name):
     config = TrainingConfig.load(training_file(name))
     assert config.name == name
@@ -58,6 +58,26 @@ def test_a_stage_is_checked_too(tmp_path, schedule, problem):
         TrainingConfig.load(file)
     assert error.value.source == f"{file}: stages.encoder"
     assert error.value.problem.startswith(problem)
+
+
+@pytest.mark.parametrize(("steps", "refused"), [(0, True), (11, False), (12, True)])
+def test_a_committed_plan_is_shorter_than_a_chunk(tmp_path, steps, refused):
+    file = written(tmp_path, "tabletop_async", committed_steps=steps)
+    if not refused:
+        assert TrainingConfig.load(file).committed_steps == steps
+        return
+    with pytest.raises(ConfigError) as error:
+        TrainingConfig.load(file)
+    assert error.value.problem == (
+        f"got {steps}, expected less than the horizon of 12 and, for prefix and forward, 1 or more"
+    )
+
+
+def test_a_forward_model_needs_layers(tmp_path):
+    model = yaml.safe_load(training_file("tabletop_async").read_text())["model"]
+    file = written(tmp_path, "tabletop_async", model={**model, "forward_layers": 0})
+    with pytest.raises(ConfigError, match="stage `forward` needs layers"):
+        TrainingConfig.load(file)
 
 
 def test_a_data_set_must_have_the_policys_cameras(tmp_path):

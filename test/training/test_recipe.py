@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from lerobot_writer import CAMERA, Recording, write_dataset
+from safetensors.torch import load_file
 
 from vla_core.data.episodes import Episode
 from vla_core.errors import ConfigError
@@ -21,7 +23,7 @@ from vla_core.training.collection import collect
 from vla_core.training.config import DatasetConfig, TrainingConfig
 from vla_core.training.dial_recipe import DialRecipe
 from vla_core.training.trainer import Schedule
-from vla_core.types import Instruction, Observation
+from vla_core.types import CommittedPlan, Conditioning, Instruction, Observation
 
 SIZE = 32
 MODEL = {
@@ -118,6 +120,35 @@ def test_a_run_goes_on_where_it_was_left(recorded, trained, tmp_path):
     assert (tmp_path / "encoder/final.pt").stat().st_mtime_ns == stamp
     weights = [(run / "policy/weights.safetensors").read_bytes() for run in (trained, tmp_path)]
     assert weights[0] == weights[1]
+
+
+def test_a_finished_run_learns_later_what_is_committed(recorded, trained, tmp_path):
+    """The stages that were there stay as they are; System 2 does not change."""
+    work = shutil.copytree(trained, tmp_path / "work")
+    later = {**STAGES, "prefix": STAGES["end_to_end"], "forward": STAGES["end_to_end"]}
+    model = {**MODEL, "forward_layers": 1}
+    config = replace(recorded, stages=later, committed_steps=2, model=model)
+    manifest = train(config, work)
+    assert (manifest.prefix_steps, manifest.forward_steps) == (2, 2)
+    assert {"forward", "copy", "train_s"} == set(manifest.provenance["metrics"]["forward"])
+    assert {"foresight", "copy", "action_rad", "prefix_rad", "train_s"} == set(
+        manifest.provenance["metrics"]["prefix"]
+    )
+    before, after = (load_file(run / "policy/weights.safetensors") for run in (trained, work))
+    changed = {key.split(".")[0] for key in before if not torch.equal(before[key], after[key])}
+    assert changed == {"fusion", "velocity"}
+    assert {key.split(".")[0] for key in set(after) - set(before)} == {"forward_model"}
+
+    robot = RobotModel.load("g1_bottle")
+    images = {"head": np.zeros((SIZE, SIZE, 3), np.uint8)}
+    seen = Observation(0, 1, images, robot.ready_pose, np.zeros(robot.dof))
+    intent = load_system2(work / "policy").intend(seen, Instruction(1, "Pick up the bottle."))
+    system1 = load_system1(work / "policy")
+    for conditioning, steps in ((Conditioning.PREFIX, 4), (Conditioning.FORWARD, 6)):
+        plan = CommittedPlan(np.tile(robot.ready_pose + 0.01, (3, 1)), 2, conditioning)
+        chunk = system1.act(seen, intent, np.random.default_rng(0), plan)
+        assert chunk.horizon == steps
+        assert chunk.targets[:2] == pytest.approx(plan.targets[:2], abs=1e-6)
 
 
 def test_the_stages_are_put_together_from_their_own_parts(recorded, trained):

@@ -12,10 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from vla_core.errors import PolicyError
 from vla_core.evaluation.episode import EpisodeResult
 from vla_core.evaluation.evaluate import evaluate
 from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.evaluation.success_rate import SuccessRate
+from vla_core.execution.strategies.choose import fitting_strategy
+from vla_core.policies.manifest import PolicyManifest
 
 
 @dataclass(frozen=True)
@@ -23,12 +26,14 @@ class Case:
     """One row of the comparison.
 
     Attributes:
+        study: what is varied: `delay`, `pattern`, or `rate` of System 2.
         strategy: by name.
         delay_ms: that System 1 takes [ms].
         pattern: how the object moves.
         system2_every: System-1 steps for each inference of System 2 (OpenHelix sweeps 1 to 60).
     """
 
+    study: str
     strategy: str
     delay_ms: int = 0
     pattern: str = "still"
@@ -48,36 +53,57 @@ class Case:
 
 def delay_cases(strategies: Sequence[str], delays_ms: Sequence[int]) -> list[Case]:
     """Every strategy with every delay, on still tables."""
-    return [Case(strategy, delay) for delay in delays_ms for strategy in strategies]
+    return [Case("delay", strategy, delay) for delay in delays_ms for strategy in strategies]
 
 
 def dynamics_cases(
     strategies: Sequence[str], patterns: Sequence[str], delay_ms: int, every: Sequence[int]
 ) -> list[Case]:
-    """Every strategy with every motion of the object, and with System 2 more and more seldom."""
-    moving = [Case(s, delay_ms, pattern) for pattern in patterns for s in strategies]
-    seldom = [
-        Case(s, delay_ms, patterns[-1], system2_every) for system2_every in every for s in strategies
-    ]
+    """Every strategy with every motion of the object, and with System 2 more and more seldom.
+
+    System 2's rate matters most where things move, so it is varied with the last pattern.
+    """
+    moving = [Case("pattern", s, delay_ms, pattern) for pattern in patterns for s in strategies]
+    last = patterns[-1] if patterns else "still"
+    seldom = [Case("rate", s, delay_ms, last, steps) for steps in every for s in strategies]
     return [*moving, *seldom]
+
+
+def fitting(
+    strategies: Sequence[str], manifest: PolicyManifest
+) -> tuple[list[str], dict[str, str]]:
+    """Strategies that a policy can do, and why it cannot do the others."""
+    able, skipped = [], {}
+    for name in strategies:
+        try:
+            fitting_strategy(name, manifest)
+            able.append(name)
+        except PolicyError as error:
+            skipped[name] = str(error)
+    return able, skipped
 
 
 def compare(
     cases: Sequence[Case],
     base: EvaluationSettings,
-    step_s: float,
+    manifest: PolicyManifest,
     seeds: Sequence[int],
     workers: int,
     progress: Callable[[EpisodeResult], None],
 ) -> Iterator[dict[str, Any]]:
     """Run all cases on the same seeds; a row a case, as soon as it is measured."""
     for case in cases:
-        results = evaluate(case.settings(base, step_s), seeds, workers, progress)
-        yield asdict(case) | summary(results)
+        results = evaluate(case.settings(base, manifest.step_s), seeds, workers, progress)
+        strategy = fitting_strategy(case.strategy, manifest, base.replan_steps)
+        limit = strategy.limit_steps(manifest, base.replan_steps)
+        yield asdict(case) | {"limit_steps": limit} | summary(results)
 
 
 def summary(results: Sequence[EpisodeResult]) -> dict[str, Any]:
-    """What the episodes of one case come to; times are those of successes."""
+    """What the episodes of one case come to; times are those of successes.
+
+    `limit_steps` beside it is the delay that the strategy absorbs, `delay_steps` the worst there was.
+    """
     rate = SuccessRate.of(r.success for r in results)
     durations = [r.duration_s for r in results if r.success]
     motions = [r.motion for r in results]
@@ -90,4 +116,6 @@ def summary(results: Sequence[EpisodeResult]) -> dict[str, Any]:
         "velocity_step_p50_rad_s": float(np.median([m.velocity_step for m in motions])),
         "jerk_rms_rad_s3": float(np.median([m.jerk_rms for m in motions])),
         "idle": float(np.mean([m.idle for m in motions])),
+        "delay_steps": max(r.delay_steps for r in results),
+        "episodes": [asdict(result) for result in results],
     }

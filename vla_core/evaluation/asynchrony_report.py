@@ -21,11 +21,13 @@ COLUMNS = (
     ("time", "{completion}"),
     ("step", "{velocity_step_p50_rad_s:.2f}"),
     ("jerk", "{jerk_rms_rad_s3:.0f}"),
+    ("late", "{delay_steps}/{limit}"),
     ("idle", "{idle:.0%}"),
 )
 CAPTION = (
     "delay of System 1 [ms]; System-1 steps for every intent; mean time to success [s]; largest "
-    "velocity step [rad/s] and RMS jerk [rad/s^3] where chunks join, medians of the episodes"
+    "velocity step [rad/s] and RMS jerk [rad/s^3] where chunks join, medians of the episodes; steps late "
+    "of those that the strategy absorbs"
 )
 
 
@@ -33,7 +35,8 @@ def cells(row: dict[str, Any]) -> list[str]:
     """A row as text, in the order of `COLUMNS`."""
     time_s = row["completion_s"]
     completion = "-" if time_s is None else f"{time_s:.1f}"
-    return [form.format(**row, completion=completion) for _, form in COLUMNS]
+    limit = "any" if row["limit_steps"] is None else str(row["limit_steps"])
+    return [form.format(**row, completion=completion, limit=limit) for _, form in COLUMNS]
 
 
 def print_rows(rows: Sequence[dict[str, Any]], console: Console | None = None) -> None:
@@ -47,14 +50,26 @@ def print_rows(rows: Sequence[dict[str, Any]], console: Console | None = None) -
 
 
 def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
-    """Success, completion time and velocity step over the delay, a line a strategy."""
+    """Success, completion time and velocity step over the delay, a line a strategy; and success
+    over System-1 steps for every intent, where that was varied.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    still = [row for row in rows if row["pattern"] == "still"]
-    figure, (success, time_s, smooth) = plt.subplots(1, 3, figsize=(13, 3.8), layout="constrained")
+    still = [row for row in rows if row["study"] == "delay"]
+    rates = [row for row in rows if row["study"] == "rate"]
+    panels = 4 if rates else 3
+    figure, axes = plt.subplots(1, panels, figsize=(4.4 * panels, 3.8), layout="constrained")
+    success, time_s, smooth = axes[:3]
+    for strategy in dict.fromkeys(row["strategy"] for row in rates):
+        mine = [row for row in rates if row["strategy"] == strategy]
+        rate = [100 * row["success_rate"] for row in mine]
+        axes[3].plot([row["system2_every"] for row in mine], rate, marker="o", label=strategy)
+    if rates:
+        label = f"System-1 steps for every intent (object: {rates[0]['pattern']})"
+        axes[3].set(xlabel=label, ylabel="success [%]", ylim=(0, 100), xscale="log")
     for strategy in dict.fromkeys(row["strategy"] for row in still):
         mine = [row for row in still if row["strategy"] == strategy]
         delays = [row["delay_ms"] for row in mine]

@@ -54,6 +54,7 @@ class EpisodeResult:
         motion: how smooth the joint targets were.
         wrong_instruction: what System 2 was told instead, in `wrong` mode.
         wrong_success: whether that was done instead.
+        delay_steps: estimate of the chunks' delay at the end, counted in steps.
     """
 
     seed: int
@@ -63,6 +64,7 @@ class EpisodeResult:
     motion: MotionQuality
     wrong_instruction: str | None = None
     wrong_success: bool = False
+    delay_steps: int = 0
 
 
 #: Gives the intent for an observation; the policy's own, or a control's.
@@ -140,12 +142,12 @@ class EpisodeRunner:
         held_long = max(1, round(settings.settle_s / period_s))
         for tick in range(round(settings.time_limit_s / period_s)):
             now_ns = round(tick * period_s * NANOSECONDS)
-            looks = thinker.wants_to_look(now_ns)
-            if tick % think_ticks == 0 or looks:
-                seen = self._observe(tick, now_ns)
             if tick % think_ticks == 0:
+                seen = self._observe(tick, now_ns)
                 intent = intend(seen)
-            if looks:
+            if thinker.wants_to_look(now_ns, intent):
+                if seen.stamp_ns != now_ns:
+                    seen = self._observe(tick, now_ns)
                 thinker.think(seen, intent)
             if thinker.speak(now_ns):
                 watch.arrived()
@@ -166,6 +168,7 @@ class EpisodeRunner:
             duration_s=round((tick + 1) * period_s, 3),
             wrong_instruction=wrong.text if wrong else None,
             wrong_success=wrong_ticks >= held_long,
+            delay_steps=thinker.delay.steps,
         )
 
     def _observe(self, tick: int, now_ns: int) -> Observation:

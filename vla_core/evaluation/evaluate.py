@@ -16,6 +16,7 @@ from vla_core.evaluation.episode import EpisodeResult, EpisodeRunner
 from vla_core.evaluation.intent_mode import IntentMode
 from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.evaluation.success_rate import SuccessRate
+from vla_core.execution.strategies.choose import fitting_strategy
 from vla_core.paths import policy_folder
 from vla_core.policies.manifest import PolicyManifest
 from vla_core.robot.load import load_robot
@@ -89,7 +90,8 @@ def report(
             text: {"n": rate.trials, "success_rate": rate.rate, "ci95": list(rate.ci95)}
             for text, rate in sorted((t, SuccessRate.of(o)) for t, o in by_instruction.items())
         },
-        "settings": asdict(settings) | {"intent": settings.intent.value},
+        "settings": asdict(settings)
+        | {"intent": settings.intent.value, "trigger": settings.trigger.value},
         "episodes": [asdict(result) for result in results],
     }
     if settings.intent is IntentMode.WRONG:
@@ -101,6 +103,7 @@ def report(
 def _check(settings: EvaluationSettings) -> None:
     """Refuse here what every worker would refuse."""
     manifest = PolicyManifest.load(policy_folder(settings.policy))
+    fitting_strategy(settings.strategy, manifest)
     robot = load_robot(manifest.robot)
     for joint in robot.joints:
         if joint.urdf_joint != joint.name or joint.scale != 1.0 or joint.offset != 0.0:

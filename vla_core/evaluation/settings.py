@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from vla_core.errors import VlaError
 from vla_core.evaluation.intent_mode import IntentMode
+from vla_core.execution.trigger import Trigger
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,9 @@ class EvaluationSettings:
         backend: `torch` or `onnx`.
         intent: what System 1 is given.
         system2_period_s: time between two intents [s].
-        replan_steps: steps of a chunk that are executed before System 1 plans anew.
+        replan_steps: steps that are executed before System 1 looks again, at least.
+        trigger: what it waits for besides.
+        remaining_steps: steps left at which `Trigger.REMAINING` is due.
         filtered: whether chunks go through the command node's core, with its limits and safety
             filter, at the robot's command rate; else their targets go to the servos as they are.
         path_braking: whether the filter brakes along the path, or has only its last resorts.
@@ -35,6 +38,8 @@ class EvaluationSettings:
     intent: IntentMode = IntentMode.PREDICTED
     system2_period_s: float = 0.2
     replan_steps: int = 3
+    trigger: Trigger = Trigger.TIME
+    remaining_steps: int = 0
     filtered: bool = True
     path_braking: bool = True
     arms_margin_m: float = 0.0
@@ -49,3 +54,6 @@ class EvaluationSettings:
         for name in ("system2_period_s", "replan_steps", "control_s", "time_limit_s"):
             if not getattr(self, name) > 0:
                 raise VlaError(f"{name}: got {getattr(self, name)}, expected more than 0")
+        for name in ("delay_s", "remaining_steps"):
+            if not getattr(self, name) >= 0:
+                raise VlaError(f"{name}: got {getattr(self, name)}, expected 0 or more")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from vla_core.errors import ChunkError
 from vla_core.evaluation.executor import Executor
 from vla_core.evaluation.settings import EvaluationSettings
-from vla_core.execution.delay import DelayTracker
-from vla_core.execution.strategies.choose import make_strategy
+from vla_core.execution.delay import DelayTracker, Lateness
+from vla_core.execution.strategies.choose import fitting_strategy
+from vla_core.execution.trigger import Trigger, TriggerRule
 from vla_core.policies.protocol import System1
 from vla_core.types import NANOSECONDS, ActionChunk, CommittedPlan, LatentIntent, Observation
 
@@ -36,30 +39,46 @@ class Thinker:
         self._system1 = system1
         self._executor = executor
         self._rng = rng
-        self._strategy = make_strategy(settings.strategy, settings.replan_steps)
-        step_ns = system1.manifest.step_s * NANOSECONDS
+        manifest = system1.manifest
+        self._name = settings.strategy
+        self._strategy = fitting_strategy(settings.strategy, manifest, settings.replan_steps)
+        self._trigger = TriggerRule(settings.trigger, settings.remaining_steps)
+        if self._strategy.waits:
+            self._trigger = TriggerRule(Trigger.REMAINING)
+        executed = self._trigger.executed_steps(settings.replan_steps, manifest.horizon)
+        self._limit = self._strategy.limit_steps(manifest, executed)
+        step_ns = manifest.step_s * NANOSECONDS
         self._period_ns = round(settings.replan_steps * step_ns)
         self._delay_ns = round(settings.delay_s * NANOSECONDS)
         self.delay = DelayTracker(initial=-(-self._delay_ns // round(step_ns)))
         self._looked_ns: int | None = None
+        self._acted_on: LatentIntent | None = None
         self._coming: ActionChunk | None = None
 
-    def wants_to_look(self, now_ns: int) -> bool:
-        """Whether the next inference begins now."""
+    def wants_to_look(self, now_ns: int, intent: LatentIntent | None = None) -> bool:
+        """Whether the next inference begins now.
+
+        Args:
+            intent: the newest; None: one is formed whenever this looks.
+        """
         if self._coming is not None:
             return False
-        if self._strategy.waits:
-            end_ns = self._executor.timeline.end_ns
-            return end_ns is None or now_ns >= end_ns
-        return self._looked_ns is None or now_ns - self._looked_ns >= self._period_ns
+        if self._looked_ns is None:
+            return True
+        step_s, executor = self._system1.manifest.step_s, self._executor
+        steps_left = executor.timeline.steps_left(now_ns, step_s, executor.pace)
+        return now_ns - self._looked_ns >= self._period_ns and self._trigger.due(
+            steps_left, intent is not self._acted_on
+        )
 
     def think(self, seen: Observation, intent: LatentIntent) -> None:
         """Begin an inference from an observation of now."""
         arguments = (seen, intent, self._rng)
-        if self._strategy.joins:
+        if self._strategy.conditioning is not None:
             arguments += (self._plan(seen.stamp_ns),)
         self._coming = self._system1.act(*arguments)
         self._looked_ns = seen.stamp_ns
+        self._acted_on = intent
 
     def speak(self, now_ns: int) -> bool:
         """Hand the chunk over once its time has come; whether it was taken.
@@ -69,16 +88,22 @@ class Thinker:
         if self._coming is None or now_ns - self._looked_ns < self._delay_ns:
             return False
         chunk, self._coming = self._coming, None
+        chunk = self._strategy.prepare(chunk, now_ns)
         try:
-            self._executor.on_chunk(self._strategy.prepare(chunk, now_ns), now_ns)
+            self._executor.on_chunk(replace(chunk, path_speed=self.lateness.path_speed), now_ns)
         except ChunkError:
             return False
         self.delay.add(self._executor.timeline.delay_steps)
         return True
+
+    @property
+    def lateness(self) -> Lateness:
+        """The delay beside what the strategy can absorb."""
+        return Lateness(self._name, self.delay.steps, self._limit)
 
     def _plan(self, stamp_ns: int) -> CommittedPlan:
         manifest, executor = self._system1.manifest, self._executor
         targets = executor.timeline.plan(
             stamp_ns, manifest.step_s, manifest.horizon, executor.pace
         )
-        return CommittedPlan(targets, self.delay.steps)
+        return CommittedPlan(targets, self.delay.steps, self._strategy.conditioning)

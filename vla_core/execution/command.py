@@ -19,8 +19,9 @@ class StopTail:
 
     Attributes:
         time_s: `(points,)` time from the tick's stamp [s], increasing; the first point is the
-            command itself, one period ahead, as a trajectory controller reaches it. Empty when not
-            active.
+            command itself, one period ahead, as a trajectory controller reaches it. At least two,
+            so that one that comes a little late is not over yet: controllers refuse those. Empty
+            when not active.
         position, velocity: `(points, dof)` [rad], [rad/s]; the last velocity is zero.
     """
 
@@ -105,6 +106,8 @@ class CommandSettings:
     Attributes:
         period_s: time between ticks [s].
         horizon_s: preview of the policy's path that is tracked without lag [s].
+        tail_is_followed: whether the robot goes on along the tail while commands stay out; one that
+            takes positions alone keeps the last one.
         start_tolerance: how far outside its limits, or from the last command, a joint may be found
             when the command starts [rad].
         start_speed: fastest joint when the command starts [rad/s].
@@ -121,6 +124,7 @@ class CommandSettings:
 
     period_s: float = 0.005
     horizon_s: float = 0.1
+    tail_is_followed: bool = True
     start_tolerance: float = 0.1
     start_speed: float = 0.5
     future_tolerance_s: float = 0.01

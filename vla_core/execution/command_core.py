@@ -22,6 +22,7 @@ from vla_core.execution.intake import Intake
 from vla_core.execution.late_ticks import LateTicks
 from vla_core.execution.path_follower import PathFollower, Reference
 from vla_core.execution.start import start_motion, why_not_start
+from vla_core.execution.tick_clock import Passed, TickClock
 from vla_core.execution.timeline import ChunkTimeline
 from vla_core.handover.modes import Condition, ModeAnswer, find_transition
 from vla_core.safety.command_safety import CommandSafety
@@ -47,6 +48,8 @@ from vla_core.types import (
 _NOTHING = np.empty(0)
 _NO_TAIL = StopTail(_NOTHING, np.empty((0, 0)), np.empty((0, 0)))
 _STILL = 1e-9
+#: Longest gap in commands that the servos of a robot without a stopping tail do not feel [s].
+_BRIDGED_S = 0.02
 _HAND_SPEED = {
     ControlMode.POLICY: HandSpeedMode.POLICY,
     ControlMode.TELEOP: HandSpeedMode.TELEOP,
@@ -101,14 +104,11 @@ class CommandCore:
             )
         self._button = EmergencyButton(0.0 if safety is None else safety.estop_heartbeat_s)
         self._late_ticks = LateTicks(settings.late_ticks, settings.late_window_s)
-        self._period_ns = round(settings.period_s * NANOSECONDS)
+        self._clock = TickClock(settings.period_s)
         self._ready_stamp_ns = 0
         self._motion: JointMotion | None = None
         self._stop: StopProfile | EmergencyProfile | None = None
         self._brake: Callable[[JointMotion], StopProfile | EmergencyProfile] | None = None
-        self._last_tick_ns: int | None = None
-        self._steady_ns: int | None = None
-        self._played_ns = 0
         self._tick = 0
 
     def _follower(self, timeline: ChunkTimeline) -> PathFollower:
@@ -218,67 +218,48 @@ class CommandCore:
 
         Args:
             now_ns: time on the clock of the stamps, which may be set.
-            steady_ns: time on a clock that is never set; ticks are missed by this one only. None:
-                `now_ns` is such a clock.
+            steady_ns: time on a clock that is never set, read right after it. None: `now_ns` is
+                such a clock.
         """
+        self._tick += 1
         constraints: list[ActiveConstraint] = []
-        last_ns = self._last_tick_ns
-        most = self._most_periods(now_ns if steady_ns is None else steady_ns)
-        periods = self._periods_since_last_tick(now_ns, most, constraints)
-        elapsed_s = self.settings.period_s
-        if last_ns is not None and now_ns >= last_ns:
-            elapsed_s = (now_ns - last_ns) / NANOSECONDS
-        self._watch(now_ns, periods)
+        passed = self._clock.tick(now_ns, now_ns if steady_ns is None else steady_ns)
+        self._heed_clock(passed, constraints)
+        self._watch(now_ns, passed.late)
+        self._catch_up(passed.periods - 1)
         ages_s = self._intake.ages_s(now_ns)
-        reference = self._reference(now_ns, elapsed_s, ages_s, constraints)
-        if self._motion is not None and periods > 0:
-            before = self._late(self._motion, periods - 1)
-            after = self._advance(before, reference, constraints)
-            self._motion = self._valid(after, before, now_ns, constraints)
+        reference = self._reference(now_ns, passed.elapsed_s, ages_s, constraints)
+        if self._motion is not None and passed.periods > 0:
+            after = self._advance(self._motion, reference, constraints)
+            self._motion = self._valid(after, self._motion, now_ns, constraints)
             if self._tracking is not None:
-                self._tracking.sent(self._played_ns, self._motion.position)
+                self._tracking.sent(self._clock.played_ns, self._motion.position)
         return self._command(now_ns, reference, ages_s, tuple(constraints))
 
-    def _most_periods(self, steady_ns: int) -> int:
-        """Periods that can have passed by the steady clock, rounded up."""
-        last_ns, self._steady_ns = self._steady_ns, steady_ns
-        if last_ns is None:
-            return 1
-        return max(1, -(-(steady_ns - last_ns) // self._period_ns))
-
-    def _periods_since_last_tick(
-        self, now_ns: int, most: int, constraints: list[ActiveConstraint]
-    ) -> int:
-        """Whole periods that passed, wherever ticks fell in them; 1 for the first tick."""
-        self._tick += 1
-        if self._last_tick_ns is not None and now_ns < self._last_tick_ns:
+    def _heed_clock(self, passed: Passed, constraints: list[ActiveConstraint]) -> None:
+        """What a clock that was set means for what was stamped by it."""
+        if passed.set_back:
             self._intake.restart()
             self._leave_paths()
             if self._tracking is not None:
                 self._tracking.forget()
             constraints.append(ActiveConstraint("clock_set_back", "clock", 0.0))
-        last_ns = self._last_tick_ns
-        self._last_tick_ns = now_ns
-        if last_ns is None or now_ns < last_ns:
-            self._played_ns = now_ns
-            return 1
-        periods = (now_ns - self._played_ns + self._period_ns // 2) // self._period_ns
-        if periods > most + 1:
-            ahead_s = (periods - most) * self.settings.period_s
-            constraints.append(ActiveConstraint("clock_set_forward", "clock", ahead_s))
-            self._played_ns = now_ns
-            return most
-        self._played_ns += periods * self._period_ns
-        return periods
+        if passed.set_forward_s:
+            self._intake.ready.clear()
+            self._policy.join()
+            self._button.set_forward(passed.set_forward_s)
+            constraints.append(
+                ActiveConstraint("clock_set_forward", "clock", passed.set_forward_s)
+            )
 
-    def _watch(self, now_ns: int, periods: int) -> None:
+    def _watch(self, now_ns: int, late: bool) -> None:
         """Emergency stop, pace of the loop, tracking: what ends a motion whatever is followed."""
         if self.mode in (ControlMode.IDLE, ControlMode.ESTOP):
             return
         if problem := self._button.problem(now_ns):
             self.estop(problem, now_ns)
             return
-        if periods > 1:
+        if late:
             self._late_ticks.add(now_ns)
         problem = self._late_ticks.problem(now_ns)
         if not problem and self._tracking is not None:
@@ -289,11 +270,22 @@ class CommandCore:
             self._enter(ControlMode.STOPPING, problem, now_ns)
         self._intake.ready.clear()
 
-    def _late(self, motion: JointMotion, missed: int) -> JointMotion:
-        """Where the stopping tail of the last command took the robot while ticks were missed."""
-        if missed == 0 or self._stop is None:
-            return motion
-        return self._stop.at(missed * self.settings.period_s)
+    def _catch_up(self, missed: int) -> None:
+        """Go on from where the robot was taken by the last command while ticks were missed.
+
+        Where it has come to rest by that, the path begins anew from there.
+        """
+        if missed <= 0 or self._motion is None or self._stop is None:
+            return
+        moved = not _is_still(self._motion)
+        missed_s = missed * self.settings.period_s
+        if self.settings.tail_is_followed or missed_s <= _BRIDGED_S:
+            self._motion = self._stop.at(missed_s)
+        else:
+            self._motion = JointMotion.at_rest(self._motion.position)
+        if moved and _is_still(self._motion):
+            self._leave_paths()
+            self._intake.ready.clear()
 
     def _reference(
         self,
@@ -347,7 +339,7 @@ class CommandCore:
         now_ns: int,
         constraints: list[ActiveConstraint],
     ) -> Allowed:
-        """Path speed that the age of the inputs and the tracking error allow.
+        """Path speed that the age of the inputs, their delay and the tracking error allow.
 
         No speed without a constraint means: stop within the limits, off the path if need be.
         """
@@ -363,6 +355,9 @@ class CommandCore:
                 allowed = Allowed(0.0)
             elif old.path_speed < allowed.speed:
                 allowed = Allowed(old.path_speed, _stale_constraint(old))
+        if "chunk" in inputs and self._intake.path_speed < allowed.speed:
+            late = ActiveConstraint("delay_exceeded", "chunk", 1.0 - self._intake.path_speed)
+            allowed = Allowed(self._intake.path_speed, late)
         if self._tracking is not None and self._tracking.path_speed < allowed.speed:
             return Allowed(self._tracking.path_speed, self._tracking.worst)
         return allowed
@@ -439,7 +434,7 @@ class CommandCore:
                 delay_steps=0.0 if sample is None else float(self._intake.timeline.delay_steps),
                 pace=Pace(speed=0.0) if followed is None else followed.pace,
             ),
-            motion_ns=self._played_ns,
+            motion_ns=self._clock.played_ns,
             chain=CommandChain.of(chunk),
             refused=self._intake.take_refused(),
         )

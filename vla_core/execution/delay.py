@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 
 #: Chunks that the estimate looks back on, and first ones that it leaves out: networks warm up.
 KEPT, WARM_UP = 10, 2
@@ -34,3 +35,42 @@ class DelayTracker:
     def steps(self) -> int:
         """The largest delay of the newest chunks."""
         return max(self._counted, default=self._initial)
+
+
+@dataclass(frozen=True)
+class Lateness:
+    """A delay beside what the strategy of execution can absorb.
+
+    Attributes:
+        strategy: its name, for people.
+        delay_steps: the estimate (`DelayTracker.steps`).
+        limit_steps: largest delay that the strategy can absorb; None: any.
+    """
+
+    strategy: str
+    delay_steps: int
+    limit_steps: int | None
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether the chunks can no longer be made one motion."""
+        return self.limit_steps is not None and self.delay_steps > self.limit_steps
+
+    @property
+    def path_speed(self) -> float:
+        """Path speed that is left, in [0, 1]: 1 up to the limit, 0 from twice the limit on.
+
+        The same slope as `Response.SLOW_DOWN` has for stale inputs.
+        """
+        if not self.exceeded:
+            return 1.0
+        if self.limit_steps == 0:
+            return 0.0
+        return max(0.0, 2.0 - self.delay_steps / self.limit_steps)
+
+    def __str__(self) -> str:
+        what = f"path speed {self.path_speed:.2f}" if self.path_speed else "the robot holds"
+        return (
+            f"delay of {self.delay_steps} steps, {self.strategy} absorbs {self.limit_steps}: {what}; "
+            "a faster System 1, a longer horizon or an earlier look is needed"
+        )

@@ -38,6 +38,11 @@ class Intake:
         self._chunk_arrival_ns = 0
         self._refused: list[str] = []
 
+    @property
+    def path_speed(self) -> float:
+        """Highest path speed that whoever made the newest chunk allows."""
+        return 1.0 if self._chunk is None else self._chunk.path_speed
+
     def take_joint_state(
         self,
         names: Sequence[str],

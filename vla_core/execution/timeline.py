@@ -156,6 +156,13 @@ class ChunkTimeline:
             targets.append(sample.position)
         return np.array(targets).reshape(len(targets), len(self.joint_names))
 
+    def steps_left(self, now_ns: int, step_s: float, pace: Pace = Pace()) -> float:
+        """How many steps of `step_s` are left until the last record; 0 with none."""
+        if self.end_ns is None:
+            return 0.0
+        left_s = (self.end_ns - now_ns) / NANOSECONDS + pace.lag_s
+        return max(0.0, left_s / step_s)
+
     def clear(self) -> None:
         """Forget every step; the order of chunks is still kept."""
         self._steps = []
@@ -186,6 +193,8 @@ class ChunkTimeline:
             )
         if not _SHORTEST_STEP_S <= chunk.step_s <= _LONGEST_STEP_S:
             raise ChunkError(f"{name}: step is {chunk.step_s} s, must be in [0.001, 10]")
+        if not 0.0 <= chunk.path_speed <= 1.0:
+            raise ChunkError(f"{name}: path speed is {chunk.path_speed}, must be in [0, 1]")
         columns = self._columns(chunk.joint_names, name)
         try:
             targets = np.asarray(chunk.targets, dtype=float)

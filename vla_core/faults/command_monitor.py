@@ -8,9 +8,12 @@ differences on any such grid are bounded alike, since they are means of the deri
 
     k! x[t_0, …, t_k] = mean of the k-th derivative, weighted by a B-spline that integrates to one.
 
-So what exceeds a limit here did break it somewhere; no tolerance is needed but for rounding. The
-grid's phase is not on the wire (stamps carry the loop's jitter), so the one is taken that explains
-the commands best.
+So what exceeds a limit here did break it somewhere; no tolerance is needed but for rounding. Stamps
+are nominal, without the loop's jitter; of a node whose stamps carry it the grid's phase is not on
+the wire, so the one is taken that explains the commands best.
+
+What the robot follows is the newest trajectory that was not over when it came, its stop included,
+and it goes on along that whatever becomes of its clock.
 """
 
 from __future__ import annotations
@@ -31,8 +34,8 @@ _SLACK = 0.01
 _POSITION_SLACK = 1e-6
 #: Largest step where the command starts anew from the measured position [rad].
 RESTART_STEP = 0.1
-#: Time by which two messages may come closer together than they were sent [s].
-_BUNCHED_S = 0.02
+#: How well the robot's clock is known at this side [s].
+_UNCERTAIN_S = 0.02
 #: Phases of the grid that are tried at once, and how many of the best are looked at more closely.
 _PHASES, _KEPT = 40, 3
 _ORDERS = ("velocity", "acceleration", "jerk")
@@ -43,13 +46,15 @@ class ArrivedCommand:
     """One message to the robot.
 
     Attributes:
-        arrived_ns: when it reached the robot's side, on this machine's clock [ns].
+        arrived_ns: when it reached the robot's side, on this machine's clock, never set [ns].
+        robot_ns: the same on the robot's clock, which stamps are compared with [ns].
         stamp_ns: what its times count from [ns].
         time_s: `(points,)` [s].
         position: `(points, dof)` in canonical order [rad].
     """
 
     arrived_ns: int
+    robot_ns: int
     stamp_ns: int
     time_s: np.ndarray
     position: np.ndarray
@@ -59,9 +64,13 @@ class ArrivedCommand:
         """When its last point is due [ns]."""
         return self.stamp_ns + round(self.time_s[-1] * NANOSECONDS)
 
-    def at(self, stamp_ns: int) -> np.ndarray:
-        """`(dof,)` position at a time, as a controller interpolates [rad]."""
-        time_s = (stamp_ns - self.stamp_ns) / NANOSECONDS
+    @property
+    def is_over(self) -> bool:
+        """Whether it is a trajectory that had ended when it came: controllers refuse it."""
+        return len(self.time_s) > 1 and self.end_ns < self.robot_ns
+
+    def at(self, time_s: float) -> np.ndarray:
+        """`(dof,)` position at a time since its stamp, as a controller interpolates [rad]."""
         return np.array([np.interp(time_s, self.time_s, joint) for joint in self.position.T])
 
 
@@ -121,10 +130,11 @@ def check_commands(
             name = limits.names[int(np.argmin(good.all(axis=0)))]
             found.append(Violation("finite", name, np.nan, 0.0, command.arrived_ns))
     found += _outside_position(finite, limits)
-    for stretch in _stretches(finite, period_s):
-        found += _along_commands(stretch, limits, period_s, emergencies)
     found += _along_stops(finite, limits, emergencies)
-    found += _steps(finite, limits, period_s)
+    followed = [command for command in finite if not command.is_over]
+    for stretch in _stretches(followed, period_s):
+        found += _along_commands(stretch, limits, period_s, emergencies)
+    found += _steps(followed, limits, period_s)
     return found
 
 
@@ -199,7 +209,7 @@ def _along_stops(
     for command in commands:
         ratios = _ratios(command.time_s, command.position, limits)
         stamps_ns = np.full(len(command.time_s), command.stamp_ns)
-        _exempt(ratios[2], stamps_ns, emergencies, 0)
+        _exempt(ratios[2], stamps_ns, emergencies, round(command.time_s[0] * NANOSECONDS))
         for violation in _worst(ratios, limits, [command.arrived_ns] * len(command.time_s)):
             before = worst.get(violation.limit)
             if before is None or violation.amount > before.amount:
@@ -247,29 +257,49 @@ def _worst(
 def _steps(
     commands: Sequence[ArrivedCommand], limits: JointLimits, period_s: float
 ) -> list[Violation]:
-    """The largest step between two messages.
+    """The largest step between two messages, from where the first one led the robot.
 
-    Against where the first one led the robot: after a pause t the command may differ from it by a
-    change of motion, A t^2 at most, and it starts anew within `RESTART_STEP`. And in real time,
-    whatever the stamps say: a joint may not be told to move faster than it can.
+    After a pause t the command may differ from that by a change of motion, A t^2 at most, and it
+    starts anew within `RESTART_STEP`. Both by the stamps, and in real time whatever they say: the
+    robot goes on along a trajectory that it has, and is moved at once by one that comes.
     """
     worst: list[Violation] = []
     for before, after in pairwise(commands):
-        pause_s = max((after.stamp_ns - before.stamp_ns) / NANOSECONDS, 2 * period_s)
         spacing_s = np.diff(before.time_s).max(initial=0.0)
         off_the_line = limits.acceleration * spacing_s**2 / 8  # between two points of the stop
-        off_the_grid = limits.velocity * 2 * period_s
-        allowed = off_the_grid + off_the_line + limits.acceleration * pause_s**2
-        led_to = before.at(after.stamp_ns + round(after.time_s[0] * NANOSECONDS))
-        real_s = max(0.0, (after.arrived_ns - before.arrived_ns) / NANOSECONDS) + _BUNCHED_S
-        for origin, most in (
-            (led_to, np.minimum(allowed, RESTART_STEP)),
-            (before.position[0], limits.velocity * real_s),
-        ):
-            step = np.abs(after.position[0] - origin)
-            column = int(np.argmax(step / most))
-            amount, most = float(step[column]), float(most[column])
+        for step in _between(before, after):
+            pause_s = max(step.pause_s, 2 * period_s)
+            off_the_grid = limits.velocity * (2 * period_s + step.uncertain_s)
+            allowed = off_the_grid + off_the_line + limits.acceleration * pause_s**2
+            over = np.abs(step.told - step.led_to)
+            most_of_all = np.minimum(allowed, RESTART_STEP)
+            column = int(np.argmax(over / most_of_all))
+            amount, most = float(over[column]), float(most_of_all[column])
             if amount > most and (not worst or amount / most > worst[0].amount / worst[0].allowed):
                 name = limits.names[column]
                 worst = [Violation("step", name, amount, most, after.arrived_ns)]
     return worst
+
+
+class _Step(NamedTuple):
+    """From where a trajectory led, `(dof,)` [rad], to where the next one tells the robot to be.
+
+    After a pause [s], by a time that is known to within `uncertain_s`.
+    """
+
+    pause_s: float
+    led_to: np.ndarray
+    told: np.ndarray
+    uncertain_s: float
+
+
+def _between(before: ArrivedCommand, after: ArrivedCommand) -> list[_Step]:
+    """The step in real time and, unless the robot's clock was set in between, by the stamps."""
+    real_s = max(0, after.arrived_ns - before.arrived_ns) / NANOSECONDS
+    ages_s = [(command.robot_ns - command.stamp_ns) / NANOSECONDS for command in (before, after)]
+    steps = [_Step(real_s, before.at(ages_s[0] + real_s), after.at(ages_s[1]), _UNCERTAIN_S)]
+    if abs((after.robot_ns - before.robot_ns) / NANOSECONDS - real_s) < _UNCERTAIN_S:
+        nominal_s = (after.stamp_ns - before.stamp_ns) / NANOSECONDS
+        led_to = before.at(nominal_s + after.time_s[0])
+        steps.append(_Step(nominal_s, led_to, after.position[0], 0.0))
+    return steps

@@ -73,10 +73,10 @@ class DiTBlock(nn.Module):
         Args:
             x: `(batch * draws, n, width)`; the draws of one context lie one after the other.
             context: `(batch, m, context_width)`.
-            modulation: `(batch * draws, 6, width)`.
+            modulation: `(batch * draws, n, 6, width)`, or 1 in the place of n for all tokens alike.
         """
         shift1, scale1, gate1, shift2, scale2, gate2 = (
-            (self.table + modulation).unsqueeze(2).unbind(dim=1)
+            (self.table + modulation).unbind(dim=2)
         )
         x = x + gate1 * self.self_attention(self.norm1(x) * (1 + scale1) + shift1)
         queries = self.norm2(x).reshape(len(context), -1, x.shape[-1])

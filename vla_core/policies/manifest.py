@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vla_core.errors import ObservationError, PolicyError
-from vla_core.types import Observation
+from vla_core.types import Conditioning, Observation
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,10 @@ class PolicyManifest:
         model: sizes of the networks, understood by its kind.
         normalisation: named lists of numbers (means, standard deviations).
         provenance: seeds, data, metrics; for people, not read by code.
+        prefix_steps: longest committed prefix that System 1 has been trained to continue
+            (`Conditioning.PREFIX`) [steps]; 0: it has not been.
+        forward_steps: longest committed prefix that its forward model has been trained on
+            (`Conditioning.FORWARD`) [steps]; 0: it has none.
     """
 
     name: str
@@ -53,6 +57,8 @@ class PolicyManifest:
     model: dict[str, Any]
     normalisation: dict[str, list[float]]
     provenance: dict[str, Any]
+    prefix_steps: int = 0
+    forward_steps: int = 0
 
     FILE_NAME = "policy.json"
 
@@ -77,17 +83,26 @@ class PolicyManifest:
         except ValueError as error:
             raise PolicyError(str(path), f"is not JSON ({error}); train or copy it again") from error
         names = {f.name for f in fields(cls)}
-        if not isinstance(raw, dict) or set(raw) != names:
-            got = set(raw) if isinstance(raw, dict) else set()
+        needed = {f.name for f in fields(cls) if f.default is MISSING}
+        got = set(raw) if isinstance(raw, dict) else set()
+        if not needed <= got <= names:
             raise PolicyError(
                 str(path),
-                f"missing keys {sorted(names - got)}, unknown keys {sorted(got - names)}",
+                f"missing keys {sorted(needed - got)}, unknown keys {sorted(got - names)}",
             )
         raw["cameras"] = tuple(CameraSpec(**camera) for camera in raw["cameras"])
         raw["joint_names"] = tuple(raw["joint_names"])
         manifest = cls(**raw)
         manifest._check_normalisation(str(path))
         return manifest
+
+    def why_not(self, conditioning: Conditioning | None) -> str:
+        """Why the policy cannot take a plan into account in that way; "" if it can."""
+        if conditioning is Conditioning.PREFIX and not self.prefix_steps:
+            return "has not been trained to continue a committed prefix (training stage `prefix`)"
+        if conditioning is Conditioning.FORWARD and not self.forward_steps:
+            return "has no forward model (training stage `forward`)"
+        return ""
 
     def _check_normalisation(self, source: str) -> None:
         for key, values in self.normalisation.items():

@@ -62,16 +62,16 @@ class _Shapes:
 
     def compare(self, model: pin.Model, data: pin.Data) -> pin.DistanceResult:
         """Fill `results` at the configuration that `data` is at; the smallest of them."""
-        pin.updateGeometryPlacements(model, data, self._geometry, self._data)
+        self.place(model, data)
         return self.results[pin.computeDistances(self._geometry, self._data)]
 
-    def compare_some(self, model: pin.Model, data: pin.Data, pairs: np.ndarray) -> list[float]:
-        """Distances of `pairs` (places in `results`) at the configuration that `data` is at [m]."""
+    def place(self, model: pin.Model, data: pin.Data) -> None:
+        """Put the shapes where they are at the configuration that `data` is at."""
         pin.updateGeometryPlacements(model, data, self._geometry, self._data)
-        return [
-            pin.computeDistance(self._geometry, self._data, pair).min_distance
-            for pair in pairs.tolist()
-        ]
+
+    def distance(self, pair: int) -> float:
+        """Of one pair, by its place in `results`, once the shapes are placed [m]."""
+        return pin.computeDistance(self._geometry, self._data, pair).min_distance
 
     def _place(self, model: pin.Model, shape: Shape) -> int:
         if not self._geometry.existGeometryName(shape.name):
@@ -142,7 +142,11 @@ class CollisionModel:
 
     def distances(self, position: np.ndarray) -> np.ndarray:
         """`(pairs,)` signed distances at `(dof,)` [m]; negative is how deep inside."""
-        return self._measured(position, np.arange(len(self.pairs)), self.exact_m)
+        self._go_to(self.robot.pinocchio_position(position))
+        exact_m = self.exact_m.tolist()
+        distances = [self._measure(pair, exact_m[pair]) for pair in range(len(self.pairs))]
+        self._known_m[:], self._known_at[:] = distances, position
+        return np.array(distances)
 
     def distances_along(
         self, positions: np.ndarray, exact_m: np.ndarray | None = None
@@ -161,13 +165,8 @@ class CollisionModel:
             return distances
         distances[:] = self._at_least_around(positions)
         close = np.flatnonzero(distances[0] < exact_m)
-        distances[:, close] = self._at_least(positions, close)
-        for row, position in enumerate(positions):
-            near = close[distances[row, close] < exact_m[close]]
-            if len(near):
-                distances[row, near] = self._measured(position, near, exact_m[near])
-                later = slice(row + 1, None)
-                distances[later, near] = self._at_least(positions[later], near)
+        if len(close):
+            distances[:, close] = self._measured_along(positions, close, exact_m[close].tolist())
         return distances
 
     def nearest(self, position: np.ndarray, within_m: float) -> Proximity:
@@ -178,9 +177,11 @@ class CollisionModel:
         carry both cancel.
         """
         near = np.flatnonzero(self._at_least_around(position[None]) < within_m)
-        hulls = self._hull_distances(position, near)
+        self._go_to(self.robot.pinocchio_position(position))
         pairs, results, joints = [], [], []
-        for pair in near[hulls < within_m]:
+        for pair in near.tolist():
+            if self._hulls.distance(pair) >= within_m:
+                continue
             shapes = self._shapes[pair]
             if shapes.compare(self._model, self._data).min_distance >= within_m:
                 continue
@@ -233,7 +234,15 @@ class CollisionModel:
         most = self._hand_levers @ np.abs(velocity)
         if (most <= exact_above).all():
             return most
-        return np.linalg.norm(self.hand_jacobians(position) @ velocity, axis=1)
+        joint_velocity = np.zeros(self._model.nv)
+        joint_velocity[self._velocity_index] = velocity * self._scale
+        configuration = self.robot.pinocchio_position(position)
+        pin.forwardKinematics(self._model, self._data, configuration, joint_velocity)
+        found = [
+            pin.getFrameVelocity(self._model, self._data, frame, pin.LOCAL).linear
+            for frame in self._hand_frames
+        ]
+        return np.linalg.norm(found, axis=1)
 
     def placement(self, shape: Shape, position: np.ndarray) -> pin.SE3:
         """Where a shape is in the base frame at `(dof,)`."""
@@ -246,27 +255,44 @@ class CollisionModel:
         way = np.maximum(high - self._known_at, self._known_at - low)
         return self._known_m - (self._levers * way).sum(axis=1)
 
-    def _at_least(self, positions: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-        """`(n, len(pairs))` lower bounds at `(n, dof)`, by what is known of `pairs` [m]."""
-        way = np.abs(positions[:, None] - self._known_at[pairs])
-        return self._known_m[pairs] - np.einsum("npj,pj->np", way, self._levers[pairs])
-
-    def _measured(
-        self, position: np.ndarray, pairs: np.ndarray, exact_m: np.ndarray
+    def _measured_along(
+        self, positions: np.ndarray, pairs: np.ndarray, exact_m: list[float]
     ) -> np.ndarray:
-        """`(len(pairs),)` distances at `(dof,)` [m], exact below `exact_m`; then they are known."""
-        distances = self._hull_distances(position, pairs)
-        for place in np.flatnonzero(distances < exact_m):
-            shapes = self._shapes[pairs[place]]
-            distances[place] = shapes.compare(self._model, self._data).min_distance
-        self._known_m[pairs], self._known_at[pairs] = distances, position
-        return distances
+        """`(n, len(pairs))` distances at `(n, dof)`, exact below `exact_m` [m].
 
-    def _hull_distances(self, position: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-        """`(len(pairs),)` distances of hulls; a lower bound of what they hold [m]."""
-        configuration = self.robot.pinocchio_position(position)
+        From one position to the next a distance shrinks by no more than the levers allow; what
+        remains above `exact_m` is not measured.
+        """
+        levers, configurations = self._levers[pairs], self.robot.pinocchio_position(positions)
+        since_known = (np.abs(positions[0] - self._known_at[pairs]) * levers).sum(axis=1)
+        shrinks = [since_known.tolist(), *(np.abs(np.diff(positions, axis=0)) @ levers.T).tolist()]
+        found, told = self._known_m[pairs].tolist(), []
+        unknown = set(pairs.tolist())
+        for row, shrink in enumerate(shrinks):
+            found = [bound - by for bound, by in zip(found, shrink, strict=True)]
+            near = [k for k, bound in enumerate(found) if bound < exact_m[k]]
+            if near:
+                self._go_to(configurations[row])
+            for k in near:
+                pair = int(pairs[k])
+                found[k] = self._measure(pair, exact_m[k])
+                if pair in unknown:
+                    unknown.remove(pair)
+                    self._known_m[pair], self._known_at[pair] = found[k], positions[row]
+            told.append(found)
+        return np.array(told)
+
+    def _go_to(self, configuration: np.ndarray) -> None:
+        """Be there with the hulls; `_shapes` are placed when they are compared."""
         pin.forwardKinematics(self._model, self._data, configuration)
-        return np.array(self._hulls.compare_some(self._model, self._data, pairs))
+        self._hulls.place(self._model, self._data)
+
+    def _measure(self, pair: int, exact_m: float) -> float:
+        """Distance of a pair where `_go_to` went [m]; of its hulls, if that is `exact_m` or more."""
+        distance = self._hulls.distance(pair)
+        if distance >= exact_m:
+            return distance
+        return self._shapes[pair].compare(self._model, self._data).min_distance
 
     def _supports(self) -> np.ndarray:
         """`(all joints, dof)`: 1 where a canonical joint carries a joint of the URDF."""

@@ -24,6 +24,11 @@ class EmergencyButton:
         """A message has come."""
         self._pressed, self._heard_ns = pressed, now_ns
 
+    def set_forward(self, by_s: float) -> None:
+        """The clock was set forward: no message stayed out for that."""
+        if self._heard_ns is not None:
+            self._heard_ns += round(by_s * NANOSECONDS)
+
     def problem(self, now_ns: int) -> str:
         """Why the robot must stand still; "" where it need not."""
         if self._heard_ns is None:

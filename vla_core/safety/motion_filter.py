@@ -165,7 +165,7 @@ class MotionFilter:
         way = profile.sampled(self._stop_step_s).position
         distances = self._collision.distances_along(way, self._enough_m)
         distances = np.minimum(distances, self._enough_m)
-        bend = np.diff(distances, 2, axis=0).max(axis=0, initial=0.0)
+        bend = np.maximum(np.diff(distances, 2, axis=0).max(axis=0), 0.0)
         below = self._floor_m - (distances.min(axis=0) - _DIP * bend)
         pair = int(np.argmax(below))
         if below[pair] > _ROUNDING:

@@ -13,6 +13,10 @@ from vla_core.errors import ConfigError
 from vla_core.training.trainer import Schedule
 
 
+#: Optional stages, after stage 2, about the plan that is executed while System 1 computes.
+COMMITTED = ("prefix", "forward")
+
+
 @dataclass(frozen=True)
 class DatasetConfig:
     """Recorded demonstrations: a LeRobot data set, and what of it the policy gets.
@@ -47,6 +51,8 @@ class TrainingConfig:
         cameras: views, in the policy's order.
         model: sizes of the networks.
         stages: schedule of each stage, by name.
+        committed_steps: longest plan in execution that stage `prefix` teaches System 1 to continue,
+            and stage `forward` what it leads to [steps]; 0 without these stages.
         corrections: tables on which the expert corrects the warmed-up policy before each part of stage 2.
     """
 
@@ -62,6 +68,7 @@ class TrainingConfig:
     model: Mapping[str, Any]
     stages: Mapping[str, Schedule]
     corrections: int = 0
+    committed_steps: int = 0
 
     @classmethod
     def load(cls, path: Path) -> TrainingConfig:
@@ -74,7 +81,7 @@ class TrainingConfig:
             raw = yaml.safe_load(path.read_text())
         except yaml.YAMLError as error:
             raise ConfigError(str(path), f"is not YAML ({error})") from error
-        _check_keys(str(path), raw, cls, {"corrections"})
+        _check_keys(str(path), raw, cls, {"corrections", "committed_steps"})
         stages = {}
         for name, values in raw["stages"].items():
             values = {**values}
@@ -83,7 +90,22 @@ class TrainingConfig:
             stages[name] = Schedule(**values)
         cameras = tuple(raw["cameras"])
         dataset = _dataset(f"{path}: dataset", raw["dataset"], cameras) if raw["dataset"] else None
-        return cls(**{**raw, "stages": stages, "cameras": cameras, "dataset": dataset})
+        config = cls(**{**raw, "stages": stages, "cameras": cameras, "dataset": dataset})
+        config._check_committed_steps(str(path))
+        return config
+
+    def _check_committed_steps(self, source: str) -> None:
+        horizon, stages = self.model["horizon"], [s for s in COMMITTED if s in self.stages]
+        if not (1 if stages else 0) <= self.committed_steps < horizon:
+            raise ConfigError(
+                f"{source}: committed_steps",
+                f"got {self.committed_steps}, expected less than the horizon of {horizon}"
+                + (f" and, for {' and '.join(stages)}, 1 or more" if stages else " and not negative"),
+            )
+        if "forward" in stages and not self.model.get("forward_layers"):
+            raise ConfigError(
+                f"{source}: model.forward_layers", "stage `forward` needs layers of its model"
+            )
 
 
 def _dataset(source: str, raw: Any, cameras: tuple[str, ...]) -> DatasetConfig:

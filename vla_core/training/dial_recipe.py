@@ -1,4 +1,5 @@
-"""DIAL's training, whole: encoder, decoupled warm-up (stage 1), end to end (stage 2)."""
+"""DIAL's training, whole: encoder, decoupled warm-up (stage 1), end to end (stage 2), and what
+System 1 learns of the plan in execution."""
 
 from __future__ import annotations
 
@@ -15,7 +16,14 @@ from torch.nn.functional import mse_loss
 
 from vla_core.data.episodes import Episode
 from vla_core.errors import ConfigError
-from vla_core.policies.dial.losses import ActionWarmup, EndToEnd, ForesightWarmup
+from vla_core.policies.dial.losses import (
+    ActionWarmup,
+    EndToEnd,
+    ForesightWarmup,
+    ForwardDynamics,
+    PrefixConditioning,
+    first_steps,
+)
 from vla_core.policies.dial.model import Dial, DialSizes
 from vla_core.policies.dial.normalisation import Normalisation
 from vla_core.policies.dial.windows import MAX_LAG, Windows
@@ -25,7 +33,7 @@ from vla_core.sim import demonstrations
 from vla_core.sim.layout import TASKS
 from vla_core.training import corrections
 from vla_core.training.collection import collect
-from vla_core.training.config import TrainingConfig
+from vla_core.training.config import COMMITTED, TrainingConfig
 from vla_core.training.encoder import learn_from_scenes
 from vla_core.training.encoder_state import learn_from_states
 from vla_core.training.progress import StageBars
@@ -36,13 +44,6 @@ Show = Callable[[int, str], None]
 
 #: Stage 2 may have two parts: before each the expert corrects the policy as it is by then.
 STAGE_2 = ("end_to_end", "refined")
-#: Whose weights a stage begins with.
-BEFORE = {
-    "system2": (),
-    "system1": (),
-    "end_to_end": ("system2", "system1"),
-    "refined": ("end_to_end",),
-}
 #: Held-out windows that a stage is measured on.
 VALIDATION_WINDOWS = 256
 
@@ -60,6 +61,16 @@ class DialRecipe:
         self.folder = folder
         self.robot = RobotModel.load(config.robot)
         self.stage_2 = [stage for stage in STAGE_2 if stage in config.stages]
+        self.committed = [stage for stage in COMMITTED if stage in config.stages]
+        #: Whose weights a stage begins with.
+        self.before = {
+            "system2": (),
+            "system1": (),
+            "end_to_end": ("system2", "system1"),
+            "refined": ("end_to_end",),
+            "prefix": tuple(self.stage_2[-1:]),
+            "forward": (),
+        }
         self.rate_hz = config.dataset.rate_hz if config.dataset else demonstrations.RATE_HZ
 
     def run(self, out: Path) -> None:
@@ -70,9 +81,10 @@ class DialRecipe:
         metrics |= self._warm_up()
         for stage in self.stage_2:
             self.correct(stage, metrics)
-            with StageBars() as bars:
-                metrics[stage] = self.train(stage, self._bar(bars, stage))
-        self.ship(out, metrics, self.stage_2[-1])
+            metrics[stage] = self._train_alone(stage)
+        for stage in self.committed:
+            metrics[stage] = self._train_alone(stage)
+        self.ship(out, metrics, self.stage_2[-1], *self.committed)
 
     def ship(self, out: Path, metrics: dict[str, dict[str, float]], *stages: str) -> None:
         """Write a policy's folder with the weights of finished `stages`."""
@@ -90,10 +102,11 @@ class DialRecipe:
             out,
             self.config,
             self.robot,
-            self.load_stages(self._with_vit(self.new_model()), *stages),
+            self.load_stages(self._with_vit(self.new_model(*stages)), *stages),
             training.normalisation(),
             self.rate_hz,
             provenance,
+            *(self.config.committed_steps if stage in stages else 0 for stage in COMMITTED),
         )
 
     def correct(self, stage: str, metrics: dict[str, dict[str, float]]) -> None:
@@ -103,7 +116,7 @@ class DialRecipe:
         if not count or (windows / "starts.npy").exists():
             return
         policy, folder = self.folder / f"before_{stage}", self.folder / f"corrections_{stage}"
-        self.ship(policy, metrics, *BEFORE[stage])
+        self.ship(policy, metrics, *self.before[stage])
         first = self.stage_2.index(stage) * count
         corrections.generate(folder, policy, range(first, first + count))
         model = self._with_vit(self.new_model())
@@ -141,20 +154,25 @@ class DialRecipe:
             windows.save(folder)
 
     def train(self, stage: str, show: Show) -> dict[str, float]:
-        """Stage 1's halves `system2` and `system1`, or a part of stage 2."""
+        """Stage 1's halves `system2` and `system1`, a part of stage 2, `prefix` or `forward`."""
         training = Windows.load(self.folder / "windows" / "training")
         held_out = Windows.load(self.folder / "windows" / "held_out")
         normalisation = training.normalisation()
-        model = self._with_vit(self.new_model())
-        model = self.load_stages(model, *BEFORE[stage])
-        module = {"system2": ForesightWarmup, "system1": ActionWarmup}.get(stage, EndToEnd)(model)
+        model = self._with_vit(self.new_model(stage))
+        model = self.load_stages(model, *self.before[stage])
+        longest = self.config.committed_steps
+        if stage == "prefix":
+            module = PrefixConditioning(model, longest)
+        elif stage == "forward":
+            module = ForwardDynamics(model.forward_model)
+        else:
+            module = {"system2": ForesightWarmup, "system1": ActionWarmup}.get(stage, EndToEnd)(model)
         trainer = Trainer(
             self.folder, stage, module, self.config.stages[stage], self.config.seed
         )
 
         sources = [(training, np.cumsum(training.weights()))]
-        parts = self.stage_2[: self.stage_2.index(stage) + 1] if stage in self.stage_2 else ()
-        for earlier in parts:
+        for earlier in self._corrected(stage):
             corrected = self.folder / "windows" / f"corrections_{earlier}"
             if corrected.exists():
                 windows = Windows.load(corrected)
@@ -167,17 +185,27 @@ class DialRecipe:
             for (windows, cumulative), share in zip(sources, shares, strict=True):
                 rows = np.searchsorted(cumulative, rng.random(share) * cumulative[-1])
                 lag = rng.integers(MAX_LAG + 1, size=share)
-                parts.append(windows.batch(rows, lag, normalisation))
+                ahead = rng.integers(1, longest + 1, size=share) if stage == "forward" else None
+                parts.append(windows.batch(rows, lag, normalisation, ahead))
             return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
 
         rng = np.random.default_rng(0)
         rows = rng.choice(len(held_out), min(VALIDATION_WINDOWS, len(held_out)), replace=False)
-        check = held_out.batch(rows, np.zeros_like(rows), normalisation)
+        ahead = rng.integers(1, longest + 1, size=len(rows)) if stage == "forward" else None
+        check = held_out.batch(rows, np.zeros_like(rows), normalisation, ahead)
         check = {key: value.to(trainer.accelerator.device) for key, value in check.items()}
-        return trainer.run(batches, lambda: validate(stage, model, check, normalisation), show)
+        if stage == "forward":
+            return trainer.run(batches, lambda: validate_forward(module, check), show)
+        prefix = longest if stage == "prefix" else 0
+        return trainer.run(
+            batches, lambda: validate(stage, model, check, normalisation, prefix), show
+        )
 
-    def new_model(self) -> Dial:
-        """The networks at their first weights; words are those of the tasks."""
+    def new_model(self, *stages: str) -> Dial:
+        """The networks at their first weights; words are those of the tasks.
+
+        With stage `forward` among the `stages` it has a forward model, else not.
+        """
         path = self.folder / "sizes.pt"
         if not path.exists():
             sizes = DialSizes(
@@ -187,19 +215,20 @@ class DialRecipe:
                 **self.config.model,
             )
             torch.save(asdict(sizes), path)
+        layers = self.config.model["forward_layers"] if "forward" in stages else 0
+        sizes = {**torch.load(path, weights_only=True), "forward_layers": layers}
         torch.manual_seed(self.config.seed)
-        return Dial(DialSizes(**torch.load(path, weights_only=True)))
+        return Dial(DialSizes(**sizes))
 
     def load_stages(self, model: Dial, *stages: str) -> Dial:
         """Put the finished stages' weights into `model`, each its own part."""
         for stage in stages:
             weights = torch.load(self.folder / stage / "final.pt", weights_only=True)["model"]
-            if stage == "system2":
-                model.system2.load_state_dict(_below("system2.", weights))
-            else:
-                whole = _below("dial.", weights)
-                kept = {k: v for k, v in whole.items() if stage != "system1" or "system2" not in k}
-                model.load_state_dict(kept, strict=stage != "system1")
+            if stage not in ("system2", "forward"):
+                weights = _below("dial.", weights)
+            if stage == "system1":
+                weights = {k: v for k, v in weights.items() if not k.startswith("system2.")}
+            model.load_state_dict({**model.state_dict(), **weights})
         return model
 
     def _with_vit(self, model: Dial) -> Dial:
@@ -232,6 +261,16 @@ class DialRecipe:
             [path for path, out in zip(paths, inside, strict=True) if not out],
             [path for path, out in zip(paths, inside, strict=True) if out],
         )
+
+    def _corrected(self, stage: str) -> list[str]:
+        """Parts of stage 2 whose corrections a stage learns from."""
+        if stage in self.stage_2:
+            return self.stage_2[: self.stage_2.index(stage) + 1]
+        return self.stage_2 if stage in self.committed else []
+
+    def _train_alone(self, stage: str) -> dict[str, float]:
+        with StageBars() as bars:
+            return self.train(stage, self._bar(bars, stage))
 
     def _bar(self, bars: StageBars, stage: str) -> Show:
         return bars.bar(stage, self.config.stages[stage].steps)
@@ -266,13 +305,21 @@ class DialRecipe:
 
 @torch.no_grad()
 def validate(
-    stage: str, model: Dial, batch: dict[str, torch.Tensor], normalisation: Normalisation
+    stage: str,
+    model: Dial,
+    batch: dict[str, torch.Tensor],
+    normalisation: Normalisation,
+    prefix_steps: int = 0,
 ) -> dict[str, float]:
     """On held-out windows.
 
+    Args:
+        prefix_steps: of the longest prefix that the stage teaches [steps].
+
     Returns:
         `foresight` error (eq. 2) with `copy`, the error of "nothing changes", beside it; and
-        `action_rad`, the mean absolute error of the sampled chunk's arm joints that move.
+        `action_rad`, the mean absolute error of the sampled chunk's arm joints that move, and
+        `prefix_rad`, that of the steps that follow the longest prefix when it is given.
     """
     metrics = {}
     intent = batch["future"]
@@ -284,11 +331,33 @@ def validate(
         noise = torch.randn(
             batch["actions"].shape, generator=torch.Generator().manual_seed(0)
         ).to(intent.device)
-        chunk = model.sample(batch["current"], intent, batch["state"], noise)
-        error = (chunk - batch["actions"]).abs().cpu().numpy() * normalisation.action_std
         moving = normalisation.action_std > 0.03
-        metrics["action_rad"] = float(error[..., moving].mean())
+
+        def error_rad(*prefix: torch.Tensor) -> np.ndarray:
+            chunk = model.sample(batch["current"], intent, batch["state"], noise, *prefix)
+            error = (chunk - batch["actions"]).abs().cpu().numpy() * normalisation.action_std
+            return error[..., moving]
+
+        metrics["action_rad"] = float(error_rad().mean())
+        if prefix_steps:
+            count = torch.full((len(noise),), prefix_steps, device=noise.device)
+            frozen = first_steps(count, noise.shape[1])
+            error = error_rad(batch["actions"], frozen)[:, prefix_steps:]
+            metrics["prefix_rad"] = float(error.mean())
     return metrics
+
+
+@torch.no_grad()
+def validate_forward(
+    module: ForwardDynamics, batch: dict[str, torch.Tensor]
+) -> dict[str, float]:
+    """On held-out windows: the `forward` model's error of the true features after what is
+    committed, with `copy`, the error of the present ones in their place, beside it.
+    """
+    return {
+        "forward": float(mse_loss(module.predict(batch), batch["after"])),
+        "copy": float(mse_loss(batch["current"], batch["after"])),
+    }
 
 
 def _train_apart(

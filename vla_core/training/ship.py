@@ -30,7 +30,9 @@ Feature space `{{ manifest.fingerprint }}`.
 ## Metrics of the stages
 
 On held-out episodes. `foresight` is the mean squared error of eq. 2, `copy` that of "nothing
-changes" beside it; `action_rad` is the mean absolute error of a sampled chunk; `position_mm` and
+changes" beside it; `action_rad` is the mean absolute error of a sampled chunk, `prefix_rad` that
+of the steps after the longest prefix that it is given; `forward` is the squared error of the
+forward model's features, `copy` that of "nothing changes" again; `position_mm` and
 `recall` are the encoder's, on held-out scenes; `state` is the encoder's squared error of the
 robot's state seen in the picture, where 1 is guessing the mean.
 
@@ -68,15 +70,19 @@ def ship(
     normalisation: Normalisation,
     rate_hz: float,
     provenance: Mapping[str, Any],
+    prefix_steps: int = 0,
+    forward_steps: int = 0,
 ) -> PolicyManifest:
     """Write a policy's folder.
 
     Args:
         rate_hz: of the frames that it was trained on; a chunk's targets are as far apart.
         provenance: data, time, seeds and `metrics` by stage, for the model card.
+        prefix_steps, forward_steps: longest prefix that System 1 has been trained to continue, and
+            its forward model on [steps].
     """
     sizes = dial.sizes
-    save_dial(dial, folder)
+    save_dial(dial, folder, prefix=prefix_steps > 0)
     manifest = PolicyManifest(
         name=config.name,
         kind=config.kind,
@@ -90,6 +96,8 @@ def ship(
         model=manifest_model(dial),
         normalisation=normalisation.as_lists(),
         provenance=dict(provenance),
+        prefix_steps=prefix_steps,
+        forward_steps=forward_steps,
     )
     manifest.save(folder)
     card = _CARD.render(

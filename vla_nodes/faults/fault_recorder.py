@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import bisect
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,7 @@ class FaultRecorder:
     def commands(self) -> list[ArrivedCommand]:
         """Every command as it reached the robot; one that cannot be read holds NaN."""
         found = []
+        ahead_ns = self._robot_clock()
         for taken, message in self._messages("command"):
             try:
                 received = read_command(message)
@@ -110,10 +112,29 @@ class FaultRecorder:
             except VlaError:
                 position, time_s = np.full((1, self._robot.dof), np.nan), np.zeros(1)
                 stamp_ns = 0
+            arrived_ns = taken.received_ns
+            robot_ns = arrived_ns + ahead_ns(arrived_ns)
             found.append(
-                ArrivedCommand(taken.received_ns, stamp_ns or taken.sent_ns, time_s, position)
+                ArrivedCommand(arrived_ns, robot_ns, stamp_ns or robot_ns, time_s, position)
             )
         return found
+
+    def _robot_clock(self) -> Callable[[int], int]:
+        """How far the robot's clock is ahead of this machine's at a time of this machine [ns].
+
+        As the robot's joint states tell, which it stamps by its clock.
+        """
+        states = [
+            (taken.sent_ns, to_nanoseconds(message.header.stamp) - taken.sent_ns)
+            for taken, message in self._messages("joints")
+        ]
+        sent_ns = [at_ns for at_ns, _ in states]
+
+        def ahead_ns(at_ns: int) -> int:
+            index = bisect.bisect_right(sent_ns, at_ns) - 1
+            return states[max(index, 0)][1] if states else 0
+
+        return ahead_ns
 
     def motion(self) -> Motion:
         """The robot's own joint states."""

@@ -15,7 +15,14 @@ from rclpy.parameter import Parameter
 
 from vla_core.faults.catalogue import Expected, Fault, Kind
 from vla_core.faults.command_monitor import Violation, check_commands
-from vla_core.faults.judgement import STILL_SPEED, Evidence, FaultRecord, Recovery, judge
+from vla_core.faults.judgement import (
+    STILL_SPEED,
+    Evidence,
+    FaultRecord,
+    Recovery,
+    first_found,
+    judge,
+)
 from vla_core.robot.model import RobotModel
 from vla_core.types import ControlMode
 from vla_nodes.faults.fault_graph import INJECTOR
@@ -32,7 +39,10 @@ _BASELINE_S = 0.5
 _MOVING_TIMEOUT_S = 10.0
 #: A robot that stood still this long has stopped [s]; diagnostics come once a second.
 _STILL_S = 1.0
-_INJECTION_TIMEOUT_S = 5.0
+#: Time between two looks at who has found the fault [s].
+_LOOK_AGAIN_S = 0.2
+#: A flood is a process that has to start [s].
+_INJECTION_TIMEOUT_S = 10.0
 #: Longest wait for a killed node to be active again [s]; a killed command node's publisher still
 #: counts as another one for up to 20 s.
 _BACK_TIMEOUT_S = 60.0
@@ -100,7 +110,7 @@ class FaultRun:
         self._wait(_BASELINE_S)
         self._doing = f"{fault.name}: {fault.does}"
         begun_ns = self._inject(fault)
-        self._watch_it(fault)
+        self._watch_it(fault, begun_ns)
         self._doing = f"{fault.name}: the robot recovers"
         ended_ns = time.time_ns()
         motion, evidence = self._recorder.motion(), self._recorder.evidence()
@@ -163,8 +173,12 @@ class FaultRun:
             raise GraphError(f"fault {fault.name} did not take hold; see the injector's log")
         return found[0]
 
-    def _watch_it(self, fault: Fault) -> None:
-        """As long as the fault lasts; no longer than until the robot has stopped as it should."""
+    def _watch_it(self, fault: Fault, begun_ns: int) -> None:
+        """As long as the fault lasts; no longer than until all has come that should.
+
+        The robot has stopped, and somebody has said why.
+        """
+        end_s = time.monotonic() + fault.lasts_s
         still_since_s: float | None = None
 
         def stopped() -> bool:
@@ -178,7 +192,12 @@ class FaultRun:
             enough = still_since_s is not None and now_s - still_since_s > _STILL_S
             return fault.expected is Expected.STOP and enough
 
-        self._observer.wait_until(stopped, fault.lasts_s)
+        while (left_s := end_s - time.monotonic()) > 0:
+            if not self._observer.wait_until(stopped, left_s):
+                return
+            if first_found(fault, self._recorder.evidence(), begun_ns) is not None:
+                return
+            self._wait(_LOOK_AGAIN_S)
 
     def _take_back(self, fault: Fault) -> None:
         if fault.kind is Kind.FREEZE:

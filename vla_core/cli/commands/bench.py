@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 HELP = "compare strategies of execution, or ways of filtering, in simulated time"
 
-STRATEGIES = ("switch", "ensemble", "rtc", "naive", "sync")
+STRATEGIES = ("switch", "ensemble", "rtc", "rtc_trained", "fdm", "naive", "sync")
+#: System-1 steps for each inference of System 2, as OpenHelix sweeps them.
+SYSTEM2_EVERY = (1, 5, 10, 30, 60)
 PATTERNS = ("left", "forward", "diagonal", "circle")
 
 
@@ -28,15 +31,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     async_.add_argument("--strategies", nargs="+", choices=STRATEGIES, default=list(STRATEGIES))
     async_.add_argument("--delays-ms", nargs="+", type=int, default=[0, 100, 200, 300, 500])
     async_.add_argument(
-        "--patterns", nargs="*", choices=PATTERNS, default=[], help="moving objects, too"
+        "--patterns", nargs="*", choices=PATTERNS, default=list(PATTERNS), help="moving objects"
     )
     async_.add_argument(
-        "--system2-every", nargs="*", type=int, default=[], help="System-1 steps for each intent"
+        "--system2-every",
+        nargs="*",
+        type=int,
+        default=list(SYSTEM2_EVERY),
+        help="System-1 steps for each intent",
     )
     async_.add_argument("--dynamics-delay-ms", type=int, default=200, help="delay with these")
     async_.add_argument("--replan-steps", type=int, default=5, help="steps between inferences")
     async_.add_argument("--workers", type=int, default=2, help="processes")
-    async_.add_argument("--json", type=Path, help="write a row per case here")
+    async_.add_argument("--json", type=Path, help="write a row per strategy, delay and scene")
     async_.add_argument("--plot", type=Path, help="write the picture here (PNG)")
     safety = benches.add_parser(
         "safety",
@@ -74,7 +81,7 @@ def _run_safety(args: argparse.Namespace) -> int:
     return 0
 
 
-def _collect(found: Iterator[dict[str, Any]], path: Path | None) -> list[dict[str, Any]]:
+def _collect(found: Iterable[dict[str, Any]], path: Path | None) -> list[dict[str, Any]]:
     """All rows; what is there is written after each, as a run is long."""
     rows = []
     for row in found:
@@ -86,7 +93,7 @@ def _collect(found: Iterator[dict[str, Any]], path: Path | None) -> list[dict[st
 
 
 def _run_async(args: argparse.Namespace) -> int:
-    from vla_core.evaluation.asynchrony import compare, delay_cases, dynamics_cases
+    from vla_core.evaluation.asynchrony import compare, delay_cases, dynamics_cases, fitting
     from vla_core.evaluation.asynchrony_report import plot, print_rows
     from vla_core.evaluation.evaluate import episode_seeds
     from vla_core.evaluation.settings import EvaluationSettings
@@ -94,17 +101,18 @@ def _run_async(args: argparse.Namespace) -> int:
     from vla_core.paths import policy_folder
     from vla_core.policies.manifest import PolicyManifest
 
-    step_s = PolicyManifest.load(policy_folder(args.policy)).step_s
+    manifest = PolicyManifest.load(policy_folder(args.policy))
+    strategies, skipped = fitting(args.strategies, manifest)
+    for name, reason in skipped.items():
+        print(f"skipped {name}: {reason}")
     base = EvaluationSettings(args.policy, replan_steps=args.replan_steps)
-    cases = delay_cases(args.strategies, args.delays_ms)
-    if args.patterns:
-        cases += dynamics_cases(
-            args.strategies, args.patterns, args.dynamics_delay_ms, args.system2_every
-        )
+    cases = delay_cases(strategies, args.delays_ms)
+    cases += dynamics_cases(strategies, args.patterns, args.dynamics_delay_ms, args.system2_every)
     seeds = episode_seeds(args.seed, args.episodes)
+    missed = [{"strategy": name, "skipped": reason} for name, reason in skipped.items()]
     with episode_progress(len(cases) * len(seeds)) as progress:
-        found = compare(cases, base, step_s, seeds, args.workers, progress)
-        rows = _collect(found, args.json)
+        found = compare(cases, base, manifest, seeds, args.workers, progress)
+        rows = _collect(chain(missed, found), args.json)[len(missed) :]
     print_rows(rows)
     if args.plot:
         plot(rows, args.plot)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 HELP = "success rate of a policy in the stepped simulation, with its interval"
 
+TRIGGERS = ("time", "remaining", "intent")
 INTENTS = ("predicted", "zero", "shuffled", "wrong")
 
 
@@ -29,8 +30,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--replan-steps", type=int, default=3, help="steps of a chunk executed before the next"
     )
     parser.add_argument(
+        "--trigger",
+        choices=TRIGGERS,
+        default="time",
+        help="what System 1 waits for besides: nothing, few steps left, a new intent",
+    )
+    parser.add_argument(
+        "--remaining-steps", type=int, default=6, help="steps left, for --trigger remaining"
+    )
+    parser.add_argument(
         "--strategy",
-        choices=("rtc", "switch", "ensemble", "naive", "sync"),
+        choices=("rtc", "rtc_trained", "fdm", "switch", "ensemble", "naive", "sync"),
         default="rtc",
         help="how chunks become one motion",
     )
@@ -54,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
     from vla_core.evaluation.intent_mode import IntentMode
     from vla_core.evaluation.settings import EvaluationSettings
     from vla_core.evaluation.table import episode_progress, print_report
+    from vla_core.execution.trigger import Trigger
 
     if args.episodes < 1 or args.system2_hz <= 0:
         raise VlaError("--episodes and --system2-hz must be more than 0")
@@ -63,6 +74,8 @@ def run(args: argparse.Namespace) -> int:
         intent=IntentMode(args.intent),
         system2_period_s=1.0 / args.system2_hz,
         replan_steps=args.replan_steps,
+        trigger=Trigger(args.trigger),
+        remaining_steps=args.remaining_steps,
         strategy=args.strategy,
         delay_s=args.delay_ms / 1000,
         filtered=not args.unfiltered,

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from vla_core.policies.manifest import PolicyManifest
 from vla_core.types import NANOSECONDS, ActionChunk
 
 #: Decay m of the weights w_i = exp(-m i); chunk 0 is the oldest, which weighs most.
@@ -21,7 +22,7 @@ class Ensemble:
         decay: m; small values take new chunks in slowly.
     """
 
-    joins = False
+    conditioning = None
     waits = False
 
     def __init__(self, decay: float = DECAY) -> None:
@@ -39,6 +40,10 @@ class Ensemble:
         mean = (weights * np.nan_to_num(votes)).sum(axis=0) / weights.sum(axis=0)
         self._chunks = deque([*kept, chunk], maxlen=_CHUNKS_KEPT)
         return replace(chunk, targets=mean)
+
+    def limit_steps(self, manifest: PolicyManifest, executed: int) -> int | None:
+        """Of H steps the last must still be due."""
+        return manifest.horizon - 1
 
     def forget(self) -> None:
         """Average nothing that came before."""

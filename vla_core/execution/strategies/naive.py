@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from vla_core.execution.strategies.switch import Switch
+from vla_core.policies.manifest import PolicyManifest
 from vla_core.types import NANOSECONDS, ActionChunk
 
 
@@ -18,6 +19,10 @@ class Naive(Switch):
         late = (now_ns - chunk.observation_stamp_ns) / (chunk.step_s * NANOSECONDS)
         rows = np.arange(chunk.horizon + int(np.ceil(late))) - late
         return replace(chunk, targets=_at(chunk.targets, rows))
+
+    def limit_steps(self, manifest: PolicyManifest, executed: int) -> int | None:
+        """No step is ever late: each is put off."""
+        return None
 
 
 def _at(targets: np.ndarray, rows: np.ndarray) -> np.ndarray:

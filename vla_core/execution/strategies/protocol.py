@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from vla_core.types import ActionChunk
+from vla_core.policies.manifest import PolicyManifest
+from vla_core.types import ActionChunk, Conditioning
 
 
 class Strategy(Protocol):
@@ -14,15 +15,24 @@ class Strategy(Protocol):
     everything later by it (`ChunkTimeline.insert`).
 
     Attributes:
-        joins: whether System 1 is told the plan that its next chunk should join.
+        conditioning: what System 1 makes of the plan that its next chunk should join; None: it is
+            not told the plan.
         waits: whether System 1 looks only once the robot has executed what it has and stands.
     """
 
-    joins: bool
+    conditioning: Conditioning | None
     waits: bool
 
     def prepare(self, chunk: ActionChunk, now_ns: int) -> ActionChunk:
         """The chunk that is to be executed for one that is ready now."""
+
+    def limit_steps(self, manifest: PolicyManifest, executed: int) -> int | None:
+        """Largest delay that it can make one motion of [steps]; None: any.
+
+        Args:
+            manifest: of the policy that makes the chunks.
+            executed: steps from one inference to the next, at least (the paper's s).
+        """
 
     def forget(self) -> None:
         """Chunks that came before were for something else: another instruction, another start."""

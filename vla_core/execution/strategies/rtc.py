@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from vla_core.execution.strategies.switch import Switch
+from vla_core.policies.manifest import PolicyManifest
+from vla_core.types import Conditioning
 
 
 class RealTimeChunking(Switch):
@@ -12,4 +14,11 @@ class RealTimeChunking(Switch):
     the less the later it is.
     """
 
-    joins = True
+    conditioning = Conditioning.GUIDED
+
+    def limit_steps(self, manifest: PolicyManifest, executed: int) -> int | None:
+        """The old plan must reach as far as what is frozen of the new one: d <= H - s.
+
+        Of a chunk no fewer steps are executed than the next one is late, s >= d, so d <= H / 2 too.
+        """
+        return max(0, min(manifest.horizon - executed, manifest.horizon // 2))

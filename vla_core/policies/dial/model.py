@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from vla_core.policies.dial.forward_model import ForwardModel
 from vla_core.policies.dial.system1 import Fusion, VelocityField
 from vla_core.policies.dial.system2 import ForesightTransformer
 from vla_core.policies.vit import ViT
@@ -31,6 +32,7 @@ class DialSizes:
         euler_steps: integration steps of the flow.
         noise_scale: of the noise that sampling starts from. 1 is the paper's; less keeps chunks
             near the likely motion, so that one chunk agrees better with the next.
+        forward_layers: of the forward model, which has System 2's width; 0: there is none.
     """
 
     image_size: int
@@ -50,6 +52,7 @@ class DialSizes:
     max_words: int
     euler_steps: int
     noise_scale: float = 1.0
+    forward_layers: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "vit_stem", tuple(self.vit_stem))
@@ -86,15 +89,35 @@ class Dial(nn.Module):
             sizes.dit_layers,
             sizes.heads,
         )
+        self.forward_model = None
+        if sizes.forward_layers:
+            self.forward_model = ForwardModel(
+                self.vit.patches,
+                features,
+                sizes.state,
+                sizes.horizon,
+                sizes.system2_width,
+                sizes.forward_layers,
+                sizes.heads,
+            )
 
     @torch.no_grad()
-    def sample(self, current: Tensor, intent: Tensor, state: Tensor, noise: Tensor) -> Tensor:
+    def sample(
+        self,
+        current: Tensor,
+        intent: Tensor,
+        state: Tensor,
+        noise: Tensor,
+        prefix: Tensor | None = None,
+        frozen: Tensor | None = None,
+    ) -> Tensor:
         """Integrate the flow from noise to a chunk by Euler steps.
 
         Args:
             current, intent: `(batch, patches, width)` features.
             state: `(batch, state)` normalised proprioception.
             noise: `(batch, horizon, state)`.
+            prefix, frozen: what the chunk begins with, as `VelocityField` takes it.
 
         Returns:
             `(batch, horizon, state)` normalised actions.
@@ -103,5 +126,6 @@ class Dial(nn.Module):
         chunk = noise
         for k in range(self.sizes.euler_steps):
             time = torch.full((len(chunk),), k / self.sizes.euler_steps, device=chunk.device)
-            chunk = chunk + self.velocity(chunk, time, context, state) / self.sizes.euler_steps
-        return chunk
+            flow = self.velocity(chunk, time, context, state, prefix, frozen)
+            chunk = chunk + flow / self.sizes.euler_steps
+        return chunk if frozen is None else torch.where(frozen[..., None], prefix, chunk)

@@ -14,7 +14,14 @@ from vla_core.policies.dial.normalisation import Normalisation
 from vla_core.policies.manifest import PolicyManifest
 from vla_core.policies.words import encode_words
 from vla_core.robot.model import RobotModel
-from vla_core.types import ActionChunk, CommittedPlan, Instruction, LatentIntent, Observation
+from vla_core.types import (
+    ActionChunk,
+    CommittedPlan,
+    Conditioning,
+    Instruction,
+    LatentIntent,
+    Observation,
+)
 
 WEIGHTS = "weights.safetensors"
 #: Networks, each with its inputs in order; the ONNX files have these names.
@@ -23,7 +30,10 @@ NETWORKS = {
     "system2": ("features", "words"),
     "fusion": ("current", "intent"),
     "velocity": ("actions", "time", "context", "state"),
+    "forward_model": ("current", "state", "prefix", "frozen"),
 }
+#: More inputs of `velocity`, in policies that have been trained to continue a prefix.
+PREFIX_INPUTS = ("prefix", "frozen")
 
 
 def load_system2(folder: Path, manifest: PolicyManifest, backend: str) -> DialSystem2:
@@ -33,7 +43,10 @@ def load_system2(folder: Path, manifest: PolicyManifest, backend: str) -> DialSy
 
 def load_system1(folder: Path, manifest: PolicyManifest, backend: str) -> DialSystem1:
     """Load the fast half."""
-    return DialSystem1(manifest, _sessions(folder, manifest, backend, ("vit", "fusion", "velocity")))
+    names = ("vit", "fusion", "velocity")
+    if manifest.forward_steps:
+        names += ("forward_model",)
+    return DialSystem1(manifest, _sessions(folder, manifest, backend, names))
 
 
 class DialSystem2:
@@ -93,17 +106,24 @@ class DialSystem1:
         rng: np.random.Generator,
         plan: CommittedPlan | None = None,
     ) -> ActionChunk:
-        """Eq. 1, second half: Euler steps from noise along the learned velocity field."""
+        """Eq. 1, second half: Euler steps from noise along the learned velocity field.
+
+        With `Conditioning.FORWARD` the chunk begins with the committed steps that it was carried
+        over, and is so many steps longer than H.
+        """
         started = time.perf_counter()
         manifest = self.manifest
         if intent.fingerprint != manifest.fingerprint:
             raise FeatureSpaceError(intent.fingerprint, manifest.fingerprint)
+        if plan is not None and (problem := manifest.why_not(plan.conditioning)):
+            raise PolicyError(f"policy {manifest.name!r}", problem)
         current = _features(manifest, self._networks["vit"], observation)
         foresight = intent.tensors["foresight"].astype(np.float32)[None]
-        context = self._networks["fusion"].run(current=current, intent=foresight)
         state = self._robot.state_vector(observation.position).astype(np.float32)
+        current, state, done = self._carried_forward(current, state, plan)
+        context = self._networks["fusion"].run(current=current, intent=foresight)
         normalised = self._sample(context, state, rng, plan)
-        targets = self._normalisation.target(normalised, state)
+        targets = self._normalisation.target(normalised, state)[:, : self._robot.dof]
         self._sequence += 1
         return ActionChunk(
             sequence=self._sequence,
@@ -113,9 +133,30 @@ class DialSystem1:
             intent_stamp_ns=intent.observation_stamp_ns,
             step_s=manifest.step_s,
             joint_names=manifest.joint_names,
-            targets=targets[:, : self._robot.dof].astype(np.float64),
+            targets=np.concatenate([done, targets.astype(np.float64)]),
             compute_s=time.perf_counter() - started,
         )
+
+    def _carried_forward(
+        self, current: np.ndarray, state: np.ndarray, plan: CommittedPlan | None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """z_{t+d}, s_{t+d} and a_{t:t+d} (`forward_model`); as they are, without a plan for it.
+
+        s_{t+d} is the last committed target, which is where those actions lead.
+        """
+        frozen = self._frozen(plan, Conditioning.FORWARD, self.manifest.forward_steps)
+        steps = int(frozen.sum())
+        if not steps:
+            return current, state, np.empty((0, self._robot.dof))
+        prefix, _ = self._normalised_plan(plan, state)
+        current = self._networks["forward_model"].run(
+            current=current,
+            state=self._normalisation.state(state)[None],
+            prefix=prefix,
+            frozen=frozen,
+        )
+        done = plan.targets[:steps]
+        return current, self._robot.state_vector(done[-1]).astype(np.float32), done
 
     def _sample(
         self,
@@ -130,31 +171,48 @@ class DialSystem1:
         normalised = self._normalisation.state(state)[None]
         shape = (1, self.manifest.horizon, len(state))
         chunk = np.float32(sizes["noise_scale"]) * rng.standard_normal(shape, dtype=np.float32)
-        guide = None if plan is None else self._guide(plan, state)
+        old, known = self._normalised_plan(plan, state)
+        frozen = self._frozen(plan, Conditioning.PREFIX, self.manifest.prefix_steps)
+        learned = {"prefix": old, "frozen": frozen} if self.manifest.prefix_steps else {}
+        guide = None
+        if plan is not None and plan.conditioning is Conditioning.GUIDED:
+            guide = old, soft_mask(self.manifest.horizon, plan.frozen, known)[:, None]
         for k in range(steps):
             velocity = self._networks["velocity"].run(
                 actions=chunk,
                 time=np.array([k / steps], dtype=np.float32),
                 context=context,
                 state=normalised,
+                **learned,
             )
             if guide is not None:
                 velocity = guided_velocity(velocity, chunk, k / steps, *guide)
             chunk = chunk + velocity / steps
-        return chunk[0]
+        return np.where(frozen[..., None], old, chunk)[0]
 
-    def _guide(self, plan: CommittedPlan, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The plan in the normalised space of this moment's chunk, and the mask of what is known.
+    def _normalised_plan(
+        self, plan: CommittedPlan | None, state: np.ndarray
+    ) -> tuple[np.ndarray, int]:
+        """The plan in the normalised space of this moment's chunk, and how many steps it reaches.
 
-        Steps that the plan does not reach have weight zero; nothing is padded in its place.
+        What lies beyond is never looked at: each use has its mask.
         """
         horizon = self.manifest.horizon
-        known = min(len(plan.targets), horizon)
+        known = 0 if plan is None else min(len(plan.targets), horizon)
         old = np.zeros((1, horizon, len(state)), dtype=np.float32)
         if known:
             states = np.stack([self._robot.state_vector(q) for q in plan.targets[:known]])
             old[0, :known] = self._normalisation.action(states.astype(np.float32), state)
-        return old, soft_mask(horizon, plan.frozen, known)[:, None]
+        return old, known
+
+    def _frozen(
+        self, plan: CommittedPlan | None, conditioning: Conditioning, longest: int
+    ) -> np.ndarray:
+        """`(1, horizon)` bool: steps of the plan that are taken as done in this conditioning."""
+        steps = 0
+        if plan is not None and plan.conditioning is conditioning:
+            steps = min(plan.frozen, len(plan.targets), longest)
+        return np.arange(self.manifest.horizon)[None] < steps
 
 
 def _features(manifest: PolicyManifest, vit: Session, observation: Observation) -> np.ndarray:

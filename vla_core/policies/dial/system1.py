@@ -63,8 +63,19 @@ class VelocityField(nn.Module):
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
-    def forward(self, actions: Tensor, time: Tensor, context: Tensor, state: Tensor) -> Tensor:
+    def forward(
+        self,
+        actions: Tensor,
+        time: Tensor,
+        context: Tensor,
+        state: Tensor,
+        prefix: Tensor | None = None,
+        frozen: Tensor | None = None,
+    ) -> Tensor:
         """Velocity of the flow.
+
+        Where `frozen`, the action is the prefix's, clean, and so its token's flow time is 1
+        (Black et al. 2025, arXiv 2512.05964). Without frozen actions this is plain flow matching.
 
         Args:
             actions: `(batch * draws, horizon, state_width)` noisy chunks, normalised; the draws
@@ -72,13 +83,23 @@ class VelocityField(nn.Module):
             time: `(batch * draws,)` in [0, 1]; 0 is noise, 1 is data.
             context: `(batch, m, context_width)` from `Fusion`.
             state: `(batch * draws, state_width)` proprioception, normalised.
+            prefix: like `actions`, what is committed; what it holds elsewhere does not matter.
+            frozen: `(batch * draws, horizon)` bool, which actions are committed.
 
         Returns:
-            Like `actions`.
+            Like `actions`; without meaning where `frozen`.
         """
+        modulation = self._modulation(time)
+        if frozen is not None:
+            actions = torch.where(frozen[..., None], prefix, actions)
+            clean = torch.cat([torch.zeros_like(frozen[:, :1]), frozen], dim=1)[..., None, None]
+            modulation = torch.where(clean, self._modulation(torch.ones_like(time)), modulation)
         tokens = torch.cat([self.state(state)[:, None], self.action(actions)], dim=1)
         x = tokens + self.position
-        modulation = self.time(time).unflatten(-1, (6, -1))
         for block in self.blocks:
             x = block(x, context, modulation)
         return self.out(self.norm(x[:, 1:]))
+
+    def _modulation(self, time: Tensor) -> Tensor:
+        """`(batch,)` -> `(batch, 1, 6, width)`."""
+        return self.time(time).unflatten(-1, (6, -1))[:, None]

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from vla_core.errors import PolicyError
 from vla_core.policies.dial.model import Dial, DialSizes
-from vla_core.policies.dial.runtime import NETWORKS, WEIGHTS
+from vla_core.policies.dial.runtime import NETWORKS, PREFIX_INPUTS, WEIGHTS
 from vla_core.policies.manifest import PolicyManifest
 
 
@@ -47,23 +47,33 @@ def load_dial(folder: Path, manifest: PolicyManifest) -> tuple[Dial, str]:
     return dial.eval().to(device), device
 
 
-def save_dial(dial: Dial, folder: Path) -> None:
+def save_dial(dial: Dial, folder: Path, prefix: bool = False) -> None:
     """Write `weights.safetensors` and one ONNX file a network, all in half precision.
 
     The networks compute in single precision with the stored numbers, so both runtimes agree.
+
+    Args:
+        prefix: whether the policy has been trained to continue a prefix, so that its velocity field
+            takes one.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rounded = {key: value.half().contiguous() for key, value in dial.state_dict().items()}
     save_file(rounded, folder / WEIGHTS)
     dial = Dial(dial.sizes).eval()
     dial.load_state_dict({key: value.float() for key, value in rounded.items()})
-    for name, arguments in _examples(dial).items():
+    examples = _examples(dial)
+    inputs = dict(NETWORKS)
+    if prefix:
+        actions = examples["velocity"][0]
+        examples["velocity"] += (actions, torch.zeros(actions.shape[:2], dtype=torch.bool))
+        inputs["velocity"] += PREFIX_INPUTS
+    for name, arguments in examples.items():
         path = folder / f"{name}.onnx"
         torch.onnx.export(
             getattr(dial, name),
             arguments,
             str(path),
-            input_names=list(NETWORKS[name]),
+            input_names=list(inputs[name]),
             output_names=["out"],
             dynamo=False,
             opset_version=17,
@@ -76,7 +86,7 @@ def _examples(dial: Dial) -> dict[str, tuple[torch.Tensor, ...]]:
     features = torch.zeros(1, dial.vit.patches, dial.vit.width)
     actions = torch.zeros(1, sizes.horizon, sizes.state)
     side = sizes.image_size
-    return {
+    examples = {
         "vit": (torch.zeros(1, sizes.cameras, side, side, 3, dtype=torch.uint8),),
         "system2": (features, torch.zeros(1, sizes.max_words, dtype=torch.int64)),
         "fusion": (features, features),
@@ -87,6 +97,10 @@ def _examples(dial: Dial) -> dict[str, tuple[torch.Tensor, ...]]:
             torch.zeros(1, sizes.state),
         ),
     }
+    if dial.forward_model is not None:
+        frozen = torch.zeros(actions.shape[:2], dtype=torch.bool)
+        examples["forward_model"] = (features, torch.zeros(1, sizes.state), actions, frozen)
+    return examples
 
 
 def _halve(path: Path) -> None:

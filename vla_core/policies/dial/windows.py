@@ -119,9 +119,17 @@ class Windows:
         return weights / weights.sum()
 
     def batch(
-        self, rows: np.ndarray, lag: np.ndarray, normalisation: Normalisation
+        self,
+        rows: np.ndarray,
+        lag: np.ndarray,
+        normalisation: Normalisation,
+        ahead: np.ndarray | None = None,
     ) -> dict[str, Tensor]:
-        """Windows `rows` `(batch,)`, their intents formed `lag` `(batch,)` steps earlier."""
+        """Windows `rows` `(batch,)`, their intents formed `lag` `(batch,)` steps earlier.
+
+        Args:
+            ahead: `(batch,)` steps, at most H, after which a forward model is asked for features.
+        """
         frames, reach = self.starts[rows].T
         past = frames - np.minimum(lag, reach)
         chunk = frames[:, None] + np.arange(self.horizon)
@@ -134,6 +142,9 @@ class Windows:
             "state": normalisation.state(state),
             "actions": normalisation.action(self.targets[chunk], state),
         }
+        if ahead is not None:
+            arrays["ahead"] = ahead
+            arrays["after"] = self.features[frames + ahead].astype(np.float32)
         return {key: torch.from_numpy(value) for key, value in arrays.items()}
 
 

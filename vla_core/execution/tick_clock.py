@@ -1,0 +1,82 @@
+"""How far each tick moves the command, by a clock that may be set and one that never is."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from vla_core.types import NANOSECONDS
+
+#: Ticks over which the distance of the two clocks is compared.
+_COMPARED = 20
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What has passed since the last tick.
+
+    Attributes:
+        periods: whole periods that the command moves by; 0 where the last tick was in this one.
+        elapsed_s: time by the clock of the stamps, without its jumps [s].
+        late: whether ticks were missed, by the steady clock.
+        set_back: whether the clock of the stamps was set back.
+        set_forward_s: by how much it was set forward [s].
+    """
+
+    periods: int
+    elapsed_s: float
+    late: bool = False
+    set_back: bool = False
+    set_forward_s: float = 0.0
+
+
+class TickClock:
+    """Counts periods on a regular grid of the clock of the stamps, wherever ticks fall in them.
+
+    That clock is set forward where it has gained more than a period on the steady one. The two are
+    read one after the other, and a process may lose the processor in between: then the clock of the
+    stamps, read first, only seems to have lost. So it is compared with where it stood farthest
+    ahead lately, and a late reading is not taken for a jump.
+
+    Args:
+        period_s: between two ticks [s].
+
+    Attributes:
+        played_ns: nominal time of the newest tick: whole periods since the start, or since the
+            clock was set [ns].
+    """
+
+    def __init__(self, period_s: float) -> None:
+        self._period_s = period_s
+        self._period_ns = round(period_s * NANOSECONDS)
+        self._last: tuple[int, int] | None = None
+        self._ahead_ns: deque[int] = deque(maxlen=_COMPARED)
+        self.played_ns = 0
+
+    def tick(self, now_ns: int, steady_ns: int) -> Passed:
+        """A tick has come.
+
+        Args:
+            now_ns: on the clock of the stamps; to be read first.
+            steady_ns: on a clock that is never set.
+        """
+        last, self._last = self._last, (now_ns, steady_ns)
+        if last is None:
+            self.played_ns = now_ns
+            self._ahead_ns.append(now_ns - steady_ns)
+            return Passed(1, self._period_s)
+        steady_s = max(0, steady_ns - last[1]) / NANOSECONDS
+        steady_periods = max(1, round(steady_s / self._period_s))
+        late = steady_periods > 1
+        set_forward_ns = now_ns - steady_ns - max(self._ahead_ns)
+        set_back = now_ns < last[0]
+        if set_back or set_forward_ns > self._period_ns:
+            self._ahead_ns.clear()
+            self._ahead_ns.append(now_ns - steady_ns)
+            self.played_ns = now_ns
+            set_forward_s = 0.0 if set_back else set_forward_ns / NANOSECONDS
+            return Passed(steady_periods, steady_s, late, set_back, set_forward_s)
+        self._ahead_ns.append(now_ns - steady_ns)
+        periods = (now_ns - self.played_ns + self._period_ns // 2) // self._period_ns
+        self.played_ns += periods * self._period_ns
+        return Passed(periods, (now_ns - last[0]) / NANOSECONDS, late)
