@@ -10,7 +10,7 @@ import rclpy
 from rclpy.executors import ExternalShutdownException
 
 from vla_core.errors import FeatureSpaceError, VlaError
-from vla_core.execution.delay import DelayTracker, Lateness
+from vla_core.execution.delay import DelayTracker, Lateness, joined_steps
 from vla_core.execution.strategies.choose import fitting_strategy
 from vla_core.execution.timeline import ChunkTimeline
 from vla_core.execution.trigger import Trigger, TriggerRule
@@ -251,9 +251,10 @@ class ActionNode(SuiteNode):
 
     def _plan(self, stamp_ns: int) -> CommittedPlan:
         """What is being executed, at the steps of a chunk of an observation of `stamp_ns`."""
-        manifest = self._loaded.system1.manifest
-        targets = self._timeline.plan(stamp_ns, manifest.step_s, manifest.horizon, self._pace)
-        return CommittedPlan(targets, self._delay.steps, self._strategy.conditioning)
+        manifest, frozen = self._loaded.system1.manifest, self._delay.steps
+        steps = joined_steps(manifest.horizon, frozen, self._pace)
+        targets = self._timeline.plan(stamp_ns, manifest.step_s, steps, self._pace)
+        return CommittedPlan(targets, frozen, self._strategy.conditioning)
 
     def _on_execution(self, message: msg.ExecutionState) -> None:
         """Count a chunk's delay once; without POLICY nothing is executed that could be joined."""

@@ -2,7 +2,8 @@
 
 import pytest
 
-from vla_core.execution.delay import KEPT, WARM_UP, DelayTracker, Lateness
+from vla_core.execution.delay import KEPT, WARM_UP, DelayTracker, Lateness, joined_steps
+from vla_core.types import Pace
 
 
 def test_before_anything_is_counted_the_estimate_is_what_was_given():
@@ -43,3 +44,8 @@ def test_what_is_said_has_the_number_and_the_limit():
     slower, held = str(Lateness("rtc", 9, 6)), str(Lateness("rtc", 12, 6))
     assert slower.startswith("delay of 9 steps, rtc absorbs 6: path speed 0.50;")
     assert held.startswith("delay of 12 steps, rtc absorbs 6: the robot holds;")
+
+
+@pytest.mark.parametrize(("speed", "steps"), [(1.0, 12), (0.6, 12), (0.1, 2), (0.0, 2)])
+def test_a_plan_that_is_held_up_is_joined_no_further_than_it_will_be_executed(speed, steps):
+    assert joined_steps(12, 2, Pace(speed=speed)) == steps

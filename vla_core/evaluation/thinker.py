@@ -9,7 +9,7 @@ import numpy as np
 from vla_core.errors import ChunkError
 from vla_core.evaluation.executor import Executor
 from vla_core.evaluation.settings import EvaluationSettings
-from vla_core.execution.delay import DelayTracker, Lateness
+from vla_core.execution.delay import DelayTracker, Lateness, joined_steps
 from vla_core.execution.strategies.choose import fitting_strategy
 from vla_core.execution.trigger import Trigger, TriggerRule
 from vla_core.policies.protocol import System1
@@ -102,8 +102,7 @@ class Thinker:
         return Lateness(self._name, self.delay.steps, self._limit)
 
     def _plan(self, stamp_ns: int) -> CommittedPlan:
-        manifest, executor = self._system1.manifest, self._executor
-        targets = executor.timeline.plan(
-            stamp_ns, manifest.step_s, manifest.horizon, executor.pace
-        )
-        return CommittedPlan(targets, self.delay.steps, self._strategy.conditioning)
+        manifest, executor, frozen = self._system1.manifest, self._executor, self.delay.steps
+        steps = joined_steps(manifest.horizon, frozen, executor.pace)
+        targets = executor.timeline.plan(stamp_ns, manifest.step_s, steps, executor.pace)
+        return CommittedPlan(targets, frozen, self._strategy.conditioning)

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+from vla_core.types import Pace
+
 #: Chunks that the estimate looks back on, and first ones that it leaves out: networks warm up.
 KEPT, WARM_UP = 10, 2
+#: A plan that is run through more slowly than this is held up.
+_GOES_ON = 0.5
 
 
 class DelayTracker:
@@ -35,6 +39,20 @@ class DelayTracker:
     def steps(self) -> int:
         """The largest delay of the newest chunks."""
         return max(self._counted, default=self._initial)
+
+
+def joined_steps(horizon: int, frozen: int, pace: Pace) -> int:
+    """How many steps of the plan in execution a new chunk should join.
+
+    All that it holds, as long as it is executed. Where something is in its way it leads nowhere:
+    then only the steps that will be executed before the chunk arrives, and the rest is new.
+
+    Args:
+        horizon: of a chunk.
+        frozen: the delay's estimate [steps].
+        pace: how the plan is run through.
+    """
+    return horizon if pace.speed >= _GOES_ON else min(frozen, horizon)
 
 
 @dataclass(frozen=True)

@@ -320,13 +320,14 @@ def along_stop(p, v, a, phases, t):
 
 @_over_joints(types.Tuple((_POINTS, _ROWS, _ROWS)), *[_JOINTS] * 3, _ROWS, _NUMBER)
 def stop_points(p, v, a, phases, step_s):
-    """Stops with `phases`, every `step_s` until all joints stand still, but at least three times.
+    """Stops with `phases`, every `step_s` until all joints stand still, but at least three points.
 
     Returns:
         `(points,)` times [s], `(points, dof)` positions and velocities; the last velocity is zero,
         also where the rounding of its time would leave a little.
     """
-    points = 1 + max(2, math.ceil(phases[3].max() / step_s - _ROUNDING))
+    steps = math.ceil(phases[3].max() / step_s - _ROUNDING)
+    points = 1 + max(steps, 2)
     times_s = np.arange(points) * step_s
     position, velocity = np.empty((points, len(p))), np.zeros((points, len(p)))
     for j in range(len(p)):

@@ -27,8 +27,6 @@ from vla_core.types import NANOSECONDS, ActiveConstraint
 if TYPE_CHECKING:
     from vla_core.safety.collision import CollisionModel
 
-#: New points of the path looked at in one tick, so that a new chunk does not make it late.
-_POINTS_PER_TICK = 1
 #: An approach slower than this at full path speed is left to the certified stop: braking for it
 #: would keep a hand at its margin from leaving where another part comes a little nearer [m/s].
 _SLOWEST_APPROACH = 0.01
@@ -146,33 +144,30 @@ class LookAhead:
     def _look(
         self, path: PathSample, now_ns: int, end_ns: int, until_ns: int, hand_speed: float
     ) -> None:
-        """Look at the next points of the path that have not been seen."""
+        """Look at the next point of the path: one a tick, so that a new chunk makes none late."""
         if self._seen is None or self._seen.time_ns < now_ns - self._step_ns:
             self._limits.clear()
             position, velocity = path(now_ns)
             distance_m = self._distances(position)
             self._seen = _Seen(now_ns, position, velocity, distance_m, np.zeros_like(distance_m))
-        for _ in range(_POINTS_PER_TICK):
-            seen = self._seen
-            if seen.time_ns >= min(until_ns, end_ns):
-                return
-            time_ns = min(seen.time_ns + self._step_ns, end_ns)
-            position, velocity = path(time_ns)
-            distance_m = self._distances(position)
-            approach = (seen.distance_m - distance_m) / ((time_ns - seen.time_ns) / NANOSECONDS)
-            self._limits.append(
-                min(
-                    self._apart(
-                        seen.time_ns, seen.distance_m, np.maximum(seen.approach, approach)
-                    ),
-                    self._hands(seen.time_ns, seen.position, seen.velocity, hand_speed),
-                    self._joints(seen.time_ns, seen.velocity),
-                    key=lambda limit: limit.speed,
-                )
+        seen = self._seen
+        if seen.time_ns >= min(until_ns, end_ns):
+            return
+        time_ns = min(seen.time_ns + self._step_ns, end_ns)
+        position, velocity = path(time_ns)
+        distance_m = self._distances(position)
+        approach = (seen.distance_m - distance_m) / ((time_ns - seen.time_ns) / NANOSECONDS)
+        self._limits.append(
+            min(
+                self._apart(seen.time_ns, seen.distance_m, np.maximum(seen.approach, approach)),
+                self._hands(seen.time_ns, seen.position, seen.velocity, hand_speed),
+                self._joints(seen.time_ns, seen.velocity),
+                key=lambda limit: limit.speed,
             )
-            if time_ns == end_ns:
-                self._limits.append(self._apart(end_ns, distance_m, approach))
-            self._seen = _Seen(time_ns, position, velocity, distance_m, approach)
+        )
+        if time_ns == end_ns:
+            self._limits.append(self._apart(end_ns, distance_m, approach))
+        self._seen = _Seen(time_ns, position, velocity, distance_m, approach)
 
     def _distances(self, position: np.ndarray) -> np.ndarray:
         """`(pairs,)` distances at `(dof,)`, not told above what is exact [m]."""

@@ -114,7 +114,7 @@ class EmergencyProfile(_PhasedStop):
 
 @dataclass(frozen=True)
 class Stop:
-    """A stop, point by point, both ends included.
+    """A stop, point by point, both ends included; at least three points.
 
     Attributes:
         after_s: `(points,)` time after its start [s].
