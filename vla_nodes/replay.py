@@ -16,7 +16,7 @@ from typing import Any
 
 import rclpy
 
-from vla_core.cli.commands.replay import add_arguments
+from vla_core.cli.commands.replay import INSTRUCTION, RANDOM, add_arguments
 from vla_core.data.observation_builder import cameras_of
 from vla_core.errors import VlaError
 from vla_core.paths import policy_folder
@@ -36,7 +36,6 @@ from vla_nodes.live_status import LiveStatus, report_console
 from vla_nodes.watch import Watch
 
 TITLE = "Replay of a recording"
-RANDOM = "random"
 #: Highest rate that the camera node may be asked for [Hz]; above every camera's, so that it drops none.
 _EVERY_FRAME_HZ = 200.0
 _FIRST_CHUNK_TIMEOUT_S = 15.0
@@ -155,6 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="vla replay")
     add_arguments(parser)
     args = parser.parse_args(arguments)
+    args.instruction = args.instruction or INSTRUCTION
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.environ.update(Graph.load().process_environment(os.environ))
     try:

@@ -75,6 +75,11 @@ class ObservationBuilder:
         return self._aligner.drops
 
     @property
+    def position(self) -> np.ndarray | None:
+        """`(dof,)` newest joint positions in canonical order [rad]; None before the first."""
+        return self._aligner.position
+
+    @property
     def last_drop(self) -> str:
         """The newest drop, for a person."""
         return self._aligner.last_drop
