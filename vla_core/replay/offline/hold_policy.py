@@ -13,12 +13,14 @@ from vla_core.types import ActionChunk, CommittedPlan, Instruction, LatentIntent
 
 NAME = "hold"
 STEP_S, HORIZON = 0.1, 12
+#: Of its pictures, which it does not look at, at most [pixels].
 _SIDE = 64
 
 
 def hold_policy(robot: RobotModel) -> Policy:
     """For any robot, with all its cameras."""
-    cameras = tuple(CameraSpec(name, _SIDE, _SIDE) for name in robot.cameras)
+    sides = {name: min(_SIDE, *camera.size(False)) for name, camera in robot.cameras.items()}
+    cameras = tuple(CameraSpec(name, side, side) for name, side in sides.items())
     manifest = PolicyManifest(
         name=NAME,
         kind=NAME,

@@ -20,7 +20,6 @@ from rich.progress import (
 from rich.table import Table
 
 from vla_core.errors import ConfigError
-from vla_core.replay.offline.execution_scores import StageTimes
 
 #: Constraints that are shown, most frequent first.
 _MOST = 12
@@ -50,40 +49,51 @@ def frame_progress(frames: int) -> Iterator[Callable[[], None]]:
 
 def print_result(result: Mapping[str, Any], console: Console | None = None) -> None:
     """The scores of one replay."""
-    table = Table(title=_title(result), title_justify="left", pad_edge=False)
-    for heading in ("", "policy", "holding", ""):
-        table.add_column(heading, justify="left" if not heading else "right")
-    for group, lookaheads in result["action_mae"].items():
-        table.add_section()
-        for lookahead, row in lookaheads.items():
-            ratio = _ratio(row["policy"], row["holding"])
-            name = f"error of {group}, {lookahead} s ahead"
-            table.add_row(name, _text(row["policy"]), _text(row["holding"]), ratio)
-    table.add_section()
-    for tolerance, row in result["action_accuracy"].items():
-        name = f"targets within {tolerance}"
-        table.add_row(name, _percent(row["policy"]), _percent(row["holding"]), "")
-    table.add_section()
-    if result["foresight_error"] is not None:
-        table.add_row("foresight error; copying the present",
-                      _text(result["foresight_error"]), _text(result["foresight_error_copy"]),
-                      _ratio(result["foresight_error"], result["foresight_error_copy"]))  # fmt: skip
-        table.add_row("the mean of the recording", _text(result["foresight_error_mean"]), "", "")
-    gap = result["discontinuity"]["gap"]
-    table.add_row("gap where chunks join, p50, p99", _text(gap["p50"]), _text(gap["p99"]), "")
-    age = result["intent_age_ms"]
-    table.add_row("intent age at the command [ms], p50, p99", _text(age["p50"], 0),
-                  _text(age["p99"], 0), "")  # fmt: skip
-    table.add_section()
-    for stage in StageTimes.STAGES:
-        times = result["latency_ms"][stage]
-        table.add_row(f"{_STAGES[stage]} [ms], p50, p99", _text(times["p50"], 1),
-                      _text(times["p99"], 1), f"{times['n']} times")  # fmt: skip
     console = console or Console()
-    console.print(table)
+    console.print(_error_table(result))
+    console.print(_other_table(result))
     console.print(_safety_table(result["safety"]))
     for example in result["refused"]["examples"][:3]:
         console.print(f"not taken: {example}", highlight=False, markup=False)
+
+
+def _error_table(result: Mapping[str, Any]) -> Table:
+    """Errors by group and look-ahead, and how they compare with those of holding."""
+    table = Table(title=_title(result), title_justify="left", pad_edge=False)
+    table.add_column("mean absolute error (ratio to holding)")
+    groups = result["action_mae"]
+    for lookahead in next(iter(groups.values())):
+        table.add_column(f"{lookahead} s ahead", justify="right")
+    for group, rows in groups.items():
+        cells = (
+            f"{_text(row['policy'])} ({_ratio(row['policy'], row['holding']) or '-'})"
+            for row in rows.values()
+        )
+        table.add_row(group, *cells)
+    return table
+
+
+def _other_table(result: Mapping[str, Any]) -> Table:
+    table = Table(pad_edge=False)
+    for heading in ("", "policy", "holding, copying", "ratio"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for tolerance, row in result["action_accuracy"].items():
+        cells = (_percent(row["policy"]), _percent(row["holding"]))
+        table.add_row(f"targets within {tolerance}", *cells, _ratio(row["policy"], row["holding"]))
+    error, copy = result["foresight_error"], result["foresight_error_copy"]
+    if error is not None:
+        table.add_row("foresight error", _text(error), _text(copy), _ratio(error, copy))
+        table.add_row("  of the recording's mean", _text(result["foresight_error_mean"]), "", "")
+    table.add_section()
+    table.add_row("", "p50", "p99", "")
+    gap, age = result["discontinuity"]["gap"], result["intent_age_ms"]
+    table.add_row("gap where chunks join", _text(gap["p50"]), _text(gap["p99"]), "")
+    table.add_row("intent age at the command, ms", _text(age["p50"], 0), _text(age["p99"], 0), "")
+    for stage, name in _STAGES.items():
+        times = result["latency_ms"][stage]
+        cells = (_text(times["p50"], 1), _text(times["p99"], 1), f"{times['n']} times")
+        table.add_row(f"{name}, ms", *cells)
+    return table
 
 
 def print_comparison(
