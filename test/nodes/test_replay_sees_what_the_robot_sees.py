@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +9,6 @@ import pytest
 
 pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 pytest.importorskip("vla_msgs.msg", reason="vla_msgs is not built")
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "replay"))
 
 import cv2
 import rclpy

@@ -86,7 +86,7 @@ class EpisodeReplay:
             strategy=settings.strategy,
             delay_s=settings.system1_delay_s,
         )
-        self._thinker = Thinker(acting, executor, thinking, np.random.default_rng())
+        self._thinker = Thinker(acting, executor, thinking, np.random.default_rng(settings.seed))
         self._period_ns = round(executor.period_s * NANOSECONDS)
         self._tick_ns: int | None = None
 
@@ -178,7 +178,7 @@ class _IntentsInTime:
         self.newest(seen.stamp_ns)
         if self._coming is not None or not self._pacer.due(seen.stamp_ns):
             return
-        self._coming = self._system2.intend(seen, self._instruction)
+        self._coming = _as_sent(self._system2.intend(seen, self._instruction))
         self._listener.intended(seen, self._coming)
 
     def newest(self, now_ns: int) -> LatentIntent | None:
@@ -219,6 +219,15 @@ class _SeededSystem1:
             return alone
         joined = self._system1.act(observation, intent, np.random.default_rng(seed), plan)
         return replace(joined, sequence=alone.sequence)
+
+
+def _as_sent(intent: LatentIntent) -> LatentIntent:
+    """With numbers in half precision: that is how intents travel, and System 1 gets them."""
+    tensors = {
+        name: values.astype(np.float16) if values.dtype.kind == "f" else values
+        for name, values in intent.tensors.items()
+    }
+    return replace(intent, tensors=tensors)
 
 
 def _source(event: Event) -> str:

@@ -86,7 +86,8 @@ class OfflineReplay:
         )
         told = Listeners((counted, *scores, *listeners))
         started_s, episodes, instructions = time.perf_counter(), 0, set()
-        for episodes, episode in enumerate(recording.episodes(), start=1):  # noqa: B007
+        for episode in recording.episodes():
+            episodes += 1
             instruction = Instruction(episodes, self._settings.instruction or episode.instruction)
             instructions.add(instruction.text)
             EpisodeReplay(

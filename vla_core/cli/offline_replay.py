@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from vla_core.cli.commands.replay import HOLD, INSTRUCTION, RANDOM
+from vla_core.data.observation_builder import cameras_of
 from vla_core.paths import policy_folder
 from vla_core.policies.manifest import PolicyManifest
 from vla_core.policies.registry import load_system1, load_system2
@@ -33,7 +34,7 @@ def replay_offline(args: argparse.Namespace) -> dict[str, Any]:
     cameras = list(robot.cameras)
     if args.policy not in (RANDOM, HOLD):
         manifest = PolicyManifest.load(policy_folder(args.policy))
-        cameras = [camera.name for camera in manifest.cameras if camera.name in robot.cameras]
+        cameras = [camera.name for camera in cameras_of(robot.cameras, manifest)]
     recording = open_recording(args.bag, robot, cameras, args.simulated)
     settings = OfflineSettings(
         instruction=args.instruction or ("" if recording.instructions else INSTRUCTION),
