@@ -2,9 +2,10 @@
 
     .venv/bin/python benchmarks/replay.py BAG --minutes 30 --json out/replay_speed.json
 
-The bag is gone through again and again until the minutes are full. The policy is `hold`, which takes
-no time, so what is measured is reading, decoding, alignment, timeline and safety filter. Reading
-alone leaves the pictures compressed; reading and decoding gives them as the camera node gets them.
+The bag is gone through again and again until the minutes are full. The policy is `hold`, which
+takes no time, so what is measured is reading, decoding, alignment, timeline and safety filter.
+Reading alone leaves the pictures compressed; reading and decoding gives them as the camera node
+gets them.
 """
 
 from __future__ import annotations

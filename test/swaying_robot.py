@@ -47,6 +47,22 @@ JOINT_STATE = "sensor_msgs/msg/JointState"
 COMPRESSED = "sensor_msgs/msg/CompressedImage"
 
 
+def write_robot(folder: Path) -> Path:
+    """The same robot as a YAML."""
+    text = WHOLE_ROBOT.source.read_text()
+    for was, becomes in (
+        ("../../urdf/g1_inspire.urdf", str(WHOLE_ROBOT.urdf.path)),
+        ("safety: g1_bottle.safety.yaml\n", ""),
+        ("width: 640\n    height: 480", f"width: {WIDTH}\n    height: {HEIGHT}"),
+        ("rate_hz: 200.0", "rate_hz: 50.0"),
+    ):
+        assert was in text
+        text = text.replace(was, becomes)
+    path = folder / "swaying.yaml"
+    path.write_text(text)
+    return path
+
+
 def commanded(time_s: float) -> np.ndarray:
     """What the robot is told: the elbow swings once in two seconds."""
     position = ROBOT.ready_pose.copy()

@@ -1,4 +1,4 @@
-"""The camera node on live messages and an offline replay of the same bag make the same observations."""
+"""The camera node and an offline replay make the same observations of the same messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A policy that can be checked by hand: pictures are their patches' means, chunks drift and shiver."""
+"""A policy that can be checked by hand: features are means of patches, chunks stay and shiver."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Foreseer:
         )  # fmt: skip
 
 
-class Drifter:
+class Stayer:
     """System 1: stay, with noise; joins a plan by repeating its frozen steps."""
 
     manifest = MANIFEST
@@ -67,7 +67,7 @@ class Drifter:
         )  # fmt: skip
 
 
-class Oracle(Drifter):
+class Oracle(Stayer):
     """Knows what the robot will be told."""
 
     def __init__(self, commanded: Callable[[float], np.ndarray]) -> None:
@@ -81,4 +81,4 @@ class Oracle(Drifter):
 
 
 def noisy_policy() -> Policy:
-    return Policy(Foreseer(), Drifter())
+    return Policy(Foreseer(), Stayer())

@@ -260,7 +260,8 @@ def test_an_episode_does_not_depend_on_the_one_before(dataset):
 
 
 def test_the_instruction_of_the_recording_is_told_unless_another_is_given(dataset):
-    for settings, expected in ((OfflineSettings(), INSTRUCTION), (OfflineSettings("Wait."), "Wait.")):
+    for given, expected in (("", INSTRUCTION), ("Wait.", "Wait.")):
+        settings = OfflineSettings(given)
         policy = noisy_policy()
         replay(dataset, policy, settings)
         assert set(policy.system2.told) == {expected}

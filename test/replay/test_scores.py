@@ -1,4 +1,4 @@
-"""Scores by hand, of chunks and motions that nobody recorded; none of them grows with the recording."""
+"""Scores of chunks and motions that can be reckoned by hand; they do not grow with a recording."""
 
 from __future__ import annotations
 

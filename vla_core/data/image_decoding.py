@@ -1,7 +1,7 @@
 """ROS images to RGB arrays, with OpenCV on the raw bytes.
 
-A message is anything with the fields of `sensor_msgs/Image` or `CompressedImage`: one that came over
-the middleware, or one that was read from a bag.
+A message is anything with the fields of `sensor_msgs/Image` or `CompressedImage`: one that came
+over the middleware, or one that was read from a bag.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ an index (`vla_core.data.lerobot_layout`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,7 +110,7 @@ class LeRobotDataset:
         rows = np.arange(0, len(tracks.position), stride)
         return Episode(
             images={
-                camera: np.stack([_resized(p, image_size) for p in self.pictures(episode, key, rows)])
+                camera: _resized(self.pictures(episode, key, rows), image_size)
                 for camera, key in cameras.items()
             },
             position=tracks.position[rows],
@@ -227,9 +227,10 @@ class LeRobotDataset:
         return self._tasks[indices[0]]
 
 
-def _resized(picture: np.ndarray, side: int) -> np.ndarray:
-    """By area, as cameras' images are on the robot."""
-    return cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
+def _resized(pictures: Iterable[np.ndarray], side: int) -> np.ndarray:
+    """`(n, side, side, 3)`: by area, as cameras' images are on the robot."""
+    size = (side, side)
+    return np.stack([cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in pictures])
 
 
 def _flattened(names: Any) -> list[str]:

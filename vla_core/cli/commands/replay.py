@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--rate", type=float, default=1.0, help="times real time, live")
     parser.add_argument("--backend", choices=("torch", "onnx"), default="onnx", help="inference")
-    parser.add_argument("--out", type=Path, default=Path("out/replay"), help="folder of the results")
+    parser.add_argument("--out", type=Path, default=Path("out/replay"), help="for the results")
     parser.add_argument("--json", type=Path, help="write the summary here, too")
     offline = parser.add_argument_group("without middleware")
     offline.add_argument("--offline", action="store_true", help="on the recording's own clock")

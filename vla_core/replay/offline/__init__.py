@@ -1,1 +1,1 @@
-"""Replay without middleware: a recording through the whole pipeline on its own clock, and scores."""
+"""Replay without middleware: a recording through the pipeline on its own clock; scores."""

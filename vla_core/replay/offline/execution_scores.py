@@ -1,4 +1,4 @@
-"""How chunks become a motion: discontinuity where they join, age of the intent, time of each stage."""
+"""How chunks become a motion: discontinuity where they join, ages, and times of each stage."""
 
 from __future__ import annotations
 

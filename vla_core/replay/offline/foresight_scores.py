@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from vla_core.policies.protocol import FeatureEncoder
+from vla_core.replay.offline.histogram import Histogram
 from vla_core.replay.offline.listener import ReplayListener
 from vla_core.types import NANOSECONDS, LatentIntent, Observation
 
@@ -40,6 +42,7 @@ class ForesightScores(ReplayListener):
         self._last: Observation | None = None
         self._intents = self._width = 0
         self._cosines = np.zeros(2)
+        self._encoder_ms = Histogram()
         #: Of each episode: sums of squares of foresight and copy, and how many intents.
         self._episodes: list[tuple[str, np.ndarray]] = []
         self._sum: np.ndarray | None = None
@@ -68,7 +71,9 @@ class ForesightScores(ReplayListener):
             near = [o for o in (self._last, seen) if o is not None]
             nearest = min(near, key=lambda o: abs(o.stamp_ns - foreseen.due_ns))
             if abs(nearest.stamp_ns - foreseen.due_ns) <= _NEAR_NS:
+                started_s = time.perf_counter()
                 truth = self._encoder.features(nearest)
+                self._encoder_ms.add(1e3 * (time.perf_counter() - started_s))
                 self._compare(foreseen, np.asarray(truth, np.float32))
         self._last = seen
 
@@ -100,6 +105,7 @@ class ForesightScores(ReplayListener):
             },
             "foresight_cosine": dict(zip(("foresight", "copy"), cosines, strict=True)),
             "foresight_intents": self._intents,
+            "encoder_ms": self._encoder_ms.summary(),
             "foresight_by_episode": {
                 episode: {
                     "foresight": self._root_mean(foresight, intents),

@@ -43,8 +43,8 @@ _NEXT_MODE = {
 class OpenLoopExecutor:
     """Takes chunks and recorded joint states, and decides commands that go nowhere.
 
-    To the `Thinker` it is an executor; its ticks are told no measurements, which come when they were
-    recorded.
+    To the `Thinker` it is an executor; its ticks are told no measurements, which come when they
+    were recorded.
 
     It asks for POLICY whenever it is not in it, as a person would who wants the policy to go on.
 

@@ -69,8 +69,8 @@ class OfflineReplay:
             listeners: told everything, beside the scores.
 
         Returns:
-            What `vla replay --offline --json` writes; but for `latency_ms`, `frames_per_s`,
-            `wall_s` and `memory_mb` it is the same every time.
+            What `vla replay --offline --json` writes; but for `latency_ms`, `encoder_ms`,
+            `frames_per_s`, `times_real_time`, `wall_s` and `memory_mb` it is the same every time.
         """
         robot, policy = self._robot, self._policy
         groups = joint_groups(robot)

@@ -200,7 +200,7 @@ def _safety_table(safety: Mapping[str, Any]) -> Table:
 
 def _title(result: Mapping[str, Any]) -> str:
     return (
-        f"{result['recording']}: {result['policy']} on {result['robot']}, "
+        f"{Path(result['recording']).name}: {result['policy']} on {result['robot']}, "
         f"{result['episodes']} episodes, {result['frames']} frames at "
         f"{result['frames_per_s']:.0f} a second ({result['times_real_time']:.1f} times real time), "
         f"{result['memory_mb']:.0f} MB"
