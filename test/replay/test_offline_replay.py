@@ -152,6 +152,16 @@ def test_holding_the_last_state_is_as_good_as_its_own_policy(bag):
     assert np.array_equal(targets, np.tile(observation.position, (len(targets), 1)))
 
 
+def test_the_gap_where_chunks_join_is_between_what_both_say_for_the_same_time(bag):
+    result, witness = replay(bag, hold_policy(ROBOT))
+    held = np.array([chunk.targets[0] for _, chunk in witness.chunks])
+    gaps = np.abs(np.diff(held, axis=0)).max(axis=1)
+    gap = result["discontinuity"]["gap"]
+    assert gaps.max() > 0.05
+    assert gap["n"] == len(gaps) and gap["max"] == pytest.approx(gaps.max(), abs=1e-5)
+    assert gap["p50"] == pytest.approx(np.sort(gaps)[(len(gaps) - 1) // 2], rel=0.01)
+
+
 def test_errors_are_those_of_the_commands_at_the_time_that_a_target_is_for(bag):
     result, witness = replay(bag, Policy(Foreseer(), Oracle(commanded)))
     times_s = [(c.observation_stamp_ns - BEGIN_NS) / NANOSECONDS for _, c in witness.chunks]

@@ -116,7 +116,9 @@ class OpenLoopExecutor:
 
 
 def _first_due_ns(chunk: ActionChunk, now_ns: int) -> int:
-    """When the first target of a chunk that is still to be reached is due."""
-    step_ns = chunk.step_s * NANOSECONDS
-    steps = max(0, math.ceil((now_ns - chunk.observation_stamp_ns) / step_ns))
-    return chunk.observation_stamp_ns + round(steps * step_ns)
+    """When the first target of a chunk that is still to be reached is due, later than now."""
+    stamp_ns, step_ns = chunk.observation_stamp_ns, chunk.step_s * NANOSECONDS
+    steps = max(0, math.floor((now_ns - stamp_ns) / step_ns))
+    while (due_ns := stamp_ns + round(steps * step_ns)) <= now_ns:
+        steps += 1
+    return due_ns
