@@ -10,8 +10,9 @@ from swaying_robot import FRAMES, ROBOT, write_dataset, write_robot
 
 from vla_core.cli.main import main
 from vla_core.errors import VlaError
+from vla_core.replay.offline.comparison import print_comparison, read_result
 from vla_core.replay.offline.limits import with_limits
-from vla_core.replay.offline.table import print_comparison, print_result, read_result
+from vla_core.replay.offline.table import print_result
 
 
 @pytest.fixture(scope="module")

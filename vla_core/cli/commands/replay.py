@@ -84,7 +84,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _run_offline(args: argparse.Namespace) -> int:
     from vla_core.cli.offline_replay import replay_offline
-    from vla_core.replay.offline.table import print_comparison, print_result, read_result
+    from vla_core.replay.offline.comparison import print_comparison, read_result
+    from vla_core.replay.offline.table import print_result
 
     other = read_result(args.compare) if args.compare else None
     result = replay_offline(args)

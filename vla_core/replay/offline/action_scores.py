@@ -121,7 +121,7 @@ class ActionScores(ReplayListener):
         return np.abs(np.stack([said, held]) - truth)
 
     def summary(self) -> dict[str, Any]:
-        """`action_mae`, by group and by joint, `action_accuracy`, and the errors of each episode."""
+        """`action_mae` by group, joint and episode, and `action_accuracy`."""
         whole = _Sums.empty(len(self._joint_names))
         for _, sums in self._episodes:
             whole.errors += sums.errors
