@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
-from itertools import groupby
 
 from rclpy.node import Node
 
-from vla_core.replay.bag import Bag, BagMessage, stamp_of, with_stamp
+from vla_core.replay.bag import Bag, joints_before_images, stamp_of, with_stamp
 from vla_core.types import NANOSECONDS
 from vla_nodes import qos
 
@@ -92,7 +91,7 @@ class BagPlayer:
         start_s = time.monotonic()
         start_ns = self._node.get_clock().now().nanoseconds
         first_stamp_ns: int | None = None
-        for message in _joints_before_images(self._bag.messages(self._publishers)):
+        for message in joints_before_images(self._bag.messages(self._publishers)):
             stamp_ns = stamp_of(message.data)
             first_stamp_ns = stamp_ns if first_stamp_ns is None else first_stamp_ns
             due_s = start_s + message.time_s / self._rate
@@ -110,12 +109,6 @@ class BagPlayer:
         """Messages played of how many."""
         whole = sum(self._bag.topics[topic].count for topic in self._publishers)
         return f"{self.published.total()} of {whole} messages"
-
-
-def _joints_before_images(messages: Iterable[BagMessage]) -> Iterator[BagMessage]:
-    """Of messages recorded at the same time, those of joints first: an image then finds its state."""
-    for _, same_time in groupby(messages, key=lambda message: message.time_s):
-        yield from sorted(same_time, key=lambda message: "Image" in message.message_type)
 
 
 def _first_messages(bag: Bag, topics: Iterable[str]) -> dict[str, bytes]:

@@ -11,19 +11,19 @@ import rclpy
 from rclpy.executors import ExternalShutdownException
 from sensor_msgs.msg import CompressedImage, Image, JointState
 
-from vla_core.data.alignment import Drop, ObservationAligner
-from vla_core.data.image_check import ImageCheck, ImageLimits
+from vla_core.data.image_check import ImageLimits
+from vla_core.data.image_decoding import checked_pixels
+from vla_core.data.observation_builder import ObservationBuilder, cameras_of
 from vla_core.errors import ObservationError, VlaError
 from vla_core.paths import policy_folder
-from vla_core.policies.manifest import CameraSpec, PolicyManifest
+from vla_core.policies.manifest import PolicyManifest
 from vla_core.robot.description import CameraDescription, ImageMessage
 from vla_core.robot.load import load_robot
-from vla_core.types import NANOSECONDS, Observation
+from vla_core.types import Observation
 from vla_msgs import msg
 from vla_nodes import qos, topics
 from vla_nodes.conversions import ObservationWriter, to_nanoseconds
-from vla_nodes.images import decode_compressed_image, decode_image
-from vla_nodes.pacing import StampPacer
+from vla_nodes.images import decode_image
 from vla_nodes.parameters import POLICY, ROBOT, NodeParameter
 from vla_nodes.suite_node import SuiteNode, run
 
@@ -79,25 +79,25 @@ class CameraNode(SuiteNode):
 
     def __init__(self) -> None:
         super().__init__("camera_node")
-        self._aligner: ObservationAligner | None = None
+        self._builder: ObservationBuilder | None = None
         self._inputs: list = []
-        self._clock_ns = 0
 
     def configure(self) -> None:
         """Read robot and policy, subscribe to what both need."""
         robot = load_robot(self.values["robot"])
         policy = PolicyManifest.load(policy_folder(self.values["policy"]))
-        cameras = [_camera_of(robot.cameras, spec, policy.name) for spec in policy.cameras]
-        self._aligner = ObservationAligner(
-            {spec.name: (spec.height, spec.width) for spec in policy.cameras},
-            robot.joint_names,
-            max_skew_s=self.values["max_skew_s"],
-        )
+        cameras = cameras_of(robot.cameras, policy)
         limits = ImageLimits(
             **{field.name: self.values[field.name] for field in fields(ImageLimits)}
         )
-        self._checks = {camera.name: ImageCheck(limits) for camera in cameras}
-        self._pacer = StampPacer(self.values["rate_hz"])
+        self._builder = ObservationBuilder(
+            policy.cameras,
+            robot.joint_names,
+            self.values["rate_hz"],
+            self.values["max_skew_s"],
+            self.values["future_s"],
+            limits,
+        )
         frames = {camera.name: camera.frame for camera in cameras if camera.frame}
         self._writer = ObservationWriter(robot.joint_names, robot.base_link, frames)
         self._publisher = self.create_lifecycle_publisher(
@@ -117,9 +117,9 @@ class CameraNode(SuiteNode):
         """Let go of the subscriptions."""
         for subscription in self._inputs:
             self.destroy_subscription(subscription)
-        if self._aligner is not None:
+        if self._builder is not None:
             self.destroy_lifecycle_publisher(self._publisher)
-        self._inputs, self._aligner = [], None
+        self._inputs, self._builder = [], None
 
     def waiting_for(self) -> str:
         """Topics that are silent, by name."""
@@ -132,14 +132,12 @@ class CameraNode(SuiteNode):
             return ", ".join(silent)
         age_s = self.meters.rate("observation").age_s()
         if age_s is None or age_s > SILENT_S:
-            return f"parts that fit together: {self._aligner.last_drop}"
+            return f"parts that fit together: {self._builder.last_drop}"
         return ""
 
     def _subscribe(self, camera: CameraDescription):
         """Listen to a camera in the message that its description names."""
-        size = (camera.height, camera.width)
-        if self.values["simulated"]:
-            size = (camera.simulated_height, camera.simulated_width)
+        size = camera.size(self.values["simulated"])
         compressed = camera.message is ImageMessage.COMPRESSED_IMAGE
         return self.create_subscription(
             CompressedImage if compressed else Image,
@@ -152,11 +150,9 @@ class CameraNode(SuiteNode):
         self, camera: CameraDescription, size: tuple[int, int], message: Image | CompressedImage
     ) -> None:
         try:
-            pixels = _checked_pixels(message, camera, size)
-            if problem := self._checks[camera.name].problem(pixels, self._aligner.position):
-                raise ObservationError(f"camera {camera.name!r}: {problem}")
-            stamp_ns = self._checked_stamp(message)
-            observations = self._aligner.push_image(camera.name, pixels, stamp_ns)
+            pixels = checked_pixels(message, camera, size, decode_image)
+            stamp_ns = to_nanoseconds(message.header.stamp)
+            observations = self._builder.image(camera.name, pixels, stamp_ns, self.now_ns())
         except VlaError as error:
             self.refuse(f"{camera.topic}: {error}", f"{camera.name}/refused")
             return
@@ -164,85 +160,31 @@ class CameraNode(SuiteNode):
         self._publish(observations)
 
     def _on_joint_state(self, message: JointState) -> None:
-        wrong = self._aligner.drops.get(Drop.WRONG_JOINT_STATE.value, 0)
         try:
-            stamp_ns = self._checked_stamp(message)
+            observations = self._builder.joint_state(
+                message.name,
+                np.asarray(message.position),
+                np.asarray(message.velocity),
+                to_nanoseconds(message.header.stamp),
+                self.now_ns(),
+            )
         except ObservationError as error:
             self.refuse(f"{self._sources['joint states']}: {error}", "joint states/refused")
             return
-        observations = self._aligner.push_joint_state(
-            message.name,
-            np.asarray(message.position),
-            np.asarray(message.velocity),
-            stamp_ns,
-        )
-        if self._aligner.drops.get(Drop.WRONG_JOINT_STATE.value, 0) > wrong:
-            self.refuse(self._aligner.last_drop, "joint states/refused")
-        else:
-            self.meters.rate("joint states").tick()
+        self.meters.rate("joint states").tick()
         self._publish(observations)
 
-    def _checked_stamp(self, message: Image | CompressedImage | JointState) -> int:
-        """Stamp of a message [ns]; what came before is forgotten where the clock was set back.
-
-        Raises:
-            ObservationError: it lies in the future: what comes after it would look out of order.
-        """
-        now_ns = self.now_ns()
-        if now_ns < self._clock_ns:
-            self.meters.drops["clock/set back"] += 1
-            self._aligner.restart()
-        self._clock_ns = now_ns
-        stamp_ns = to_nanoseconds(message.header.stamp)
-        ahead_s = (stamp_ns - now_ns) / NANOSECONDS
-        if ahead_s > self.values["future_s"]:
-            raise ObservationError(f"stamp is {ahead_s:.3f} s in the future; check the clocks")
-        return stamp_ns
-
     def _publish(self, observations: Iterable[Observation]) -> None:
-        for reason, count in self._aligner.drops.items():
+        for reason, count in self._builder.drops.items():
             self.meters.drops[reason] = count
+        if self._builder.clock_set_back:
+            self.meters.drops["clock/set back"] = self._builder.clock_set_back
         for observation in observations:
-            if not self._pacer.due(observation.stamp_ns):
-                continue
             self._publisher.publish(self._writer.write(observation))
             self.meters.rate("observation").tick()
             self.meters.latency("camera_to_observation").add(
                 (self.now_ns() - observation.stamp_ns) * 1e-9
             )
-
-
-def _camera_of(
-    cameras: dict[str, CameraDescription], spec: CameraSpec, policy: str
-) -> CameraDescription:
-    if spec.name not in cameras:
-        raise ObservationError(
-            f"policy {policy!r} needs camera {spec.name!r}, the robot has "
-            f"{', '.join(cameras) or 'none'}"
-        )
-    return cameras[spec.name]
-
-
-def _checked_pixels(
-    message: Image | CompressedImage, camera: CameraDescription, size: tuple[int, int]
-) -> np.ndarray:
-    """Pixels of a message that is what the robot's YAML says; `size` is (height, width)."""
-    if isinstance(message, CompressedImage):
-        pixels = decode_compressed_image(message)
-    elif message.encoding != camera.encoding:
-        raise ObservationError(
-            f"camera {camera.name!r}: got encoding {message.encoding!r}, expected "
-            f"{camera.encoding!r}; correct `cameras.{camera.name}.encoding` in the robot's YAML"
-        )
-    else:
-        pixels = decode_image(message)
-    if pixels.shape[:2] != size:
-        raise ObservationError(
-            f"camera {camera.name!r}: got {pixels.shape[1]}x{pixels.shape[0]} pixels, expected "
-            f"{size[1]}x{size[0]}; correct the camera, or `cameras.{camera.name}` in the robot's "
-            "YAML"
-        )
-    return pixels
 
 
 def main(args: list[str] | None = None) -> None:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from vla_nodes.pacing import StampPacer
+from vla_core.data.pacing import StampPacer
 
 _Input = TypeVar("_Input")
 #: Longest time that a stop waits for a computation under way [s].

@@ -16,15 +16,16 @@ from typing import Any
 
 import rclpy
 
-from vla_core.cli.commands.replay import add_arguments
+from vla_core.cli.commands.replay import INSTRUCTION, RANDOM, add_arguments
+from vla_core.data.observation_builder import cameras_of
 from vla_core.errors import VlaError
 from vla_core.paths import policy_folder
 from vla_core.policies.manifest import PolicyManifest
 from vla_core.replay.bag import Bag
 from vla_core.replay.live_table import run_table
+from vla_core.replay.offline.bag_recording import input_topics
 from vla_core.replay.process_memory import MemoryWatch
 from vla_core.replay.run_metrics import RunMetrics
-from vla_core.robot.description import RobotDescription
 from vla_core.robot.load import load_robot
 from vla_core.types import ControlMode
 from vla_nodes.bag_player import BagPlayer
@@ -35,19 +36,11 @@ from vla_nodes.live_status import LiveStatus, report_console
 from vla_nodes.watch import Watch
 
 TITLE = "Replay of a recording"
-RANDOM = "random"
 #: Highest rate that the camera node may be asked for [Hz]; above every camera's, so that it drops none.
 _EVERY_FRAME_HZ = 200.0
 _FIRST_CHUNK_TIMEOUT_S = 15.0
 #: Time for what the last messages cause to arrive [s].
 _AFTER_S = 0.5
-
-
-def input_topics(robot: RobotDescription, manifest: PolicyManifest) -> dict[str, str]:
-    """Topics that the policy needs of the robot, and their message types."""
-    cameras = [robot.cameras[camera.name] for camera in manifest.cameras]
-    topics = {camera.topic: f"sensor_msgs/msg/{camera.message.value}" for camera in cameras}
-    return topics | {robot.joint_states_topic: "sensor_msgs/msg/JointState"}
 
 
 def run_replay(args: argparse.Namespace, policy: Path) -> dict[str, Any]:
@@ -60,7 +53,7 @@ def run_replay(args: argparse.Namespace, policy: Path) -> dict[str, Any]:
         VlaError: the bag lacks a topic, or the graph does not come up.
     """
     robot, manifest = load_robot(args.robot), PolicyManifest.load(policy)
-    topics = input_topics(robot, manifest)
+    topics = input_topics(robot, cameras_of(robot.cameras, manifest))
     bag = Bag(args.bag)
     bag.require(topics)
     memory = MemoryWatch()
@@ -161,6 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="vla replay")
     add_arguments(parser)
     args = parser.parse_args(arguments)
+    args.instruction = args.instruction or INSTRUCTION
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.environ.update(Graph.load().process_environment(os.environ))
     try:

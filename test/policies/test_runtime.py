@@ -16,7 +16,7 @@ from vla_core.errors import FeatureSpaceError, InstructionError, ObservationErro
 from vla_core.policies.dial.normalisation import Normalisation
 from vla_core.policies.dial.weights import fingerprint, load_dial
 from vla_core.policies.manifest import PolicyManifest
-from vla_core.policies.protocol import System1, System2
+from vla_core.policies.protocol import FeatureEncoder, System1, System2
 from vla_core.policies.registry import load_joint, load_system1, load_system2
 from vla_core.robot.model import RobotModel
 from vla_core.types import CommittedPlan, Conditioning, Instruction
@@ -57,6 +57,13 @@ def test_torch_and_onnx_form_the_same_intent(systems):
         assert torch_.dtype == np.float16
         assert np.abs(torch_ - onnx).max() < 4e-3  # a step of half precision at the largest values
     assert (intents[0].tensors["foresight"] != intents[0].tensors["current"]).any()
+
+
+def test_system2_shows_the_features_that_its_foresight_is_compared_with(systems):
+    for system2, _ in systems.values():
+        assert isinstance(system2, FeatureEncoder)
+        current = system2.intend(observation(), TOLD).tensors["current"]
+        assert np.array_equal(system2.features(observation()).astype(np.float16), current)
 
 
 def test_torch_and_onnx_decode_the_same_chunk(systems):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vla_core.errors import RobotDescriptionError
-from vla_core.robot.description import Unit
+from vla_core.robot.description import RecordingDescription, Unit
 from vla_core.robot.load import load_robot
 
 
@@ -159,3 +159,20 @@ def test_what_is_handed_out_is_read_only(tiny_robot):
     robot = load_robot(tiny_robot())
     with pytest.raises(ValueError, match="read-only"):
         robot.ready_pose += np.ones(2)
+
+
+RECORDING = """recording:
+  command_topic: /told
+  cameras: {%s: observation.images.top}
+ready_pose:"""
+
+
+def test_a_recording_names_its_commands_and_its_cameras(tiny_robot):
+    assert load_robot(tiny_robot()).recording == RecordingDescription()
+    recording = load_robot(tiny_robot("ready_pose:", RECORDING % "head")).recording
+    assert recording == RecordingDescription("/told", {"head": "observation.images.top"})
+
+
+def test_a_recording_of_a_camera_that_the_robot_lacks_is_refused(tiny_robot):
+    message = refusal(tiny_robot("ready_pose:", RECORDING % "wrist"))
+    assert message == "tiny.yaml, recording.cameras: got wrist, expected some of head"

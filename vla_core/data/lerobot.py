@@ -7,21 +7,38 @@ an index (`vla_core.data.lerobot_layout`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vla_core.data.episodes import Episode
 from vla_core.data.lerobot_layout import EpisodeFiles, read_info, read_layout
-from vla_core.data.video import read_frames
+from vla_core.data.video import iterate_frames
 from vla_core.errors import ConfigError
 from vla_core.robot.model import RobotModel
 
 STATE, ACTION = "observation.state", "action"
+
+
+@dataclass(frozen=True)
+class JointTracks:
+    """Joints of one episode in canonical order.
+
+    Attributes:
+        position: `(frames, dof)` as measured.
+        action: `(frames, dof)` as commanded at each frame.
+        instruction: what was being done.
+    """
+
+    position: np.ndarray
+    action: np.ndarray
+    instruction: str
 
 
 class LeRobotDataset:
@@ -88,22 +105,65 @@ class LeRobotDataset:
                 values that cannot be this robot's.
             JointMismatchError: joints are not the robot's.
         """
-        files = self._files[episode]
         stride = self._stride(rate_hz or self.rate_hz)
-        table = self._table(files)
-        rows = np.arange(0, files.length, stride)
-        position, action = (self._joints(table, f, robot, files)[rows] for f in (STATE, ACTION))
+        tracks = self.tracks(episode, robot)
+        rows = np.arange(0, len(tracks.position), stride)
         return Episode(
             images={
-                camera: self._images(files, key, rows, image_size)
+                camera: _resized(self.pictures(episode, key, rows), image_size)
                 for camera, key in cameras.items()
             },
-            position=position,
-            action=action,
-            instruction=self._instruction(table, files),
+            position=tracks.position[rows],
+            action=tracks.action[rows],
+            instruction=tracks.instruction,
             rate_hz=rate_hz or self.rate_hz,
             complete=False,
         )
+
+    def length(self, episode: int) -> int:
+        """Frames of an episode."""
+        return self._files[episode].length
+
+    @property
+    def instructions(self) -> tuple[str, ...]:
+        """Every task of the data set, in words."""
+        return tuple(self._tasks.values())
+
+    def tracks(self, episode: int, robot: RobotModel) -> JointTracks:
+        """The joints of one episode, without its pictures; errors as `read`."""
+        files = self._files[episode]
+        table = self._table(files)
+        position, action = (self._joints(table, f, robot, files) for f in (STATE, ACTION))
+        return JointTracks(position, action, self._instruction(table, files))
+
+    def pictures(self, episode: int, key: str, rows: np.ndarray) -> Iterator[np.ndarray]:
+        """Decode pictures of one camera, one after the other.
+
+        Args:
+            key: the data set's of the camera.
+            rows: ascending frames of the episode.
+
+        Yields:
+            `(height, width, 3)` uint8 RGB, one a row.
+
+        Raises:
+            ConfigError: no such camera, or its video is missing, unreadable or too short.
+        """
+        files = self._files[episode]
+        if key not in files.videos:
+            raise ConfigError(
+                f"{self.folder / 'meta/info.json'}, features",
+                f"no video {key!r}, there are {', '.join(files.videos) or 'none'}",
+            )
+        video = files.videos[key]
+        times_s = video.start_s + rows / self.rate_hz
+        if times_s[-1] > video.end_s:  # behind it the file goes on with another episode
+            raise ConfigError(
+                str(video.path),
+                f"episode {files.index} ends at {video.end_s:.3f} s, its table goes on to "
+                f"{times_s[-1]:.3f} s",
+            )
+        return iterate_frames(video.path, times_s, 0.5 / self.rate_hz)
 
     def _stride(self, rate_hz: float) -> int:
         stride = self.rate_hz / rate_hz
@@ -166,23 +226,11 @@ class LeRobotDataset:
             )
         return self._tasks[indices[0]]
 
-    def _images(
-        self, files: EpisodeFiles, key: str, rows: np.ndarray, image_size: int
-    ) -> np.ndarray:
-        if key not in files.videos:
-            raise ConfigError(
-                f"{self.folder / 'meta/info.json'}, features",
-                f"no video {key!r}, there are {', '.join(files.videos) or 'none'}",
-            )
-        video = files.videos[key]
-        times_s = video.start_s + rows / self.rate_hz
-        if times_s[-1] > video.end_s:  # behind it the file goes on with another episode
-            raise ConfigError(
-                str(video.path),
-                f"episode {files.index} ends at {video.end_s:.3f} s, its table goes on to "
-                f"{times_s[-1]:.3f} s",
-            )
-        return read_frames(video.path, times_s, 0.5 / self.rate_hz, image_size)
+
+def _resized(pictures: Iterable[np.ndarray], side: int) -> np.ndarray:
+    """`(n, side, side, 3)`: by area, as cameras' images are on the robot."""
+    size = (side, side)
+    return np.stack([cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in pictures])
 
 
 def _flattened(names: Any) -> list[str]:

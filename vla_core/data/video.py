@@ -1,34 +1,33 @@
-"""Chosen frames of a video file, at the policy's size."""
+"""Chosen frames of a video file."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
 
 from vla_core.errors import ConfigError
 
 
-def read_frames(path: Path, times_s: np.ndarray, tolerance_s: float, size: int) -> np.ndarray:
-    """Decode the frames shown at given times.
+def iterate_frames(path: Path, times_s: np.ndarray, tolerance_s: float) -> Iterator[np.ndarray]:
+    """Decode the frames shown at given times, one after the other.
 
     Args:
         path: of the video.
         times_s: `(n,)` ascending, on the file's own clock [s].
         tolerance_s: how far a frame's time may lie from the asked one [s].
-        size: side of the square pictures; resized by area, as cameras' images are on the robot.
 
-    Returns:
-        `(n, size, size, 3)` uint8 RGB.
+    Yields:
+        `(height, width, 3)` uint8 RGB, n times.
 
     Raises:
         ConfigError: no such file, no video, a frame is missing, or it ends too early.
     """
     if not path.is_file():
         raise ConfigError(str(path), "is missing; copy the data set again, videos included")
-    frames: list[np.ndarray] = []
+    found = 0
     last_s = None
     try:
         with av.open(str(path)) as container:
@@ -37,15 +36,15 @@ def read_frames(path: Path, times_s: np.ndarray, tolerance_s: float, size: int) 
             container.seek(int(begin_s / stream.time_base), stream=stream)
             for frame in container.decode(stream):
                 last_s = frame.time
-                wanted_s = times_s[len(frames)]
+                wanted_s = times_s[found]
                 if last_s < wanted_s - tolerance_s:
                     continue
                 if last_s > wanted_s + tolerance_s:
                     raise ConfigError(str(path), f"has no frame at {wanted_s:.3f} s")
-                picture = frame.to_ndarray(format="rgb24")
-                frames.append(cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA))
-                if len(frames) == len(times_s):
-                    return np.stack(frames)
+                yield frame.to_ndarray(format="rgb24")
+                found += 1
+                if found == len(times_s):
+                    return
     except (av.FFmpegError, IndexError) as error:
         raise ConfigError(
             str(path), f"is no readable video ({error}); a Git LFS pointer must be fetched first"
@@ -53,5 +52,5 @@ def read_frames(path: Path, times_s: np.ndarray, tolerance_s: float, size: int) 
     raise ConfigError(
         str(path),
         f"ends at {last_s or 0.0:.3f} s, the table goes on to {times_s[-1]:.3f} s: "
-        f"{len(times_s) - len(frames)} of {len(times_s)} frames are missing",
+        f"{len(times_s) - found} of {len(times_s)} frames are missing",
     )

@@ -31,6 +31,14 @@ class System2(Protocol):
 
 
 @runtime_checkable
+class FeatureEncoder(Protocol):
+    """A System 2 that shows the features that it sees: its foresight can be told from the truth."""
+
+    def features(self, observation: Observation) -> np.ndarray:
+        """`(patches, width)` features, the space of the intent's `foresight` and `current`."""
+
+
+@runtime_checkable
 class System1(Protocol):
     """Fast: current observation and intent to an action chunk, by latent inverse dynamics."""
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rosbags.highlevel import AnyReader, AnyReaderError
+from rosbags.serde import SerdeError
 from rosbags.typesys import Stores, get_typestore
 
 from vla_core.errors import VlaError
 from vla_core.types import NANOSECONDS
+
+
+_STORE = get_typestore(Stores.ROS2_JAZZY)
 
 
 class BagError(VlaError):
@@ -33,12 +39,14 @@ class BagMessage:
     Attributes:
         time_s: since the bag's start [s].
         data: CDR, little endian, encapsulation header first: what ROS 2 puts on the wire.
+        received_ns: when the recorder received it [ns].
     """
 
     topic: str
     message_type: str
     time_s: float
     data: bytes
+    received_ns: int
 
 
 class Bag:
@@ -80,26 +88,67 @@ class Bag:
     def messages(self, topics: Iterable[str]) -> Iterator[BagMessage]:
         """The messages of `topics` in the order they were recorded."""
         wanted = set(topics)
-        store = get_typestore(Stores.ROS2_JAZZY)
         with self._reader() as reader:
             connections = [c for c in reader.connections if c.topic in wanted]
             if not connections:  # rosbags would read all of them
                 return
             for connection, time_ns, raw in reader.messages(connections=connections):
-                data = raw if reader.is2 else store.ros1_to_cdr(raw, connection.msgtype)
+                data = raw if reader.is2 else _STORE.ros1_to_cdr(raw, connection.msgtype)
                 since_s = (time_ns - reader.start_time) / NANOSECONDS
-                yield BagMessage(connection.topic, connection.msgtype, since_s, bytes(data))
+                yield BagMessage(
+                    connection.topic, connection.msgtype, since_s, bytes(data), time_ns
+                )
 
     @contextmanager
     def _reader(self) -> Iterator[AnyReader]:
-        store = get_typestore(Stores.ROS2_JAZZY)
         try:
-            with AnyReader([self.path], default_typestore=store) as reader:
+            with AnyReader([self.path], default_typestore=_STORE) as reader:
                 yield reader
         except (AnyReaderError, FileNotFoundError) as error:
             raise BagError(
                 f"{self.path}: {error} Give the folder of a rosbag2, or a ROS 1 .bag."
             ) from error
+
+
+def read_message(message: BagMessage) -> Any:
+    """The fields of a message of a standard type, named as in its definition.
+
+    What ROS 2 puts on the wire may be longer than the message: where an array of numbers is empty,
+    rclpy reckons with padding that it does not write. rosbags refuses such bytes, here they are
+    left over.
+
+    Raises:
+        BagError: it is cut off, broken, or of an unknown type.
+    """
+    try:
+        return _STORE.deserialize_cdr(message.data, message.message_type)
+    except KeyError as error:
+        raise _unreadable(message, f"its type is not known: {error}") from error
+    except SerdeError:
+        pass
+    definition = _STORE.get_msgdef(message.message_type)
+    try:
+        little = message.data[1] & 1
+        read = definition.deserialize_cdr_le if little else definition.deserialize_cdr_be
+        fields, end = read(message.data[4:], 0, definition.cls, _STORE)
+    except (SerdeError, struct.error, UnicodeDecodeError, ValueError, IndexError) as error:
+        raise _unreadable(message, str(error)) from error
+    if end > len(message.data) - 4:
+        raise _unreadable(message, "it is cut off")
+    return fields
+
+
+def _unreadable(message: BagMessage, problem: str) -> BagError:
+    return BagError(
+        f"{message.topic} ({message.message_type}) at {message.time_s:.3f} s cannot be read: "
+        f"{problem}"
+    )
+
+
+def joints_before_images(messages: Iterable[BagMessage]) -> Iterator[BagMessage]:
+    """Of messages recorded at the same time, those of joints first: an image then finds its state."""
+    for _, same_time in groupby(messages, key=lambda message: message.time_s):
+        yield from sorted(same_time, key=lambda message: "Image" in message.message_type)
 
 
 def with_stamp(data: bytes, stamp_ns: int) -> bytes:

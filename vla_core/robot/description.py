@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
@@ -101,6 +101,12 @@ class CameraDescription:
     simulated_width: int
     simulated_height: int
 
+    def size(self, simulated: bool) -> tuple[int, int]:
+        """Height and width of its pictures [pixels]."""
+        if simulated:
+            return self.simulated_height, self.simulated_width
+        return self.height, self.width
+
 
 @dataclass(frozen=True)
 class ControllerDescription:
@@ -128,6 +134,20 @@ class CommandDescription:
         return self.controllers[0].topic
 
 
+@dataclass(frozen=True)
+class RecordingDescription:
+    """Where recordings of the robot have what is not on its own topics.
+
+    Attributes:
+        command_topic: JointState with the joint targets that were asked for; None: the recording
+            has the robot's own commands.
+        cameras: key of each camera in a LeRobot data set, e.g. `observation.images.cam_high`.
+    """
+
+    command_topic: str | None = None
+    cameras: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, eq=False)
 class RobotDescription:
     """A robot, checked against its URDF.
@@ -140,6 +160,7 @@ class RobotDescription:
         fixed_joints: where the URDF's other joints stand [rad] or [m].
         ready_pose: `(dof,)` positions in canonical order, read-only [unit].
         safety_file: YAML of its safety description, or None.
+        recording: what recordings of it call things.
     """
 
     name: str
@@ -155,6 +176,7 @@ class RobotDescription:
     command: CommandDescription
     ready_pose: np.ndarray
     safety_file: Path | None
+    recording: RecordingDescription = RecordingDescription()
 
     @property
     def joint_names(self) -> tuple[str, ...]:

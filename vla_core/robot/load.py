@@ -18,6 +18,7 @@ from vla_core.robot.description import (
     EndEffector,
     ImageMessage,
     JointDescription,
+    RecordingDescription,
     RobotDescription,
 )
 from vla_core.robot.load_joints import load_joints
@@ -40,6 +41,7 @@ def load_robot(name: str | Path) -> RobotDescription:
     groups: Groups = {}
     for joint in joints:
         groups[joint.group] = (*groups.get(joint.group, ()), joint)
+    cameras = {key: _camera(key, inner, urdf) for key, inner in yaml.mappings("cameras").items()}
     states = yaml.mapping("joint_states")
     robot = RobotDescription(
         name=yaml.text("name"),
@@ -52,13 +54,16 @@ def load_robot(name: str | Path) -> RobotDescription:
         ),
         fixed_joints=MappingProxyType(_fixed_joints(yaml, urdf, {j.urdf_joint for j in joints})),
         end_effectors=MappingProxyType(_end_effectors(yaml, urdf, groups)),
-        cameras=MappingProxyType(
-            {key: _camera(key, inner, urdf) for key, inner in yaml.mappings("cameras").items()}
-        ),
+        cameras=MappingProxyType(cameras),
         joint_states_topic=states.text("topic"),
         command=_command(yaml.mapping("command"), groups),
         ready_pose=_ready_pose(yaml.mapping("ready_pose"), groups),
         safety_file=(path.parent / yaml.text("safety")).resolve() if "safety" in yaml else None,
+        recording=(
+            _recording(yaml.mapping("recording"), cameras)
+            if "recording" in yaml
+            else RecordingDescription()
+        ),
     )
     states.done()
     yaml.done()
@@ -155,6 +160,22 @@ def _camera(name: str, yaml: CheckedMapping, urdf: Urdf) -> CameraDescription:
     )
     yaml.done()
     return camera
+
+
+def _recording(
+    yaml: CheckedMapping, cameras: dict[str, CameraDescription]
+) -> RecordingDescription:
+    keys: dict[str, str] = {}
+    if "cameras" in yaml:
+        inner = yaml.mapping("cameras")
+        keys = {name: inner.text(name) for name in inner.names()}
+        if unknown := sorted(set(keys) - set(cameras)):
+            raise RobotDescriptionError(
+                inner.where(), f"got {', '.join(unknown)}, expected some of {', '.join(cameras)}"
+            )
+    topic = yaml.text("command_topic") if "command_topic" in yaml else None
+    yaml.done()
+    return RecordingDescription(topic, keys)
 
 
 def _command(yaml: CheckedMapping, groups: Groups) -> CommandDescription:

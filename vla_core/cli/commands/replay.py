@@ -1,7 +1,10 @@
-"""Play a recorded bag into the same nodes that run on the robot, and measure them.
+"""Play a recording into the nodes that run on the robot, or, with --offline, through the same
+pipeline without middleware, and measure what comes of it.
 
-Time stamps are moved to now, so every latency is real. Nothing moves: the command node decides as it
-would, and its commands go nowhere. Give the policy and its robot the bag was recorded on.
+Live, time stamps are moved to now, so every latency is real. Offline, the clock is the recording's:
+two runs give the same chunks and commands, bit for bit, and chunks are scored against what was
+recorded. Either way nothing moves: the command node decides as it would, and its commands go
+nowhere. Give the policy and its robot the recording was made on.
 """
 
 from __future__ import annotations
@@ -11,28 +14,82 @@ import os
 import sys
 from pathlib import Path
 
-HELP = "play a recorded bag into the running graph and measure it"
+HELP = "play a recorded bag into the running graph, or offline, and measure it"
+INSTRUCTION = "pick up the yellow bottle"
+RANDOM, HOLD = "random", "hold"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `vla replay`."""
-    parser.add_argument("bag", type=Path, help="folder of a rosbag2 (MCAP or SQLite), or a ROS 1 .bag")
+    parser.add_argument(
+        "bag", type=Path, help="folder of a rosbag2 (MCAP or SQLite), or a ROS 1 .bag; with "
+        "--offline also a LeRobot data set (v2.1, v3.0), all its episodes",
+    )  # fmt: skip
     parser.add_argument("--robot", default="g1_bottle", help="name under config/robots, or YAML")
     parser.add_argument(
-        "--policy", default="random", help="name under config/policies, a folder, or `random`: "
-        "the networks with random weights, to measure the machine and not the policy",
+        "--policy", default=RANDOM, help="name under config/policies, a folder, or `random`: "
+        "the networks with random weights, to measure the machine and not the policy; with "
+        "--offline also `hold`: stay where you are",
     )  # fmt: skip
-    parser.add_argument("--instruction", default="pick up the yellow bottle", help="what is told")
-    parser.add_argument("--rate", type=float, default=1.0, help="times real time")
+    parser.add_argument(
+        "--instruction", default="", help="what is told; empty: what the recording says, or else "
+        f"{INSTRUCTION!r}",
+    )  # fmt: skip
+    parser.add_argument("--rate", type=float, default=1.0, help="times real time, live")
     parser.add_argument("--backend", choices=("torch", "onnx"), default="onnx", help="inference")
-    parser.add_argument("--out", type=Path, default=Path("out/replay"), help="folder of the results")
+    parser.add_argument("--out", type=Path, default=Path("out/replay"), help="for the results")
     parser.add_argument("--json", type=Path, help="write the summary here, too")
+    offline = parser.add_argument_group("without middleware")
+    offline.add_argument("--offline", action="store_true", help="on the recording's own clock")
+    offline.add_argument(
+        "--strategy", choices=("rtc", "switch", "ensemble", "naive", "sync"), default="rtc",
+        help="how chunks become one motion",
+    )  # fmt: skip
+    offline.add_argument("--system2-hz", type=float, default=5.0, help="intents a second, at most")
+    offline.add_argument(
+        "--replan-steps", type=int, default=3, help="steps of a chunk executed before the next"
+    )
+    offline.add_argument(
+        "--delay-ms", type=float, default=100.0, help="from a picture to its chunk, declared"
+    )
+    offline.add_argument(
+        "--system2-delay-ms", type=float, default=100.0, help="from a picture to its intent"
+    )
+    offline.add_argument("--seed", type=int, default=0, help="of the sampler's noise")
+    offline.add_argument(
+        "--limit", action="append", default=[], metavar="GROUP.KEY=VALUE",
+        help="another velocity, acceleration or jerk, e.g. right_arm.velocity=1.0",
+    )  # fmt: skip
+    offline.add_argument(
+        "--simulated", action="store_true", help="the bag is of the simulated robot's cameras"
+    )
+    offline.add_argument(
+        "--compare", type=Path, metavar="JSON", help="show the result beside that of another run"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Become `python -m vla_nodes.replay`: ROS is not for this library, and signals go straight."""
+    """Replay offline, or become `python -m vla_nodes.replay`.
+
+    ROS is not for this library, and signals go straight to the process that plays.
+    """
+    if args.offline:
+        return _run_offline(args)
     command = [sys.executable, "-m", "vla_nodes.replay", str(args.bag)]
     for name in ("robot", "policy", "instruction", "rate", "backend", "out", "json"):
         if (value := getattr(args, name)) is not None:
             command += [f"--{name}", str(value)]
     os.execv(command[0], command)
+
+
+def _run_offline(args: argparse.Namespace) -> int:
+    from vla_core.cli.offline_replay import replay_offline
+    from vla_core.replay.offline.comparison import print_comparison, read_result
+    from vla_core.replay.offline.table import print_result
+
+    other = read_result(args.compare) if args.compare else None
+    result = replay_offline(args)
+    print_result(result)
+    if other is not None:
+        print_comparison(result, other)
+    return 0

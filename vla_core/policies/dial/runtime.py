@@ -57,6 +57,10 @@ class DialSystem2:
         self._networks = networks
         self._sequence = 0
 
+    def features(self, observation: Observation) -> np.ndarray:
+        """`(patches, width)` features of what is seen now."""
+        return _features(self.manifest, self._networks["vit"], observation)[0]
+
     def intend(self, observation: Observation, instruction: Instruction) -> LatentIntent:
         """Eq. 1, first half. The intent's tensors, `(patches, width)` float16:
 

@@ -1,0 +1,137 @@
+"""What a robot's cameras and joints send, to Observations: checked, aligned, at a rate.
+
+The camera node feeds it with live messages, an offline replay with those of a bag: what a policy
+sees is made by the same code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from vla_core.data.alignment import Drop, ObservationAligner
+from vla_core.data.image_check import ImageCheck, ImageLimits
+from vla_core.data.pacing import StampPacer
+from vla_core.errors import ObservationError
+from vla_core.policies.manifest import CameraSpec, PolicyManifest
+from vla_core.robot.description import CameraDescription
+from vla_core.types import NANOSECONDS, Observation
+
+
+def cameras_of(
+    cameras: Mapping[str, CameraDescription], policy: PolicyManifest
+) -> tuple[CameraDescription, ...]:
+    """The robot's cameras that a policy needs, in the policy's order.
+
+    Raises:
+        ObservationError: the robot lacks one.
+    """
+    for spec in policy.cameras:
+        if spec.name not in cameras:
+            raise ObservationError(
+                f"policy {policy.name!r} needs camera {spec.name!r}, the robot has "
+                f"{', '.join(cameras) or 'none'}"
+            )
+    return tuple(cameras[spec.name] for spec in policy.cameras)
+
+
+class ObservationBuilder:
+    """Refuses what is wrong, aligns the rest.
+
+    Args:
+        cameras: pictures that observations carry; the first one sets the pace.
+        joint_names: canonical order.
+        rate_hz: highest rate of observations [Hz].
+        max_skew_s: largest difference of stamps in one observation [s].
+        future_s: how far stamps may lie ahead of now [s].
+        limits: what a good picture keeps to.
+
+    Attributes:
+        clock_set_back: how often now was before an earlier now.
+    """
+
+    def __init__(
+        self,
+        cameras: Sequence[CameraSpec],
+        joint_names: Sequence[str],
+        rate_hz: float,
+        max_skew_s: float = 0.05,
+        future_s: float = 0.2,
+        limits: ImageLimits = ImageLimits(),
+    ) -> None:
+        self._aligner = ObservationAligner(
+            {spec.name: (spec.height, spec.width) for spec in cameras}, joint_names, max_skew_s
+        )
+        self._checks = {spec.name: ImageCheck(limits) for spec in cameras}
+        self._pacer = StampPacer(rate_hz)
+        self._future_s = future_s
+        self._now_ns = 0
+        self.clock_set_back = 0
+
+    @property
+    def drops(self) -> Mapping[str, int]:
+        """`{reason: how often}`; reasons are the values of `vla_core.data.alignment.Drop`."""
+        return self._aligner.drops
+
+    @property
+    def position(self) -> np.ndarray | None:
+        """`(dof,)` newest joint positions in canonical order [rad]; None before the first."""
+        return self._aligner.position
+
+    @property
+    def last_drop(self) -> str:
+        """The newest drop, for a person."""
+        return self._aligner.last_drop
+
+    def image(
+        self, camera: str, pixels: np.ndarray, stamp_ns: int, now_ns: int
+    ) -> list[Observation]:
+        """Take a picture `(height, width, 3)` uint8 RGB.
+
+        Returns:
+            Observations that it completes and whose turn it is, oldest first.
+
+        Raises:
+            ObservationError: it is black, even or frozen, or from the future.
+        """
+        if problem := self._checks[camera].problem(pixels, self._aligner.position):
+            raise ObservationError(f"camera {camera!r}: {problem}")
+        self._check_stamp(stamp_ns, now_ns)
+        return self._due(self._aligner.push_image(camera, pixels, stamp_ns))
+
+    def joint_state(
+        self,
+        names: Sequence[str],
+        position: np.ndarray,
+        velocity: np.ndarray,
+        stamp_ns: int,
+        now_ns: int,
+    ) -> list[Observation]:
+        """Take a joint state; arguments as `ObservationAligner.push_joint_state`.
+
+        Returns:
+            Observations that it completes and whose turn it is, oldest first.
+
+        Raises:
+            ObservationError: joints are missing, it is not finite, or from the future.
+        """
+        self._check_stamp(stamp_ns, now_ns)
+        wrong = self.drops.get(Drop.WRONG_JOINT_STATE.value, 0)
+        observations = self._aligner.push_joint_state(names, position, velocity, stamp_ns)
+        if self.drops.get(Drop.WRONG_JOINT_STATE.value, 0) > wrong:
+            raise ObservationError(self.last_drop)
+        return self._due(observations)
+
+    def _check_stamp(self, stamp_ns: int, now_ns: int) -> None:
+        """Refuse the future: what comes after it would look out of order."""
+        if now_ns < self._now_ns:  # the clock was set back: what came before means nothing now
+            self.clock_set_back += 1
+            self._aligner.restart()
+        self._now_ns = now_ns
+        ahead_s = (stamp_ns - now_ns) / NANOSECONDS
+        if ahead_s > self._future_s:
+            raise ObservationError(f"stamp is {ahead_s:.3f} s in the future; check the clocks")
+
+    def _due(self, observations: list[Observation]) -> list[Observation]:
+        return [seen for seen in observations if self._pacer.due(seen.stamp_ns)]

@@ -1,0 +1,234 @@
+"""One recorded episode through the pipeline of the nodes, on the recording's clock."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from vla_core.data.observation_builder import ObservationBuilder
+from vla_core.data.pacing import StampPacer
+from vla_core.errors import VlaError
+from vla_core.evaluation.settings import EvaluationSettings
+from vla_core.evaluation.thinker import Thinker
+from vla_core.policies.protocol import System1, System2
+from vla_core.replay.offline.listener import ReplayListener
+from vla_core.replay.offline.open_loop_executor import OpenLoopExecutor
+from vla_core.replay.offline.recording import (
+    CommandCame,
+    Event,
+    ImageCame,
+    JointStateCame,
+    RecordedEpisode,
+    UnreadableCame,
+)
+from vla_core.replay.offline.settings import OfflineSettings
+from vla_core.types import (
+    NANOSECONDS,
+    ActionChunk,
+    CommittedPlan,
+    Instruction,
+    LatentIntent,
+    Observation,
+)
+
+#: Above every camera's, so that none of its pictures is left out [Hz].
+_EVERY_FRAME_HZ = 200.0
+#: A look that is due this soon is due: stamps are rounded [ns].
+_EARLY_NS = 2_000_000
+#: After this long without an event the control ticks pause until the next one [ns].
+_SILENCE_NS = 2 * NANOSECONDS
+
+
+class EpisodeReplay:
+    """The camera node's alignment, both systems at their rates, and the command core.
+
+    At every control tick, and whenever something was received, the time is the recording's. Each
+    system works on the newest input only; what it gives arrives when its declared delay is over.
+
+    Args:
+        system1, system2: the policy.
+        joint_names: canonical order.
+        executor: takes the chunks.
+        settings: rates, delays, strategy.
+        instruction: what is told.
+        episode: number of the episode; with the observation's it seeds the sampler's noise.
+        listener: told everything.
+        has_commands: whether the recording holds what the robot was told.
+    """
+
+    def __init__(
+        self,
+        system1: System1,
+        system2: System2,
+        joint_names: tuple[str, ...],
+        executor: OpenLoopExecutor,
+        settings: OfflineSettings,
+        instruction: Instruction,
+        episode: int,
+        listener: ReplayListener,
+        has_commands: bool,
+    ) -> None:
+        self._executor = executor
+        self._listener = listener
+        self._settings = settings
+        self._has_commands = has_commands
+        manifest = system2.manifest
+        self._builder = ObservationBuilder(
+            manifest.cameras, joint_names, _EVERY_FRAME_HZ, settings.max_skew_s
+        )
+        self._intents = _IntentsInTime(system2, instruction, settings, listener)
+        acting = _SeededSystem1(system1, (settings.seed, episode), listener)
+        thinking = EvaluationSettings(
+            manifest.name,
+            replan_steps=settings.replan_steps,
+            strategy=settings.strategy,
+            delay_s=settings.system1_delay_s,
+        )
+        self._thinker = Thinker(acting, executor, thinking, np.random.default_rng(settings.seed))
+        self._period_ns = round(executor.period_s * NANOSECONDS)
+        self._tick_ns: int | None = None
+
+    def run(self, episode: RecordedEpisode) -> None:
+        """Go through the episode once."""
+        self._listener.began(episode.name)
+        last_ns = None
+        for event in episode.events:
+            if last_ns is None or event.now_ns - last_ns > _SILENCE_NS:
+                if last_ns is not None:
+                    self._tick_until(last_ns + _SILENCE_NS)
+                self._tick_ns = event.now_ns
+            self._tick_until(event.now_ns)
+            self._take(event)
+            last_ns = event.now_ns
+        self._listener.ended()
+
+    def _tick_until(self, now_ns: int) -> None:
+        """Every control tick up to now; what happens now comes after its tick."""
+        while self._tick_ns <= now_ns:
+            self._thinker.speak(self._tick_ns)
+            self._executor.tick(self._tick_ns)
+            self._tick_ns += self._period_ns
+
+    def _take(self, event: Event) -> None:
+        started_s = time.perf_counter()
+        try:
+            observations = self._build(event)
+        except VlaError as error:
+            self._listener.refused(_source(event), str(error))
+            return
+        finally:
+            self._listener.came(event, time.perf_counter() - started_s)
+        for seen in observations:
+            self._see(seen, event.now_ns)
+
+    def _build(self, event: Event) -> list[Observation]:
+        builder = self._builder
+        match event:
+            case ImageCame():
+                return builder.image(event.camera, event.pixels, event.stamp_ns, event.now_ns)
+            case JointStateCame():
+                self._executor.on_joint_state(event)
+                observations = builder.joint_state(
+                    event.names, event.position, event.velocity, event.stamp_ns, event.now_ns
+                )
+                if not self._has_commands:
+                    self._listener.executed(event.stamp_ns, builder.position)
+                return observations
+            case CommandCame():
+                self._listener.executed(event.stamp_ns, event.position)
+            case UnreadableCame():
+                self._listener.refused(event.source, event.problem)
+        return []
+
+    def _see(self, seen: Observation, now_ns: int) -> None:
+        self._listener.observed(seen)
+        self._intents.offer(seen)
+        intent = self._intents.newest(now_ns)
+        if intent is None or not self._thinker.wants_to_look(seen.stamp_ns + _EARLY_NS):
+            return
+        age_s = (seen.stamp_ns - intent.observation_stamp_ns) / NANOSECONDS
+        if age_s > self._settings.intent_timeout_s:
+            self._listener.refused("System 1", f"intent {intent.sequence} is {age_s:.2f} s old")
+            return
+        self._thinker.think(seen, intent)
+
+
+class _IntentsInTime:
+    """System 2 at its rate, one inference at a time, its delay declared."""
+
+    def __init__(
+        self,
+        system2: System2,
+        instruction: Instruction,
+        settings: OfflineSettings,
+        listener: ReplayListener,
+    ) -> None:
+        self._system2 = system2
+        self._instruction = instruction
+        self._listener = listener
+        self._pacer = StampPacer(settings.system2_rate_hz)
+        self._delay_ns = round(settings.system2_delay_s * NANOSECONDS)
+        self._coming: LatentIntent | None = None
+        self._newest: LatentIntent | None = None
+
+    def offer(self, seen: Observation) -> None:
+        """Begin an inference if it is time for one."""
+        self.newest(seen.stamp_ns)
+        if self._coming is not None or not self._pacer.due(seen.stamp_ns):
+            return
+        self._coming = _as_sent(self._system2.intend(seen, self._instruction))
+        self._listener.intended(seen, self._coming)
+
+    def newest(self, now_ns: int) -> LatentIntent | None:
+        """The intent that has arrived last."""
+        coming = self._coming
+        if coming is not None and now_ns - coming.observation_stamp_ns >= self._delay_ns:
+            self._newest, self._coming = coming, None
+        return self._newest
+
+
+class _SeededSystem1:
+    """System 1 whose noise depends on seed, episode and observation alone.
+
+    So a chunk does not depend on how many were asked for before, and that of an observation can be
+    scored whatever plan the executed one is joined to.
+    """
+
+    def __init__(
+        self, system1: System1, seed: tuple[int, int], listener: ReplayListener
+    ) -> None:
+        self.manifest = system1.manifest
+        self._system1 = system1
+        self._seed = seed
+        self._listener = listener
+
+    def act(
+        self,
+        observation: Observation,
+        intent: LatentIntent,
+        rng: np.random.Generator,
+        plan: CommittedPlan | None = None,
+    ) -> ActionChunk:
+        """The chunk to be executed; the one without a plan is told to the listener."""
+        seed = (*self._seed, observation.sequence)
+        alone = self._system1.act(observation, intent, np.random.default_rng(seed))
+        self._listener.acted(observation, intent, alone)
+        if plan is None or not len(plan.targets):
+            return alone
+        joined = self._system1.act(observation, intent, np.random.default_rng(seed), plan)
+        return replace(joined, sequence=alone.sequence)
+
+
+def _as_sent(intent: LatentIntent) -> LatentIntent:
+    """With numbers in half precision: that is how intents travel, and System 1 gets them."""
+    tensors = {
+        name: values.astype(np.float16) if values.dtype.kind == "f" else values
+        for name, values in intent.tensors.items()
+    }
+    return replace(intent, tensors=tensors)
+
+
+def _source(event: Event) -> str:
+    return f"camera {event.camera}" if isinstance(event, ImageCame) else "joint states"

@@ -1,0 +1,148 @@
+"""A whole recording through the pipeline, and what comes of it."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from vla_core.errors import PolicyError
+from vla_core.policies.protocol import FeatureEncoder, System1, System2
+from vla_core.replay.offline.action_scores import ActionScores
+from vla_core.replay.offline.digests import Digests
+from vla_core.replay.offline.episode_replay import EpisodeReplay
+from vla_core.replay.offline.execution_scores import JoinScores, StageTimes
+from vla_core.replay.offline.foresight_scores import ForesightScores
+from vla_core.replay.offline.joint_groups import joint_groups
+from vla_core.replay.offline.listener import Listeners, ReplayListener
+from vla_core.replay.offline.open_loop_executor import OpenLoopExecutor
+from vla_core.replay.offline.recording import Event, ImageCame, Recording
+from vla_core.replay.offline.safety_counts import SafetyCounts
+from vla_core.replay.offline.settings import OfflineSettings
+from vla_core.robot.check import check_policy
+from vla_core.robot.model import RobotModel
+from vla_core.safety.command_safety import CommandSafety
+from vla_core.types import NANOSECONDS, Instruction
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The two halves of a policy."""
+
+    system2: System2
+    system1: System1
+
+
+class OfflineReplay:
+    """Replays recordings of one robot with one policy.
+
+    Args:
+        robot: that the recording was made with.
+        policy: what thinks and acts.
+        settings: rates, delays, strategy.
+
+    Raises:
+        PolicyError: the policy does not fit the robot.
+    """
+
+    def __init__(self, robot: RobotModel, policy: Policy, settings: OfflineSettings) -> None:
+        manifest = policy.system1.manifest
+        if problems := check_policy(robot, manifest):
+            raise PolicyError(f"policy {manifest.name} on robot {robot.name}", "; ".join(problems))
+        self._robot = robot
+        self._policy = policy
+        self._settings = settings
+        self._safety = CommandSafety.of(robot)
+
+    def run(
+        self,
+        recording: Recording,
+        progress: Callable[[], None] = lambda: None,
+        listeners: Sequence[ReplayListener] = (),
+    ) -> dict[str, Any]:
+        """Replay every episode, none of which depends on another.
+
+        Args:
+            progress: called for every picture of the policy's first camera.
+            listeners: told everything, beside the scores.
+
+        Returns:
+            What `vla replay --offline --json` writes; but for `latency_ms`, `encoder_ms`,
+            `frames_per_s`, `times_real_time`, `wall_s` and `memory_mb` it is the same every time.
+        """
+        robot, policy = self._robot, self._policy
+        groups = joint_groups(robot)
+        encoder = policy.system2 if isinstance(policy.system2, FeatureEncoder) else None
+        counted = _Frames(policy.system1.manifest.cameras[0].name, progress)
+        scores = (
+            ActionScores(robot.joint_names, groups),
+            ForesightScores(encoder),
+            SafetyCounts(groups),
+            JoinScores(),
+            StageTimes(),
+            Digests(),
+        )
+        told = Listeners((counted, *scores, *listeners))
+        started_s, episodes, instructions = time.perf_counter(), 0, set()
+        for episode in recording.episodes():
+            episodes += 1
+            instruction = Instruction(episodes, self._settings.instruction or episode.instruction)
+            instructions.add(instruction.text)
+            EpisodeReplay(
+                policy.system1,
+                policy.system2,
+                robot.joint_names,
+                OpenLoopExecutor(robot, self._safety, told),
+                self._settings,
+                instruction,
+                episodes,
+                told,
+                recording.has_commands,
+            ).run(episode)
+        wall_s = time.perf_counter() - started_s
+        summary = {
+            "robot": robot.name,
+            "policy": policy.system1.manifest.name,
+            "settings": asdict(self._settings),
+            "instructions": sorted(instructions),
+            "compared_with": "recorded commands" if recording.has_commands else "measured joints",
+            "episodes": episodes,
+            "frames": counted.frames,
+            "recorded_s": round(counted.recorded_s, 3),
+            "wall_s": round(wall_s, 3),
+            "frames_per_s": round(counted.frames / wall_s, 2),
+            "times_real_time": round(counted.recorded_s / wall_s, 2),
+            "memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        }
+        for score in scores:
+            summary |= score.summary()
+        return summary
+
+
+class _Frames(ReplayListener):
+    """Counts pictures of one camera and the time that the recording spans."""
+
+    def __init__(self, camera: str, progress: Callable[[], None]) -> None:
+        self._camera = camera
+        self._progress = progress
+        self._first_ns = self._last_ns = 0
+        self._before_s = 0.0
+        self.frames = 0
+
+    @property
+    def recorded_s(self) -> float:
+        """Of all episodes [s]."""
+        return self._before_s + (self._last_ns - self._first_ns) / NANOSECONDS
+
+    def began(self, episode: str) -> None:
+        self._before_s = self.recorded_s
+        self._first_ns = self._last_ns = 0
+
+    def came(self, event: Event, build_s: float) -> None:
+        self._first_ns = self._first_ns or event.now_ns
+        self._last_ns = event.now_ns
+        if isinstance(event, ImageCame) and event.camera == self._camera:
+            self.frames += 1
+            self._progress()
