@@ -106,7 +106,7 @@ def test_a_broken_chunk_loses_no_other(folder: Path):
     chunk = whole.index(b"\x06", len(whole) // 2)
     while int.from_bytes(whole[chunk + 1 : chunk + 9], "little") not in range(10**5, 10**7):
         chunk = whole.index(b"\x06", chunk + 1)
-    whole[chunk + 60 : chunk + 120] = bytes(60)
+    whole[chunk + 49 : chunk + 109] = bytes(60)  # the first records
     file.write_bytes(whole)
     scan = McapScan(file)
     left = sum(1 for _ in scan.messages())

@@ -116,7 +116,7 @@ class Findings:
         begin_ns = time_ns if since_ns is None else since_ns
         value = None if value is None else round(float(value), 6)
         last = self._open.get(key)
-        if last is not None and abs(begin_ns - last.end_ns) <= _JOIN_NS:
+        if last is not None and last.time_ns <= time_ns and begin_ns - last.end_ns <= _JOIN_NS:
             last.count += 1
             last.end_ns = max(last.end_ns, time_ns)
             if value is not None and last.value is not None and abs(value) > abs(last.value):

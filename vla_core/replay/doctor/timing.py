@@ -59,6 +59,7 @@ class TopicTiming:
         self._off_beat = self._judged = 0
         self._lags: deque[int] = deque(maxlen=_RECENT)
         self._late: list[tuple[int, int]] = []
+        self._told_ns = -1  # log time at which stamps were last seen to go back
         self._lag_sum_ns = self._lag_count = 0
         self.jumped = False
 
@@ -111,6 +112,7 @@ class TopicTiming:
             back_s = -logged_ns / NANOSECONDS
             text = f"log time goes back by {back_s:.3f} s: the recorder's clock was set back"
             self._add(Kind.CLOCK_BACKWARDS, arrival.log_ns, text, back_s)
+            self._restart_clock()
             return
         if arrival.stamp_ns is not None and self._last_stamp_ns is not None:
             interval_ns = arrival.stamp_ns - self._last_stamp_ns
@@ -118,24 +120,28 @@ class TopicTiming:
                 back_s = -interval_ns / NANOSECONDS
                 text = f"stamps go back by {back_s:.3f} s: a clock was set back, or the order is wrong"
                 self._add(Kind.CLOCK_BACKWARDS, arrival.log_ns, text, back_s)
-                self._restart_clock()
+                self._told_ns = arrival.log_ns
+                self.jumped = True
                 return
-        self._judge_gap(arrival.log_ns, min(interval_ns, logged_ns))
+        self._judge_intervals(arrival.log_ns, interval_ns, logged_ns)
         self._intervals.append(interval_ns)
 
-    def _judge_gap(self, log_ns: int, interval_ns: int) -> None:
+    def _judge_intervals(self, log_ns: int, stamped_ns: int, logged_ns: int) -> None:
+        """Judge the time since the message before, by the stamps and by the log."""
         if len(self._intervals) < _FEWEST:
             return
         period_ns = self.period_ns
         if self.role is Role.OTHER and not self._regular():
             return
+        interval_ns = min(stamped_ns, logged_ns)
         limit_ns = max(_GAP_PERIODS * period_ns, period_ns + _GAP_S[self.role] * NANOSECONDS)
         if interval_ns > limit_ns:
             gap_s = interval_ns / NANOSECONDS
             text = f"nothing for {gap_s:.3f} s, its period is {period_ns / NANOSECONDS:.3f} s"
             self._add(Kind.GAP, log_ns, text, gap_s, since_ns=log_ns - interval_ns)
         self._judged += 1
-        self._off_beat += abs(interval_ns - period_ns) > max(0.5 * period_ns, _OFF_BEAT_NS)
+        off_ns = min(abs(stamped_ns - period_ns), abs(logged_ns - period_ns))
+        self._off_beat += off_ns > max(0.5 * period_ns, _OFF_BEAT_NS)
 
     def _regular(self) -> bool:
         """Whether nearly all recent intervals are alike."""
@@ -155,14 +161,15 @@ class TopicTiming:
         elif -ahead_s > _DELAY_S:
             self._late.append((log_ns, lag_ns - base_ns))
             if len(self._late) < _LATE_IN_A_ROW:
-                return
+                return  # what is late for a moment says nothing of the clock
             since_ns, late_s = self._late[0][0], -ahead_s
             text = (
                 f"log times run ahead of the stamps by {late_s:.3f} s from here on: the recorder's "
-                "clock was set forwards, or the stamps' back"
+                "clock was set forwards, or it reads them later"
             )
             self._late.clear()
-            self._add(Kind.CLOCK_FORWARDS, since_ns, text, late_s)
+            if since_ns != self._told_ns:
+                self._add(Kind.CLOCK_FORWARDS, since_ns, text, late_s)
             self._restart_clock()
         else:
             self._end_delay()
@@ -173,6 +180,8 @@ class TopicTiming:
     def _end_delay(self) -> None:
         """What came late was a delay, as it did not last."""
         for log_ns, late_ns in self._late:
+            if log_ns == self._told_ns:
+                continue
             late_s = late_ns / NANOSECONDS
             text = f"a message is logged {late_s:.3f} s later after its stamp than those around it"
             self._add(Kind.LATE, log_ns, text, late_s)
@@ -253,5 +262,5 @@ class Timing:
                     "in the mean: its stamps are off, or it is delayed"
                 )
                 self._findings.add(
-                    Kind.SKEW, topic, self._end_ns, text, difference_s, since_ns=self._start_ns
+                    Kind.SKEW, topic, self._end_ns, text, difference_s, "delay", self._start_ns
                 )
