@@ -12,7 +12,7 @@ from ament_index_python.packages import PackageNotFoundError, get_package_share_
 from vla_core.errors import VlaError
 
 _SEPARATOR = "=" * 80
-#: A type of another package in `get_fields_and_field_types`: `sequence<std_msgs/Header, 10>`, `a/B[3]`.
+#: A type in what `get_fields_and_field_types` says: `sequence<std_msgs/Header, 10>`, `a/B[3]`.
 _NESTED = re.compile(r"(\w+)/(\w+)")
 
 

@@ -1,4 +1,7 @@
-"""`python -m vla_nodes.record`: the recorder node by itself, until Ctrl-C. Started by `vla record`."""
+"""`python -m vla_nodes.record`: the recorder node by itself, until Ctrl-C.
+
+Started by `vla record`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records every topic to a bag that is whole whenever this process dies, and keeps the last seconds.
+"""Records every topic to a bag that is whole whenever it dies, and keeps the last seconds.
 
 Log times are of a steady clock that was set to system time once, so they never go back; headers
 keep the clocks of who wrote them.
@@ -46,7 +46,7 @@ class RecorderNode(SuiteNode):
     PARAMETERS = (
         ROBOT,
         POLICY,
-        NodeParameter("folder", "out/recordings", "Where recordings go; each makes its own folder."),
+        NodeParameter("folder", "out/recordings", "Where recordings go, a folder each."),
         NodeParameter("continuous", True, "Whether everything is written, not only on an event."),
         NodeParameter(
             "flush_s", 0.5, "Longest time a message waits in memory before it is written [s].",
@@ -88,7 +88,8 @@ class RecorderNode(SuiteNode):
         try:
             re.compile(self.values["exclude"])
         except re.error as error:
-            raise ConfigError("parameter 'exclude'", f"is no regular expression: {error}") from error
+            problem = f"is no regular expression: {error}"
+            raise ConfigError("parameter 'exclude'", problem) from error
 
     def activate(self) -> None:
         """Begin a recording."""

@@ -86,7 +86,7 @@ class TopicTaps:
 
 
 def _matching(offered: list[QoSProfile]) -> QoSProfile:
-    """What every publisher of a topic can serve: reliable and latched only where all of them are."""
+    """What every publisher of a topic can serve: reliable, latched where all of them are."""
     reliable = all(profile.reliability is ReliabilityPolicy.RELIABLE for profile in offered)
     latched = all(profile.durability is DurabilityPolicy.TRANSIENT_LOCAL for profile in offered)
     return QoSProfile(

@@ -1,7 +1,7 @@
 """Reads an MCAP file from its beginning, record by record, and goes on behind what is broken.
 
-`rosbags` starts from the index at a file's end and gives up at the first broken record. A file whose
-process was killed has no end, and a broken chunk is no reason to lose the others.
+`rosbags` starts from the index at a file's end and gives up at the first broken record. A file
+whose process was killed has no end, and a broken chunk is no reason to lose the others.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class McapScan:
         except OSError as error:
             raise McapError(f"{path}: cannot be read ({error.strerror})") from error
         if magic != MAGIC:
-            raise McapError(f"{path}: begins with {magic!r}, expected {MAGIC!r}; it is no MCAP file")
+            raise McapError(f"{path}: begins with {magic!r}, it is no MCAP file")
 
     def messages(self) -> Iterator[McapMessage]:
         """Every message that can be read."""
@@ -220,14 +220,15 @@ class McapScan:
         """Whether what follows the data is whole."""
         file.seek(self._size - len(MAGIC))
         if file.read() != MAGIC:
-            self._lose("its index is cut off: no message is lost, but other readers refuse the file")
+            self._lose("its index is cut off: no message is lost, but other readers refuse it")
 
     def _lose(self, what: str) -> None:
         self.losses.append(Loss(self._last_ns, f"{self.path.name}: {what}"))
 
     def _next_chunk(self, file: BinaryIO, start: int) -> int:
         """Where the first chunk behind `start` begins; the file's end where no index tells."""
-        return min((place for place in self._chunk_starts(file) if place > start), default=self._size)
+        behind = (place for place in self._chunk_starts(file) if place > start)
+        return min(behind, default=self._size)
 
     def _chunk_starts(self, file: BinaryIO) -> Iterator[int]:
         """Where the index at the file's end says that chunks begin."""

@@ -134,7 +134,7 @@ class McapWriter:
         self.pending_bytes += len(message)
 
     def flush(self) -> None:
-        """Write what is pending; afterwards the file is whole and holds it, even if the process dies.
+        """Write what is pending; the file is whole then and holds it, even if the process dies.
 
         Raises:
             VlaError: the disk does not take it.
@@ -237,7 +237,8 @@ def add_index(path: Path) -> None:
             elif op == Op.METADATA:
                 metadata += 1
                 place = u64(start, HEAD.size + length)
-                others.append(record(Op.METADATA_INDEX, place, text(Fields(file.read(length)).text())))
+                name = Fields(file.read(length)).text()
+                others.append(record(Op.METADATA_INDEX, place, text(name)))
             elif op == Op.ATTACHMENT:
                 attachments += 1
                 fields = Fields(file.read(length))

@@ -60,7 +60,7 @@ def hash_of(folder: Path) -> str:
 
 
 def git_revision(folder: Path) -> str:
-    """The commit that is checked out, `-dirty` behind it where files differ; `unknown` without git."""
+    """The commit checked out, with `-dirty` where files differ; `unknown` without git."""
     try:
         described = subprocess.run(
             ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40"],

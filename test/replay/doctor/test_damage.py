@@ -210,7 +210,8 @@ def test_a_frozen_camera_is_found(begin, count):
 def test_a_picture_of_another_size_is_found(begin, height):
     small = noise(1, height, 64)
     found = findings(change(CAMERA, begin, 1, lambda _, p: replace(p, pixels=small)))
-    assert_found(found, Kind.WRONG_SIZE, CAMERA, time_s(begin), f"64x{height} pixels, expected 64x48")
+    words = f"64x{height} pixels, expected 64x48"
+    assert_found(found, Kind.WRONG_SIZE, CAMERA, time_s(begin), words)
 
 
 @EXAMPLES

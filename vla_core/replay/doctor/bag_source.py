@@ -110,12 +110,12 @@ class BagSource:
                     self.other_middleware[described["name"]] = described["serialization_format"]
             if not isinstance(information["relative_file_paths"], list):
                 raise TypeError("relative_file_paths is no list")
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
             reason = str(error).splitlines()[0] if str(error) else ""
             self._expected = {}
             self.problems.append(
-                f"metadata.yaml cannot be used ({type(error).__name__}: {reason}): the files beside "
-                "it are read in the order of their names"
+                f"metadata.yaml cannot be used ({type(error).__name__}: {reason}): the files "
+                "beside it are read in the order of their names"
             )
             return None
         return information

@@ -57,7 +57,7 @@ class Contract:
 
     @classmethod
     def of_bag(cls, robot: RobotDescription | None) -> Contract:
-        """The robot's own topics: its cameras, real or simulated, and joint states must be there."""
+        """The robot's own topics; its cameras, real or simulated, and states must be there."""
         if robot is None:
             return cls()
         cameras = robot.cameras.values()

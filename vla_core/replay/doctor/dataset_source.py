@@ -19,6 +19,8 @@ from vla_core.replay.doctor.events import Arrival, Joints, Picture
 from vla_core.robot.description import RobotDescription
 from vla_core.types import NANOSECONDS
 
+_TIME, _FRAME = "timestamp", "frame_index"
+
 
 class DatasetSource:
     """A data set on disk, one episode after the other.
@@ -64,7 +66,7 @@ class DatasetSource:
         features = [feature for feature in (ACTION, STATE) if feature in rows.column_names]
         names = {feature: self._dataset.joint_names(feature) for feature in features}
         values = {feature: _vectors(rows[feature]) for feature in features}
-        times_ns = [round(time_s * NANOSECONDS) for time_s in rows["timestamp"].to_pylist()]
+        times_ns = self._times_ns(rows)
         pictures = {key: self._pictures(episode, key, len(times_ns)) for key in self._videos}
         for row, time_ns in enumerate(times_ns):
             for feature in features:
@@ -76,13 +78,20 @@ class DatasetSource:
                 if pixels is not None:
                     yield Picture(key, COMPRESSED_IMAGE, time_ns, time_ns, pixels)
 
+    def _times_ns(self, rows: pa.Table) -> list[int]:
+        """When each row was recorded, since the episode's begin [ns]."""
+        if _TIME in rows.column_names:
+            return [round(time_s * NANOSECONDS) for time_s in rows[_TIME].to_pylist()]
+        period_ns = NANOSECONDS / self._dataset.rate_hz
+        return [round(frame * period_ns) for frame in rows[_FRAME].to_pylist()]
+
     def _rows(self, files: EpisodeFiles) -> pa.Table | None:
         """Rows of one episode in order; None, and a loss, where they cannot be read."""
-        wanted = [f for f in (STATE, ACTION, "timestamp", "frame_index") if f in self._features]
+        wanted = [f for f in (STATE, ACTION, _TIME) if f in self._features] + [_FRAME]
         chosen = [("episode_index", "=", files.index)]
         try:
             table = pq.read_table(files.table, columns=wanted, filters=chosen)
-            table = table.sort_by("frame_index")
+            table = table.sort_by(_FRAME)
             for feature in (STATE, ACTION):
                 if feature in table.column_names:
                     count = len(self._dataset.joint_names(feature))
@@ -94,7 +103,7 @@ class DatasetSource:
             return None
         if table.num_rows != files.length:
             self.losses.append(
-                Loss(None, f"{files.table.name} has {table.num_rows} rows, meta/ says {files.length}")
+                Loss(None, f"{files.table.name}: {table.num_rows} rows, meta/ says {files.length}")
             )
         return table
 

@@ -6,7 +6,13 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-from rosbags.typesys import Stores, TypesysError, get_types_from_idl, get_types_from_msg, get_typestore
+from rosbags.typesys import (
+    Stores,
+    TypesysError,
+    get_types_from_idl,
+    get_types_from_msg,
+    get_typestore,
+)
 
 from vla_core.data.image_decoding import decode_compressed_image, decode_image
 from vla_core.errors import VlaError

@@ -52,7 +52,7 @@ class Finding:
     Attributes:
         topic: of the recording, or the feature of a data set; empty: the whole recording.
         time_ns, end_ns: first and last occurrence, on the recording's log clock [ns].
-        value: how bad at its worst, in the unit that the text names; None where nothing is measured.
+        value: how bad at its worst, in the unit that the text names; None: nothing is measured.
         text: for a person, about the worst occurrence.
         count: occurrences.
         episode: of a data set; None for a bag.

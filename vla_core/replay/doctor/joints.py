@@ -1,9 +1,10 @@
 """Are the measured joints those of the robot, in its order, alive and where they can be?
 
-Thresholds were chosen on 63 real episodes of a humanoid (22,012 states at 30 Hz), none of which has
-a finding: no arm joint repeats its value for longer than 0.8 s, while its command moves by at most
-0.012 rad; a hand that holds a bottle repeats it for 6.5 s, while the commands of its fingers move by
-up to 0.44 of their range; the fastest step is 0.64 of the velocity limit on arms, 2.3 on fingers.
+Thresholds were chosen on 63 real episodes of a humanoid (22,012 states at 30 Hz), none of which
+has a finding: no arm joint repeats its value for longer than 0.8 s, while its command moves by at
+most 0.012 rad; a hand that holds a bottle repeats it for 6.5 s, while the commands of its fingers
+move by up to 0.44 of their range; the fastest step is 0.64 of the velocity limit on arms, 2.3 on
+fingers.
 """
 
 from __future__ import annotations
@@ -177,7 +178,8 @@ class MeasuredJoints:
         still.add(position, command, state.log_ns)
         for_s = (state.log_ns - still.since_ns) / NANOSECONDS
         asked = still.highest - still.lowest
-        for place in np.flatnonzero((for_s >= _STUCK_S) & (asked > _STUCK_COMMAND) & ~self._fingers):
+        stuck = (for_s >= _STUCK_S) & (asked > _STUCK_COMMAND) & ~self._fingers
+        for place in np.flatnonzero(stuck):
             name = self._expected[place]
             text = (
                 f"{name} repeats {position[place]:.4f} for {for_s[place]:.2f} s, while its command "

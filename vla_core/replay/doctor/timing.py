@@ -118,7 +118,10 @@ class TopicTiming:
             interval_ns = arrival.stamp_ns - self._last_stamp_ns
             if interval_ns < 0 and self._strict:
                 back_s = -interval_ns / NANOSECONDS
-                text = f"stamps go back by {back_s:.3f} s: a clock was set back, or the order is wrong"
+                text = (
+                    f"stamps go back by {back_s:.3f} s: a clock was set back, or the order is "
+                    "wrong"
+                )
                 self._add(Kind.CLOCK_BACKWARDS, arrival.log_ns, text, back_s)
                 self._told_ns = arrival.log_ns
                 self.jumped = True
