@@ -75,6 +75,7 @@ class RecorderNode(SuiteNode):
         self._event_s = -_EVENT_PAUSE_S
         self._saving = threading.Thread()
         self._saves = 0
+        self._ended = ""
         self.create_service(Trigger, topics.SAVE_RECORDING, self._on_save)
 
     def configure(self) -> None:
@@ -94,7 +95,7 @@ class RecorderNode(SuiteNode):
     def activate(self) -> None:
         """Begin a recording."""
         self._taps = TopicTaps(self, self.values["exclude"])
-        self._discovered_s = 0.0
+        self._discovered_s, self._ended = 0.0, ""
         if self.values["last_s"]:
             self._ring = RingBuffer(self.values["last_s"], self.values["last_mb"] * _MEGABYTE)
         if self.values["continuous"]:
@@ -113,9 +114,9 @@ class RecorderNode(SuiteNode):
         self._taps = self._bag = self._ring = None
 
     def waiting_for(self) -> str:
-        """A topic, as long as there is none but the recorder's own."""
-        if self._taps is None or self._taps.topics:
-            return ""
+        """A topic, as long as there is none; a disk, once it took no more."""
+        if self._ended or self._taps is None or self._taps.topics:
+            return self._ended
         return "a topic"
 
     def spin(self) -> None:
@@ -134,7 +135,10 @@ class RecorderNode(SuiteNode):
             time.sleep(_POLL_S)
 
     def poll(self) -> None:
-        """Take what has come, and write what is due; a full disk ends the recording, in words."""
+        """Take what has come, and write what is due; a full disk ends the recording, in words.
+
+        What was written before stays; the last seconds are kept on.
+        """
         if self._taps is None:
             return
         try:
@@ -144,6 +148,8 @@ class RecorderNode(SuiteNode):
             if self._bag is not None:
                 self._bag.flush_if_due(self._now_ns())
         except VlaError as error:
+            self._ended = f"a disk that takes it: {error}; the recording ended"
+            self._bag = None
             self.refuse(str(error), "recording/refused")
 
     def save(self, why: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import resource
 import subprocess
 import sys
 import time
@@ -171,3 +172,19 @@ def test_the_ring_buffer_keeps_the_last_seconds_and_no_more_than_fits():
     nothing = RingBuffer(0.5, 1)
     nothing.add(message("/a", 0))
     assert nothing.newest() == []
+
+
+def test_a_disk_that_is_full_is_said_and_what_was_written_stays(tmp_path: Path):
+    bag = BagWriter(tmp_path / "bag", START_NS, flush_s=0.1)
+    fill(bag, 50)
+    bag.flush()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    size = (tmp_path / "bag" / "bag_0.mcap").stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        bag.write(message("/a", 50))
+        with pytest.raises(VlaError, match="cannot be written"):
+            bag.flush()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert numbers(tmp_path / "bag" / "bag_0.mcap") == list(range(50))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, NamedTuple
@@ -145,7 +146,13 @@ class McapWriter:
         if not new:
             return
         data = b"".join(new)
-        self._write(data + _END)
+        try:
+            self._write(data + _END, self._end)
+        except OSError as error:
+            with suppress(OSError):  # the end that was there before fits where it was
+                os.ftruncate(self._file, self._end)
+                self._write(_END, self._end)
+            raise VlaError(f"{self._path}: cannot be written ({error.strerror})") from error
         self._end += len(data)
         self._top, self._messages, self._index = [], [], {}
         self.pending_bytes, self.unflushed_since_ns = 0, None
@@ -169,14 +176,11 @@ class McapWriter:
             parts.append(record(Op.MESSAGE_INDEX, u16(channel), places))
         return parts
 
-    def _write(self, data: bytes) -> None:
-        left, place = memoryview(data), self._end
-        try:
-            while left:
-                written = os.pwrite(self._file, left, place)
-                left, place = left[written:], place + written
-        except OSError as error:
-            raise VlaError(f"{self._path}: cannot be written ({error.strerror})") from error
+    def _write(self, data: bytes, place: int) -> None:
+        left = memoryview(data)
+        while left:
+            written = os.pwrite(self._file, left, place)
+            left, place = left[written:], place + written
 
 
 def mend(path: Path) -> int:

@@ -124,7 +124,7 @@ class MeasuredJoints:
         for group, places in self._groups.items():
             places = places or range(len(position))
             gone = [self._expected[place] for place in places if position[place] == _DROPPED]
-            if len(gone) < min(_FEWEST_DROPPED, len(places)):
+            if not gone or len(gone) < min(_FEWEST_DROPPED, len(places)):
                 continue
             found = True
             all_ = "all" if len(gone) == len(places) else str(len(gone))
