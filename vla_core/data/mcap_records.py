@@ -76,6 +76,10 @@ def number_map(values: Mapping[int, int]) -> bytes:
     return blob(b"".join(u16(key) + u64(value) for key, value in values.items()))
 
 
+#: The end of the data, a footer that points to no index, and the closing magic.
+END = record(Op.DATA_END, u32(0)) + record(Op.FOOTER, u64(0, 0), u32(0)) + MAGIC
+
+
 class Fields:
     """Takes the fields of a record's body one after the other.
 
