@@ -13,6 +13,7 @@ NODES = (
     "ready_node",
     "sim_robot_node",
     "fault_injector_node",
+    "recorder_node",
     "bringup",
 )
 

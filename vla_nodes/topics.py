@@ -20,6 +20,8 @@ SET_INSTRUCTION = "vla/set_instruction"
 SET_MODE = "vla/set_mode"
 #: std_srvs/Trigger: plan the way to the ready pose and send it.
 READY = "vla/ready"
+#: std_srvs/Trigger: save the last seconds that the recorder keeps.
+SAVE_RECORDING = "vla/save_recording"
 EXECUTE_INSTRUCTION = "vla/execute_instruction"
 
 SIM_STATUS = "sim/status"

@@ -11,6 +11,8 @@ four demonstrations in simulation: pictures repeat only while no joint moves mor
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -33,21 +35,49 @@ class ImageLimits:
     frozen_motion: float = 0.02
 
 
+class FaultyPicture(Enum):
+    """What can be wrong with a picture."""
+
+    BLACK = "black"
+    EVEN = "even"
+    FROZEN = "frozen"
+
+
+class ImageFault(NamedTuple):
+    """What is wrong with a picture, by how much, in words.
+
+    Attributes:
+        value: mean brightness, deviation, or how often the picture came.
+    """
+
+    kind: FaultyPicture
+    value: float
+    text: str
+
+
 class ImageCheck:
     """Looks at the pictures of one camera, in order.
 
     Args:
         limits: what a good picture keeps to.
+
+    Attributes:
+        repeats: how often in a row the newest picture has repeated the one before it.
     """
 
     def __init__(self, limits: ImageLimits = ImageLimits()) -> None:
         self._limits = limits
         self._last: np.ndarray | None = None
-        self._repeats = 0
+        self.repeats = 0
         self._position: np.ndarray | None = None
 
     def problem(self, image: np.ndarray, position: np.ndarray | None) -> str:
-        """What is wrong with a picture; empty when nothing is.
+        """What is wrong with a picture, as `fault`, in words; empty when nothing is."""
+        fault = self.fault(image, position)
+        return "" if fault is None else fault.text
+
+    def fault(self, image: np.ndarray, position: np.ndarray | None) -> ImageFault | None:
+        """What is wrong with a picture; None when nothing is.
 
         Args:
             image: `(height, width, 3)` uint8; kept until the next, so not to be written to.
@@ -58,27 +88,30 @@ class ImageCheck:
         values = image.reshape(len(image), -1)  # one channel: all colours count alike
         mean, deviation = (statistic.item() for statistic in cv2.meanStdDev(values))
         if mean < limits.darkest:
-            return f"black: mean brightness {mean:.1f} of 255, expected at least {limits.darkest:g}"
+            text = f"black: mean brightness {mean:.1f} of 255, expected at least {limits.darkest:g}"
+            return ImageFault(FaultyPicture.BLACK, mean, text)
         if deviation < limits.most_even:
-            return (
+            text = (
                 f"even: its values differ by {deviation:.1f} of 255, "
                 f"expected at least {limits.most_even:g}"
             )
-        if self._repeats >= limits.frozen_frames and moved > limits.frozen_motion:
-            return (
-                f"frozen: the same picture {self._repeats + 1} times, while a joint moved by "
+            return ImageFault(FaultyPicture.EVEN, deviation, text)
+        if self.repeats >= limits.frozen_frames and moved > limits.frozen_motion:
+            text = (
+                f"frozen: the same picture {self.repeats + 1} times, while a joint moved by "
                 f"{moved:.3f} rad"
             )
-        return ""
+            return ImageFault(FaultyPicture.FROZEN, self.repeats + 1, text)
+        return None
 
     def _moved_since_first(self, image: np.ndarray, position: np.ndarray | None) -> float:
         """Largest joint motion [rad] since the picture was first seen; zero for a new one."""
         same = self._last is not None and np.array_equal(self._last, image)
         self._last = image
         if not same:
-            self._repeats, self._position = 0, position
+            self.repeats, self._position = 0, position
             return 0.0
-        self._repeats += 1
+        self.repeats += 1
         if position is None or self._position is None or position.shape != self._position.shape:
             self._position = position
             return 0.0

@@ -30,7 +30,7 @@ from vla_core.replay.offline.listener import ReplayListener
 from vla_core.replay.offline.recording import JointStateCame
 from vla_core.robot.model import RobotModel
 from vla_core.safety.command_safety import CommandSafety
-from vla_core.types import NANOSECONDS, ActionChunk, ControlMode
+from vla_core.types import NANOSECONDS, ActionChunk, ControlMode, Pace
 
 _ANYWHERE = 1e6
 _NEXT_MODE = {
@@ -78,7 +78,7 @@ class OpenLoopExecutor:
         return self._core.timeline
 
     @property
-    def pace(self):
+    def pace(self) -> Pace:
         """The core's."""
         return self._core.pace
 
