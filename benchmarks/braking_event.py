@@ -105,7 +105,7 @@ def _draw(rows: np.ndarray, file: Path) -> None:
     top.plot(time_s, requested, "C1--", label="path, in path time")
     top.plot(time_s, commanded, "C0", label="commanded")
     top.set_ylabel("height of the hand [m]")
-    top.legend(loc="upper right", fontsize=8)
+    top.legend(loc="lower right", fontsize=8)
     middle.plot(time_s, distance * 1e3, "C0")
     middle.plot(time_s, soft * 1e3, "0.6", lw=0.8, ls=":", label="soft margin of that pair")
     middle.axhline(0, color="C3", lw=0.8, label="hard margin")
