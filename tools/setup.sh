@@ -27,8 +27,8 @@ tools=("$root"/tools/{setup.sh,mend_cmake.py,forget_partial.py})
 
 packages_hash=$(fingerprint "${requirements[@]}")
 interfaces_hash=$(fingerprint "$root/requirements-ros.txt" "${interfaces[@]}")
-equations=$root/vla_core/safety/joint_kernels.py
-all_hash=$(fingerprint "${requirements[@]}" "${interfaces[@]}" "${tools[@]}" "$equations")
+equations=("$root"/vla_core/safety/{joint_kernels,distance_bounds}.py)
+all_hash=$(fingerprint "${requirements[@]}" "${interfaces[@]}" "${tools[@]}" "${equations[@]}")
 done_already all "$all_hash" && [[ -x $venv/bin/python ]] && exit 0
 
 mkdir -p "$root/build"
@@ -153,7 +153,7 @@ fi
 
 # --- The safety filter's equations ---------------------------------------------------------------
 say "compiling the safety filter's equations" # numba keeps them: only once
-(cd "$root" && logged "$venv/bin/python" -c 'import vla_core.safety.joint_kernels')
+(cd "$root" && logged "$venv/bin/python" -c 'import vla_core.safety.distance_bounds, vla_core.safety.joint_kernels')
 
 stamp all "$all_hash"
 say "ready"

@@ -66,7 +66,7 @@ def test_nothing_is_braked_where_nothing_is_near():
 
 
 def test_path_time_lags_while_braking_and_the_whole_path_is_gone_later():
-    bench = PointBench(freshness=PATIENT)
+    bench = PointBench(CommandSettings(barrier_rate_per_s=10.0), PATIENT)
     bench.start()
     clearance = POST_RADIUS + HARD_M + 0.01
     around = np.array([POST + clearance * np.array([np.cos(a), np.sin(a)])

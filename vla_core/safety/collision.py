@@ -13,6 +13,7 @@ from vla_core.errors import RobotDescriptionError
 from vla_core.robot.model import RobotModel
 from vla_core.safety.bodies import Body, Shape, extent, levers, robot_bodies
 from vla_core.safety.description import Box, PairKind, SafetyDescription
+from vla_core.safety.distance_bounds import lower_bounds, measured
 
 #: Distances are exact up to this much above the soft margin [m].
 _EXACT_ABOVE_SOFT_M = 0.01
@@ -160,13 +161,21 @@ class CollisionModel:
             exact_m: `(pairs,)`, at most the attribute of that name, which is the default [m].
         """
         exact_m = self.exact_m if exact_m is None else exact_m
-        distances = np.empty((len(positions), len(self.pairs)))
-        if not len(positions):
-            return distances
-        distances[:] = self._at_least_around(positions)
-        close = np.flatnonzero(distances[0] < exact_m)
-        if len(close):
-            distances[:, close] = self._measured_along(positions, close, exact_m[close].tolist())
+        positions = np.ascontiguousarray(positions, dtype=float)
+        distances = lower_bounds(self._known_m, self._known_at, self._levers, positions)
+        configurations = self.robot.pinocchio_position(positions)
+        there, renewed = -1, set()
+        for row, pair in np.argwhere(distances < exact_m).tolist():
+            if distances[row, pair] >= exact_m[pair]:  # by what has just been measured
+                continue
+            if row != there:
+                self._go_to(configurations[row])
+                there = row
+            distance_m = self._measure(pair, exact_m[pair])
+            measured(distances, row, pair, distance_m, self._levers, positions)
+            if pair not in renewed:
+                renewed.add(pair)
+                self._known_m[pair], self._known_at[pair] = distance_m, positions[row]
         return distances
 
     def nearest(self, position: np.ndarray, within_m: float) -> Proximity:
@@ -176,7 +185,8 @@ class CollisionModel:
         changes by n . (velocity of the second at p - velocity of the first at p); the joints that
         carry both cancel.
         """
-        near = np.flatnonzero(self._at_least_around(position[None]) < within_m)
+        bounds = lower_bounds(self._known_m, self._known_at, self._levers, position[None])
+        near = np.flatnonzero(bounds[0] < within_m)
         self._go_to(self.robot.pinocchio_position(position))
         pairs, results, joints = [], [], []
         for pair in near.tolist():
@@ -248,39 +258,6 @@ class CollisionModel:
         """Where a shape is in the base frame at `(dof,)`."""
         pin.forwardKinematics(self._model, self._data, self.robot.pinocchio_position(position))
         return self._data.oMi[shape.joint] * shape.placement
-
-    def _at_least_around(self, positions: np.ndarray) -> np.ndarray:
-        """`(pairs,)` lower bounds wherever joints are among `(n, dof)`, by what is known [m]."""
-        low, high = positions.min(axis=0), positions.max(axis=0)
-        way = np.maximum(high - self._known_at, self._known_at - low)
-        return self._known_m - (self._levers * way).sum(axis=1)
-
-    def _measured_along(
-        self, positions: np.ndarray, pairs: np.ndarray, exact_m: list[float]
-    ) -> np.ndarray:
-        """`(n, len(pairs))` distances at `(n, dof)`, exact below `exact_m` [m].
-
-        From one position to the next a distance shrinks by no more than the levers allow; what
-        remains above `exact_m` is not measured.
-        """
-        levers, configurations = self._levers[pairs], self.robot.pinocchio_position(positions)
-        since_known = (np.abs(positions[0] - self._known_at[pairs]) * levers).sum(axis=1)
-        shrinks = [since_known.tolist(), *(np.abs(np.diff(positions, axis=0)) @ levers.T).tolist()]
-        found, told = self._known_m[pairs].tolist(), []
-        unknown = set(pairs.tolist())
-        for row, shrink in enumerate(shrinks):
-            found = [bound - by for bound, by in zip(found, shrink, strict=True)]
-            near = [k for k, bound in enumerate(found) if bound < exact_m[k]]
-            if near:
-                self._go_to(configurations[row])
-            for k in near:
-                pair = int(pairs[k])
-                found[k] = self._measure(pair, exact_m[k])
-                if pair in unknown:
-                    unknown.remove(pair)
-                    self._known_m[pair], self._known_at[pair] = found[k], positions[row]
-            told.append(found)
-        return np.array(told)
 
     def _go_to(self, configuration: np.ndarray) -> None:
         """Be there with the hulls; `_shapes` are placed when they are compared."""
