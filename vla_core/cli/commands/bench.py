@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     safety.add_argument("--episodes", type=int, default=100, help="tables for each case")
     safety.add_argument("--seed", type=int, default=0, help="chooses the tables")
     safety.add_argument(
-        "--wider-mm", type=int, default=40, help="added to the arms' margins in the last cases"
+        "--wider-mm", type=int, default=120, help="added to the arms' margins in the last cases"
     )
     safety.add_argument("--workers", type=int, default=2, help="processes")
     safety.add_argument("--json", type=Path, help="write a row per case here")
