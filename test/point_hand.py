@@ -33,7 +33,7 @@ class PointHandCollision:
     def distances(self, position: np.ndarray) -> np.ndarray:
         return np.array([WALL_X - position[0], np.linalg.norm(position - POST) - POST_RADIUS])
 
-    def distances_along(self, positions: np.ndarray, exact_m=None) -> np.ndarray:
+    def distances_along(self, positions: np.ndarray, exact_m=None, known=None) -> np.ndarray:
         return np.array([self.distances(position) for position in positions]).reshape(-1, 2)
 
     def nearest(self, position: np.ndarray, within_m: float) -> Proximity:

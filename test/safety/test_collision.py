@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from vla_core.errors import RobotDescriptionError
 from vla_core.robot.model import RobotModel
 from vla_core.robot.mujoco_model import COLLISION_GROUP, robot_spec
-from vla_core.safety.collision import CollisionModel
+from vla_core.safety.collision import CollisionModel, Pair
 from vla_core.safety.description import Margin, PairKind
 from vla_core.safety.load_description import load_safety
 
@@ -70,8 +70,9 @@ class MujocoDistances:
         bodies = {body.name: body for body in self.collision.bodies}
         safety = self.collision.safety
         first = bodies[pair.first].shapes
-        if pair.second in safety.boxes:
-            box = safety.boxes[pair.second]
+        boxes = {box.name: box for box in self.collision.boxes}
+        if pair.second in boxes:
+            box = boxes[pair.second]
             kept = [(shape.name, box.name) for shape in first if shape.link not in box.allowed]
         else:
             kept = [
@@ -232,6 +233,27 @@ def test_closing_a_hand_brings_no_part_of_it_too_near():
     for effector in robot.end_effectors.values():
         position[robot.group_indices(effector.hand_group)] = effector.hand_closed
     assert (collision.distances(position) > collision.soft_m).all()
+
+
+def test_the_hands_and_nothing_else_keep_to_the_workspace():
+    robot = RobotModel.load("g1_inspire")
+    collision = CollisionModel(robot, load_safety(robot.description))
+    walls = {
+        pair: distance
+        for pair, distance in zip(
+            collision.pairs, collision.distances(robot.ready_pose), strict=True
+        )
+        if pair.second.startswith("workspace_")
+    }
+    assert {pair.first for pair in walls} == {"left_hand", "right_hand"}
+    assert {pair.kind for pair in walls} == {PairKind.KEEP_OUT}
+    assert len(walls) == 12
+    left = next(body for body in collision.bodies if body.name == "left_hand")
+    outermost_y = max(
+        collision.placement(shape, robot.ready_pose).translation[1] for shape in left.shapes
+    )
+    room_m = collision.safety.workspace.upper[1] - outermost_y
+    assert 0.0 < walls[Pair("left_hand", "workspace_left", PairKind.KEEP_OUT)] < room_m
 
 
 def test_a_margin_wider_than_the_ready_pose_keeps_is_refused():

@@ -131,9 +131,20 @@ def test_a_robot_that_names_none_has_none(spoilt):
             "margins.table.soft: got 0.2 m, but in the ready pose",
         ),
         (
-            "estop_heartbeat_s: 0.0",
-            "estop_heartbeat_s: 0.0\nworkspace: {lower: [0, 0, 0], upper: [1, 1, 1]}",
-            "got unknown keys workspace",  # nothing enforces one, so none is accepted
+            "upper: [0.75, 0.70, 0.75]",
+            "upper: [0.75, -0.80, 0.75]",
+            "workspace: got lower [-0.4, -0.7, -0.45] and upper [0.75, -0.8, 0.75], expected lower <",
+        ),
+        (
+            "upper: [0.75, 0.70, 0.75]",
+            "upper: [0.40, 0.70, 0.75]",
+            "margins.keep_out.soft: got 0.05 m, but in the ready pose right_hand and "
+            "workspace_front are",
+        ),
+        (
+            "bodies: [left_hand, right_hand]",
+            "bodies: [left_hand, tail]",
+            "workspace.bodies: got tail, expected some of pelvis, torso, left_upper_arm",
         ),
         ("estop_heartbeat_s: 0.0", "estop_heartbeat_s: 0.0\nspeed: 1", "got unknown keys speed"),
     ],

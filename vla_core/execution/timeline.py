@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vla_core.errors import ChunkError
+from vla_core.safety import joint_kernels
 from vla_core.types import NANOSECONDS, ActionChunk, Pace
 
 _LARGEST_TARGET = 1e3
@@ -131,7 +132,12 @@ class ChunkTimeline:
             return Sample(right.position, right.velocity, right, remaining)
         if ahead == 0:
             return None
-        position, velocity = _hermite(self._steps[ahead - 1], right, now_ns)
+        left = self._steps[ahead - 1]
+        span_ns = right.due_ns - left.due_ns
+        position, velocity = joint_kernels.between(
+            left.position, left.velocity, right.position, right.velocity,
+            span_ns / NANOSECONDS, (now_ns - left.due_ns) / span_ns,
+        )  # fmt: skip
         return Sample(position, velocity, right, remaining)
 
     def plan(
@@ -206,7 +212,7 @@ class ChunkTimeline:
                 f"{name}: targets have shape {targets.shape}, expected (horizon, {len(columns)}) "
                 f"with at most {_LONGEST_HORIZON} steps"
             )
-        targets = targets[:, columns]
+        targets = np.ascontiguousarray(targets[:, columns])
         targets.setflags(write=False)
         wrong = ~(np.abs(targets) <= _LARGEST_TARGET)
         if wrong.any():
@@ -246,21 +252,3 @@ def _monotone_velocities(targets: np.ndarray, step_s: float) -> np.ndarray:
     same = before * after > 0
     np.divide(2 * before * after, before + after, out=velocities[1:-1], where=same)
     return velocities
-
-
-def _hermite(left: Step, right: Step, now_ns: int) -> tuple[np.ndarray, np.ndarray]:
-    """Position and velocity between two steps.
-
-    Both are linear in where the left step is, the way between them, and their velocities.
-    """
-    span_s = (right.due_ns - left.due_ns) / NANOSECONDS
-    u = (now_ns - left.due_ns) / (right.due_ns - left.due_ns)
-    shares = (
-        (1.0, u * u * (3 - 2 * u), span_s * u * (1 - u) ** 2, -span_s * u * u * (1 - u)),
-        (0.0, 6 * u * (1 - u) / span_s, (1 - u) * (1 - 3 * u), u * (3 * u - 2)),
-    )
-    way = right.position - left.position
-    position, velocity = np.array(shares) @ np.array(
-        (left.position, way, left.velocity, right.velocity)
-    )
-    return position, velocity

@@ -87,7 +87,7 @@ def _markers(collision: CollisionModel, position: np.ndarray) -> list[_Marker]:
         ]
         hull = collision.placement(body.hull, position)
         markers.append(_Marker(body.hull.shape, hull, (*colour, _FAINT)))
-    for box in collision.boxes:
+    for box in collision.safety.boxes.values():  # without walls, which would hide the robot
         placement = pin.SE3(pin.rpy.rpyToMatrix(box.rpy), box.centre)
         markers.append(_Marker(coal.Box(*box.size), placement, (0.5, 0.5, 0.5, 0.5)))
     return markers

@@ -13,7 +13,7 @@ from vla_core.errors import RobotDescriptionError
 from vla_core.robot.model import RobotModel
 from vla_core.safety.bodies import Body, Shape, extent, levers, robot_bodies
 from vla_core.safety.description import Box, PairKind, SafetyDescription
-from vla_core.safety.distance_bounds import lower_bounds, measured
+from vla_core.safety.distance_bounds import KnownDistances, learn, lower_bounds, next_row
 
 #: Distances are exact up to this much above the soft margin [m].
 _EXACT_ABOVE_SOFT_M = 0.01
@@ -103,7 +103,7 @@ class CollisionModel:
 
     Attributes:
         bodies: the robot's parts.
-        boxes: what stands around it.
+        boxes: what stands around it, the walls of its workspace included.
         pairs: what is compared.
         hard_m, soft_m: `(pairs,)` margins [m], read-only.
         exact_m: `(pairs,)`: larger distances may be told too small, but not below this [m].
@@ -125,10 +125,10 @@ class CollisionModel:
         self._scale = np.array([joint.scale for joint in robot.description.joints])
         self._moves = self._supports()
         self.bodies = robot_bodies(robot, safety, self._model)
-        self.boxes: tuple[Box, ...] = tuple(safety.boxes.values())
+        walls = () if safety.workspace is None else safety.workspace.walls()
+        self.boxes: tuple[Box, ...] = (*safety.boxes.values(), *walls)
         self._find_pairs()
-        self._known_m = np.full(len(self.pairs), -np.inf)
-        self._known_at = np.zeros((len(self.pairs), robot.dof))
+        self._known = KnownDistances(len(self.pairs), robot.dof)
         self.hard_m, self.soft_m, self.exact_m = (
             _frozen([getattr(safety.margins[pair.kind], name) + more for pair in self.pairs])
             for name, more in (("hard_m", 0), ("soft_m", 0), ("soft_m", _EXACT_ABOVE_SOFT_M))
@@ -146,11 +146,14 @@ class CollisionModel:
         self._go_to(self.robot.pinocchio_position(position))
         exact_m = self.exact_m.tolist()
         distances = [self._measure(pair, exact_m[pair]) for pair in range(len(self.pairs))]
-        self._known_m[:], self._known_at[:] = distances, position
+        self._known.distance_m[:], self._known.at[:] = distances, position
         return np.array(distances)
 
     def distances_along(
-        self, positions: np.ndarray, exact_m: np.ndarray | None = None
+        self,
+        positions: np.ndarray,
+        exact_m: np.ndarray | None = None,
+        known: KnownDistances | None = None,
     ) -> np.ndarray:
         """`(n, pairs)` signed distances at `(n, dof)` positions [m].
 
@@ -159,23 +162,25 @@ class CollisionModel:
 
         Args:
             exact_m: `(pairs,)`, at most the attribute of that name, which is the default [m].
+            known: what was measured near there before, and is now; who looks somewhere else again
+                and again keeps its own.
         """
         exact_m = self.exact_m if exact_m is None else exact_m
+        known = self._known if known is None else known
         positions = np.ascontiguousarray(positions, dtype=float)
-        distances = lower_bounds(self._known_m, self._known_at, self._levers, positions)
+        distances = lower_bounds(known.distance_m, known.at, self._levers, positions)
         configurations = self.robot.pinocchio_position(positions)
-        there, renewed = -1, set()
-        for row, pair in np.argwhere(distances < exact_m).tolist():
-            if distances[row, pair] >= exact_m[pair]:  # by what has just been measured
-                continue
-            if row != there:
-                self._go_to(configurations[row])
-                there = row
-            distance_m = self._measure(pair, exact_m[pair])
-            measured(distances, row, pair, distance_m, self._levers, positions)
-            if pair not in renewed:
-                renewed.add(pair)
-                self._known_m[pair], self._known_at[pair] = distance_m, positions[row]
+        enough_m, renewed = exact_m.tolist(), np.zeros(len(self.pairs), bool)
+        row = next_row(distances, exact_m, 0)
+        while row < len(positions):
+            unknown = (distances[row] < exact_m).nonzero()[0]
+            self._go_to(configurations[row])
+            found_m = np.array([self._measure(pair, enough_m[pair]) for pair in unknown.tolist()])
+            learn(
+                distances, row, unknown, found_m, self._levers, positions,
+                known.distance_m, known.at, renewed,
+            )  # fmt: skip
+            row = next_row(distances, exact_m, row + 1)
         return distances
 
     def nearest(self, position: np.ndarray, within_m: float) -> Proximity:
@@ -185,7 +190,8 @@ class CollisionModel:
         changes by n . (velocity of the second at p - velocity of the first at p); the joints that
         carry both cancel.
         """
-        bounds = lower_bounds(self._known_m, self._known_at, self._levers, position[None])
+        known = self._known
+        bounds = lower_bounds(known.distance_m, known.at, self._levers, position[None])
         near = np.flatnonzero(bounds[0] < within_m)
         self._go_to(self.robot.pinocchio_position(position))
         pairs, results, joints = [], [], []
@@ -279,6 +285,7 @@ class CollisionModel:
     def _find_pairs(self) -> None:
         """What is compared: hulls pair by pair, and the shapes of each pair."""
         sides = self._sides()
+        around = {box.name: box for box in self.boxes}
         boxes = [_box_body(box) for box in self.boxes]
         self._refuse_shared_names([*self.bodies, *boxes])
         pairs, hulls, shapes, most = [], [], [], []
@@ -287,14 +294,15 @@ class CollisionModel:
                 (a, b)
                 for a in first.shapes
                 for b in second.shapes
-                if (self._moves[a.joint] != self._moves[b.joint]).any() and not self._allowed(a, b)
+                if (self._moves[a.joint] != self._moves[b.joint]).any()
+                and not self._allowed(a, b, around)
             ]
             if not found:
                 continue
             ends = {sides.get(first.hull.joint), sides.get(second.hull.joint)} - {None}
             kind = PairKind.ARMS if len(ends) == 2 else PairKind.SELF
-            if second.name in self.safety.boxes:
-                kind = self.safety.boxes[second.name].kind
+            if second.name in around:
+                kind = around[second.name].kind
             pairs.append(Pair(first.name, second.name, kind))
             hulls.append((first.hull, second.hull))
             shapes.append(_Shapes(self._model, found))
@@ -326,10 +334,10 @@ class CollisionModel:
         ]
         return np.where(parts, sum(both), 0.0) * np.abs(self._scale)
 
-    def _allowed(self, first: Shape, second: Shape) -> bool:
+    def _allowed(self, first: Shape, second: Shape, around: dict[str, Box]) -> bool:
         """Whether two shapes may touch; `second` may be a box's."""
-        if second.link in self.safety.boxes:
-            return first.link in self.safety.boxes[second.link].allowed
+        if second.link in around:
+            return first.link in around[second.link].allowed
         return frozenset((first.link, second.link)) in self.safety.allowed
 
     def _refuse_shared_names(self, bodies: list[Body]) -> None:

@@ -72,6 +72,40 @@ class Box:
     allowed: frozenset[str]
 
 
+#: Thicker than anything gets through between two looks [m].
+_WALL_M = 1.0
+_WALLS = (("back", "front"), ("right", "left"), ("bottom", "top"))
+
+
+@dataclass(frozen=True, eq=False)
+class Workspace:
+    """Where the hands stay: a box in the base frame, kept by six keep-out boxes around it.
+
+    Attributes:
+        lower, upper: `(3,)` its corners [m].
+        outside: links that may leave it.
+    """
+
+    lower: np.ndarray
+    upper: np.ndarray
+    outside: frozenset[str]
+
+    def walls(self) -> tuple[Box, ...]:
+        """What stands around it."""
+        found = []
+        for axis, names in enumerate(_WALLS):
+            for name, end, way in zip(names, (self.lower, self.upper), (-1, 1), strict=True):
+                centre = (self.lower + self.upper) / 2
+                centre[axis] = end[axis] + way * _WALL_M / 2
+                size = self.upper - self.lower + 2 * _WALL_M
+                size[axis] = _WALL_M
+                found.append(
+                    Box(f"workspace_{name}", PairKind.KEEP_OUT, centre, np.zeros(3), size,
+                        self.outside)
+                )  # fmt: skip
+        return tuple(found)
+
+
 class HullShape(Enum):
     """Shape that encloses the links of a body."""
 
@@ -109,6 +143,7 @@ class SafetyDescription:
         margins: for every kind.
         bodies: by name; a link that is in none is one by itself.
         boxes: by name.
+        workspace: where the hands stay; None: anywhere.
         hand_speed: limit of the grasp frames' speed [m/s].
         tracking: by group; every group has one.
         estop_heartbeat_s: the e-stop's publisher must be heard this often [s]; 0: need not be.
@@ -120,6 +155,7 @@ class SafetyDescription:
     margins: Mapping[PairKind, Margin]
     bodies: Mapping[str, BodyDescription]
     boxes: Mapping[str, Box]
+    workspace: Workspace | None
     hand_speed: Mapping[HandSpeedMode, float]
     tracking: Mapping[str, TrackingLimit]
     estop_heartbeat_s: float

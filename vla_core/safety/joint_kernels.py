@@ -190,6 +190,22 @@ def _jerk_to_meet(p, v, a, goal, goal_velocity, A, J, period_s, horizon_s):
 # All joints
 
 
+@_over_joints(types.Tuple((_POINTS, _POINTS)), *[_JOINTS] * 4, _NUMBER, _NUMBER)
+def between(p, v, next_p, next_v, span_s, share):
+    """Position and velocity of the cubic Hermite polynomial at `share` of `span_s` [s]."""
+    u, left = share, 1 - share
+    position, velocity = np.empty_like(p), np.empty_like(p)
+    for j in range(len(p)):
+        way = next_p[j] - p[j]
+        position[j] = p[j] + u * (
+            u * (3 - 2 * u) * way + span_s * left * (left * v[j] - u * next_v[j])
+        )
+        velocity[j] = (
+            6 * u * left / span_s * way + left * (1 - 3 * u) * v[j] + u * (3 * u - 2) * next_v[j]
+        )
+    return position, velocity
+
+
 class Goals(NamedTuple):
     """Targets that joints may head for, `(dof,)` each, and whether they are all as asked for."""
 

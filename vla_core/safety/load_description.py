@@ -21,6 +21,7 @@ from vla_core.safety.description import (
     PairKind,
     SafetyDescription,
     TrackingLimit,
+    Workspace,
 )
 
 
@@ -35,13 +36,15 @@ def load_safety(robot: RobotDescription) -> SafetyDescription | None:
         return None
     yaml = CheckedMapping.read(robot.safety_file)
     srdf = (robot.safety_file.parent / yaml.text("srdf")).resolve()
+    bodies = _bodies(yaml, robot.urdf)
     safety = SafetyDescription(
         source=robot.safety_file,
         srdf=srdf,
         allowed=_allowed(srdf, robot.urdf),
         margins=MappingProxyType(_margins(yaml.mapping("margins"))),
-        bodies=MappingProxyType(_bodies(yaml, robot.urdf)),
+        bodies=MappingProxyType(bodies),
         boxes=MappingProxyType(_boxes(yaml, robot.urdf)),
+        workspace=_workspace(yaml, bodies, robot.urdf),
         hand_speed=MappingProxyType(_hand_speed(yaml.mapping("hand_speed"))),
         tracking=MappingProxyType(_tracking(yaml, tuple(robot.groups))),
         estop_heartbeat_s=_not_negative(yaml, "estop_heartbeat_s"),
@@ -126,6 +129,28 @@ def _boxes(yaml: CheckedMapping, urdf: Urdf) -> dict[str, Box]:
         boxes[name] = Box(name, kind, _vector(inner, "centre"), rpy, size, frozenset(allowed))
         inner.done()
     return boxes
+
+
+def _workspace(
+    yaml: CheckedMapping, bodies: dict[str, BodyDescription], urdf: Urdf
+) -> Workspace | None:
+    if "workspace" not in yaml:
+        return None
+    inner = yaml.mapping("workspace")
+    lower, upper, kept = _vector(inner, "lower"), _vector(inner, "upper"), inner.texts("bodies")
+    inner.done()
+    if not (lower < upper).all():
+        raise RobotDescriptionError(
+            inner.where(),
+            f"got lower {lower.tolist()} and upper {upper.tolist()}, expected lower < upper",
+        )
+    if unknown := [name for name in kept if name not in bodies]:
+        raise RobotDescriptionError(
+            inner.where("bodies"),
+            f"got {', '.join(unknown)}, expected some of {', '.join(bodies) or 'none: no bodies'}",
+        )
+    inside = {link for name in kept for link in bodies[name].links}
+    return Workspace(lower, upper, frozenset(urdf.links - inside))
 
 
 def _hand_speed(yaml: CheckedMapping) -> dict[HandSpeedMode, float]:

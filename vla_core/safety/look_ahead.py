@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from vla_core.safety.distance_bounds import KnownDistances
 from vla_core.safety.joint_limits import JointLimits
 from vla_core.safety.path_speed import PathSpeed
 from vla_core.types import NANOSECONDS, ActiveConstraint
@@ -98,6 +99,7 @@ class LookAhead:
         carries = np.abs(collision.hand_jacobians(middle)).max(axis=(0, 1)) > 0
         self._names = limits.names
         self._fastest = np.where(carries, limits.velocity, np.inf)
+        self._known = KnownDistances(len(collision.pairs), limits.dof)
         self._limits: deque[PathLimit] = deque()
         self._seen: _Seen | None = None
 
@@ -144,12 +146,13 @@ class LookAhead:
     def _look(
         self, path: PathSample, now_ns: int, end_ns: int, until_ns: int, hand_speed: float
     ) -> None:
-        """Look at the next point of the path: one a tick, so that a new chunk makes none late."""
+        """Look at one more point of the path: so a new chunk makes no tick late."""
         if self._seen is None or self._seen.time_ns < now_ns - self._step_ns:
             self._limits.clear()
             position, velocity = path(now_ns)
             distance_m = self._distances(position)
             self._seen = _Seen(now_ns, position, velocity, distance_m, np.zeros_like(distance_m))
+            return
         seen = self._seen
         if seen.time_ns >= min(until_ns, end_ns):
             return
@@ -172,7 +175,8 @@ class LookAhead:
     def _distances(self, position: np.ndarray) -> np.ndarray:
         """`(pairs,)` distances at `(dof,)`, not told above what is exact [m]."""
         collision = self._collision
-        return np.minimum(collision.distances_along(position[None])[0], collision.exact_m)
+        found = collision.distances_along(position[None], collision.exact_m, self._known)
+        return np.minimum(found[0], collision.exact_m)
 
     def _apart(self, time_ns: int, distance_m: np.ndarray, approach: np.ndarray) -> PathLimit:
         """From the pairs that come nearer inside their soft margin."""

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vla_core.safety.cbf import BarrierQp
+from vla_core.safety.distance_bounds import worst_dip
 from vla_core.safety.limits import JointLimiter
 from vla_core.safety.look_ahead import pair_constraint
 from vla_core.safety.stopping import EmergencyProfile, JointMotion, StopProfile
@@ -164,11 +165,8 @@ class MotionFilter:
         """The pair that comes too near on the way of a stop, by most; None admits it."""
         way = profile.sampled(self._stop_step_s).position
         distances = self._collision.distances_along(way, self._enough_m)
-        distances = np.minimum(distances, self._enough_m)
-        bend = np.maximum(np.diff(distances, 2, axis=0).max(axis=0), 0.0)
-        below = self._floor_m - (distances.min(axis=0) - _DIP * bend)
-        pair = int(np.argmax(below))
-        if below[pair] > _ROUNDING:
-            return pair_constraint(self._collision, pair, float(below[pair]))
+        pair, below_m = worst_dip(distances, self._enough_m, self._floor_m, _DIP)
+        if below_m > _ROUNDING:
+            return pair_constraint(self._collision, pair, below_m)
         self._floor_m = np.minimum(self._kept_m, distances[0])
         return None

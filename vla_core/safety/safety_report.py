@@ -74,6 +74,9 @@ def _boxes(safety: SafetyDescription) -> Table:
 
 def _limits(safety: SafetyDescription) -> Table:
     table = report_table("limits", "", "")
+    if safety.workspace is not None:
+        corners = f"{_vector(safety.workspace.lower)} to {_vector(safety.workspace.upper)} m"
+        table.add_row("hands stay inside", corners)
     for mode, speed in safety.hand_speed.items():
         table.add_row(f"hand speed, {mode.value}", f"{speed:g} m/s")
     for group, limit in safety.tracking.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 
@@ -69,15 +70,17 @@ def save_dial(dial: Dial, folder: Path, prefix: bool = False) -> None:
         inputs["velocity"] += PREFIX_INPUTS
     for name, arguments in examples.items():
         path = folder / f"{name}.onnx"
-        torch.onnx.export(
-            getattr(dial, name),
-            arguments,
-            str(path),
-            input_names=list(inputs[name]),
-            output_names=["out"],
-            dynamo=False,
-            opset_version=17,
-        )
+        with warnings.catch_warnings():  # shapes are constant on purpose: those of the examples
+            warnings.simplefilter("ignore", torch.jit.TracerWarning)
+            torch.onnx.export(
+                getattr(dial, name),
+                arguments,
+                str(path),
+                input_names=list(inputs[name]),
+                output_names=["out"],
+                dynamo=False,
+                opset_version=17,
+            )
         _halve(path)
 
 
