@@ -138,8 +138,7 @@ def test_a_robot_that_names_none_has_none(spoilt):
         (
             "upper: [0.75, 0.70, 0.75]",
             "upper: [0.40, 0.70, 0.75]",
-            "margins.keep_out.soft: got 0.05 m, but in the ready pose right_hand and "
-            "workspace_front are",
+            "hand and workspace_front are 0.0239 m apart; lower the margin or change",
         ),
         (
             "bodies: [left_hand, right_hand]",
