@@ -14,7 +14,7 @@ from typing import BinaryIO, NamedTuple
 from mcap.data_stream import ReadDataStream
 from mcap.opcode import Opcode
 from mcap.reader import make_reader
-from mcap.records import Channel, Chunk, DataEnd, McapRecord, Message, Schema
+from mcap.records import Channel, Chunk, DataEnd, McapRecord, Message, MessageIndex, Schema
 from mcap.stream_reader import StreamReader, breakup_chunk
 from mcap.writer import MCAP0_MAGIC
 
@@ -82,6 +82,8 @@ class McapScan:
         self._schemas: dict[int, Schema] = {}
         self._channels: dict[int, McapChannel] = {}
         self._undescribed: set[int] = set()
+        self._last_chunk: Chunk | None = None
+        self._missing = 0
         self._last_ns: int | None = None
         try:
             self._size = path.stat().st_size
@@ -117,6 +119,10 @@ class McapScan:
             except BROKEN as error:
                 yield from self._astray(file, place, error)
                 return self._next_chunk(file, place)
+            if isinstance(record, MessageIndex):
+                self._missing += len(record.records)
+            else:
+                self._count_chunk()
             if record is None or isinstance(record, DataEnd):
                 self._check_end(file)
                 return None
@@ -156,8 +162,16 @@ class McapScan:
             self._last_ns = chunk.message_start_time
             self._lose(f"{_told(chunk)} is broken ({_reason(error)}), at byte {place}")
             return
+        self._last_chunk = chunk
+        self._missing = -sum(isinstance(record, Message) for record in records)
         for record in records:
             yield from self._read(record)
+
+    def _count_chunk(self) -> None:
+        """Compare the messages of the last chunk with its index, which has followed it."""
+        if self._last_chunk is not None and self._missing > 0:
+            self._lose(f"{_told(self._last_chunk)} is broken: {self._missing} messages are missing")
+        self._last_chunk = None
 
     def _first_of(self, records: bytes) -> Iterator[McapMessage]:
         """Messages up to where the records of a chunk break off."""

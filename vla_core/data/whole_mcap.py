@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mcap.data_stream import RecordBuilder
-from mcap.exceptions import InvalidMagic, McapError
+from mcap.exceptions import McapError
 from mcap.records import DataEnd, Footer
 from mcap.stream_reader import StreamReader
 from mcap.writer import MCAP0_MAGIC
@@ -112,20 +112,21 @@ def mend(path: Path) -> int:
     with file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - len(MCAP0_MAGIC)))
-        if file.read() == MCAP0_MAGIC and size > len(MCAP0_MAGIC):
-            return 0
+        ended = file.read() == MCAP0_MAGIC
         file.seek(0)
-        whole = len(MCAP0_MAGIC)
-        reader = StreamReader(file, emit_chunks=True, record_size_limit=size)
-        try:
-            for record in reader.records:
+        if file.read(len(MCAP0_MAGIC)) != MCAP0_MAGIC:
+            raise VlaError(f"{path}: is no MCAP file")
+        whole = file.tell()
+        if ended and size > whole:
+            return 0
+        records = StreamReader(
+            file, skip_magic=True, emit_chunks=True, record_size_limit=size
+        ).records
+        with suppress(*BROKEN):  # it is cut off there
+            for record in records:
                 if isinstance(record, DataEnd):
                     break
                 whole = file.tell()
-        except InvalidMagic as error:
-            raise VlaError(f"{path}: is no MCAP file") from error
-        except BROKEN:
-            pass  # cut off here
         file.seek(whole)
         file.write(_END)
         file.truncate()
