@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -57,7 +56,7 @@ def frames_of(
             span = spans[number]
             until_ns = now_ns if span.end_ns is None else min(now_ns, span.end_ns)
             while first_ns is not None:
-                due_ns = first_ns + math.ceil(index * NANOSECONDS / rate_hz)
+                due_ns = first_ns + round(index * NANOSECONDS / rate_hz)
                 if due_ns >= until_ns:
                     break
                 asked = position if action is None else action

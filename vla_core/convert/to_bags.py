@@ -124,7 +124,7 @@ class _Messages:
 
     def _joints(self, topic: str, now_ns: int, position: np.ndarray) -> RecordedMessage:
         nothing = np.empty(0)
-        values = np.asarray(position, np.float64)
+        values = np.ascontiguousarray(position, np.float64)
         return self._message(topic, now_ns, list(self._robot.joint_names), values, nothing, nothing)
 
     def _picture(self, camera: CameraDescription, event: ImageCame) -> RecordedMessage:
