@@ -17,11 +17,10 @@ from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_typestore
 
 from vla_core.cli.main import main
-from vla_core.data.bag_writer import BagWriter, RecordedMessage, RecordedTopic
-from vla_core.data.mcap_index import mend
+from vla_core.data.bag_writer import Attachment, BagWriter, RecordedMessage, RecordedTopic
 from vla_core.data.mcap_scan import McapScan
-from vla_core.data.mcap_writer import Attachment
 from vla_core.data.ring_buffer import RingBuffer
+from vla_core.data.whole_mcap import mend
 from vla_core.errors import VlaError
 
 STORE = get_typestore(Stores.ROS2_JAZZY)

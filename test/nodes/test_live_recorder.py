@@ -21,8 +21,8 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
-from vla_core.data.mcap_index import mend
 from vla_core.data.mcap_scan import McapScan
+from vla_core.data.whole_mcap import mend
 from vla_core.types import ControlMode
 from vla_msgs import msg
 from vla_nodes import qos, topics

@@ -8,13 +8,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from vla_core.data.mcap_writer import Attachment, McapWriter
+from mcap.writer import CompressionType, Writer
+
+from vla_core.data.whole_mcap import WholeFile
 from vla_core.errors import VlaError
 
 _VERSION = 9
+_CDR = "cdr"
 #: Name of the MCAP metadata record that holds the provenance.
 LABEL = "vla"
-#: A chunk is written once it holds so much, however short the time was [bytes].
+#: A chunk ends once it holds so much, however short the time was [bytes].
 _LARGEST_CHUNK = 8 << 20
 
 
@@ -30,6 +33,14 @@ class RecordedTopic(NamedTuple):
     message_type: str
     definition: str
     type_hash: str
+
+
+class Attachment(NamedTuple):
+    """A file inside the file."""
+
+    name: str
+    media_type: str
+    data: bytes
 
 
 class RecordedMessage(NamedTuple):
@@ -79,11 +90,21 @@ class BagWriter:
         self._flush_ns = round(flush_s * 1e9)
         self._provenance = dict(provenance)
         self._topics: dict[str, RecordedTopic] = {}
+        self._schemas: dict[str, int] = {}
         self._channels: dict[str, int] = {}
         self._first_ns = self._last_ns = created_ns
-        metadata = {LABEL: self._provenance} if provenance else {}
-        self._mcap = McapWriter(folder / self._file, created_ns, metadata, attachments)
-        self._write_metadata()
+        self._pending_since_ns: int | None = None
+        self._closed = False
+        self._output = WholeFile(folder / self._file)
+        self._mcap = Writer(
+            self._output, chunk_size=_LARGEST_CHUNK, compression=CompressionType.NONE
+        )
+        self._mcap.start("ros2", LABEL)
+        if provenance:
+            self._mcap.add_metadata(LABEL, self._provenance)
+        for attachment in attachments:
+            self._mcap.add_attachment(created_ns, created_ns, *attachment)
+        self.flush()
 
     def __contains__(self, topic: str) -> bool:
         """Whether a topic has been added."""
@@ -92,8 +113,12 @@ class BagWriter:
     def add_topic(self, topic: RecordedTopic) -> None:
         """Add a topic; before its first message."""
         self._topics[topic.name] = topic
-        self._channels[topic.name] = self._mcap.add_topic(
-            topic.name, topic.message_type, topic.definition
+        if topic.message_type not in self._schemas:
+            self._schemas[topic.message_type] = self._mcap.register_schema(
+                topic.message_type, "ros2msg", topic.definition.encode()
+            )
+        self._channels[topic.name] = self._mcap.register_channel(
+            topic.name, _CDR, self._schemas[topic.message_type], {"offered_qos_profiles": ""}
         )
 
     def write(self, message: RecordedMessage) -> None:
@@ -102,14 +127,14 @@ class BagWriter:
             self._first_ns = message.log_ns
         self._last_ns = message.log_ns
         self.counts[message.topic] += 1
+        if self._pending_since_ns is None:
+            self._pending_since_ns = message.log_ns
         channel = self._channels[message.topic]
-        self._mcap.write(channel, message.log_ns, message.publish_ns, message.data)
-        if self._mcap.pending_bytes > _LARGEST_CHUNK:
-            self.flush()
+        self._mcap.add_message(channel, message.log_ns, message.data, message.publish_ns)
 
     def flush_if_due(self, now_ns: int) -> None:
         """Flush once the first pending message has waited for `flush_s`."""
-        since_ns = self._mcap.unflushed_since_ns
+        since_ns = self._pending_since_ns
         if since_ns is not None and now_ns - since_ns >= self._flush_ns:
             self.flush()
 
@@ -120,11 +145,16 @@ class BagWriter:
             VlaError: the disk does not take it.
         """
         self._mcap.flush()
+        self._pending_since_ns = None
         self._write_metadata()
 
     def close(self) -> None:
         """Flush, and add the index; twice does no harm."""
-        self._mcap.close()
+        if self._closed:
+            return
+        self._closed = True
+        self._mcap.finish()
+        self._output.close()
         self._write_metadata()
 
     def _write_metadata(self) -> None:

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from vla_core.data.mcap_writer import Attachment
+from vla_core.data.bag_writer import Attachment
 from vla_core.paths import policy_folder, root
 from vla_core.robot.description import RobotDescription
 

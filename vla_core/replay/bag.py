@@ -99,6 +99,16 @@ class Bag:
                     connection.topic, connection.msgtype, since_s, bytes(data), time_ns
                 )
 
+    def decoded(self, topics: Iterable[str]) -> Iterator[tuple[str, int, Any]]:
+        """Topic, time of reception [ns] and fields of messages whose types the bag describes."""
+        wanted = set(topics)
+        with self._reader() as reader:
+            connections = [c for c in reader.connections if c.topic in wanted]
+            if not connections:
+                return
+            for connection, time_ns, raw in reader.messages(connections=connections):
+                yield connection.topic, time_ns, reader.deserialize(raw, connection.msgtype)
+
     @contextmanager
     def _reader(self) -> Iterator[AnyReader]:
         try:

@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Become `python -m vla_nodes.record`: ROS is not for this library, and signals go straight."""
     if args.mend is not None:
-        from vla_core.data.mcap_index import mend
+        from vla_core.data.whole_mcap import mend
 
         print(f"{args.mend}: {mend(args.mend)} bytes of an unfinished write were cut off")
         return 0

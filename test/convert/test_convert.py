@@ -1,0 +1,173 @@
+"""Bags become data sets and data sets become bags, and nothing is lost on the way."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from lerobot_writer import CAMERA, FPS, TASKS, Recording, write_dataset
+
+from vla_core.cli.main import main
+from vla_core.convert import dataset_writer
+from vla_core.convert.dataset_writer import INTERVENTION, ConvertError, DatasetWriter
+from vla_core.convert.frames import Frame
+from vla_core.convert.spans import spans_of
+from vla_core.convert.to_bags import _Messages, dataset_to_bags
+from vla_core.convert.to_dataset import bags_to_dataset
+from vla_core.data.bag_writer import BagWriter
+from vla_core.data.lerobot import LeRobotDataset
+from vla_core.paths import robot_file
+from vla_core.replay.bag import Bag
+from vla_core.replay.offline.recording import CommandCame, ImageCame, JointStateCame
+from vla_core.robot.model import RobotModel
+from vla_core.types import NANOSECONDS, ControlMode
+
+RECORDINGS = [Recording(20), Recording(14, task=1, first_grey=90)]
+SECOND = NANOSECONDS
+
+
+@pytest.fixture(scope="module")
+def robot(tmp_path_factory) -> RobotModel:
+    """g1_bottle with a small camera."""
+    source = robot_file("g1_bottle")
+    described = yaml.safe_load(source.read_text())
+    described["urdf"] = str((source.parent / described["urdf"]).resolve())
+    del described["safety"]
+    described["cameras"]["head"] |= {"width": 32, "height": 24}
+    path = tmp_path_factory.mktemp("robot") / "small.yaml"
+    path.write_text(yaml.safe_dump(described, sort_keys=False))
+    return RobotModel.load(str(path))
+
+
+@pytest.fixture(scope="module")
+def bags(robot, tmp_path_factory) -> list[Path]:
+    """What `dataset_to_bags` makes of a data set of two episodes."""
+    folder = tmp_path_factory.mktemp("bags")
+    dataset = write_dataset(folder / "dataset", robot, RECORDINGS)
+    done = dataset_to_bags(dataset, folder / "bags", robot)
+    assert done == {"episodes": 2, "frames": 34, "skipped": 0}
+    assert dataset_to_bags(dataset, folder / "bags", robot)["skipped"] == 2
+    return sorted((folder / "bags").iterdir())
+
+
+def taught(bag: Path, robot: RobotModel, told: list[tuple[float, str | ControlMode]]) -> Path:
+    """A bag of 4 s at 30 Hz, with instructions and modes at their times [s]."""
+    messages, writer = _Messages(robot), BagWriter(bag, SECOND)
+    for topic in messages.topics():
+        writer.add_topic(topic)
+    timed = []
+    for k in range(120):
+        now_ns = SECOND + round(k * SECOND / FPS)
+        position = robot.ready_pose - 0.001 * k
+        events = [
+            JointStateCame(now_ns, now_ns, robot.joint_names, position, np.empty(0)),
+            CommandCame(now_ns, now_ns, position - 0.01),
+            ImageCame(now_ns, now_ns, "head", np.full((24, 32, 3), 20 + k, np.uint8)),
+        ]
+        timed += [m for m in messages.of("", iter(events)) if not m.topic.startswith("/vla")]
+    for at_s, news in told:
+        now_ns = SECOND + round(at_s * SECOND)
+        if isinstance(news, ControlMode):
+            timed.append(messages._mode(now_ns, news))
+        else:
+            timed.append(messages._message("/vla/instruction", now_ns, 1, news))
+    for message in sorted(timed, key=lambda message: message.log_ns):
+        writer.write(message)
+    writer.close()
+    return bag
+
+
+def test_there_and_back_gives_the_same_data_set(bags, robot, tmp_path):
+    done = bags_to_dataset(bags, tmp_path / "again", robot, FPS)
+    assert done == {"episodes": 2, "frames": 34, "skipped": 0, "unreadable": 0}
+    again = LeRobotDataset(tmp_path / "again")
+    assert again.rate_hz == FPS and again.instructions == TASKS
+    for episode, recording in zip(again.episodes, RECORDINGS, strict=True):
+        tracks = again.tracks(episode, robot)
+        expected = recording.position(robot)
+        np.testing.assert_allclose(tracks.position, expected, atol=1e-6)
+        np.testing.assert_allclose(tracks.action, expected + 0.01, atol=1e-6)
+        assert tracks.instruction == TASKS[recording.task]
+        pictures = again.pictures(episode, CAMERA, np.arange(recording.length))
+        greys = [picture.mean() for picture in pictures]
+        np.testing.assert_allclose(greys, recording.greys(), atol=4)
+
+
+def test_episodes_are_cut_by_instruction_and_mode_and_interventions_are_marked(robot, tmp_path):
+    bag = taught(
+        tmp_path / "bag",
+        robot,
+        [
+            (0.0, "first"),
+            (0.5, ControlMode.POLICY),
+            (1.0, ControlMode.TELEOP),
+            (1.5, ControlMode.POLICY),
+            (2.0, ControlMode.HOLD),
+            (2.5, "second"),
+            (3.0, ControlMode.POLICY),
+        ],
+    )
+    first, second = spans_of(Bag(bag))
+    assert (first.instruction, second.instruction) == ("first", "second")
+    assert first.end_ns == SECOND + 2 * SECOND and second.end_ns is None
+    done = bags_to_dataset([bag], tmp_path / "dataset", robot, FPS)
+    assert done["episodes"] == 2
+    dataset = LeRobotDataset(tmp_path / "dataset")
+    assert dataset.length(0) == pytest.approx(45, abs=1)
+    assert dataset.length(1) == pytest.approx(30, abs=1)
+    table = dataset_writer.pq.read_table(
+        tmp_path / "dataset/data/chunk-000/episode_000000.parquet", columns=[INTERVENTION]
+    )
+    by_a_person = np.array(table[INTERVENTION].to_pylist())
+    assert by_a_person.sum() == pytest.approx(15, abs=1)
+    assert not by_a_person[:14].any() and not by_a_person[-14:].any()
+
+
+def test_an_interrupted_conversion_goes_on(bags, robot, tmp_path, monkeypatch):
+    def interrupted(self) -> None:
+        if self.index == 1:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(dataset_writer._Episode, "verify", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            bags_to_dataset(bags, tmp_path / "data", robot, FPS)
+    assert len(LeRobotDataset(tmp_path / "data").episodes) == 1
+    assert bags_to_dataset(bags, tmp_path / "data", robot, FPS) == {
+        "episodes": 1, "frames": 14, "skipped": 1, "unreadable": 0
+    }  # fmt: skip
+    assert len(LeRobotDataset(tmp_path / "data").episodes) == 2
+    stats = (tmp_path / "data/meta/episodes_stats.jsonl").read_text().splitlines()
+    assert [json.loads(line)["episode_index"] for line in stats] == [0, 1]
+    assert bags_to_dataset(bags, tmp_path / "data", robot, FPS)["skipped"] == 2
+
+
+def test_what_is_not_on_the_disk_as_written_is_said(robot, tmp_path, monkeypatch):
+    writer = DatasetWriter(tmp_path, robot, {"head": (CAMERA, (24, 32))}, FPS)
+    position = robot.ready_pose
+
+    def frame(grey: int) -> Frame:
+        return Frame({"head": np.full((24, 32, 3), grey, np.uint8)}, position, position, False)
+
+    append = dataset_writer._Video.append
+    monkeypatch.setattr(
+        dataset_writer._Video, "append", lambda self, pixels: append(self, 255 - pixels)
+    )
+    with pytest.raises(ConvertError, match="frame 0 differs by"):
+        writer.add("a", "do", [frame(20), frame(30)])
+    assert not (tmp_path / "meta/episodes.jsonl").exists()
+
+
+def test_what_cannot_be_converted_is_refused(bags, robot, tmp_path, capsys):
+    bag = taught(tmp_path / "bag", robot, [(0.0, ControlMode.POLICY)])
+    assert spans_of(Bag(bag)) == []
+    bags_to_dataset(bags[:1], tmp_path / "data", robot, FPS)
+    with pytest.raises(ConvertError, match="other joints, cameras or frames"):
+        bags_to_dataset(bags, tmp_path / "data", robot, 15)
+    assert main(["convert", str(tmp_path / "data"), str(bag), str(tmp_path / "x")]) == 2
+    assert "give bags, or one data set" in capsys.readouterr().err
+    with pytest.raises(ConvertError, match="recording.command_topic: is missing"):
+        dataset_to_bags(tmp_path / "data", tmp_path / "x", RobotModel.load("g1_inspire"))

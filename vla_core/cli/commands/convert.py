@@ -1,0 +1,55 @@
+"""Turn bags into a LeRobot data set, or a LeRobot data set into bags.
+
+Bags are cut into episodes where the instruction or who moves the robot changes. Every episode is
+read back after it was written; started again, a conversion goes on where it was left.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "bags into a LeRobot data set to train on, or back; goes on where it was left"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `vla convert`."""
+    parser.add_argument("source", type=Path, nargs="+", help="bags, or one LeRobot data set")
+    parser.add_argument("out", type=Path, help="folder of the data set, or of the bags")
+    parser.add_argument("--robot", default="g1_inspire", help="name under config/robots, or a YAML")
+    parser.add_argument("--rate-hz", type=int, default=30, help="frames a second of the data set")
+    parser.add_argument("--instruction", default="", help="what was done, where a bag does not say")
+    parser.add_argument(
+        "--simulated", action="store_true", help="pictures have the robot's simulated size"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Convert, with a bar, and say what was written."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from vla_core.convert.dataset_writer import ConvertError
+    from vla_core.convert.to_bags import dataset_to_bags
+    from vla_core.convert.to_dataset import bags_to_dataset
+    from vla_core.robot.model import RobotModel
+
+    robot = RobotModel.load(args.robot)
+    datasets = [path for path in args.source if (path / "meta" / "info.json").is_file()]
+    if datasets and len(args.source) > 1:
+        raise ConvertError("give bags, or one data set")
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=1.0)
+
+        def progress(what: str, share: float) -> None:
+            bar.update(task, description=what, completed=min(share, 1.0))
+
+        if datasets:
+            done = dataset_to_bags(datasets[0], args.out, robot, progress)
+        else:
+            done = bags_to_dataset(
+                args.source, args.out, robot, args.rate_hz, args.instruction, args.simulated,
+                progress,
+            )  # fmt: skip
+    print(f"{args.out}: " + ", ".join(f"{count} {name}" for name, count in done.items()))
+    return 0

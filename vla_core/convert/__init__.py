@@ -1,0 +1,1 @@
+"""Recordings into data sets that policies learn from, and back."""

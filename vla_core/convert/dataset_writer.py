@@ -1,0 +1,337 @@
+"""Writes a LeRobot data set of version 2.1, an episode at a time, and checks each.
+
+An episode counts once it is in `meta/episodes.jsonl`, after its files were read back. So a
+conversion that was interrupted goes on with the first episode that is not there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from vla_core.convert.frames import Frame
+from vla_core.data.lerobot import ACTION, STATE
+from vla_core.data.video import iterate_frames
+from vla_core.errors import VlaError
+from vla_core.robot.model import RobotModel
+
+INTERVENTION = "is_intervention"
+_VERSION = "v2.1"
+_CHUNK = 1000
+_DATA = "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet"
+_VIDEO = "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:06d}.mp4"
+#: A key picture every second frame, as LeRobot has it: any frame is near one.
+_CODEC = {"crf": "20", "g": "2", "preset": "veryfast"}
+#: Pictures are compared at this size, by the mean of their difference [0 to 255].
+_THUMBNAIL, _LARGEST_DIFFERENCE = (16, 12), 12.0
+
+
+class ConvertError(VlaError):
+    """Something cannot be converted, or was not written as it should be."""
+
+
+class DatasetWriter:
+    """A data set that grows.
+
+    Args:
+        folder: of the data set; made, or gone on with.
+        robot: its joints, in canonical order and in its YAML's units.
+        cameras: key in the data set of each camera, and height and width of its pictures [pixels].
+        rate_hz: frames a second, whole.
+
+    Attributes:
+        folder, cameras, rate_hz: as given.
+
+    Raises:
+        ConvertError: there is another data set in the folder.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        robot: RobotModel,
+        cameras: Mapping[str, tuple[str, tuple[int, int]]],
+        rate_hz: int,
+    ) -> None:
+        self.folder = folder
+        self._robot, self.cameras, self.rate_hz = robot, cameras, rate_hz
+        (folder / "meta").mkdir(parents=True, exist_ok=True)
+        self._episodes = _lines(folder / "meta" / "episodes.jsonl")
+        self._tasks = [row["task"] for row in _lines(folder / "meta" / "tasks.jsonl")]
+        self._features = self._described()
+        self._drop_statistics_of_none()
+        info = folder / "meta" / "info.json"
+        if info.is_file():
+            there = json.loads(info.read_text())
+            if there["features"] != self._features or there["fps"] != rate_hz:
+                raise ConvertError(
+                    f"{folder}: holds a data set of other joints, cameras or frames a second; "
+                    "choose another folder"
+                )
+
+    def has(self, source: str) -> bool:
+        """Whether an episode of this source is there."""
+        return any(row.get("source") == source for row in self._episodes)
+
+    def add(self, source: str, instruction: str, frames: Iterable[Frame]) -> int:
+        """Write an episode, read it back, and count it.
+
+        Args:
+            source: where it is from, to find it again.
+            frames: one after the other; not kept.
+
+        Returns:
+            Its number of frames; without any, nothing is added.
+
+        Raises:
+            ConvertError: what is read back differs.
+        """
+        episode = _Episode(self, len(self._episodes))
+        try:
+            for frame in frames:
+                episode.append(frame)
+        finally:
+            episode.close()
+        if not episode.length:
+            return 0
+        if instruction not in self._tasks:
+            self._tasks.append(instruction)
+        first = sum(row["length"] for row in self._episodes)
+        episode.write_table(first, self._tasks.index(instruction))
+        episode.verify()
+        row = {
+            "episode_index": episode.index,
+            "tasks": [instruction],
+            "length": episode.length,
+            "source": source,
+        }
+        self._episodes.append(row)
+        _write_lines(
+            self.folder / "meta" / "tasks.jsonl",
+            [{"task_index": k, "task": task} for k, task in enumerate(self._tasks)],
+        )
+        _append_line(
+            self.folder / "meta" / "episodes_stats.jsonl",
+            {"episode_index": episode.index, "stats": episode.statistics()},
+        )
+        self._write_info()
+        _append_line(self.folder / "meta" / "episodes.jsonl", row)
+        return episode.length
+
+    def path(self, pattern: str, episode: int, key: str = "") -> Path:
+        """Of a file of an episode."""
+        return self.folder / pattern.format(
+            episode_chunk=episode // _CHUNK, episode_index=episode, video_key=key
+        )
+
+    def _drop_statistics_of_none(self) -> None:
+        """Forget those of an episode whose conversion was interrupted."""
+        path = self.folder / "meta" / "episodes_stats.jsonl"
+        rows = _lines(path)
+        if len(rows) > len(self._episodes):
+            _write_lines(path, rows[: len(self._episodes)])
+
+    def _described(self) -> dict[str, Any]:
+        names = list(self._robot.joint_names)
+        vector = {"dtype": "float32", "shape": [len(names)], "names": names}
+        number = {"shape": [1], "names": None}
+        features: dict[str, Any] = {STATE: vector, ACTION: vector}
+        for key, (height, width) in self.cameras.values():
+            features[key] = {
+                "dtype": "video",
+                "shape": [height, width, 3],
+                "names": ["height", "width", "channels"],
+                "info": {
+                    "video.fps": float(self.rate_hz),
+                    "video.codec": "h264",
+                    "video.pix_fmt": "yuv420p",
+                    "video.is_depth_map": False,
+                    "has_audio": False,
+                },
+            }
+        return features | {
+            INTERVENTION: {"dtype": "bool", **number},
+            "timestamp": {"dtype": "float32", **number},
+            **{
+                name: {"dtype": "int64", **number}
+                for name in ("frame_index", "episode_index", "index", "task_index")
+            },
+        }
+
+    def _write_info(self) -> None:
+        count = len(self._episodes)
+        info = {
+            "codebase_version": _VERSION,
+            "robot_type": self._robot.name,
+            "total_episodes": count,
+            "total_frames": sum(row["length"] for row in self._episodes),
+            "total_tasks": len(self._tasks),
+            "total_videos": count * len(self.cameras),
+            "total_chunks": (count - 1) // _CHUNK + 1,
+            "chunks_size": _CHUNK,
+            "fps": self.rate_hz,
+            "splits": {"train": f"0:{count}"},
+            "data_path": _DATA,
+            "video_path": _VIDEO,
+            "features": self._features,
+        }
+        part = self.folder / "meta" / "info.json.part"
+        part.write_text(json.dumps(info, indent=1) + "\n")
+        part.replace(self.folder / "meta" / "info.json")
+
+
+class _Episode:
+    """An episode that is being written: numbers are kept, pictures go to their videos."""
+
+    def __init__(self, writer: DatasetWriter, index: int) -> None:
+        self.index, self._writer = index, writer
+        self._rows: list[tuple[np.ndarray, np.ndarray, bool]] = []
+        self._thumbnails: dict[str, list[np.ndarray]] = {name: [] for name in writer.cameras}
+        self._videos = {
+            name: _Video(writer.path(_VIDEO, index, key), size, writer.rate_hz)
+            for name, (key, size) in writer.cameras.items()
+        }
+
+    @property
+    def length(self) -> int:
+        return len(self._rows)
+
+    def append(self, frame: Frame) -> None:
+        self._rows.append((frame.position, frame.action, frame.is_intervention))
+        for name, video in self._videos.items():
+            pixels = frame.pictures[name]
+            self._thumbnails[name].append(_thumbnail(pixels))
+            video.append(pixels)
+
+    def close(self) -> None:
+        for video in self._videos.values():
+            video.close()
+
+    def write_table(self, first: int, task: int) -> None:
+        """The table; `first` is the number of its first frame in the data set."""
+        position, action, by_a_person = zip(*self._rows, strict=True)
+        count, rate_hz = self.length, self._writer.rate_hz
+        vector = pa.list_(pa.float32(), len(position[0]))
+        table = pa.table(
+            {
+                STATE: pa.array([list(map(float, row)) for row in position], vector),
+                ACTION: pa.array([list(map(float, row)) for row in action], vector),
+                INTERVENTION: pa.array(by_a_person, pa.bool_()),
+                "timestamp": pa.array(np.arange(count) / rate_hz, pa.float32()),
+                "frame_index": pa.array(np.arange(count), pa.int64()),
+                "episode_index": pa.array(np.full(count, self.index), pa.int64()),
+                "index": pa.array(np.arange(first, first + count), pa.int64()),
+                "task_index": pa.array(np.full(count, task), pa.int64()),
+            }
+        )
+        path = self._writer.path(_DATA, self.index)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, path)
+
+    def verify(self) -> None:
+        """Read it back.
+
+        Raises:
+            ConvertError: a number differs by more than its rounding, or a picture by more than its
+                compression.
+        """
+        path = self._writer.path(_DATA, self.index)
+        table = pq.read_table(path)
+        for column, name in enumerate((STATE, ACTION)):
+            written = np.array([row[column] for row in self._rows], np.float32)
+            if not np.array_equal(np.array(table[name].to_pylist(), np.float32), written):
+                raise ConvertError(f"{path}: {name} is not what was written; is the disk sound?")
+        times_s = np.arange(self.length) / self._writer.rate_hz
+        for name, (key, _) in self._writer.cameras.items():
+            video = self._writer.path(_VIDEO, self.index, key)
+            pictures = iterate_frames(video, times_s, 0.5 / self._writer.rate_hz)
+            for number, (pixels, before) in enumerate(
+                zip(pictures, self._thumbnails[name], strict=True)
+            ):
+                difference = float(np.abs(_thumbnail(pixels) - before).mean())
+                if difference > _LARGEST_DIFFERENCE:
+                    raise ConvertError(
+                        f"{video}: frame {number} differs by {difference:.0f} of 255 from what "
+                        "was written"
+                    )
+
+    def statistics(self) -> dict[str, dict[str, list[Any]]]:
+        """Least, largest, mean and deviation of each column and, over 0..1, of the pictures."""
+        position, action, by_a_person = (np.array(c) for c in zip(*self._rows, strict=True))
+        columns = {STATE: position, ACTION: action, INTERVENTION: by_a_person[:, None]}
+        found = {
+            name: _statistics(values.astype(float), 0, self.length)
+            for name, values in columns.items()
+        }
+        for name, (key, _) in self._writer.cameras.items():
+            pixels = np.array(self._thumbnails[name]).transpose(0, 3, 1, 2) / 255
+            flat = pixels.transpose(0, 2, 3, 1).reshape(-1, 3)
+            told = _statistics(flat, 0, self.length)
+            found[key] = {
+                what: values if what == "count" else [[[value]] for value in values]
+                for what, values in told.items()
+            }
+        return found
+
+
+class _Video:
+    """An mp4 that grows; nothing is made before its first picture."""
+
+    def __init__(self, path: Path, size: tuple[int, int], rate_hz: int) -> None:
+        self._path, self._size, self._rate_hz = path, size, rate_hz
+        self._container: Any = None
+
+    def append(self, pixels: np.ndarray) -> None:
+        if self._container is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._container = av.open(str(self._path), "w")
+            self._stream = self._container.add_stream(
+                "libx264", rate=self._rate_hz, options=_CODEC
+            )
+            self._stream.height, self._stream.width = self._size
+            self._stream.pix_fmt = "yuv420p"
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+        self._container.mux(self._stream.encode(frame))
+
+    def close(self) -> None:
+        if self._container is not None:
+            self._container.mux(self._stream.encode(None))
+            self._container.close()
+            self._container = None
+
+
+def _thumbnail(pixels: np.ndarray) -> np.ndarray:
+    return cv2.resize(pixels, _THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.int16)
+
+
+def _statistics(values: np.ndarray, axis: int, count: int) -> dict[str, list[Any]]:
+    return {
+        "min": values.min(axis).tolist(),
+        "max": values.max(axis).tolist(),
+        "mean": values.mean(axis).tolist(),
+        "std": values.std(axis).tolist(),
+        "count": [count],
+    }
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    if not path.is_file():
+        return []
+    return [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
+
+
+def _append_line(path: Path, row: dict[str, Any]) -> None:
+    with path.open("a") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def _write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))

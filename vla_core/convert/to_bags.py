@@ -1,0 +1,147 @@
+"""A LeRobot data set into bags, one an episode, with the topics of the robot's YAML."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+
+from vla_core.convert.dataset_writer import ConvertError
+from vla_core.data.bag_writer import BagWriter, RecordedMessage, RecordedTopic
+from vla_core.paths import root
+from vla_core.replay.offline.lerobot_recording import LeRobotRecording
+from vla_core.replay.offline.recording import CommandCame, ImageCame, JointStateCame
+from vla_core.robot.description import CameraDescription, ImageMessage
+from vla_core.robot.model import RobotModel
+from vla_core.types import NANOSECONDS, ControlMode
+
+_JOINT_STATE = "sensor_msgs/msg/JointState"
+_INSTRUCTION, _MODE = "vla_msgs/msg/Instruction", "vla_msgs/msg/ControlMode"
+_JPEG = [cv2.IMWRITE_JPEG_QUALITY, 95]
+
+
+def dataset_to_bags(
+    dataset: Path,
+    folder: Path,
+    robot: RobotModel,
+    progress: Callable[[str, float], None] = lambda what, share: None,
+) -> dict[str, int]:
+    """Convert every episode; bags that are there already are left as they are.
+
+    Args:
+        folder: of the bags; made, or gone on with.
+        robot: its YAML names topics, joints, and the data set's keys of the cameras.
+        progress: told which episode is written, and how much of the data set has been.
+
+    Returns:
+        How many `episodes` and `frames` were written, and `skipped` episodes that were there.
+
+    Raises:
+        VlaError: the data set cannot be read, the robot's YAML names no `recording.command_topic`,
+            or a folder cannot be made.
+    """
+    if robot.description.recording.command_topic is None:
+        raise ConvertError(
+            f"{robot.description.source}, recording.command_topic: is missing; name the topic on "
+            "which bags have the joint targets"
+        )
+    recording = LeRobotRecording(dataset, robot, list(robot.cameras))
+    done = dict.fromkeys(("episodes", "frames", "skipped"), 0)
+    passed = 0
+    for number, episode in enumerate(recording.episodes()):
+        path = folder / f"episode_{number:06d}"
+        if path.exists():
+            done["skipped"] += 1
+            continue
+        part = folder / f"{path.name}.part"
+        shutil.rmtree(part, ignore_errors=True)
+        messages = _Messages(robot)
+        bag = BagWriter(part, NANOSECONDS)
+        try:
+            for topic in messages.topics():
+                bag.add_topic(topic)
+            for message in messages.of(episode.instruction, episode.events):
+                bag.write(message)
+                bag.flush_if_due(message.log_ns)
+                done["frames"] += message.topic == robot.description.joint_states_topic
+                passed += message.topic == robot.cameras[next(iter(robot.cameras))].topic
+                progress(path.name, passed / max(1, recording.frames))
+        finally:
+            bag.close()
+        part.rename(path)
+        done["episodes"] += 1
+    return done
+
+
+class _Messages:
+    """Events of an episode as messages, by the robot's YAML."""
+
+    def __init__(self, robot: RobotModel) -> None:
+        self._robot = robot
+        self._store = get_typestore(Stores.ROS2_JAZZY)
+        for name in (_INSTRUCTION, _MODE):
+            path = root() / "vla_msgs" / "msg" / f"{name.rpartition('/')[2]}.msg"
+            self._store.register(get_types_from_msg(path.read_text(), name))
+        self._types = {
+            **{camera.topic: f"sensor_msgs/msg/{camera.message.value}"
+               for camera in robot.cameras.values()},
+            robot.description.joint_states_topic: _JOINT_STATE,
+            robot.description.recording.command_topic: _JOINT_STATE,
+            "/vla/instruction": _INSTRUCTION,
+            "/vla/mode": _MODE,
+        }  # fmt: skip
+
+    def topics(self) -> Iterator[RecordedTopic]:
+        for name, kind in self._types.items():
+            definition, _ = self._store.generate_msgdef(kind, ros_version=2)
+            yield RecordedTopic(name, kind, definition, self._store.hash_rihs01(kind))
+
+    def of(self, instruction: str, events: Iterator[Any]) -> Iterator[RecordedMessage]:
+        description = self._robot.description
+        last_ns = None
+        for event in events:
+            if last_ns is None:
+                yield self._message("/vla/instruction", event.now_ns, 1, instruction)
+                yield self._mode(event.now_ns, ControlMode.POLICY)
+            last_ns = event.now_ns
+            if isinstance(event, JointStateCame):
+                yield self._joints(description.joint_states_topic, event.now_ns, event.position)
+            elif isinstance(event, CommandCame):
+                topic = description.recording.command_topic
+                yield self._joints(topic, event.now_ns, event.position)
+            elif isinstance(event, ImageCame):
+                yield self._picture(self._robot.cameras[event.camera], event)
+        if last_ns is not None:
+            yield self._mode(last_ns + 1, ControlMode.HOLD)
+
+    def _mode(self, now_ns: int, mode: ControlMode) -> RecordedMessage:
+        return self._message("/vla/mode", now_ns, int(mode), "converted from a data set")
+
+    def _joints(self, topic: str, now_ns: int, position: np.ndarray) -> RecordedMessage:
+        nothing = np.empty(0)
+        values = np.ascontiguousarray(position, np.float64)
+        return self._message(topic, now_ns, list(self._robot.joint_names), values, nothing, nothing)
+
+    def _picture(self, camera: CameraDescription, event: ImageCame) -> RecordedMessage:
+        if camera.message is ImageMessage.COMPRESSED_IMAGE:
+            bgr = cv2.cvtColor(event.pixels, cv2.COLOR_RGB2BGR)
+            _, data = cv2.imencode(".jpg", bgr, _JPEG)
+            return self._message(camera.topic, event.now_ns, "jpeg", data.reshape(-1))
+        height, width, _ = event.pixels.shape
+        data = np.ascontiguousarray(event.pixels).reshape(-1)
+        return self._message(
+            camera.topic, event.now_ns, height, width, "rgb8", 0, 3 * width, data
+        )
+
+    def _message(self, topic: str, now_ns: int, *fields: Any) -> RecordedMessage:
+        """A message whose first field is a header."""
+        types, kind = self._store.types, self._types[topic]
+        time = types["builtin_interfaces/msg/Time"](*divmod(now_ns, NANOSECONDS))
+        message = types[kind](types["std_msgs/msg/Header"](time, ""), *fields)
+        data = bytes(self._store.serialize_cdr(message, kind))
+        return RecordedMessage(topic, now_ns, now_ns, data)
