@@ -15,7 +15,7 @@ from vla_core.convert import dataset_writer
 from vla_core.convert.dataset_writer import INTERVENTION, ConvertError, DatasetWriter
 from vla_core.convert.frames import Frame
 from vla_core.convert.spans import spans_of
-from vla_core.convert.to_bags import _Messages, dataset_to_bags
+from vla_core.convert.to_bags import EpisodeMessages, dataset_to_bags
 from vla_core.convert.to_dataset import bags_to_dataset
 from vla_core.data.bag_writer import BagWriter
 from vla_core.data.lerobot import LeRobotDataset
@@ -55,7 +55,7 @@ def bags(robot, tmp_path_factory) -> list[Path]:
 
 def taught(bag: Path, robot: RobotModel, told: list[tuple[float, str | ControlMode]]) -> Path:
     """A bag of 4 s at 30 Hz, with instructions and modes at their times [s]."""
-    messages, writer = _Messages(robot), BagWriter(bag, SECOND)
+    messages, writer = EpisodeMessages(robot), BagWriter(bag, SECOND)
     for topic in messages.topics():
         writer.add_topic(topic)
     timed = []
@@ -71,9 +71,9 @@ def taught(bag: Path, robot: RobotModel, told: list[tuple[float, str | ControlMo
     for at_s, news in told:
         now_ns = SECOND + round(at_s * SECOND)
         if isinstance(news, ControlMode):
-            timed.append(messages._mode(now_ns, news))
+            timed.append(messages.mode(now_ns, news))
         else:
-            timed.append(messages._message("/vla/instruction", now_ns, 1, news))
+            timed.append(messages.message("/vla/instruction", now_ns, 1, news))
     for message in sorted(timed, key=lambda message: message.log_ns):
         writer.write(message)
     writer.close()

@@ -22,6 +22,8 @@ from vla_core.types import NANOSECONDS, ControlMode
 
 _JOINT_STATE = "sensor_msgs/msg/JointState"
 _INSTRUCTION, _MODE = "vla_msgs/msg/Instruction", "vla_msgs/msg/ControlMode"
+#: Folder of the bag that is being written.
+_UNFINISHED = ".unfinished"
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 95]
 
 
@@ -58,9 +60,9 @@ def dataset_to_bags(
         if path.exists():
             done["skipped"] += 1
             continue
-        part = folder / f"{path.name}.part"
+        part = folder / _UNFINISHED / path.name
         shutil.rmtree(part, ignore_errors=True)
-        messages = _Messages(robot)
+        messages = EpisodeMessages(robot)
         bag = BagWriter(part, NANOSECONDS)
         try:
             for topic in messages.topics():
@@ -74,12 +76,17 @@ def dataset_to_bags(
         finally:
             bag.close()
         part.rename(path)
+        part.parent.rmdir()
         done["episodes"] += 1
     return done
 
 
-class _Messages:
-    """Events of an episode as messages, by the robot's YAML."""
+class EpisodeMessages:
+    """Events of an episode as messages, by the robot's YAML.
+
+    Args:
+        robot: with a `recording.command_topic`.
+    """
 
     def __init__(self, robot: RobotModel) -> None:
         self._robot = robot
@@ -97,17 +104,19 @@ class _Messages:
         }  # fmt: skip
 
     def topics(self) -> Iterator[RecordedTopic]:
+        """All that messages come on."""
         for name, kind in self._types.items():
             definition, _ = self._store.generate_msgdef(kind, ros_version=2)
             yield RecordedTopic(name, kind, definition, self._store.hash_rihs01(kind))
 
     def of(self, instruction: str, events: Iterator[Any]) -> Iterator[RecordedMessage]:
+        """The instruction, POLICY, each event, and HOLD behind the last."""
         description = self._robot.description
         last_ns = None
         for event in events:
             if last_ns is None:
-                yield self._message("/vla/instruction", event.now_ns, 1, instruction)
-                yield self._mode(event.now_ns, ControlMode.POLICY)
+                yield self.message("/vla/instruction", event.now_ns, 1, instruction)
+                yield self.mode(event.now_ns, ControlMode.POLICY)
             last_ns = event.now_ns
             if isinstance(event, JointStateCame):
                 yield self._joints(description.joint_states_topic, event.now_ns, event.position)
@@ -117,29 +126,30 @@ class _Messages:
             elif isinstance(event, ImageCame):
                 yield self._picture(self._robot.cameras[event.camera], event)
         if last_ns is not None:
-            yield self._mode(last_ns + 1, ControlMode.HOLD)
+            yield self.mode(last_ns + 1, ControlMode.HOLD)
 
-    def _mode(self, now_ns: int, mode: ControlMode) -> RecordedMessage:
-        return self._message("/vla/mode", now_ns, int(mode), "converted from a data set")
+    def mode(self, now_ns: int, mode: ControlMode) -> RecordedMessage:
+        """A change of mode."""
+        return self.message("/vla/mode", now_ns, int(mode), "converted from a data set")
 
     def _joints(self, topic: str, now_ns: int, position: np.ndarray) -> RecordedMessage:
         nothing = np.empty(0)
         values = np.ascontiguousarray(position, np.float64)
-        return self._message(topic, now_ns, list(self._robot.joint_names), values, nothing, nothing)
+        return self.message(topic, now_ns, list(self._robot.joint_names), values, nothing, nothing)
 
     def _picture(self, camera: CameraDescription, event: ImageCame) -> RecordedMessage:
         if camera.message is ImageMessage.COMPRESSED_IMAGE:
             bgr = cv2.cvtColor(event.pixels, cv2.COLOR_RGB2BGR)
             _, data = cv2.imencode(".jpg", bgr, _JPEG)
-            return self._message(camera.topic, event.now_ns, "jpeg", data.reshape(-1))
+            return self.message(camera.topic, event.now_ns, "jpeg", data.reshape(-1))
         height, width, _ = event.pixels.shape
         data = np.ascontiguousarray(event.pixels).reshape(-1)
-        return self._message(
+        return self.message(
             camera.topic, event.now_ns, height, width, "rgb8", 0, 3 * width, data
         )
 
-    def _message(self, topic: str, now_ns: int, *fields: Any) -> RecordedMessage:
-        """A message whose first field is a header."""
+    def message(self, topic: str, now_ns: int, *fields: Any) -> RecordedMessage:
+        """A message whose first field is a header; `fields` are the others."""
         types, kind = self._store.types, self._types[topic]
         time = types["builtin_interfaces/msg/Time"](*divmod(now_ns, NANOSECONDS))
         message = types[kind](types["std_msgs/msg/Header"](time, ""), *fields)
