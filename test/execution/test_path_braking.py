@@ -312,6 +312,21 @@ def test_the_way_to_the_ready_pose_is_followed_in_hold_from_its_start():
     assert speeds.max() <= 0.2 * 1.05
 
 
+@pytest.mark.parametrize("missed", [1, 3])
+def test_ticks_missed_at_its_beginning_do_not_end_the_way_to_the_ready_pose(missed):
+    bench = PointBench(freshness=PATIENT)
+    bench.start()
+    bench.core.request_mode(ControlMode.HOLD, bench.now_ns)
+    bench.tick(3)
+    way = bench.chunk(eased((0, 0), (0.2, -0.2), 60))
+    assert bench.core.on_ready_chunk(way, bench.now_ns) == ""
+    for _ in range(8):
+        bench.now_ns += missed * PERIOD_NS
+        bench.tick()
+    bench.tick(1500)
+    assert bench.measured == pytest.approx([0.2, -0.2], abs=2e-3)
+
+
 def test_a_ready_motion_is_refused_outside_hold_far_away_or_old():
     bench = PointBench()
     bench.start()

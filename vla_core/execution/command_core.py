@@ -273,7 +273,9 @@ class CommandCore:
     def _catch_up(self, missed: int) -> None:
         """Go on from where the robot was taken by the last command while ticks were missed.
 
-        Where it has come to rest by that, the path begins anew from there.
+        Where it has come to rest by that, the path begins anew from there, and the way to the ready
+        pose is dropped. Not for a gap that nobody feels: at a motion's first ticks the robot is so
+        slow that it would come to rest in any.
         """
         if missed <= 0 or self._motion is None or self._stop is None:
             return
@@ -283,7 +285,7 @@ class CommandCore:
             self._motion = self._stop.at(missed_s)
         else:
             self._motion = JointMotion.at_rest(self._motion.position)
-        if moved and _is_still(self._motion):
+        if moved and missed_s > _BRIDGED_S and _is_still(self._motion):
             self._leave_paths()
             self._intake.ready.clear()
 
