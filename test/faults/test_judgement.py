@@ -71,7 +71,7 @@ def test_without_measurements_there_is_neither():
     nothing = Motion(np.zeros(0, int), np.zeros((0, 2)), np.zeros((0, 2)))
     assert standstill(nothing, 0, 1) is None
     assert travel(nothing, 0, 1) is None
-    assert nothing.speed_at(5) == 0.0
+    assert nothing.speed_before(5) == 0.0
 
 
 def test_what_was_there_before_the_fault_did_not_find_it():

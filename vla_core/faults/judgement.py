@@ -16,6 +16,7 @@ from vla_core.faults.command_monitor import Violation
 #: holds creeps by less.
 STILL_SPEED, STILL_S = 0.03, 0.3
 _NANOSECONDS_A_MS = 1e6
+_JUST_BEFORE_NS = 500_000_000
 #: The robot measures its own motion: what it does while it is the victim is not seen.
 _ROBOT = "sim_robot_node"
 
@@ -42,10 +43,11 @@ class Motion:
     position: np.ndarray
     velocity: np.ndarray
 
-    def speed_at(self, time_ns: int) -> float:
-        """Fastest joint at a time [rad/s]; zero before the first measurement."""
-        index = int(np.searchsorted(self.time_ns, time_ns, side="right")) - 1
-        return float(np.abs(self.velocity[index]).max()) if index >= 0 else 0.0
+    def speed_before(self, time_ns: int) -> float:
+        """Fastest joint in the half second until a time [rad/s]: one that turns round moves."""
+        window = (time_ns - _JUST_BEFORE_NS, time_ns)
+        first, behind = np.searchsorted(self.time_ns, window, side="right")
+        return float(np.abs(self.velocity[first:behind]).max(initial=0.0))
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class FaultRecord:
             seen.
         travel_rad: largest way of a joint from the fault to standstill, or to the end of the fault
             where it did not stop [rad].
-        speed_before: fastest joint when the fault came [rad/s].
+        speed_before: fastest joint in the half second before the fault [rad/s].
         outside_limits: every way in which commands left the limits at the robot's side.
         commands: how many commands were judged.
         recovered, recovery, recovered_ms: see `Recovery`.
@@ -187,7 +189,7 @@ def judge(
         detected_ms=_ms(found.time_ns - begun_ns) if found else None,
         standstill_ms=_ms(stood.time_ns - begun_ns) if stood else None,
         travel_rad=None if way is None else round(way, 3),
-        speed_before=round(motion.speed_at(begun_ns), 3),
+        speed_before=round(motion.speed_before(begun_ns), 3),
         outside_limits=tuple(str(violation) for violation in violations),
         commands=commands,
         recovered=recovery.recovered,
