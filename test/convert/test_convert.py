@@ -11,7 +11,7 @@ import yaml
 from lerobot_writer import CAMERA, FPS, TASKS, Recording, write_dataset
 
 from vla_core.cli.main import main
-from vla_core.convert import dataset_writer
+from vla_core.convert import dataset_writer, to_bags
 from vla_core.convert.dataset_writer import INTERVENTION, ConvertError, DatasetWriter
 from vla_core.convert.frames import Frame
 from vla_core.convert.spans import spans_of
@@ -159,6 +159,34 @@ def test_what_is_not_on_the_disk_as_written_is_said(robot, tmp_path, monkeypatch
     with pytest.raises(ConvertError, match="frame 0 differs by"):
         writer.add("a", "do", [frame(20), frame(30)])
     assert not (tmp_path / "meta/episodes.jsonl").exists()
+
+
+def test_bags_of_one_name_are_not_taken_for_each_other(robot, tmp_path):
+    told = [(0.0, "do"), (0.5, ControlMode.POLICY)]
+    bags = [taught(tmp_path / place / "bag", robot, told) for place in ("monday", "tuesday")]
+    assert bags_to_dataset(bags, tmp_path / "data", robot, FPS)["episodes"] == 2
+
+
+def test_a_joint_state_that_is_none_is_left_out_and_counted(robot, tmp_path, monkeypatch):
+    states = EpisodeMessages._joints
+
+    def broken(self, topic, now_ns, position):
+        spoilt = np.where(now_ns == SECOND + 2 * SECOND, np.nan, position)
+        measured = topic == robot.description.joint_states_topic
+        return states(self, topic, now_ns, spoilt if measured else position)
+
+    monkeypatch.setattr(EpisodeMessages, "_joints", broken)
+    bag = taught(tmp_path / "bag", robot, [(0.0, "do"), (0.5, ControlMode.POLICY)])
+    done = bags_to_dataset([bag], tmp_path / "data", robot, FPS)
+    assert done["unreadable"] == 1 and done["frames"] == pytest.approx(105, abs=1)
+
+
+def test_a_bag_that_lost_messages_does_not_count(robot, tmp_path, monkeypatch):
+    dataset = write_dataset(tmp_path / "dataset", robot, RECORDINGS[:1])
+    monkeypatch.setattr(to_bags.McapScan, "messages", lambda self: iter(()))
+    with pytest.raises(ConvertError, match="is the disk sound"):
+        dataset_to_bags(dataset, tmp_path / "bags", robot)
+    assert not (tmp_path / "bags" / "episode_000000").exists()
 
 
 def test_what_cannot_be_converted_is_refused(bags, robot, tmp_path, capsys):

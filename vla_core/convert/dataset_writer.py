@@ -67,15 +67,15 @@ class DatasetWriter:
         self._episodes = _lines(folder / "meta" / "episodes.jsonl")
         self._tasks = [row["task"] for row in _lines(folder / "meta" / "tasks.jsonl")]
         self._features = self._described()
-        self._drop_statistics_of_none()
         info = folder / "meta" / "info.json"
         if info.is_file():
             there = json.loads(info.read_text())
-            if there["features"] != self._features or there["fps"] != rate_hz:
+            if (there.get("features"), there.get("fps")) != (self._features, rate_hz):
                 raise ConvertError(
                     f"{folder}: holds a data set of other joints, cameras or frames a second; "
                     "choose another folder"
                 )
+        self._drop_statistics_of_none()
 
     def has(self, source: str) -> bool:
         """Whether an episode of this source is there."""
@@ -264,17 +264,15 @@ class _Episode:
                     )
 
     def statistics(self) -> dict[str, dict[str, list[Any]]]:
-        """Least, largest, mean and deviation of each column and, over 0..1, of the pictures."""
+        """Least, largest, mean and deviation of each column, and of the pictures in small, 0..1."""
         position, action, by_a_person = (np.array(c) for c in zip(*self._rows, strict=True))
         columns = {STATE: position, ACTION: action, INTERVENTION: by_a_person[:, None]}
         found = {
-            name: _statistics(values.astype(float), 0, self.length)
+            name: _statistics(values.astype(float), self.length)
             for name, values in columns.items()
         }
         for name, (key, _) in self._writer.cameras.items():
-            pixels = np.array(self._thumbnails[name]).transpose(0, 3, 1, 2) / 255
-            flat = pixels.transpose(0, 2, 3, 1).reshape(-1, 3)
-            told = _statistics(flat, 0, self.length)
+            told = _statistics(np.array(self._thumbnails[name]).reshape(-1, 3) / 255, self.length)
             found[key] = {
                 what: values if what == "count" else [[[value]] for value in values]
                 for what, values in told.items()
@@ -312,12 +310,12 @@ def _thumbnail(pixels: np.ndarray) -> np.ndarray:
     return cv2.resize(pixels, _THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.int16)
 
 
-def _statistics(values: np.ndarray, axis: int, count: int) -> dict[str, list[Any]]:
+def _statistics(values: np.ndarray, count: int) -> dict[str, list[Any]]:
     return {
-        "min": values.min(axis).tolist(),
-        "max": values.max(axis).tolist(),
-        "mean": values.mean(axis).tolist(),
-        "std": values.std(axis).tolist(),
+        "min": values.min(axis=0).tolist(),
+        "max": values.max(axis=0).tolist(),
+        "mean": values.mean(axis=0).tolist(),
+        "std": values.std(axis=0).tolist(),
         "count": [count],
     }
 

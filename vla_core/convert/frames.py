@@ -9,9 +9,7 @@ from itertools import chain
 import numpy as np
 
 from vla_core.convert.spans import Span
-from vla_core.data.joint_state import JointStateReader
 from vla_core.replay.offline.recording import CommandCame, Event, ImageCame, JointStateCame
-from vla_core.robot.model import RobotModel
 from vla_core.types import NANOSECONDS
 
 
@@ -34,7 +32,6 @@ class Frame:
 def frames_of(
     events: Iterator[Event],
     spans: Sequence[Span],
-    robot: RobotModel,
     cameras: Sequence[str],
     rate_hz: float,
 ) -> Iterator[tuple[int, Frame]]:
@@ -44,9 +41,8 @@ def frames_of(
     had come by its time.
 
     Args:
-        events: of the bag, in the order they were received.
+        events: of the bag, in the order they were received; joints in canonical order.
     """
-    reader = JointStateReader(robot.joint_names)
     pictures: dict[str, np.ndarray] = {}
     position = action = None
     number, first_ns, index, last_ns = 0, None, 0, 0
@@ -69,9 +65,7 @@ def frames_of(
         if isinstance(event, ImageCame):
             pictures[event.camera] = event.pixels
         elif isinstance(event, JointStateCame):
-            position = reader.read(
-                event.names, event.position, event.velocity, event.stamp_ns
-            ).position
+            position = event.position
         elif isinstance(event, CommandCame):
             action = event.position
         whole = position is not None and len(pictures) == len(cameras)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from vla_core.convert.dataset_writer import ConvertError
 from vla_core.data.bag_writer import BagWriter, RecordedMessage, RecordedTopic
+from vla_core.data.mcap_scan import McapScan
 from vla_core.paths import root
 from vla_core.replay.offline.lerobot_recording import LeRobotRecording
 from vla_core.replay.offline.recording import CommandCame, ImageCame, JointStateCame
@@ -75,10 +77,24 @@ def dataset_to_bags(
                 progress(path.name, passed / max(1, recording.frames))
         finally:
             bag.close()
+        _verify(part, bag.counts)
         part.rename(path)
-        part.parent.rmdir()
+        shutil.rmtree(part.parent)
         done["episodes"] += 1
     return done
+
+
+def _verify(folder: Path, written: Counter[str]) -> None:
+    """Read a bag back.
+
+    Raises:
+        ConvertError: messages are missing, or a checksum is wrong.
+    """
+    (file,) = folder.glob("*.mcap")
+    scan = McapScan(file)
+    found = Counter(message.channel.topic for message in scan.messages())
+    if scan.losses or found != written:
+        raise ConvertError(f"{file}: holds {dict(found)} of {dict(written)}; is the disk sound?")
 
 
 class EpisodeMessages:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
 from vla_core.convert.dataset_writer import ConvertError, DatasetWriter
 from vla_core.convert.frames import frames_of
 from vla_core.convert.spans import spans_of
+from vla_core.data.joint_state import JointStateReader
+from vla_core.errors import JointMismatchError, ObservationError
 from vla_core.replay.bag import Bag
 from vla_core.replay.offline.bag_recording import BagRecording
-from vla_core.replay.offline.recording import Event, UnreadableCame
+from vla_core.replay.offline.recording import Event, JointStateCame, UnreadableCame
 from vla_core.robot.model import RobotModel
 from vla_core.types import NANOSECONDS
 
@@ -45,7 +48,8 @@ def bags_to_dataset(
         VlaError: a bag cannot be read, tells no instruction while none is given, or what is written
             cannot be read back.
     """
-    keys = {name: robot.description.recording.cameras.get(name, _KEY + name) for name in robot.cameras}
+    known = robot.description.recording.cameras
+    keys = {name: known.get(name, _KEY + name) for name in robot.cameras}
     cameras = {name: (keys[name], robot.cameras[name].size(simulated)) for name in keys}
     writer = DatasetWriter(folder, robot, cameras, rate_hz)
     done = dict.fromkeys(("episodes", "frames", "skipped", "unreadable"), 0)
@@ -56,13 +60,13 @@ def bags_to_dataset(
             raise ConvertError(
                 f"{path}: does not tell what the robot was to do; give --instruction \"…\""
             )
-        sources = [f"{path.name}/{number}" for number in range(len(spans))]
+        sources = [f"{path.resolve()}/{number}" for number in range(len(spans))]
         if all(writer.has(source) for source in sources):
             done["skipped"] += len(spans)
             continue
         recording = BagRecording(path, robot, list(keys), simulated)
-        events = _watched(next(recording.episodes()).events, path, bag, done, progress)
-        frames = frames_of(events, spans, robot, list(keys), rate_hz)
+        events = _readable(next(recording.episodes()).events, robot, bag, done, progress)
+        frames = frames_of(events, spans, list(keys), rate_hz)
         for number, numbered in groupby(frames, key=lambda each: each[0]):
             if writer.has(sources[number]):
                 done["skipped"] += 1
@@ -75,21 +79,30 @@ def bags_to_dataset(
     return done
 
 
-def _watched(
+def _readable(
     events: Iterator[Event],
-    path: Path,
+    robot: RobotModel,
     bag: Bag,
     done: dict[str, int],
     progress: Callable[[str, float], None],
 ) -> Iterator[Event]:
-    """The events; what cannot be read is counted, and the way through the bag is told."""
+    """The events, joints in canonical order; what cannot be read is counted and left out."""
+    reader, name = JointStateReader(robot.joint_names), bag.path.name
     begin_ns = None
     for event in events:
         begin_ns = event.now_ns if begin_ns is None else begin_ns
         passed_s = (event.now_ns - begin_ns) / NANOSECONDS
-        progress(path.name, passed_s / bag.duration_s if bag.duration_s else 1.0)
+        progress(name, passed_s / bag.duration_s if bag.duration_s else 1.0)
         if isinstance(event, UnreadableCame):
             done["unreadable"] += 1
-        else:
-            yield event
-    progress(path.name, 1.0)
+            continue
+        if isinstance(event, JointStateCame):
+            given = (event.names, event.position, event.velocity, event.stamp_ns)
+            try:
+                position = reader.read(*given).position
+            except (JointMismatchError, ObservationError):
+                done["unreadable"] += 1
+                continue
+            event = replace(event, names=robot.joint_names, position=position)
+        yield event
+    progress(name, 1.0)
