@@ -202,9 +202,11 @@ class _Episode:
 
     @property
     def length(self) -> int:
+        """Frames so far."""
         return len(self._rows)
 
     def append(self, frame: Frame) -> None:
+        """Take the next frame."""
         self._rows.append((frame.position, frame.action, frame.is_intervention))
         for name, video in self._videos.items():
             pixels = frame.pictures[name]
@@ -212,6 +214,7 @@ class _Episode:
             video.append(pixels)
 
     def close(self) -> None:
+        """End its videos."""
         for video in self._videos.values():
             video.close()
 
@@ -288,6 +291,7 @@ class _Video:
         self._container: Any = None
 
     def append(self, pixels: np.ndarray) -> None:
+        """Take the next picture, `(height, width, 3)` uint8 RGB."""
         if self._container is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._container = av.open(str(self._path), "w")
@@ -300,6 +304,7 @@ class _Video:
         self._container.mux(self._stream.encode(frame))
 
     def close(self) -> None:
+        """End the file, if there is one."""
         if self._container is not None:
             self._container.mux(self._stream.encode(None))
             self._container.close()
