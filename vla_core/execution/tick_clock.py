@@ -9,6 +9,8 @@ from vla_core.types import NANOSECONDS
 
 #: Ticks over which the distance of the two clocks is compared.
 _COMPARED = 20
+#: Longest delay of a simulated clock's messages that moves the command as if there were none [s].
+LEAD_S = 0.025
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,12 @@ class TickClock:
     seems to have lost. So its time is taken from the steady clock and from where it stood farthest
     ahead of that lately. It is set forward where it is more than a period ahead of it all.
 
+    A simulated clock may also run slower than the steady one, or stand still; so the time taken from
+    the steady clock runs ahead of its last message by no more than `LEAD_S`.
+
     Args:
         period_s: between two ticks [s].
+        simulated: whether the clock of the stamps is a simulated one.
 
     Attributes:
         now_ns: time of the newest tick on the clock of the stamps [ns].
@@ -47,8 +53,9 @@ class TickClock:
             clock was set [ns].
     """
 
-    def __init__(self, period_s: float) -> None:
+    def __init__(self, period_s: float, simulated: bool = False) -> None:
         self._period_s = period_s
+        self._lead_ns = round(LEAD_S * NANOSECONDS) if simulated else None
         self._period_ns = round(period_s * NANOSECONDS)
         self._last: tuple[int, int] | None = None
         self._ahead_ns: deque[int] = deque(maxlen=_COMPARED)
@@ -79,7 +86,10 @@ class TickClock:
             return Passed(steady_periods, steady_s, late, set_back, set_forward_s)
         self._ahead_ns.append(now_ns - steady_ns)
         before_ns = self.now_ns
-        self.now_ns = max(before_ns, steady_ns + max(self._ahead_ns))
+        taken_ns = steady_ns + max(self._ahead_ns)
+        if self._lead_ns is not None:
+            taken_ns = min(taken_ns, now_ns + self._lead_ns)
+        self.now_ns = max(before_ns, taken_ns)
         periods = (self.now_ns - self.played_ns + self._period_ns // 2) // self._period_ns
         self.played_ns += periods * self._period_ns
         return Passed(periods, (self.now_ns - before_ns) / NANOSECONDS, late)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
+from vla_core.data.observation_builder import cameras_of
+from vla_core.policies.manifest import PolicyManifest
 from vla_core.replay.bag import (
     Bag,
     BagError,
@@ -16,7 +19,9 @@ from vla_core.replay.bag import (
     stamp_of,
     with_stamp,
 )
+from vla_core.replay.offline.bag_recording import input_topics
 from vla_core.replay.play_clock import PlayClock
+from vla_core.robot.description import RobotDescription
 from vla_core.types import NANOSECONDS
 
 #: Of the first moment, which is shown again and again until the play begins [ns].
@@ -76,7 +81,7 @@ class Playback:
 
     Args:
         bag: what to play.
-        topics: to be played.
+        topics: to be played, and their message types.
         pace: topic that a step is told by: the policy's first camera.
         part: of the bag.
         steady_ns: clock that is never set.
@@ -96,14 +101,14 @@ class Playback:
     def __init__(
         self,
         bag: Bag,
-        topics: Sequence[str],
+        topics: Mapping[str, str],
         pace: str,
         part: Part = Part(),
         steady_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         part.check(bag.duration_s)
         self._bag = bag
-        self._topics = tuple(topics)
+        self.topics = dict(topics)
         self._pace = pace
         self._part = part
         self._steady_ns = steady_ns
@@ -138,6 +143,23 @@ class Playback:
     def slipped_s(self) -> float:
         """How much longer the play took because this process was kept from running [s]."""
         return self._clock.slipped_s
+
+    @property
+    def duration_s(self) -> float:
+        """Of the part that is played [s]."""
+        return (self._part.to_s or self._bag.duration_s) - self._part.from_s
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with the bag, and what of it is lost."""
+        return [f"{self._bag.path}: {problem}" for problem in self._bag.problems]
+
+    def toggle(self) -> None:
+        """Pause, or go on."""
+        if self._released:
+            self.pause()
+        else:
+            self.resume()
 
     def pause(self) -> None:
         """Stop the clock where it is; before the begin: stay at the first moment."""
@@ -193,7 +215,8 @@ class Playback:
 
     def _begin(self) -> None:
         self._clock.set(self.begin_ns)
-        messages = self._bag.messages(self._topics, self._part.from_s, self._part.to_s)
+        self._clock.slipped_s *= bool(self.loops)
+        messages = self._bag.messages(self.topics, self._part.from_s, self._part.to_s)
         self._messages = joints_before_images(messages)
         self.phase = Phase.PLAYING
         self._take_next()
@@ -253,7 +276,22 @@ class Playback:
             self._begin()
 
 
-def _first_messages(bag: Bag, topics: Sequence[str], part: Part) -> list[BagMessage]:
+def open_playback(
+    path: Path, robot: RobotDescription, policy: PolicyManifest, part: Part = Part()
+) -> Playback:
+    """A play of what a policy needs of a robot; a step is a picture of the policy's first camera.
+
+    Raises:
+        VlaError: the bag cannot be read or lacks a topic, or the robot a camera.
+    """
+    cameras = cameras_of(robot.cameras, policy)
+    topics = input_topics(robot, cameras)
+    bag = Bag(path)
+    bag.require(topics)
+    return Playback(bag, topics, cameras[0].topic, part)
+
+
+def _first_messages(bag: Bag, topics: Iterable[str], part: Part) -> list[BagMessage]:
     """First message of each topic; joint states go first, so that an image finds them."""
     found = []
     for topic in topics:
