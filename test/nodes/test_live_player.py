@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
 import pytest
 
@@ -109,7 +107,7 @@ def test_pause_step_rate_part_and_loop(live: Live, player: Player):
     paused = len(player.frames)
     for _ in range(2):
         player.ask("play_next")
-        live.wait_until(lambda: len(player.frames) > paused, "one more")
+        live.wait_until(lambda seen=paused: len(player.frames) > seen, "one more")
         player.wait_for_phase("paused")
         assert player.stands() > stood_ns
         assert len(player.frames) == paused + 1

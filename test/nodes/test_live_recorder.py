@@ -84,10 +84,15 @@ class Recorder:
         self._process = subprocess.Popen(
             command,
             env=environment(live.domain),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=(live.logs / f"{out.name}.log").open("w"),
             stderr=subprocess.STDOUT,
         )
+
+    def press(self, key: str) -> None:
+        """Type a key and Enter."""
+        self._process.stdin.write(f"{key}\n".encode())
+        self._process.stdin.flush()
 
     def end(self, number: int) -> int:
         """Signal it, wait for its end, and return its exit code."""
@@ -177,6 +182,23 @@ def test_an_emergency_stop_and_the_service_save_the_last_seconds(
     again = live.wait_until(lambda: recorder.finished("_saved"), "the last seconds, asked for")
     assert str(again.parent) == answer.message
     assert set(numbers(again)) >= set(talker.sent[begin + 5 : begin + 50])
+
+
+def test_an_intervention_and_the_key_save_the_last_seconds(
+    live: Live, talker: Talker, recorder: Recorder
+):
+    talker.connect()
+    file = live.wait_until(recorder.file, "a recording")
+    live.wait_until(lambda: numbers(file), "a state in it", each=talker.state)
+    begin = len(talker.sent)
+    live.wait_until(lambda: len(talker.sent) >= begin + 50, "states", each=talker.state)
+    talker.mode(ControlMode.TELEOP)
+    saved = live.wait_until(lambda: recorder.finished("_intervention"), "the last seconds")
+    talker.mode(ControlMode.HOLD)
+    recorder.press("s")
+    again = live.wait_until(lambda: recorder.finished("_key"), "the last seconds, by the key")
+    for file in (saved, again):
+        assert set(numbers(file)) >= set(talker.sent[begin + 5 : begin + 45])
 
 
 def test_killed_in_the_middle_it_lacks_only_what_came_last(
