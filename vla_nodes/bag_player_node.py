@@ -18,7 +18,8 @@ from std_srvs.srv import Trigger
 from vla_core.errors import ConfigError, VlaError
 from vla_core.paths import policy_folder
 from vla_core.policies.manifest import PolicyManifest
-from vla_core.replay.playback import Part, Phase, Playback, open_playback
+from vla_core.replay.part import Part
+from vla_core.replay.playback import Phase, Playback, open_playback
 from vla_core.robot.load import load_robot
 from vla_nodes import qos, topics
 from vla_nodes.conversions import to_time
@@ -85,8 +86,6 @@ class BagPlayerNode(SuiteNode):
             topic: self.create_publisher(message_class(kind), topic, qos.SENSOR_SOURCE)
             for topic, kind in self._playback.topics.items()
         }
-        for problem in self._playback.problems:
-            self.get_logger().warning(problem)
 
     def deactivate(self) -> None:
         """Publish nothing more."""
@@ -147,11 +146,14 @@ class BagPlayerNode(SuiteNode):
                 "loops": str(playback.loops),
                 "slipped_s": f"{playback.slipped_s:.3f}",
                 "rate": f"{playback.rate:g}",
+                "problems": "\n".join(playback.problems),
             }
         super().publish_diagnostics()
 
     def _tell(self, playback: Playback) -> None:
         """Report at once what changes, and what could not be played."""
+        for problem in playback.problems[self.meters.drops["bag/problems"] :]:
+            self.refuse(problem, "bag/problems")
         problem, count = playback.refused
         if count > self.meters.drops["message/unreadable"]:
             self.meters.drops["message/unreadable"] = count - 1

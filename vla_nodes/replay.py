@@ -21,7 +21,8 @@ from vla_core.errors import VlaError
 from vla_core.paths import policy_folder
 from vla_core.policies.manifest import PolicyManifest
 from vla_core.replay.live_table import run_table
-from vla_core.replay.playback import Part, Phase, Playback, open_playback
+from vla_core.replay.part import Part
+from vla_core.replay.playback import Phase, Playback, open_playback
 from vla_core.replay.process_memory import MemoryWatch
 from vla_core.replay.run_metrics import RunMetrics
 from vla_core.robot.load import load_robot
@@ -67,8 +68,6 @@ def run_replay(args: argparse.Namespace, policy: Path) -> dict[str, Any]:
             title = f"{TITLE}: {args.bag.name}"
             extra: Callable[[], dict[str, Any]] = lambda: {"memory_mb": memory.summary()}  # noqa: E731
             with LiveStatus(observer, title, lambda: _progress(graph, player), extra) as status:
-                for problem in playback.problems:
-                    status.say(problem)
                 graph.wait_until_up(lambda: (observer.poll(), status.update()), 0.01)
                 _hand_over(observer, args, status)
                 _play(observer, player, modes, playback, Watch(graph, status, memory))
@@ -163,7 +162,7 @@ def _summary(
         "duration_s": round(playback.duration_s, 3),
         "published": published,
         "slipped_s": float(player.values.get("slipped_s", 0.0)),
-        "problems": playback.problems,
+        "problems": player.values.get("problems", "").splitlines(),
         "camera_frames": cameras,
         "observations": observations.received + observations.lost,
         "episodes": [],

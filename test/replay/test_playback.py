@@ -16,7 +16,8 @@ from swaying_robot import (
 )
 
 from vla_core.replay.bag import Bag, BagError, stamp_of
-from vla_core.replay.playback import LEAD_IN_NS, Part, Phase, Playback
+from vla_core.replay.part import Part
+from vla_core.replay.playback import LEAD_IN_NS, Phase, Playback
 
 MS = 1_000_000
 TOPICS = {CAMERA_TOPIC: COMPRESSED, "/joint_states": JOINT_STATE}

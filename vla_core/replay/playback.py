@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from vla_core.replay.bag import (
     with_stamp,
 )
 from vla_core.replay.offline.bag_recording import input_topics
+from vla_core.replay.part import Part
 from vla_core.replay.play_clock import PlayClock
 from vla_core.robot.description import RobotDescription
 from vla_core.types import NANOSECONDS
@@ -44,32 +44,6 @@ class Phase(Enum):
     TURNING = "turning"
     """Between the end and the begin of a loop."""
     ENDED = "ended"
-
-
-@dataclass(frozen=True)
-class Part:
-    """What is played, in seconds since the bag's begin.
-
-    Attributes:
-        from_s: first moment [s].
-        to_s: last moment [s]; 0: the bag's end.
-    """
-
-    from_s: float = 0.0
-    to_s: float = 0.0
-
-    def check(self, duration_s: float) -> None:
-        """Refuse what is outside a bag of this length.
-
-        Raises:
-            BagError: begins behind the end, or ends before its begin.
-        """
-        to_s = self.to_s or duration_s
-        if not 0.0 <= self.from_s <= to_s:
-            raise BagError(
-                f"from {self.from_s:g} s to {to_s:g} s: expected 0 to {duration_s:.3f} s, the "
-                "length of the bag, and the begin before the end"
-            )
 
 
 class Playback:
@@ -151,7 +125,7 @@ class Playback:
 
     @property
     def problems(self) -> list[str]:
-        """What is wrong with the bag, and what of it is lost."""
+        """What is wrong with the bag, and what of it is lost, as far as it is known by now."""
         return [f"{self._bag.path}: {problem}" for problem in self._bag.problems]
 
     def toggle(self) -> None:
