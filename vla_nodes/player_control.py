@@ -7,12 +7,14 @@ from rclpy.parameter import Parameter
 from std_srvs.srv import Trigger
 
 from vla_core.replay.playback import Phase
-from vla_nodes.bag_player_node import FASTEST, SERVICES, SLOWEST
+from vla_nodes.bag_player_node import SERVICES
 from vla_nodes.graph_observer import GraphError, GraphObserver
 
 PLAYER = "bag_player_node"
-#: What a key multiplies the rate by.
-_FASTER = 2.0**0.5
+#: Times real time that the keys + and - go through.
+_RATES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+#: What a terminal sends for the right arrow.
+_RIGHT = "\x1b[C"
 
 
 class PlayerControl:
@@ -28,10 +30,8 @@ class PlayerControl:
         self._clients = {
             name: observer.create_client(Trigger, f"{PLAYER}/{name}") for name in SERVICES
         }
-        self._set_parameters = observer.create_client(
-            SetParameters, f"{PLAYER}/set_parameters"
-        )
-        self.rate = rate
+        self._set_parameters = observer.create_client(SetParameters, f"{PLAYER}/set_parameters")
+        self._first_rate = rate
 
     def ask(self, service: str) -> None:
         """Call one of `bag_player_node.SERVICES`.
@@ -43,19 +43,16 @@ class PlayerControl:
         if not answer.success:
             raise GraphError(f"{PLAYER}/{service} was refused: {answer.message}")
 
-    def set_rate(self, rate: float) -> None:
-        """Play at another rate, times real time; held to what the player can.
+    def set(self, name: str, value: bool | float) -> None:
+        """Set parameter `rate` or `loop`.
 
         Raises:
             GraphError: refused, or nobody answers.
         """
-        rate = min(FASTEST, max(SLOWEST, rate))
-        parameter = Parameter("rate", value=float(rate)).to_parameter_msg()
-        request = SetParameters.Request(parameters=[parameter])
+        request = SetParameters.Request(parameters=[Parameter(name, value=value).to_parameter_msg()])
         (result,) = self._observer.call(self._set_parameters, request).results
         if not result.successful:
-            raise GraphError(f"rate {rate:g} was refused: {result.reason}")
-        self.rate = rate
+            raise GraphError(f"{name} {value} was refused: {result.reason}")
 
     def press(self, key: str) -> bool:
         """Do what a key stands for: space, `.` or right arrow, `+`, `-`, q.
@@ -65,11 +62,18 @@ class PlayerControl:
         """
         if key == " ":
             self.ask("toggle_paused")
-        elif key in (".", RIGHT):
+        elif key in (".", _RIGHT):
             self.ask("play_next")
-        elif key in ("+", "-"):
-            self.set_rate(self.rate * (_FASTER if key == "+" else 1.0 / _FASTER))
+        elif key == "+":
+            self.set("rate", min((r for r in _RATES if r > self.rate), default=_RATES[-1]))
+        elif key == "-":
+            self.set("rate", max((r for r in _RATES if r < self.rate), default=_RATES[0]))
         return key != "q"
+
+    @property
+    def rate(self) -> float:
+        """Times real time, as the player said last."""
+        return float(self.values.get("rate", self._first_rate))
 
     @property
     def phase(self) -> Phase | None:
@@ -82,7 +86,3 @@ class PlayerControl:
         """What the player said of itself last."""
         status = self._observer.diagnostics.get(f"/{PLAYER}")
         return {} if status is None else {pair.key: pair.value for pair in status.values}
-
-
-#: What a terminal sends for the right arrow.
-RIGHT = "\x1b[C"

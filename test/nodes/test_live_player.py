@@ -10,19 +10,19 @@ pytest.importorskip("vla_msgs.msg", reason="vla_msgs is not built")
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from live import Live, run_process
-from rcl_interfaces.srv import SetParameters
-from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock
-from std_srvs.srv import Trigger
 from swaying_robot import BEGIN_NS, FRAMES, RATE_HZ, WHOLE_ROBOT, picture, write_bag
 
 from vla_core.replay.offline.hold_policy import hold_policy
+from vla_core.replay.playback import Phase
 from vla_core.robot.model import RobotModel
 from vla_msgs import msg
 from vla_nodes import qos, topics
 from vla_nodes.conversions import to_nanoseconds
+from vla_nodes.player_control import PlayerControl
 
 PLAYER, CAMERA = "bag_player_node", "camera_node"
+RIGHT_ARROW = "\x1b[C"
 FROM_S, TO_S = 0.5, 1.5
 FRAMES_PLAYED = list(range(15, 45))
 
@@ -38,8 +38,22 @@ def arguments(tmp_path_factory) -> list[str]:
     bag = write_bag(folder / "sway", frames=range(FRAMES), picture_of=full_size)
     hold_policy(RobotModel(WHOLE_ROBOT)).system1.manifest.save(folder)
     values = {"robot": "g1_bottle", "policy": folder, "use_sim_time": "true", "bag": bag}
-    values |= {"from_s": FROM_S, "to_s": TO_S, "rate_hz": 200.0, "rate": 1.0}
+    values |= {"from_s": FROM_S, "to_s": TO_S, "rate_hz": 200.0}
     return ["--ros-args", *(part for k, v in values.items() for part in ("-p", f"{k}:={v}"))]
+
+
+class Asking:
+    """The live domain as `PlayerControl` asks an observer."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self.create_client = live.node.create_client
+        self.diagnostics = live.reports
+
+    def call(self, client, request):
+        self._live.wait_until(client.service_is_ready, client.srv_name)
+        answer = client.call_async(request)
+        return self._live.wait_until(answer.done, client.srv_name) and answer.result()
 
 
 class Player:
@@ -47,6 +61,7 @@ class Player:
 
     def __init__(self, live: Live, arguments: list[str]) -> None:
         self._live = live
+        self.control = PlayerControl(Asking(live), 1.0)
         self.frames: list[int] = []
         self.clock: list[int] = []
         live.node.create_subscription(msg.Observation, topics.OBSERVATION, self._observed, 50)
@@ -66,22 +81,8 @@ class Player:
     def _ticked(self, message: Clock) -> None:
         self.clock.append(to_nanoseconds(message.clock))
 
-    def ask(self, service: str) -> None:
-        answer = self._live.call(Trigger, f"{PLAYER}/{service}", Trigger.Request())
-        assert answer.success, answer.message
-
-    def set(self, name: str, value: float | bool) -> None:
-        parameter = Parameter(name, value=value).to_parameter_msg()
-        request = SetParameters.Request(parameters=[parameter])
-        answer = self._live.call(SetParameters, f"{PLAYER}/set_parameters", request)
-        assert answer.results[0].successful, answer.results[0].reason
-
-    def wait_for_phase(self, phase: str) -> None:
-        self._live.wait_until(lambda: self.told("phase") == phase, phase)
-
-    def told(self, key: str) -> str:
-        report = self._live.reports.get(f"/{PLAYER}")
-        return {} if report is None else {v.key: v.value for v in report.values}.get(key, "")
+    def wait_for_phase(self, phase: Phase) -> None:
+        self._live.wait_until(lambda: self.control.phase is phase, phase.value)
 
     def stands(self) -> int:
         """Once 30 messages of the clock in a row tell the same; that time [ns]."""
@@ -98,23 +99,24 @@ def player(live: Live, arguments: list[str]) -> Player:
     return Player(live, arguments)
 
 
-def test_pause_step_rate_part_and_loop(live: Live, player: Player):
+def test_keys_pause_step_and_slow_down_and_only_the_part_asked_for_is_played(live: Live, player: Player):
     assert player.frames == []
-    player.ask("resume")
+    player.control.ask("resume")
     live.wait_until(lambda: len(player.frames) >= 5, "observations")
-    player.ask("pause")
+    player.control.press(" ")
     stood_ns = player.stands()
     paused = len(player.frames)
-    for _ in range(2):
-        player.ask("play_next")
+    for key in (".", RIGHT_ARROW):
+        player.control.press(key)
         live.wait_until(lambda seen=paused: len(player.frames) > seen, "one more")
-        player.wait_for_phase("paused")
+        player.wait_for_phase(Phase.PAUSED)
         assert player.stands() > stood_ns
         assert len(player.frames) == paused + 1
         paused = len(player.frames)
-    player.set("rate", 0.5)
-    player.ask("toggle_paused")
-    player.wait_for_phase("ended")
+    player.control.press("-")
+    live.wait_until(lambda: player.control.rate == 0.5, "half the rate")
+    assert player.control.press(" ") and not player.control.press("q")
+    player.wait_for_phase(Phase.ENDED)
     live.wait_until(lambda: player.frames[-1] == FRAMES_PLAYED[-1], "the last picture")
     assert player.frames == sorted(set(player.frames)) and set(player.frames) <= set(FRAMES_PLAYED)
     # A machine that others use may lose a picture on the way.
@@ -125,13 +127,13 @@ def test_pause_step_rate_part_and_loop(live: Live, player: Player):
 
 def test_a_loop_begins_anew_and_the_camera_node_goes_on(live: Live, player: Player):
     assert live.change(PLAYER, "deactivate") and live.change(PLAYER, "cleanup")
-    player.set("loop", True)
-    player.set("rate", 2.0)
+    player.control.set("loop", True)
+    player.control.set("rate", 2.0)
     for word in ("configure", "activate"):
         assert live.change(PLAYER, word), live.log(PLAYER)
     player.frames.clear()
-    player.ask("resume")
-    live.wait_until(lambda: int(player.told("loops") or 0) >= 2, "two loops")
+    player.control.ask("resume")
+    live.wait_until(lambda: int(player.control.values["loops"]) >= 2, "two loops")
     begun = len(player.frames)
     live.wait_until(lambda: len(player.frames) > begun + 5, "observations of the third")
     back = sum(b < a for a, b in zip(player.frames, player.frames[1:], strict=False))

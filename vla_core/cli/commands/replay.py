@@ -38,13 +38,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backend", choices=("torch", "onnx"), default="onnx", help="inference")
     parser.add_argument("--out", type=Path, default=Path("out/replay"), help="for the results")
     parser.add_argument("--json", type=Path, help="write the summary here, too")
-    live = parser.add_argument_group("in the graph; keys: space pauses, . or right arrow plays one "
-        "picture, + and - change the rate, q ends")  # fmt: skip
+    live = parser.add_argument_group(
+        "in the graph", "keys: space pauses, . or right arrow plays one picture, + and - change the "
+        "rate, q ends",
+    )  # fmt: skip
     live.add_argument("--rate", type=float, default=1.0, help="times real time, 0.1 to 10")
-    live.add_argument("--from", type=float, default=0.0, dest="from_s", metavar="S",
-        help="first moment, in seconds since the bag's begin")  # fmt: skip
-    live.add_argument("--to", type=float, default=0.0, dest="to_s", metavar="S",
-        help="last moment; 0: the bag's end")  # fmt: skip
+    live.add_argument(
+        "--from", type=float, default=0.0, dest="from_s", metavar="S",
+        help="first moment, in seconds since the bag's begin",
+    )  # fmt: skip
+    live.add_argument(
+        "--to", type=float, default=0.0, dest="to_s", metavar="S",
+        help="last moment; 0: the bag's end",
+    )  # fmt: skip
     live.add_argument("--loop", action="store_true", help="begin anew at the end")
     offline = parser.add_argument_group("without middleware")
     offline.add_argument("--offline", action="store_true", help="on the recording's own clock")
