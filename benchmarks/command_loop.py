@@ -4,7 +4,8 @@
 
 The command core follows chunks that come twice a second, with everything on: limits, look-ahead,
 distances along the stop, tracking. Loops take turns, at 200 and 500 Hz, on an idle machine and with
-one core burnt by another process.
+one core burnt by another process. The same ticks back to back, in the loop's own time, tell what
+they cost a processor that never rests in between.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -36,17 +38,27 @@ _WARM_UP = 100
 
 
 class Work:
-    """A command core with a robot that follows it and a policy that keeps it moving."""
+    """A command core with a robot that follows it and a policy that keeps it moving.
 
-    def __init__(self, robot: RobotModel, period_s: float) -> None:
+    Args:
+        clocks: gives the clock of the stamps and the steady one [ns].
+    """
+
+    def __init__(
+        self,
+        robot: RobotModel,
+        period_s: float,
+        clocks: Callable[[], tuple[int, int]] = lambda: (time.time_ns(), time.monotonic_ns()),
+    ) -> None:
         self._robot = robot
+        self._clocks = clocks
         settings = CommandSettings(period_s=period_s, late_ticks=10**9)
         self._core = CommandCore(robot.limits, settings, safety=CommandSafety.of(robot))
         self._random = np.random.default_rng(0)
         self._position = robot.ready_pose
         self._next_chunk_ns = 0
         self._sequence = 0
-        now_ns = time.time_ns()
+        now_ns, _ = clocks()
         self._core.on_joint_state(robot.joint_names, self._position, [], now_ns, now_ns)
         for mode in (ControlMode.HOLD, ControlMode.POLICY):
             answer = self._core.request_mode(mode, now_ns)
@@ -56,12 +68,12 @@ class Work:
 
     def tick(self) -> None:
         """What the command node does in a tick, but for the messages."""
-        now_ns = time.time_ns()
+        now_ns, steady_ns = self._clocks()
         if now_ns >= self._next_chunk_ns:
             self._core.on_chunk(self._chunk(now_ns), now_ns)
             self._next_chunk_ns = now_ns + round(_CHUNK_PERIOD_S * NANOSECONDS)
         self._core.on_joint_state(self._robot.joint_names, self._position, [], now_ns, now_ns)
-        command = self._core.tick(now_ns, time.monotonic_ns())
+        command = self._core.tick(now_ns, steady_ns)
         self._position = command.position
         self.slowest_path = min(self.slowest_path, command.execution.pace.speed)
 
@@ -96,6 +108,20 @@ def own_loop(rate_hz: float, seconds: float, work: Callable[[], None] | None) ->
     finally:
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     return figures(rate_hz, woke_ns, costs_ns)
+
+
+def back_to_back(robot: RobotModel, rate_hz: float, seconds: float) -> dict[str, float]:
+    """The same ticks as the command loop's, none of which waits for the one before it."""
+    freeze_what_is_loaded()
+    period_ns = round(NANOSECONDS / rate_hz)
+    ticks_ns = count(time.time_ns(), period_ns)
+    work = Work(robot, 1 / rate_hz, lambda: (now_ns := next(ticks_ns), now_ns))
+    costs_ns = []
+    for _ in range(round(rate_hz * seconds)):
+        started_ns = time.perf_counter_ns()
+        work.tick()
+        costs_ns.append(time.perf_counter_ns() - started_ns)
+    return quantiles("tick", np.array(costs_ns[_WARM_UP:]) / 1e3)
 
 
 def freeze_what_is_loaded() -> None:
@@ -135,15 +161,14 @@ def figures(rate_hz: float, woke_ns: list[int], costs_ns: list[int]) -> dict[str
     """Percentiles of the period's absolute error and of the cost [us]."""
     errors_us = np.abs(np.diff(woke_ns[_WARM_UP:]) - NANOSECONDS / rate_hz) / 1e3
     costs_us = np.array(costs_ns[_WARM_UP:]) / 1e3
-    return {
-        f"{name}_{label}_us": round(float(value), 1)
-        for name, values in (("period_error", errors_us), ("tick", costs_us))
-        for label, value in (
-            ("p50", np.percentile(values, 50)),
-            ("p99", np.percentile(values, 99)),
-            ("max", values.max()),
-        )
-    }
+    return quantiles("period_error", errors_us) | quantiles("tick", costs_us)
+
+
+def quantiles(name: str, values: np.ndarray) -> dict[str, float]:
+    """p50, p99 and the largest of values in [us]."""
+    found = np.percentile(values, [50, 99, 100])
+    labels = ("p50", "p99", "max")
+    return {f"{name}_{q}_us": round(float(v), 1) for q, v in zip(labels, found, strict=True)}
 
 
 @contextmanager
@@ -183,6 +208,7 @@ def main() -> None:
             with burnt_core(burn):
                 measured = {
                     "empty loop": own_loop(rate_hz, args.seconds, None),
+                    "ticks back to back": back_to_back(robot, rate_hz, args.seconds),
                     "command loop": own_loop(
                         rate_hz, args.seconds, Work(robot, 1 / rate_hz).tick
                     ),
@@ -198,7 +224,7 @@ def main() -> None:
     table = Table(*headers, title=f"{args.robot}, {robot.dof} joints")
     for row in rows:
         cells = [
-            " / ".join(f"{row[f'{what}_{label}_us']:.0f}" for label in ("p50", "p99", "max"))
+            " / ".join(f"{row.get(f'{what}_{q}_us', np.nan):.0f}" for q in ("p50", "p99", "max"))
             for what in ("tick", "period_error")
         ]
         table.add_row(row["loop"], f"{row['rate_hz']:g}", str(row["core_burnt"]), *cells)

@@ -73,6 +73,14 @@ class CameraNode(SuiteNode):
             10.0,
         ),
         NodeParameter(
+            "joint_jump",
+            ImageLimits.joint_jump,
+            "More than this from one picture to the next is no motion of a joint: its measurement "
+            "has changed, and motion counts from there [rad].",
+            0.0,
+            10.0,
+        ),
+        NodeParameter(
             "future_s", 0.2, "How far stamps may lie ahead of this node's clock [s].", 0.0, 10.0
         ),
     )

@@ -62,6 +62,12 @@ def test_slow_drift_of_a_still_robot_is_no_motion_and_a_long_slow_motion_is():
     assert any(check.problem(PICTURE, moved(0.01 + 1e-3 * n)) for n in range(30))
 
 
+def test_a_wrong_joint_state_that_is_put_right_is_no_motion():
+    check = ImageCheck()
+    told = [STILL] * 10 + [moved(1.9)] * 10 + [STILL] * 10
+    assert [check.problem(PICTURE, position) for position in told] == [""] * 30
+
+
 def test_joint_states_of_another_length_start_again():
     check = ImageCheck()
     for _ in range(10):

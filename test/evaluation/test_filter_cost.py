@@ -54,12 +54,13 @@ def test_a_motion_inside_the_limits_is_followed_and_a_faster_one_is_left(robot):
 def test_every_case_runs_on_the_same_tables_with_what_it_says(monkeypatch):
     asked = []
 
-    def evaluate(settings, seeds, workers, progress):
-        asked.append((settings, tuple(seeds)))
+    def evaluate_each(cases, seeds, workers, progress):
+        asked.extend((settings, tuple(seeds)) for settings in cases)
         motion = MotionQuality(0.0, 0.0, 0.0, off_path=0.25)
-        return [EpisodeResult(seed, "put", seed != 3, 2.0, motion) for seed in seeds]
+        results = [EpisodeResult(seed, "put", seed != 3, 2.0, motion) for seed in seeds]
+        return iter([results] * len(cases))
 
-    monkeypatch.setattr(filter_cost, "evaluate", evaluate)
+    monkeypatch.setattr(filter_cost, "evaluate_each", evaluate_each)
     base = EvaluationSettings("tabletop")
     rows = list(compare_filters(filter_cases(40), base, [1, 2, 3, 4], 1, lambda result: None))
     assert [seeds for _, seeds in asked] == [(1, 2, 3, 4)] * 5

@@ -79,6 +79,19 @@ def test_a_clock_set_back_moves_nothing_by_it_but_missed_ticks_count(clocks):
     assert clocks.tick() == Passed(1, pytest.approx(0.005))
 
 
+@pytest.mark.parametrize("late_ms", [6.0, 12.0, 40.0])
+def test_the_first_readings_after_a_set_may_be_late_and_the_grid_stays(clocks, late_ms):
+    clocks.set_by_ns -= round((10_000 + late_ms) * MS)
+    assert clocks.tick().set_back
+    start_ns = clocks.clock.played_ns
+    passed = [clocks.tick(), clocks.tick()]
+    clocks.set_by_ns += round(late_ms * MS)
+    passed += [clocks.tick(), clocks.tick()]
+    assert [p.set_forward_s for p in passed] == [0.0] * 4
+    assert clocks.clock.played_ns - start_ns == sum(p.periods for p in passed) * 5 * MS
+    assert abs(clocks.steady_ns + clocks.set_by_ns - clocks.clock.played_ns) <= 2.5 * MS
+
+
 @pytest.mark.parametrize("rate", [0.5, 0.1])
 def test_a_slow_simulated_clock_moves_the_command_at_its_pace(simulated, rate):
     periods = []

@@ -27,12 +27,15 @@ class ImageLimits:
         most_even: lowest standard deviation of all values, of 255.
         frozen_frames: so many pictures that repeat the one before them are suspicious.
         frozen_motion: and a fault once a joint has moved by this much since the first [rad].
+        joint_jump: more than this from one picture to the next is no motion of a joint: its
+            measurement has changed, and motion counts from there [rad].
     """
 
     darkest: float = 8.0
     most_even: float = 2.0
     frozen_frames: int = 5
     frozen_motion: float = 0.02
+    joint_jump: float = 0.3
 
 
 class FaultyPicture(Enum):
@@ -69,7 +72,8 @@ class ImageCheck:
         self._limits = limits
         self._last: np.ndarray | None = None
         self.repeats = 0
-        self._position: np.ndarray | None = None
+        self._first_position: np.ndarray | None = None
+        self._last_position: np.ndarray | None = None
 
     def problem(self, image: np.ndarray, position: np.ndarray | None) -> str:
         """What is wrong with a picture, as `fault`, in words; empty when nothing is."""
@@ -107,12 +111,20 @@ class ImageCheck:
     def _moved_since_first(self, image: np.ndarray, position: np.ndarray | None) -> float:
         """Largest joint motion [rad] since the picture was first seen; zero for a new one."""
         same = self._last is not None and np.array_equal(self._last, image)
+        before, self._last_position = self._last_position, position
         self._last = image
-        if not same:
-            self.repeats, self._position = 0, position
-            return 0.0
-        self.repeats += 1
-        if position is None or self._position is None or position.shape != self._position.shape:
-            self._position = position
-            return 0.0
-        return float(np.abs(position - self._position).max())
+        self.repeats = self.repeats + 1 if same else 0
+        if (
+            not same
+            or _apart(position, self._first_position) is None
+            or (_apart(position, before) or 0.0) > self._limits.joint_jump
+        ):
+            self._first_position = position
+        return _apart(position, self._first_position) or 0.0
+
+
+def _apart(one: np.ndarray | None, other: np.ndarray | None) -> float | None:
+    """Largest difference of two joint positions [rad]; None where they cannot be compared."""
+    if one is None or other is None or one.shape != other.shape:
+        return None
+    return float(np.abs(one - other).max())

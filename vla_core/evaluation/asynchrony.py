@@ -14,7 +14,8 @@ import numpy as np
 
 from vla_core.errors import PolicyError
 from vla_core.evaluation.episode import EpisodeResult
-from vla_core.evaluation.evaluate import evaluate
+from vla_core.evaluation.evaluate import evaluate_each
+from vla_core.evaluation.peers.choose import PEERS, require_peer
 from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.evaluation.success_rate import SuccessRate
 from vla_core.execution.strategies.choose import fitting_strategy
@@ -27,7 +28,7 @@ class Case:
 
     Attributes:
         study: what is varied: `delay`, `pattern`, or `rate` of System 2.
-        strategy: by name.
+        strategy: by name; or a peer's (`vla_core.evaluation.peers`).
         delay_ms: that System 1 takes [ms].
         pattern: how the object moves.
         system2_every: System-1 steps for each inference of System 2 (OpenHelix sweeps 1 to 60).
@@ -72,11 +73,11 @@ def dynamics_cases(
 def fitting(
     strategies: Sequence[str], manifest: PolicyManifest
 ) -> tuple[list[str], dict[str, str]]:
-    """Strategies that a policy can do, and why it cannot do the others."""
+    """Strategies that a policy can do and peers that are installed, and why not the others."""
     able, skipped = [], {}
     for name in strategies:
         try:
-            fitting_strategy(name, manifest)
+            require_peer(name) if name in PEERS else fitting_strategy(name, manifest)
             able.append(name)
         except PolicyError as error:
             skipped[name] = str(error)
@@ -92,11 +93,16 @@ def compare(
     progress: Callable[[EpisodeResult], None],
 ) -> Iterator[dict[str, Any]]:
     """Run all cases on the same seeds; a row a case, as soon as it is measured."""
-    for case in cases:
-        results = evaluate(case.settings(base, manifest.step_s), seeds, workers, progress)
-        strategy = fitting_strategy(case.strategy, manifest, base.replan_steps)
-        limit = strategy.limit_steps(manifest, base.replan_steps)
+    settings = [case.settings(base, manifest.step_s) for case in cases]
+    for case, results in zip(cases, evaluate_each(settings, seeds, workers, progress), strict=True):
+        limit = _limit_steps(case.strategy, manifest, base.replan_steps)
         yield asdict(case) | {"limit_steps": limit} | summary(results)
+
+
+def _limit_steps(name: str, manifest: PolicyManifest, executed: int) -> int | None:
+    if name in PEERS:
+        return None
+    return fitting_strategy(name, manifest, executed).limit_steps(manifest, executed)
 
 
 def summary(results: Sequence[EpisodeResult]) -> dict[str, Any]:

@@ -13,6 +13,8 @@ import numpy as np
 from vla_core.evaluation.executor import Executor, TimelineExecutor
 from vla_core.evaluation.intent_mode import IntentMode, zeroed
 from vla_core.evaluation.motion_watch import MotionQuality, MotionWatch
+from vla_core.evaluation.peers.choose import PEERS
+from vla_core.evaluation.peers.stepped_peer import SteppedPeer
 from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.evaluation.thinker import Thinker
 from vla_core.policies.protocol import System1, System2
@@ -40,6 +42,9 @@ class Scene(Protocol):
 
     def success_of(self, instruction: Instruction) -> bool:
         """Whether `instruction` is done."""
+
+    def close(self) -> None:
+        """Free the renderer."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,10 @@ class EpisodeRunner:
         names = system1.manifest.joint_names
         self._executor = executor or (lambda: TimelineExecutor(names, settings.control_s))
 
+    def close(self) -> None:
+        """Let go of the scene's renderer."""
+        self._scene.close()
+
     def run(self, seed: int) -> EpisodeResult:
         """Run the episode of `seed`; the same seed gives the same result, whatever ran before."""
         mode = self._settings.intent
@@ -133,9 +142,8 @@ class EpisodeRunner:
         self, seed: int, told: Instruction, wrong: Instruction | None, intend: IntentSource
     ) -> EpisodeResult:
         settings, scene = self._settings, self._scene
-        executor = self._executor()
+        thinker, executor = self._make(np.random.default_rng((seed, 0)))
         period_s = executor.period_s
-        thinker = Thinker(self._system1, executor, settings, np.random.default_rng((seed, 0)))
         watch = MotionWatch()
         think_ticks = max(1, round(settings.system2_period_s / period_s))
         done_ticks = wrong_ticks = 0
@@ -170,6 +178,15 @@ class EpisodeRunner:
             wrong_success=wrong_ticks >= held_long,
             delay_steps=thinker.delay.steps,
         )
+
+    def _make(self, rng: np.random.Generator) -> tuple[Thinker | SteppedPeer, Executor | SteppedPeer]:
+        """Who looks and computes, and who turns that into joint targets; a peer does both."""
+        settings = self._settings
+        if settings.strategy in PEERS:
+            peer = PEERS[settings.strategy](self._system1, settings, rng)
+            return peer, peer
+        executor = self._executor()
+        return Thinker(self._system1, executor, settings, rng), executor
 
     def _observe(self, tick: int, now_ns: int) -> Observation:
         images = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from multiprocessing import get_context
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from vla_core.errors import VlaError
 from vla_core.evaluation.episode import EpisodeResult, EpisodeRunner
 from vla_core.evaluation.intent_mode import IntentMode
+from vla_core.evaluation.peers.choose import PEERS
 from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.evaluation.success_rate import SuccessRate
 from vla_core.execution.strategies.choose import fitting_strategy
@@ -21,7 +22,8 @@ from vla_core.paths import policy_folder
 from vla_core.policies.manifest import PolicyManifest
 from vla_core.robot.load import load_robot
 
-_runner: EpisodeRunner | None = None
+#: In a worker: what it runs now, and for which settings.
+_loaded: tuple[EvaluationSettings, EpisodeRunner] | None = None
 
 
 class EvaluationError(VlaError):
@@ -32,11 +34,6 @@ class _Refusal(NamedTuple):
     """A VlaError on its way from a worker; our errors carry values and cannot be pickled."""
 
     reason: str
-
-
-def episode_seeds(seed: int, episodes: int) -> list[int]:
-    """Seeds of the scenes: never those of another `seed`, nor those that training draws."""
-    return [1_000_000_000 + 100_000 * seed + k for k in range(episodes)]
 
 
 def evaluate(
@@ -54,20 +51,32 @@ def evaluate(
     Raises:
         VlaError: the policy cannot be loaded or does not fit its robot.
     """
-    _check(settings)
-    results = []
+    return next(evaluate_each([settings], seeds, workers, progress))
+
+
+def evaluate_each(
+    cases: Sequence[EvaluationSettings],
+    seeds: Sequence[int],
+    workers: int = 2,
+    progress: Callable[[EpisodeResult], None] = lambda result: None,
+) -> Iterator[list[EpisodeResult]]:
+    """As `evaluate`, for several settings on the same seeds and the same workers, in turn."""
+    for settings in cases:
+        _check(settings)
     with ProcessPoolExecutor(
         max_workers=max(1, min(workers, len(seeds))),
         mp_context=get_context("spawn"),
         initializer=_prepare_worker,
     ) as pool:
-        for result in pool.map(_run_episode, [settings] * len(seeds), seeds):
-            if isinstance(result, _Refusal):
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise EvaluationError(result.reason)
-            results.append(result)
-            progress(result)
-    return results
+        for settings in cases:
+            results = []
+            for result in pool.map(_run_episode, [settings] * len(seeds), seeds):
+                if isinstance(result, _Refusal):
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    raise EvaluationError(result.reason)
+                results.append(result)
+                progress(result)
+            yield results
 
 
 def report(
@@ -103,7 +112,10 @@ def report(
 def _check(settings: EvaluationSettings) -> None:
     """Refuse here what every worker would refuse."""
     manifest = PolicyManifest.load(policy_folder(settings.policy))
-    fitting_strategy(settings.strategy, manifest)
+    if settings.strategy not in PEERS:
+        fitting_strategy(settings.strategy, manifest)
+    elif settings.filtered:
+        raise EvaluationError(f"{settings.strategy} is a peer: it runs unfiltered only; got filtered=True")
     robot = load_robot(manifest.robot)
     for joint in robot.joints:
         if joint.urdf_joint != joint.name or joint.scale != 1.0 or joint.offset != 0.0:
@@ -122,11 +134,13 @@ def _prepare_worker() -> None:
 
 
 def _run_episode(settings: EvaluationSettings, seed: int) -> EpisodeResult | _Refusal:
-    global _runner
+    global _loaded
     try:
-        if _runner is None:
-            _runner = load_runner(settings)
-        return _runner.run(seed)
+        if _loaded is None or _loaded[0] != settings:
+            if _loaded is not None:
+                _loaded[1].close()
+            _loaded = settings, load_runner(settings)
+        return _loaded[1].run(seed)
     except VlaError as error:
         return _Refusal(str(error))
 

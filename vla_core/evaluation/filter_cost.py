@@ -19,7 +19,7 @@ from rich.text import Text
 
 from vla_core.evaluation.asynchrony import summary
 from vla_core.evaluation.episode import EpisodeResult
-from vla_core.evaluation.evaluate import evaluate
+from vla_core.evaluation.evaluate import evaluate_each
 from vla_core.evaluation.settings import EvaluationSettings
 
 _CAPTION = (
@@ -63,14 +63,16 @@ def compare_filters(
     progress: Callable[[EpisodeResult], None],
 ) -> Iterator[dict[str, Any]]:
     """Run all cases on the same seeds; a row a case, as soon as it is measured."""
-    for case in cases:
-        settings = replace(
+    settings = [
+        replace(
             base,
             filtered=case.filtered,
             path_braking=case.path_braking,
             arms_margin_m=case.wider_mm / 1000,
         )
-        results = evaluate(settings, seeds, workers, progress)
+        for case in cases
+    ]
+    for case, results in zip(cases, evaluate_each(settings, seeds, workers, progress), strict=True):
         yield {
             "filter": case.name,
             "wider_mm": case.wider_mm,

@@ -25,7 +25,8 @@ class EvaluationSettings:
             filter, at the robot's command rate; else their targets go to the servos as they are.
         path_braking: whether the filter brakes along the path, or has only its last resorts.
         arms_margin_m: added to the margins between the arms [m].
-        strategy: how chunks join, by name (`vla_core.execution.strategies`).
+        strategy: how chunks join, by name (`vla_core.execution.strategies`); or a peer that does it
+            its own way, unfiltered (`vla_core.evaluation.peers`).
         pattern: how the told block moves, key of `vla_core.sim.moving.PATTERNS`.
         delay_s: time that an inference of System 1 takes [s].
         control_s: time between two joint targets where they are not filtered [s].

@@ -9,6 +9,8 @@ from vla_core.types import NANOSECONDS
 
 #: Ticks over which the distance of the two clocks is compared.
 _COMPARED = 20
+#: While there are fewer, all of them may be late, by up to this much.
+_LATE_READINGS_NS = 50_000_000
 #: Longest delay of a simulated clock's messages that moves the command as if there were none [s].
 LEAD_S = 0.025
 
@@ -38,7 +40,8 @@ class TickClock:
     The two clocks are read one after the other, and a process may lose the processor in between; a
     simulated clock comes in messages, some of them late. Either way the clock of the stamps only
     seems to have lost. So its time is taken from the steady clock and from where it stood farthest
-    ahead of that lately. It is set forward where it is more than a period ahead of it all.
+    ahead of that lately. It is set forward where it is more than a period ahead of it all; after a
+    start, or once it was set, by more than 50 ms, as its first readings may all be late.
 
     A simulated clock may also run slower than the steady one, or stand still; so the time taken from
     the steady clock runs ahead of its last message by no more than `LEAD_S`.
@@ -77,8 +80,10 @@ class TickClock:
         steady_periods = max(1, round(steady_s / self._period_s))
         late = steady_periods > 1
         set_forward_ns = now_ns - steady_ns - max(self._ahead_ns)
+        settled = len(self._ahead_ns) == _COMPARED
+        most_ns = self._period_ns if settled else max(self._period_ns, _LATE_READINGS_NS)
         set_back = now_ns < last[0]
-        if set_back or set_forward_ns > self._period_ns:
+        if set_back or set_forward_ns > most_ns:
             self._ahead_ns.clear()
             self._ahead_ns.append(now_ns - steady_ns)
             self.now_ns = self.played_ns = now_ns

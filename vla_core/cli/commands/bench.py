@@ -12,6 +12,9 @@ from typing import Any
 HELP = "compare strategies of execution, or ways of filtering, in simulated time"
 
 STRATEGIES = ("switch", "ensemble", "rtc", "rtc_trained", "fdm", "naive", "sync")
+#: Published executors of others; skipped, with the reason, where they are not installed.
+PEERS = ("openpi_broker", "lerobot_queue")
+EVERYONE = (*STRATEGIES, *PEERS)
 #: System-1 steps for each inference of System 2, as OpenHelix sweeps them.
 SYSTEM2_EVERY = (1, 5, 10, 30, 60)
 PATTERNS = ("left", "forward", "diagonal", "circle")
@@ -28,8 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     async_.add_argument("--policy", default="tabletop", help="under config/policies, or folder")
     async_.add_argument("--episodes", type=int, default=30, help="tables for each case")
     async_.add_argument("--seed", type=int, default=0, help="chooses the tables")
-    async_.add_argument("--strategies", nargs="+", choices=STRATEGIES, default=list(STRATEGIES))
-    async_.add_argument("--delays-ms", nargs="+", type=int, default=[0, 100, 200, 300, 500])
+    async_.add_argument("--strategies", nargs="+", choices=EVERYONE, default=list(EVERYONE))
+    async_.add_argument("--delays-ms", nargs="*", type=int, default=[0, 100, 200, 300, 500])
     async_.add_argument(
         "--patterns", nargs="*", choices=PATTERNS, default=list(PATTERNS), help="moving objects"
     )
@@ -66,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run_safety(args: argparse.Namespace) -> int:
-    from vla_core.evaluation.evaluate import episode_seeds
+    from vla_core.evaluation.seeds import episode_seeds
     from vla_core.evaluation.filter_cost import compare_filters, filter_cases, print_filters
     from vla_core.evaluation.settings import EvaluationSettings
     from vla_core.evaluation.table import episode_progress
@@ -95,7 +98,7 @@ def _collect(found: Iterable[dict[str, Any]], path: Path | None) -> list[dict[st
 def _run_async(args: argparse.Namespace) -> int:
     from vla_core.evaluation.asynchrony import compare, delay_cases, dynamics_cases, fitting
     from vla_core.evaluation.asynchrony_report import plot, print_rows
-    from vla_core.evaluation.evaluate import episode_seeds
+    from vla_core.evaluation.seeds import episode_seeds
     from vla_core.evaluation.settings import EvaluationSettings
     from vla_core.evaluation.table import episode_progress
     from vla_core.paths import policy_folder

@@ -1,0 +1,1 @@
+"""How peers execute chunks: their own published code drives the same policy, for comparison."""
