@@ -12,6 +12,7 @@ NODES = (
     "command_node",
     "ready_node",
     "sim_robot_node",
+    "bag_player_node",
     "fault_injector_node",
     "recorder_node",
     "bringup",

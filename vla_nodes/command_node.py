@@ -102,6 +102,7 @@ class CommandNode(SuiteNode):
         self._settings = CommandSettings(
             period_s=1.0 / self._rate_hz,
             tail_is_followed=interface is CommandInterface.JOINT_TRAJECTORY,
+            simulated_clock=self.get_parameter("use_sim_time").value,
         )
         self._safety = CommandSafety.of(self._robot)
         if self._safety is None:
@@ -167,8 +168,8 @@ class CommandNode(SuiteNode):
         gc.freeze()  # what is loaded by now is not searched again by a collection between ticks
         if self.values["realtime"]:
             self.get_logger().info(loop.make_realtime())
-        # In simulated time, /clock is served by the executor and must not lag behind the ticks, even
-        # where they leave no time.
+        # In simulated time, /clock is served before each tick, however little time there is: else
+        # inputs would seem to come from the future.
         simulated = self.get_parameter("use_sim_time").value
         ticks, woke_ns = 0, time.perf_counter_ns()
         while self._loop is loop and self.context.ok():
@@ -179,12 +180,19 @@ class CommandNode(SuiteNode):
             self._period_error_us = (woke_ns - last_ns - loop.period_ns) / 1e3
             if not self._in_command():
                 break
+            if simulated:
+                executor.spin_once(timeout_sec=0)
+                if self._loop is not loop:
+                    break
+            begun_ns = time.perf_counter_ns()
             self._tick()
-            self._tick_cost_us = (time.perf_counter_ns() - woke_ns) / 1e3
+            self._tick_cost_us = (time.perf_counter_ns() - begun_ns) / 1e3
             self.meters.latency("tick").add(self._tick_cost_us * 1e-6)
             ticks += 1
-            if simulated or (
-                ticks % _TICKS_PER_SERVICE == 0 and loop.time_left_s() > _TIME_FOR_SERVICE_S
+            if (
+                not simulated
+                and ticks % _TICKS_PER_SERVICE == 0
+                and loop.time_left_s() > _TIME_FOR_SERVICE_S
             ):
                 executor.spin_once(timeout_sec=0)
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))

@@ -55,7 +55,7 @@ class FaultInjectorNode(SuiteNode):
         self._fault = ""
         self._clock_offset_ns = 0
         self._injected = self.create_publisher(Header, INJECTED, qos.LATCHED)
-        self._clock_publisher = self.create_publisher(Clock, "/clock", 10)
+        self._clock_publisher = self.create_publisher(Clock, topics.CLOCK, 10)
         self._estop = None
         self._due_s = dict.fromkeys(("clock", "heartbeat"), 0.0)
 

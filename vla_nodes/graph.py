@@ -168,7 +168,8 @@ class Graph:
             key: self._value(f"{self.source}, nodes.{name}.{key}", given, values)
             for key, given in self.nodes[name]["parameters"].items()
         }
-        return {**parameters, "use_sim_time": values["use_sim_time"]}
+        follows_clock = values["use_sim_time"] or values["source"] == "replay"
+        return {**parameters, "use_sim_time": follows_clock}
 
     def _value(self, where: str, given: Any, values: Mapping[str, ArgumentValue]) -> ArgumentValue:
         """A parameter's value: plain, `$argument`, or `{is: [argument, value]}`."""

@@ -11,6 +11,7 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rosgraph_msgs.msg import Clock
 
 import vla_msgs.msg as msg
 from vla_core.errors import VlaError
@@ -36,7 +37,7 @@ class GraphObserver(Node):
     """Collects `RunMetrics` from the topics, and the nodes' own counts from `/diagnostics`.
 
     Args:
-        on_intent: called with every LatentIntent message.
+        simulated: whether the graph follows /clock, and so do this observer's times.
 
     Attributes:
         metrics: everything measured so far.
@@ -48,8 +49,9 @@ class GraphObserver(Node):
         background: called between any two polls, whatever is waited for.
     """
 
-    def __init__(self, name: str = "graph_observer") -> None:
+    def __init__(self, name: str = "graph_observer", simulated: bool = False) -> None:
         super().__init__(name)
+        self._clock_ns: int | None = 0 if simulated else None
         self.metrics = RunMetrics()
         self.diagnostics: dict[str, DiagnosticStatus] = {}
         self.intent: msg.LatentIntent | None = None
@@ -69,6 +71,8 @@ class GraphObserver(Node):
             (DiagnosticArray, topics.DIAGNOSTICS, 50, self._on_diagnostics),
         ):
             self.listen(message_type, topic, profile, handler)
+        if simulated:
+            self.listen(Clock, topics.CLOCK, qos.NEWEST_STATUS, self._on_clock)
         self._set_instruction = self.create_client(SetInstruction, topics.SET_INSTRUCTION)
         self._set_mode = self.create_client(SetMode, topics.SET_MODE)
 
@@ -89,8 +93,8 @@ class GraphObserver(Node):
                 handler(message)
 
     def now_ns(self) -> int:
-        """The clock in force [ns]."""
-        return self.get_clock().now().nanoseconds
+        """The clock in force [ns]; 0 before the first message of a simulated one."""
+        return self.get_clock().now().nanoseconds if self._clock_ns is None else self._clock_ns
 
     def wait_until(
         self,
@@ -142,6 +146,15 @@ class GraphObserver(Node):
             raise GraphError(f"instruction {text!r} was refused: {answer.reason}")
         return answer.id
 
+    def ask_mode(self, mode: ControlMode) -> str:
+        """Ask for a mode once; why it was refused, "" if it was not.
+
+        Raises:
+            GraphError: nobody answers.
+        """
+        answer = self.call(self._set_mode, SetMode.Request(mode=int(mode)))
+        return "" if answer.accepted else answer.reason
+
     def set_mode(self, mode: ControlMode, timeout_s: float = SERVICE_TIMEOUT_S) -> None:
         """Ask for a mode until it is granted, and wait until it is in force.
 
@@ -152,11 +165,11 @@ class GraphObserver(Node):
         """
         end_s = time.monotonic() + timeout_s
         while True:
-            answer = self.call(self._set_mode, SetMode.Request(mode=int(mode)))
-            if answer.accepted:
+            refusal = self.ask_mode(mode)
+            if not refusal:
                 break
             if time.monotonic() > end_s:
-                raise GraphError(f"mode {mode.name} was refused: {answer.reason}")
+                raise GraphError(f"mode {mode.name} was refused: {refusal}")
             self.wait_until(lambda: False, _ASK_AGAIN_S)
         if not self.wait_until(lambda: self.mode is mode, timeout_s):
             raise GraphError(
@@ -184,6 +197,9 @@ class GraphObserver(Node):
         return future.result()
 
     # Listening
+
+    def _on_clock(self, message: Clock) -> None:
+        self._clock_ns = to_nanoseconds(message.clock)
 
     def _on_observation(self, message: msg.Observation) -> None:
         stamp_ns = to_nanoseconds(message.header.stamp)

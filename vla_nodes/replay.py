@@ -17,22 +17,24 @@ from typing import Any
 import rclpy
 
 from vla_core.cli.commands.replay import INSTRUCTION, RANDOM, add_arguments
-from vla_core.data.observation_builder import cameras_of
 from vla_core.errors import VlaError
 from vla_core.paths import policy_folder
 from vla_core.policies.manifest import PolicyManifest
-from vla_core.replay.bag import Bag
 from vla_core.replay.live_table import run_table
-from vla_core.replay.offline.bag_recording import input_topics
+from vla_core.replay.part import Part
+from vla_core.replay.playback import Phase, Playback, open_playback
 from vla_core.replay.process_memory import MemoryWatch
 from vla_core.replay.run_metrics import RunMetrics
 from vla_core.robot.load import load_robot
 from vla_core.types import ControlMode
-from vla_nodes.bag_player import BagPlayer
+from vla_nodes.bag_player_node import FASTEST, SLOWEST
 from vla_nodes.graph import Graph
 from vla_nodes.graph_observer import GraphError, GraphObserver, node_counts
+from vla_nodes.keys import Keys
 from vla_nodes.live_graph import LiveGraph
 from vla_nodes.live_status import LiveStatus, report_console
+from vla_nodes.player_control import PLAYER, PlayerControl
+from vla_nodes.replay_modes import FASTEST_COMMANDED, ReplayModes
 from vla_nodes.watch import Watch
 
 TITLE = "Replay of a recording"
@@ -41,6 +43,8 @@ _EVERY_FRAME_HZ = 200.0
 _FIRST_CHUNK_TIMEOUT_S = 15.0
 #: Time for what the last messages cause to arrive [s].
 _AFTER_S = 0.5
+#: Between two looks at the keys and the player [s].
+_LOOK_S = 0.05
 
 
 def run_replay(args: argparse.Namespace, policy: Path) -> dict[str, Any]:
@@ -53,27 +57,22 @@ def run_replay(args: argparse.Namespace, policy: Path) -> dict[str, Any]:
         VlaError: the bag lacks a topic, or the graph does not come up.
     """
     robot, manifest = load_robot(args.robot), PolicyManifest.load(policy)
-    topics = input_topics(robot, cameras_of(robot.cameras, manifest))
-    bag = Bag(args.bag)
-    bag.require(topics)
+    part = Part(args.from_s, args.to_s)
+    playback = open_playback(args.bag, robot, manifest, part)
     memory = MemoryWatch()
     with LiveGraph(_graph_arguments(args, policy), args.out / "logs") as graph:
         graph.start_all()
         with rclpy.init(args=[]):
-            observer = GraphObserver("replay")
-            player = BagPlayer(observer, bag, topics, args.rate)
+            observer = GraphObserver("replay", simulated=True)
+            player, modes = PlayerControl(observer, args.rate), ReplayModes(observer)
             title = f"{TITLE}: {args.bag.name}"
             extra: Callable[[], dict[str, Any]] = lambda: {"memory_mb": memory.summary()}  # noqa: E731
             with LiveStatus(observer, title, lambda: _progress(graph, player), extra) as status:
-                watch = Watch(graph, status, memory)
-                _hand_over_on_first_moment(observer, graph, player, args.instruction, status)
-                observer.metrics = RunMetrics()
-                observer.since_ns = observer.now_ns()
-                player.play()
-                while not observer.wait_until(player.finished, 1.0, watch):
-                    pass
-                observer.wait_until(lambda: False, _AFTER_S)
-            summary = _summary(args, policy, bag, player, observer)
+                graph.wait_until_up(lambda: (observer.poll(), status.update()), 0.01)
+                _hand_over(observer, args, status)
+                _play(observer, player, modes, playback, Watch(graph, status, memory))
+            summary = _summary(args, policy, playback, player, observer)
+            summary["stops"] = modes.stops
             observer.destroy_node()
     return summary | {"memory_mb": memory.summary()}
 
@@ -85,51 +84,85 @@ def _graph_arguments(args: argparse.Namespace, policy: Path) -> dict[str, str]:
         "policy": str(policy),
         "backend": args.backend,
         "observation_rate_hz": str(_EVERY_FRAME_HZ),
+        "bag": str(args.bag.resolve()),
+        "bag_rate": str(args.rate),
+        "from_s": str(args.from_s),
+        "to_s": str(args.to_s),
+        "loop": str(args.loop).lower(),
     }
 
 
-def _hand_over_on_first_moment(
-    observer: GraphObserver,
-    graph: LiveGraph,
-    player: BagPlayer,
-    instruction: str,
-    status: LiveStatus,
-) -> None:
-    """Hold the bag's first moment until everything runs and the policy is in command."""
-    observer.background = player.show_first
-    graph.wait_until_up(lambda: (player.show_first(), observer.poll(), status.update()), 0.01)
-    if instruction:
-        observer.set_instruction(instruction)
+def _hand_over(observer: GraphObserver, args: argparse.Namespace, status: LiveStatus) -> None:
+    """On the bag's first moment: instruct, and put the policy in command where it may be."""
+    if args.instruction:
+        observer.set_instruction(args.instruction)
     timeout_s = _FIRST_CHUNK_TIMEOUT_S
     if not observer.wait_until(lambda: observer.chunk is not None, timeout_s, status.update):
         raise GraphError(f"no chunk within {timeout_s:g} s. {observer.complaints()}")
-    observer.set_mode(ControlMode.POLICY)
-    observer.background = lambda: None
+    if args.rate <= FASTEST_COMMANDED:
+        observer.set_mode(ControlMode.POLICY)
 
 
-def _progress(graph: LiveGraph, player: BagPlayer) -> str:
+def _play(
+    observer: GraphObserver,
+    player: PlayerControl,
+    modes: ReplayModes,
+    playback: Playback,
+    watch: Watch,
+) -> None:
+    """From the bag's begin to its end, or until the key q; measures from the begin on."""
+    player.ask("resume")
+    begun, goes_on = False, True
+    with Keys() as keys:
+        while goes_on and player.phase is not Phase.ENDED:
+            if not begun and player.phase not in (None, Phase.FIRST_MOMENT):
+                begun, observer.metrics = True, RunMetrics()
+                observer.since_ns = playback.begin_ns
+            observer.wait_until(lambda: player.phase is Phase.ENDED, _LOOK_S, watch)
+            modes.attend(player.rate)
+            while goes_on and (key := keys.pressed()):
+                goes_on = player.press(key)
+    observer.wait_until(lambda: False, _AFTER_S)
+
+
+def _progress(graph: LiveGraph, player: PlayerControl) -> str:
     if not graph.is_up:
         return f"bringing the graph up: {graph.waits_for}"
-    return player.progress
+    values = player.values
+    if player.phase is None:
+        return "the player is silent"
+    return (
+        f"{player.phase.value}, {values['since_begin_s']} s, {player.rate:.2g} times   "
+        "[space] pause  [.] step  [+][-] rate  [q] end"
+    )
 
 
 def _summary(
-    args: argparse.Namespace, policy: Path, bag: Bag, player: BagPlayer, observer: GraphObserver
+    args: argparse.Namespace,
+    policy: Path,
+    playback: Playback,
+    player: PlayerControl,
+    observer: GraphObserver,
 ) -> dict[str, Any]:
     measured = observer.metrics.summary()
     measured["drops"] |= {"nodes": node_counts(observer.diagnostics, "drops/")}
     observations = observer.metrics.streams["observation"]
-    cameras = {t: n for t, n in player.published.items() if "Image" in bag.topics[t].message_type}
+    published = node_counts(observer.diagnostics, "total/").get(PLAYER, {})
+    cameras = {t: n for t, n in published.items() if "Image" in playback.topics[t]}
     return {
         "title": f"{TITLE}: {args.bag.name}",
         "bag": str(args.bag),
         "robot": str(args.robot),
         "policy": policy.name,
         "seed": None,
-        "rate": args.rate,
-        "duration_s": round(bag.duration_s, 3),
-        "published": dict(player.published),
-        "slipped_s": round(player.slipped_s, 3),
+        "rate": player.rate,
+        "from_s": args.from_s,
+        "to_s": args.to_s,
+        "loops": int(player.values.get("loops", 0)),
+        "duration_s": round(playback.duration_s, 3),
+        "published": published,
+        "slipped_s": float(player.values.get("slipped_s", 0.0)),
+        "problems": player.values.get("problems", "").splitlines(),
         "camera_frames": cameras,
         "observations": observations.received + observations.lost,
         "episodes": [],
@@ -141,6 +174,10 @@ def print_summary(summary: dict[str, Any]) -> None:
     """The table, and how many camera frames became observations."""
     console = report_console()
     console.print(run_table(summary, summary["title"]))
+    for problem in summary["problems"]:
+        console.print(problem, highlight=False, markup=False)
+    if summary["rate"] > FASTEST_COMMANDED:
+        console.print(f"nothing is commanded above {FASTEST_COMMANDED:g} times real time")
     for topic, frames in summary["camera_frames"].items():
         console.print(
             f"{topic}: {frames} frames played, {summary['observations']} observations made "
@@ -158,8 +195,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.environ.update(Graph.load().process_environment(os.environ))
     try:
-        if not args.rate > 0:
-            raise GraphError(f"--rate: got {args.rate}, expected more than 0")
+        if not SLOWEST <= args.rate <= FASTEST:
+            raise GraphError(f"--rate: got {args.rate}, expected {SLOWEST:g} to {FASTEST:g}")
         summary = run_replay(args, _policy(args))
     except VlaError as error:
         print(f"vla replay: {error}", file=sys.stderr)

@@ -29,3 +29,5 @@ SIM_RESET = "sim/reset"
 
 #: Absolute by convention: the tools look for it there.
 DIAGNOSTICS = "/diagnostics"
+#: The recording's clock, or a simulator's; the same for all.
+CLOCK = "/clock"

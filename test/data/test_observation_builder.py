@@ -62,6 +62,19 @@ def test_a_clock_that_is_set_back_is_counted_and_what_came_before_forgotten():
     assert made.clock_set_back == 1 and not made.drops
 
 
+def test_a_bag_that_begins_anew_shows_no_frozen_camera():
+    """Its first picture has been seen, and the joints have moved since: on another clock."""
+    made = builder()
+    for ms in range(1000, 1300, 10):
+        made.image("head", picture(), ms * MS, ms * MS)
+    made.joint_state(JOINTS, [0.9, 0.9], [], 500 * MS, 500 * MS)
+    for ms in range(510, 800, 10):
+        made.image("head", picture(), ms * MS, ms * MS)
+    with pytest.raises(ObservationError, match="frozen"):
+        made.joint_state(JOINTS, [0.1, 0.2], [], 800 * MS, 800 * MS)
+        made.image("head", picture(), 810 * MS, 810 * MS)
+
+
 def test_a_black_picture_and_a_joint_state_without_a_joint_are_refused():
     made = builder()
     with pytest.raises(ObservationError, match="camera 'head': black: mean brightness 0.0"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vla_core.execution.tick_clock import Passed, TickClock
+from vla_core.execution.tick_clock import LEAD_S, Passed, TickClock
 
 MS = 1_000_000
 PERIOD_S = 0.005
@@ -14,10 +14,10 @@ PERIOD_S = 0.005
 class Clocks:
     """The clock of the stamps, which can be set, the steady one, and a TickClock on both."""
 
-    def __init__(self) -> None:
+    def __init__(self, simulated: bool = False) -> None:
         self.steady_ns = 3_000 * MS
         self.set_by_ns = 1_000_000 * MS
-        self.clock = TickClock(PERIOD_S)
+        self.clock = TickClock(PERIOD_S, simulated)
         self.tick()
 
     def tick(self, after_ms: float = 5.0, lost_ms: float = 0.0) -> Passed:
@@ -31,6 +31,11 @@ class Clocks:
 @pytest.fixture
 def clocks() -> Clocks:
     return Clocks()
+
+
+@pytest.fixture
+def simulated() -> Clocks:
+    return Clocks(simulated=True)
 
 
 def test_ticks_with_jitter_move_the_command_by_a_period_each(clocks):
@@ -87,23 +92,40 @@ def test_the_first_readings_after_a_set_may_be_late_and_the_grid_stays(clocks, l
     assert abs(clocks.steady_ns + clocks.set_by_ns - clocks.clock.played_ns) <= 2.5 * MS
 
 
-def test_a_simulated_clock_at_half_the_pace_moves_the_command_at_half_the_pace(clocks):
+@pytest.mark.parametrize("rate", [0.5, 0.1])
+def test_a_slow_simulated_clock_moves_the_command_at_its_pace(simulated, rate):
     periods = []
     for _ in range(140):
-        clocks.set_by_ns -= round(2.5 * MS)
-        passed = clocks.tick()
+        simulated.set_by_ns -= round((1 - rate) * 5 * MS)
+        passed = simulated.tick()
         periods.append(passed.periods)
         assert not passed.late and not passed.set_forward_s and not passed.set_back
-    assert sum(periods[40:]) == 50
+        ahead_ns = simulated.clock.played_ns - simulated.steady_ns - simulated.set_by_ns
+        assert ahead_ns <= LEAD_S * 1e9 + 2.5 * MS
+    assert sum(periods[40:]) == 100 * rate
 
 
-def test_a_simulated_clock_whose_messages_come_late_or_not_at_all_moves_the_command_steadily(clocks):
+def test_a_simulated_clock_that_stands_still_stops_the_command_and_goes_on_with_it(simulated):
+    """Neither the stop nor what comes after it is a jump of the clock."""
+    stood = []
+    for _ in range(100):
+        simulated.set_by_ns -= 5 * MS
+        stood.append(simulated.tick())
+    assert sum(p.periods for p in stood) <= LEAD_S / PERIOD_S
+    goes_on = [simulated.tick() for _ in range(100)]
+    assert not any(p.late or p.set_back or p.set_forward_s for p in stood + goes_on)
+    assert sum(p.periods for p in stood + goes_on) == 100
+
+
+def test_a_simulated_clock_whose_messages_come_late_or_not_at_all_moves_the_command_steadily(
+    simulated,
+):
     """No period is braked for in between, as it would be where ticks were missed."""
     lag_ms = np.random.default_rng(1).uniform(0.0, 20.0, 200)
     lag_ms[::7] = 0.0
     periods, now_ns = [], 0
     for ms in lag_ms:
-        clocks.steady_ns += 5 * MS
-        now_ns = max(now_ns, clocks.steady_ns + clocks.set_by_ns - round(ms * MS))
-        periods.append(clocks.clock.tick(now_ns, clocks.steady_ns).periods)
+        simulated.steady_ns += 5 * MS
+        now_ns = max(now_ns, simulated.steady_ns + simulated.set_by_ns - round(ms * MS))
+        periods.append(simulated.clock.tick(now_ns, simulated.steady_ns).periods)
     assert set(periods[10:]) == {1}

@@ -14,6 +14,8 @@ from vla_nodes.graph import Graph
 from vla_nodes.graph_processes import command_line
 
 NODES = {
+    "recorder_node": "RecorderNode",
+    "bag_player_node": "BagPlayerNode",
     "sim_robot_node": "SimRobotNode",
     "camera_node": "CameraNode",
     "intent_node": "IntentNode",
@@ -37,11 +39,28 @@ def brought_up(graph: Graph, **given: str) -> str:
     return graph.processes(graph.values(given))[-1].parameters["nodes"]
 
 
-def test_the_simulated_robot_runs_only_in_simulation(graph):
-    every = [name for name in NODES if name != "ready_node"]
+def test_the_simulated_robot_and_the_bag_player_run_only_where_they_are_the_source(graph):
+    optional = ("ready_node", "recorder_node", "bag_player_node")
+    every = [name for name in NODES if name not in optional]
     assert names(graph, source="sim") == every
     assert names(graph, source="robot") == every[1:]
-    assert names(graph, source="replay") == every[1:]
+    assert names(graph, source="replay") == ["bag_player_node", *every[1:]]
+
+
+def test_a_replay_follows_the_clock_of_the_recording(graph):
+    for source, follows in (("replay", True), ("robot", False)):
+        processes = graph.processes(graph.values({"source": source}))[:-1]
+        assert {process.parameters["use_sim_time"] for process in processes} == {follows}
+
+
+def test_the_recorder_runs_when_asked_for_and_comes_first(graph):
+    assert "recorder_node" not in names(graph)
+    for source in ("robot", "sim", "replay"):
+        assert names(graph, source=source, record="true")[0] == "recorder_node"
+    assert "recorder_node" not in names(graph, record="true", system2="only")
+    values = graph.values({"record": "true", "record_last_s": "20", "record_folder": "here"})
+    parameters = graph.processes(values)[0].parameters
+    assert parameters["folder"] == "here" and parameters["last_s"] == 20.0
 
 
 def test_the_way_to_the_ready_pose_is_offered_when_asked_for_and_something_can_move(graph):
@@ -58,9 +77,9 @@ def test_system_2_may_run_on_another_host_and_is_brought_up_from_the_robot(graph
     assert brought_up(graph) == brought_up(graph, system2="elsewhere") == expected
 
 
-@pytest.mark.parametrize("source", ["sim", "robot"])
+@pytest.mark.parametrize("source", ["sim", "robot", "replay"])
 def test_every_node_declares_every_parameter_that_it_is_given(graph, source):
-    for process in graph.processes(graph.values({"source": source, "ready": "true"})):
+    for process in graph.processes(graph.values({"source": source, "ready": "true", "record": "true"})):
         node = getattr(import_module(f"vla_nodes.{process.name}"), NODES[process.name])
         declared = {parameter.name: parameter for parameter in node.PARAMETERS}
         for name, value in process.parameters.items():
@@ -91,6 +110,8 @@ def test_texts_stay_texts_on_the_command_line(graph):
 def test_every_node_but_the_one_in_command_is_started_again(graph):
     again = {p.name: p.respawn for p in graph.processes(graph.values({"source": "sim"}))}
     assert [name for name, respawn in again.items() if not respawn] == ["command_node", "bringup"]
+    replay = {p.name: p.respawn for p in graph.processes(graph.values({"source": "replay"}))}
+    assert not replay["bag_player_node"]  # the clock would begin anew
     never = graph.processes(graph.values({"source": "sim", "respawn": "false"}))
     assert not any(process.respawn for process in never)
 

@@ -84,10 +84,15 @@ class Recorder:
         self._process = subprocess.Popen(
             command,
             env=environment(live.domain),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=(live.logs / f"{out.name}.log").open("w"),
             stderr=subprocess.STDOUT,
         )
+
+    def press(self, key: str) -> None:
+        """Type a key and Enter."""
+        self._process.stdin.write(f"{key}\n".encode())
+        self._process.stdin.flush()
 
     def end(self, number: int) -> int:
         """Signal it, wait for its end, and return its exit code."""
@@ -162,10 +167,17 @@ def test_every_topic_is_recorded_as_it_came_and_read_by_rosbags(
     assert b"kLeftShoulderPitch" in file.read_bytes()  # the robot's YAML
 
 
+def wait_until_it_records(live: Live, talker: Talker, recorder: Recorder) -> None:
+    """The recorder before it may still be counted as a subscriber."""
+    talker.connect()
+    file = live.wait_until(recorder.file, "a recording")
+    live.wait_until(lambda: numbers(file), "a state in it", each=talker.state)
+
+
 def test_an_emergency_stop_and_the_service_save_the_last_seconds(
     live: Live, talker: Talker, recorder: Recorder
 ):
-    talker.connect()
+    wait_until_it_records(live, talker, recorder)
     begin = len(talker.sent)
     live.wait_until(lambda: len(talker.sent) >= begin + 50, "states", each=talker.state)
     talker.estop(True)
@@ -177,6 +189,21 @@ def test_an_emergency_stop_and_the_service_save_the_last_seconds(
     again = live.wait_until(lambda: recorder.finished("_saved"), "the last seconds, asked for")
     assert str(again.parent) == answer.message
     assert set(numbers(again)) >= set(talker.sent[begin + 5 : begin + 50])
+
+
+def test_an_intervention_and_the_key_save_the_last_seconds(
+    live: Live, talker: Talker, recorder: Recorder
+):
+    wait_until_it_records(live, talker, recorder)
+    begin = len(talker.sent)
+    live.wait_until(lambda: len(talker.sent) >= begin + 50, "states", each=talker.state)
+    talker.mode(ControlMode.TELEOP)
+    saved = live.wait_until(lambda: recorder.finished("_intervention"), "the last seconds")
+    talker.mode(ControlMode.HOLD)
+    recorder.press("s")
+    again = live.wait_until(lambda: recorder.finished("_key"), "the last seconds, by the key")
+    for file in (saved, again):
+        assert set(numbers(file)) >= set(talker.sent[begin + 5 : begin + 45])
 
 
 def test_killed_in_the_middle_it_lacks_only_what_came_last(

@@ -7,7 +7,7 @@ conversion that was interrupted goes on with the first episode that is not there
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from vla_core.convert.colour_statistics import ColourStatistics
 from vla_core.convert.frames import Frame
 from vla_core.data.lerobot import ACTION, STATE
 from vla_core.data.video import iterate_frames
@@ -195,6 +196,7 @@ class _Episode:
         self.index, self._writer = index, writer
         self._rows: list[tuple[np.ndarray, np.ndarray, bool]] = []
         self._thumbnails: dict[str, list[np.ndarray]] = {name: [] for name in writer.cameras}
+        self._colours = {name: ColourStatistics() for name in writer.cameras}
         self._videos = {
             name: _Video(writer.path(_VIDEO, index, key), size, writer.rate_hz)
             for name, (key, size) in writer.cameras.items()
@@ -210,7 +212,9 @@ class _Episode:
         self._rows.append((frame.position, frame.action, frame.is_intervention))
         for name, video in self._videos.items():
             pixels = frame.pictures[name]
-            self._thumbnails[name].append(_thumbnail(pixels))
+            small = _thumbnail(pixels)
+            self._thumbnails[name].append(small)
+            self._colours[name].add(small)
             video.append(pixels)
 
     def close(self) -> None:
@@ -222,11 +226,10 @@ class _Episode:
         """The table; `first` is the number of its first frame in the data set."""
         position, action, by_a_person = zip(*self._rows, strict=True)
         count, rate_hz = self.length, self._writer.rate_hz
-        vector = pa.list_(pa.float32(), len(position[0]))
         table = pa.table(
             {
-                STATE: pa.array([list(map(float, row)) for row in position], vector),
-                ACTION: pa.array([list(map(float, row)) for row in action], vector),
+                STATE: _vectors(position),
+                ACTION: _vectors(action),
                 INTERVENTION: pa.array(by_a_person, pa.bool_()),
                 "timestamp": pa.array(np.arange(count) / rate_hz, pa.float32()),
                 "frame_index": pa.array(np.arange(count), pa.int64()),
@@ -250,7 +253,8 @@ class _Episode:
         table = pq.read_table(path)
         for column, name in enumerate((STATE, ACTION)):
             written = np.array([row[column] for row in self._rows], np.float32)
-            if not np.array_equal(np.array(table[name].to_pylist(), np.float32), written):
+            read = [chunk.flatten().to_numpy() for chunk in table[name].chunks]
+            if not np.array_equal(np.concatenate(read).reshape(written.shape), written):
                 raise ConvertError(f"{path}: {name} is not what was written; is the disk sound?")
         times_s = np.arange(self.length) / self._writer.rate_hz
         for name, (key, _) in self._writer.cameras.items():
@@ -259,7 +263,7 @@ class _Episode:
             for number, (pixels, before) in enumerate(
                 zip(pictures, self._thumbnails[name], strict=True)
             ):
-                difference = float(np.abs(_thumbnail(pixels) - before).mean())
+                difference = float(cv2.absdiff(_thumbnail(pixels), before).mean())
                 if difference > _LARGEST_DIFFERENCE:
                     raise ConvertError(
                         f"{video}: frame {number} differs by {difference:.0f} of 255 from what "
@@ -275,11 +279,10 @@ class _Episode:
             for name, values in columns.items()
         }
         for name, (key, _) in self._writer.cameras.items():
-            told = _statistics(np.array(self._thumbnails[name]).reshape(-1, 3) / 255, self.length)
+            told = self._colours[name].statistics()
             found[key] = {
-                what: values if what == "count" else [[[value]] for value in values]
-                for what, values in told.items()
-            }
+                what: [[[value]] for value in values.tolist()] for what, values in told.items()
+            } | {"count": [self.length]}
         return found
 
 
@@ -312,7 +315,13 @@ class _Video:
 
 
 def _thumbnail(pixels: np.ndarray) -> np.ndarray:
-    return cv2.resize(pixels, _THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.int16)
+    return cv2.resize(pixels, _THUMBNAIL, interpolation=cv2.INTER_AREA)
+
+
+def _vectors(rows: Sequence[np.ndarray]) -> pa.Array:
+    """One list of single precision numbers a row."""
+    flat = pa.array(np.array(rows, np.float32).reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(flat, len(rows[0]))
 
 
 def _statistics(values: np.ndarray, count: int) -> dict[str, list[Any]]:

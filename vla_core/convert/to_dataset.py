@@ -13,7 +13,7 @@ from vla_core.convert.spans import spans_of
 from vla_core.data.joint_state import JointStateReader
 from vla_core.errors import JointMismatchError, ObservationError
 from vla_core.replay.bag import Bag
-from vla_core.replay.offline.bag_recording import BagRecording
+from vla_core.replay.offline.bag_recording import LOST, BagRecording
 from vla_core.replay.offline.recording import Event, JointStateCame, UnreadableCame
 from vla_core.robot.model import RobotModel
 from vla_core.types import NANOSECONDS
@@ -29,6 +29,7 @@ def bags_to_dataset(
     instruction: str = "",
     simulated: bool = False,
     progress: Callable[[str, float], None] = lambda what, share: None,
+    tell: Callable[[str], None] = lambda problem: None,
 ) -> dict[str, int]:
     """Convert bags; episodes that the folder has already are left as they are.
 
@@ -39,6 +40,7 @@ def bags_to_dataset(
         instruction: what was done, where a bag does not tell.
         simulated: whether pictures have the robot's simulated size, not the real one.
         progress: told what is being read, and how much of it has been.
+        tell: told in words what is wrong with a bag, and what of it is lost.
 
     Returns:
         How many `episodes` and `frames` were added, `skipped` episodes that were there, and
@@ -65,7 +67,7 @@ def bags_to_dataset(
             done["skipped"] += len(spans)
             continue
         recording = BagRecording(path, robot, list(keys), simulated)
-        events = _readable(next(recording.episodes()).events, robot, bag, done, progress)
+        events = _readable(next(recording.episodes()).events, robot, bag, done, progress, tell)
         frames = frames_of(events, spans, list(keys), rate_hz)
         for number, numbered in groupby(frames, key=lambda each: each[0]):
             if writer.has(sources[number]):
@@ -85,6 +87,7 @@ def _readable(
     bag: Bag,
     done: dict[str, int],
     progress: Callable[[str, float], None],
+    tell: Callable[[str], None],
 ) -> Iterator[Event]:
     """The events, joints in canonical order; what cannot be read is counted and left out."""
     reader, name = JointStateReader(robot.joint_names), bag.path.name
@@ -94,7 +97,10 @@ def _readable(
         passed_s = (event.now_ns - begin_ns) / NANOSECONDS
         progress(name, passed_s / bag.duration_s if bag.duration_s else 1.0)
         if isinstance(event, UnreadableCame):
-            done["unreadable"] += 1
+            if event.source == LOST:
+                tell(f"{bag.path}: {event.problem}")
+            else:
+                done["unreadable"] += 1
             continue
         if isinstance(event, JointStateCame):
             given = (event.names, event.position, event.velocity, event.stamp_ns)

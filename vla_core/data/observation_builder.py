@@ -64,6 +64,7 @@ class ObservationBuilder:
             {spec.name: (spec.height, spec.width) for spec in cameras}, joint_names, max_skew_s
         )
         self._checks = {spec.name: ImageCheck(limits) for spec in cameras}
+        self._limits = limits
         self._pacer = StampPacer(rate_hz)
         self._future_s = future_s
         self._now_ns = 0
@@ -95,9 +96,9 @@ class ObservationBuilder:
         Raises:
             ObservationError: it is black, even or frozen, or from the future.
         """
+        self._check_stamp(stamp_ns, now_ns)
         if problem := self._checks[camera].problem(pixels, self._aligner.position):
             raise ObservationError(f"camera {camera!r}: {problem}")
-        self._check_stamp(stamp_ns, now_ns)
         return self._due(self._aligner.push_image(camera, pixels, stamp_ns))
 
     def joint_state(
@@ -128,6 +129,7 @@ class ObservationBuilder:
         if now_ns < self._now_ns:  # the clock was set back: what came before means nothing now
             self.clock_set_back += 1
             self._aligner.restart()
+            self._checks = {camera: ImageCheck(self._limits) for camera in self._checks}
         self._now_ns = now_ns
         ahead_s = (stamp_ns - now_ns) / NANOSECONDS
         if ahead_s > self._future_s:

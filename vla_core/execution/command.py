@@ -123,6 +123,8 @@ class CommandSettings:
         stop_step_s: time between two looks at a stop; every second of these points is sent [s].
         path_braking: whether the path is slowed down for what lies ahead; without, only the last
             resorts are left (to compare them).
+        simulated_clock: whether the clock of the stamps comes in messages, and may run slower or
+            stand still.
     """
 
     period_s: float = 0.005
@@ -138,6 +140,7 @@ class CommandSettings:
     look_ahead_step_s: float = 0.025
     stop_step_s: float = 0.025
     path_braking: bool = True
+    simulated_clock: bool = False
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -104,7 +104,7 @@ class CommandCore:
             )
         self._button = EmergencyButton(0.0 if safety is None else safety.estop_heartbeat_s)
         self._late_ticks = LateTicks(settings.late_ticks, settings.late_window_s)
-        self._clock = TickClock(settings.period_s)
+        self._clock = TickClock(settings.period_s, settings.simulated_clock)
         self._ready_stamp_ns = 0
         self._motion: JointMotion | None = None
         self._stop: StopProfile | EmergencyProfile | None = None

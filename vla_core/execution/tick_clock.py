@@ -11,6 +11,8 @@ from vla_core.types import NANOSECONDS
 _COMPARED = 20
 #: While there are fewer, all of them may be late, by up to this much.
 _LATE_READINGS_NS = 50_000_000
+#: Longest delay of a simulated clock's messages that moves the command as if there were none [s].
+LEAD_S = 0.025
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,12 @@ class TickClock:
     ahead of that lately. It is set forward where it is more than a period ahead of it all; after a
     start, or once it was set, by more than 50 ms, as its first readings may all be late.
 
+    A simulated clock may also run slower than the steady one, or stand still; so the time taken from
+    the steady clock runs ahead of its last message by no more than `LEAD_S`.
+
     Args:
         period_s: between two ticks [s].
+        simulated: whether the clock of the stamps is a simulated one.
 
     Attributes:
         now_ns: time of the newest tick on the clock of the stamps [ns].
@@ -50,8 +56,9 @@ class TickClock:
             clock was set [ns].
     """
 
-    def __init__(self, period_s: float) -> None:
+    def __init__(self, period_s: float, simulated: bool = False) -> None:
         self._period_s = period_s
+        self._lead_ns = round(LEAD_S * NANOSECONDS) if simulated else None
         self._period_ns = round(period_s * NANOSECONDS)
         self._last: tuple[int, int] | None = None
         self._ahead_ns: deque[int] = deque(maxlen=_COMPARED)
@@ -84,7 +91,10 @@ class TickClock:
             return Passed(steady_periods, steady_s, late, set_back, set_forward_s)
         self._ahead_ns.append(now_ns - steady_ns)
         before_ns = self.now_ns
-        self.now_ns = max(before_ns, steady_ns + max(self._ahead_ns))
+        taken_ns = steady_ns + max(self._ahead_ns)
+        if self._lead_ns is not None:
+            taken_ns = min(taken_ns, now_ns + self._lead_ns)
+        self.now_ns = max(before_ns, taken_ns)
         periods = (self.now_ns - self.played_ns + self._period_ns // 2) // self._period_ns
         self.played_ns += periods * self._period_ns
         return Passed(periods, (self.now_ns - before_ns) / NANOSECONDS, late)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rosbags.highlevel import AnyReader, AnyReaderError
+from rosbags.highlevel import AnyReader
+from rosbags.interfaces import Connection
 from rosbags.serde import SerdeError
 from rosbags.typesys import Stores, get_typestore
+from rosbags.typesys.store import Typestore
 
 from vla_core.errors import VlaError
+from vla_core.replay.salvage import Place, SalvagedMcap, mcap_files
 from vla_core.types import NANOSECONDS
 
-
+_CDR = "cdr"
 _STORE = get_typestore(Stores.ROS2_JAZZY)
 
 
@@ -50,23 +53,85 @@ class BagMessage:
 
 
 class Bag:
-    """A bag on disk.
+    """A bag on disk; of a damaged one, what can be read.
 
     Args:
         path: folder of a rosbag2, a single `.mcap`, or a ROS 1 `.bag`.
 
+    Attributes:
+        topics: what is in it, by name.
+        start_ns: when the first message was received [ns].
+        duration_s: from there to the last message [s].
+        problems: what is wrong with it and what was lost, as far as it is known by now.
+
     Raises:
-        BagError: not there, or no bag.
+        BagError: not there, no bag, or nothing of it can be read.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with self._reader() as reader:
-            self.duration_s = reader.duration / NANOSECONDS
-            self.topics: Mapping[str, BagTopic] = {
-                name: BagTopic(info.msgtype or "several types", info.msgcount)
-                for name, info in reader.topics.items()
-            }
+        self.problems: list[str] = []
+        self._salvage: SalvagedMcap | None = None
+        self._paths = [path]
+        if self._open() or self._open_files() or self._open_salvage():
+            return
+        raise BagError(f"{path}: {self.problems[0]} Give the folder of a rosbag2, or a ROS 1 .bag.")
+
+    def _open(self) -> bool:
+        """Describe what is at `_paths`; False, and a problem, where rosbags cannot read it."""
+        try:
+            with self._reader() as reader:
+                self.start_ns = reader.start_time if reader.message_count else 0
+                self.duration_s = reader.duration / NANOSECONDS if reader.message_count else 0.0
+                self.topics: Mapping[str, BagTopic] = {
+                    name: BagTopic(info.msgtype or "several types", info.msgcount)
+                    for name, info in reader.topics.items()
+                    if not self._is_foreign(name, info.connections)
+                }
+        except Exception as error:  # noqa: BLE001  whatever broken bytes lead to
+            self.problems.append(_sentence(error))
+            return False
+        return True
+
+    def _is_foreign(self, topic: str, connections: Iterable[Connection]) -> bool:
+        """Whether a topic is of another middleware; told as a problem."""
+        formats = {getattr(c.ext, "serialization_format", _CDR) for c in connections} - {_CDR, ""}
+        if formats:
+            told = ", ".join(sorted(formats))
+            self.problems.append(f"{topic} is serialised as {told}, only 'cdr' can be read.")
+        return bool(formats)
+
+    def _open_files(self) -> bool:
+        """The same, of the files in a folder whose metadata.yaml cannot be used."""
+        if not self.path.is_dir():
+            return False
+        files = sorted(file for file in self.path.iterdir() if file.suffix in (".mcap", ".db3"))
+        if not files:
+            return False
+        self._paths = files
+        why = self.problems.pop()
+        self.problems.append(f"{why} Its files are read without metadata.yaml.")
+        return self._open()
+
+    def _open_salvage(self) -> bool:
+        """The same, of MCAP files from their beginning."""
+        salvage = self._salvaging()
+        if salvage is None or not salvage.counts:
+            return False
+        self.start_ns = salvage.start_ns
+        self.duration_s = (salvage.end_ns - salvage.start_ns) / NANOSECONDS
+        self.topics = {
+            topic: BagTopic(salvage.types[topic], count) for topic, count in salvage.counts.items()
+        }
+        return True
+
+    def _salvaging(self) -> SalvagedMcap | None:
+        """Its MCAP files from their beginning; None where there are none."""
+        files = mcap_files(self._paths)
+        if self._salvage is None and files:
+            self._salvage = SalvagedMcap(files)
+            self.problems += self._salvage.losses
+        return self._salvage
 
     def require(self, topics: Mapping[str, str]) -> None:
         """Check that topics are there with a message type, before anything is started.
@@ -80,44 +145,107 @@ class Bag:
         for topic, expected in topics.items():
             if topic not in self.topics:
                 has = ", ".join(f"{n} ({t.message_type})" for n, t in sorted(self.topics.items()))
-                raise BagError(f"{self.path}: no topic {topic!r} ({expected}); it has {has}")
+                raise BagError(
+                    f"{self.path}: no topic {topic!r} ({expected}); it has {has or 'none'}"
+                )
             if self.topics[topic].message_type != expected:
                 got = self.topics[topic].message_type
-                raise BagError(f"{self.path}: {topic} is {got}, the robot's YAML expects {expected}")
-
-    def messages(self, topics: Iterable[str]) -> Iterator[BagMessage]:
-        """The messages of `topics` in the order they were recorded."""
-        wanted = set(topics)
-        with self._reader() as reader:
-            connections = [c for c in reader.connections if c.topic in wanted]
-            if not connections:  # rosbags would read all of them
-                return
-            for connection, time_ns, raw in reader.messages(connections=connections):
-                data = raw if reader.is2 else _STORE.ros1_to_cdr(raw, connection.msgtype)
-                since_s = (time_ns - reader.start_time) / NANOSECONDS
-                yield BagMessage(
-                    connection.topic, connection.msgtype, since_s, bytes(data), time_ns
+                raise BagError(
+                    f"{self.path}: {topic} is {got}, the robot's YAML expects {expected}"
                 )
 
-    def decoded(self, topics: Iterable[str]) -> Iterator[tuple[str, int, Any]]:
-        """Topic, time of reception [ns] and fields of messages whose types the bag describes."""
+    def messages(
+        self, topics: Iterable[str], from_s: float = 0.0, to_s: float = 0.0
+    ) -> Iterator[BagMessage]:
+        """The messages of `topics` in the order they were recorded.
+
+        Behind a broken part it goes on where that is possible; `problems` tells what was lost.
+
+        Args:
+            from_s, to_s: since the bag's start [s]; 0: its begin, its end.
+
+        Raises:
+            BagError: it cannot be read on.
+        """
         wanted = set(topics)
-        with self._reader() as reader:
-            connections = [c for c in reader.connections if c.topic in wanted]
-            if not connections:
-                return
-            for connection, time_ns, raw in reader.messages(connections=connections):
-                yield connection.topic, time_ns, reader.deserialize(raw, connection.msgtype)
+        # metadata.yaml may tell a wrong start: messages before it count, unless told otherwise
+        place, whole = Place(self.start_ns + round(from_s * NANOSECONDS) if from_s else 0), False
+        end_ns = self.start_ns + round(to_s * NANOSECONDS) if to_s else None
+        if self._salvage is None:
+            whole = yield from self._read(wanted, place, end_ns)
+        if not whole:
+            for topic, kind, time_ns, data in self._salvage.messages():
+                if (
+                    topic in wanted
+                    and place.is_before(topic, time_ns)
+                    and (end_ns is None or time_ns < end_ns)
+                ):
+                    yield self._message(topic, kind, time_ns, data)
+
+    def _read(
+        self, wanted: set[str], place: Place, end_ns: int | None
+    ) -> Generator[BagMessage, None, bool]:
+        """With rosbags, from `place` on, which moves along.
+
+        Returns:
+            Whether that was all; else it goes on by salvage.
+        """
+        try:
+            with self._reader() as reader:
+                connections = [c for c in reader.connections if c.topic in wanted]
+                if not connections:  # rosbags would read all of them
+                    return True
+                for connection, time_ns, raw in reader.messages(connections, place.time_ns, end_ns):
+                    topic, kind = connection.topic, connection.msgtype
+                    data = raw if reader.is2 else _STORE.ros1_to_cdr(raw, kind)
+                    place.move(topic, time_ns)
+                    yield self._message(topic, kind, time_ns, bytes(data))
+        except Exception as error:  # whatever broken bytes lead to
+            if self._salvaging() is not None:
+                return False
+            at_s = (place.time_ns - self.start_ns) / NANOSECONDS
+            problem = f"{_sentence(error)} What comes after {at_s:.3f} s is lost."
+            if problem not in self.problems:
+                self.problems.append(problem)
+            raise BagError(f"{self.path}: {problem}") from error
+        return True
+
+    def _message(self, topic: str, kind: str, time_ns: int, data: bytes) -> BagMessage:
+        return BagMessage(topic, kind, (time_ns - self.start_ns) / NANOSECONDS, data, time_ns)
+
+    def decoded(self, topics: Iterable[str]) -> Iterator[tuple[str, int, Any]]:
+        """Topic, time of reception [ns] and fields of messages whose types the bag describes.
+
+        Raises:
+            BagError: it cannot be read on, or a message cannot be read.
+        """
+        with self._types() as store:
+            for message in self.messages(topics):
+                try:
+                    fields = store.deserialize_cdr(message.data, message.message_type)
+                except Exception as error:  # whatever broken bytes lead to
+                    raise _unreadable(message, _sentence(error)) from error
+                yield message.topic, message.received_ns, fields
+
+    @contextmanager
+    def _types(self) -> Iterator[Typestore]:
+        """Of the messages, as the bag describes them."""
+        if self._salvage is not None:
+            yield self._salvage.typestore()
+        else:
+            with self._reader() as reader:
+                yield reader.typestore
 
     @contextmanager
     def _reader(self) -> Iterator[AnyReader]:
-        try:
-            with AnyReader([self.path], default_typestore=_STORE) as reader:
-                yield reader
-        except (AnyReaderError, FileNotFoundError) as error:
-            raise BagError(
-                f"{self.path}: {error} Give the folder of a rosbag2, or a ROS 1 .bag."
-            ) from error
+        with AnyReader(self._paths, default_typestore=_STORE) as reader:
+            yield reader
+
+
+def _sentence(error: Exception) -> str:
+    """What an error says, in one line that ends with a dot."""
+    words = " ".join(str(error).split()) or type(error).__name__
+    return words if words.endswith(".") else f"{words}."
 
 
 def read_message(message: BagMessage) -> Any:

@@ -30,21 +30,22 @@ class Stream:
     Attributes:
         received: messages seen.
         lost: sequence numbers skipped on the way to this observer.
-        first_ns, last_ns: publication stamps of the first and the newest message [ns].
+        last_ns: publication stamp of the newest message [ns].
+        span_ns: from the first to the newest, without the jumps of a clock that is set back [ns].
     """
 
     received: int = 0
     lost: int = 0
-    first_ns: int = 0
     last_ns: int = 0
+    span_ns: int = 0
     _sequence: int = -1
 
     def add(self, stamp_ns: int, sequence: int) -> None:
         """Count a message published at `stamp_ns` with number `sequence`."""
         if self._sequence >= 0 and sequence > self._sequence + 1:
             self.lost += sequence - self._sequence - 1
-        if self.received == 0:
-            self.first_ns = stamp_ns
+        if self.received:
+            self.span_ns += max(0, stamp_ns - self.last_ns)
         self._sequence = sequence
         self.received += 1
         self.last_ns = stamp_ns
@@ -52,7 +53,7 @@ class Stream:
     @property
     def rate_hz(self) -> float:
         """Messages published a second, those missed by this observer included [Hz]."""
-        span_s = (self.last_ns - self.first_ns) / NANOSECONDS
+        span_s = self.span_ns / NANOSECONDS
         return (self.received + self.lost - 1) / span_s if span_s > 0 else 0.0
 
 

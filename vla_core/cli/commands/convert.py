@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         else:
             done = bags_to_dataset(
                 args.source, args.out, robot, args.rate_hz, args.instruction, args.simulated,
-                progress,
+                progress, bar.console.print,
             )  # fmt: skip
     print(f"{args.out}: " + ", ".join(f"{count} {name}" for name, count in done.items()))
     return 0

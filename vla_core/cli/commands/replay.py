@@ -1,7 +1,7 @@
 """Play a recording into the nodes that run on the robot, or, with --offline, through the same
 pipeline without middleware, and measure what comes of it.
 
-Live, time stamps are moved to now, so every latency is real. Offline, the clock is the recording's:
+The clock is the recording's, /clock in the graph: it runs at a rate, stands still, steps. Offline,
 two runs give the same chunks and commands, bit for bit, and chunks are scored against what was
 recorded. Either way nothing moves: the command node decides as it would, and its commands go
 nowhere. Give the policy and its robot the recording was made on.
@@ -35,10 +35,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--instruction", default="", help="what is told; empty: what the recording says, or else "
         f"{INSTRUCTION!r}",
     )  # fmt: skip
-    parser.add_argument("--rate", type=float, default=1.0, help="times real time, live")
     parser.add_argument("--backend", choices=("torch", "onnx"), default="onnx", help="inference")
     parser.add_argument("--out", type=Path, default=Path("out/replay"), help="for the results")
     parser.add_argument("--json", type=Path, help="write the summary here, too")
+    live = parser.add_argument_group(
+        "in the graph", "keys: space pauses, . or right arrow plays one picture, + and - change the "
+        "rate, q ends",
+    )  # fmt: skip
+    live.add_argument("--rate", type=float, default=1.0, help="times real time, 0.1 to 10")
+    live.add_argument(
+        "--from", type=float, default=0.0, dest="from_s", metavar="S",
+        help="first moment, in seconds since the bag's begin",
+    )  # fmt: skip
+    live.add_argument(
+        "--to", type=float, default=0.0, dest="to_s", metavar="S",
+        help="last moment; 0: the bag's end",
+    )  # fmt: skip
+    live.add_argument("--loop", action="store_true", help="begin anew at the end")
     offline = parser.add_argument_group("without middleware")
     offline.add_argument("--offline", action="store_true", help="on the recording's own clock")
     offline.add_argument(
@@ -79,6 +92,7 @@ def run(args: argparse.Namespace) -> int:
     for name in ("robot", "policy", "instruction", "rate", "backend", "out", "json"):
         if (value := getattr(args, name)) is not None:
             command += [f"--{name}", str(value)]
+    command += ["--from", str(args.from_s), "--to", str(args.to_s), *["--loop"] * args.loop]
     os.execv(command[0], command)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from vla_core.robot.description import CameraDescription, CommandInterface, Robo
 from vla_core.robot.model import RobotModel
 from vla_core.types import NANOSECONDS
 
+#: Source of an `UnreadableCame` that is about the bag itself.
+LOST = "recording"
 JOINT_STATE = "sensor_msgs/msg/JointState"
 _COMMAND_TYPES = {
     CommandInterface.JOINT_STATE: JOINT_STATE,
@@ -74,13 +77,25 @@ class BagRecording:
         yield RecordedEpisode(self._bag.path.name, "", self._events())
 
     def _events(self) -> Iterator[Event]:
-        for message in joints_before_images(self._bag.messages(self._topics)):
-            try:
-                event = self._event(message)
-            except (BagError, ObservationError, JointMismatchError) as error:
-                event = UnreadableCame(message.received_ns, message.topic, str(error))
-            if event is not None:
-                yield event
+        """What happened, as far as it can be read, and what of the bag is lost."""
+        told = now_ns = 0
+        with suppress(BagError):  # it cannot be read on: one of its problems
+            for message in joints_before_images(self._bag.messages(self._topics)):
+                now_ns = message.received_ns
+                yield from self._lost(told, now_ns)
+                told = len(self._bag.problems)
+                try:
+                    event = self._event(message)
+                except (BagError, ObservationError, JointMismatchError) as error:
+                    event = UnreadableCame(now_ns, message.topic, str(error))
+                if event is not None:
+                    yield event
+        yield from self._lost(told, now_ns)
+
+    def _lost(self, told: int, now_ns: int) -> Iterator[UnreadableCame]:
+        """Problems of the bag behind the first `told` ones."""
+        for problem in self._bag.problems[told:]:
+            yield UnreadableCame(now_ns, LOST, problem)
 
     def _event(self, message: BagMessage) -> Event | None:
         fields, now_ns = read_message(message), message.received_ns
