@@ -32,9 +32,7 @@ _COMMAND_TYPES = {
 }
 
 
-def input_topics(
-    robot: RobotDescription, cameras: Sequence[CameraDescription]
-) -> dict[str, str]:
+def input_topics(robot: RobotDescription, cameras: Sequence[CameraDescription]) -> dict[str, str]:
     """Topics that a policy needs of the robot, and their message types."""
     topics = {camera.topic: f"sensor_msgs/msg/{camera.message.value}" for camera in cameras}
     return topics | {robot.joint_states_topic: JOINT_STATE}

@@ -48,7 +48,7 @@ class ReplayListener:
                 before; None where nothing was.
         """
 
-    def refused(self, source: str, problem: str) -> None:
+    def refused(self, now_ns: int, source: str, problem: str) -> None:
         """Something was not taken."""
 
     def commanded(self, command: Command, took_s: float) -> None:
@@ -95,9 +95,9 @@ class Listeners(ReplayListener):
         for listener in self._listeners:
             listener.joined(chunk, now_ns, gap)
 
-    def refused(self, source: str, problem: str) -> None:
+    def refused(self, now_ns: int, source: str, problem: str) -> None:
         for listener in self._listeners:
-            listener.refused(source, problem)
+            listener.refused(now_ns, source, problem)
 
     def commanded(self, command: Command, took_s: float) -> None:
         for listener in self._listeners:

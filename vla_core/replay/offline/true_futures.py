@@ -15,6 +15,11 @@ from vla_core.types import NANOSECONDS, LatentIntent, Observation
 _NEAR_NS = NANOSECONDS // 20
 
 
+def has_foresight(intent: LatentIntent) -> bool:
+    """Whether an intent says how the future looks, in the features in which it says the present."""
+    return {"foresight", "current"} <= set(intent.tensors)
+
+
 class TrueFutures(ReplayListener):
     """Tells `came_true` of every intent with a foresight, once its future is known or over.
 
@@ -35,7 +40,7 @@ class TrueFutures(ReplayListener):
 
     def intended(self, seen: Observation, intent: LatentIntent) -> None:
         """Wait for the future that it foresees."""
-        if {"foresight", "current"} <= set(intent.tensors):
+        if has_foresight(intent):
             due_ns = seen.stamp_ns + round(intent.lookahead_s * NANOSECONDS)
             self._waiting.append((due_ns, intent))
 
