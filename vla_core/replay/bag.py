@@ -83,9 +83,7 @@ class Bag:
                 raise BagError(f"{self.path}: no topic {topic!r} ({expected}); it has {has}")
             if self.topics[topic].message_type != expected:
                 got = self.topics[topic].message_type
-                raise BagError(
-                    f"{self.path}: {topic} is {got}, the robot's YAML expects {expected}"
-                )
+                raise BagError(f"{self.path}: {topic} is {got}, the robot's YAML expects {expected}")
 
     def messages(self, topics: Iterable[str]) -> Iterator[BagMessage]:
         """The messages of `topics` in the order they were recorded."""

@@ -91,11 +91,7 @@ class _Painter:
         verdict = "done" if record.success else "not done"
         text = f"episode {record.number}, {verdict} after {record.duration_s:.1f} s"
         draw.text(
-            (self.size[0] - MARGIN, 28),
-            text,
-            GOOD if record.success else BAD,
-            _font(18),
-            anchor="ra",
+            (self.size[0] - MARGIN, 28), text, GOOD if record.success else BAD, _font(18), anchor="ra"
         )
         for column, camera in enumerate(self._cameras):
             draw.text((self._left(2 * column), 82), f"{camera} camera", SOFT, _font(15))

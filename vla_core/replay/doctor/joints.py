@@ -31,7 +31,9 @@ _JUMP_SPEED, _JUMP = 4.0, 0.05
 _OUTSIDE_SHARE = 0.1
 
 
-def names_problem(names: Sequence[str], expected: Sequence[str]) -> tuple[Kind, float, str] | None:
+def names_problem(
+    names: Sequence[str], expected: Sequence[str]
+) -> tuple[Kind, float, str] | None:
     """What is wrong with the names of a message against the robot's, in canonical order."""
     missing = [name for name in expected if name not in names]
     twice = sorted({name for name in expected if list(names).count(name) > 1})

@@ -119,7 +119,8 @@ class TopicTiming:
             if interval_ns < 0 and self._strict:
                 back_s = -interval_ns / NANOSECONDS
                 text = (
-                    f"stamps go back by {back_s:.3f} s: a clock was set back, or the order is wrong"
+                    f"stamps go back by {back_s:.3f} s: a clock was set back, or the order is "
+                    "wrong"
                 )
                 self._add(Kind.CLOCK_BACKWARDS, arrival.log_ns, text, back_s)
                 self._told_ns = arrival.log_ns

@@ -32,7 +32,9 @@ _COMMAND_TYPES = {
 }
 
 
-def input_topics(robot: RobotDescription, cameras: Sequence[CameraDescription]) -> dict[str, str]:
+def input_topics(
+    robot: RobotDescription, cameras: Sequence[CameraDescription]
+) -> dict[str, str]:
     """Topics that a policy needs of the robot, and their message types."""
     topics = {camera.topic: f"sensor_msgs/msg/{camera.message.value}" for camera in cameras}
     return topics | {robot.joint_states_topic: JOINT_STATE}
@@ -66,10 +68,11 @@ class BagRecording:
         self._topics = [*topics, *self._commands.topics]
         self.frames = self._bag.topics[robot.cameras[cameras[0]].topic].count
         self.has_commands = bool(self._commands.topics)
+        self.episode_names = (self._bag.path.name,)
 
     def episodes(self) -> Iterator[RecordedEpisode]:
         """The one."""
-        yield RecordedEpisode(self._bag.path.name, "", self._events())
+        yield RecordedEpisode(self.episode_names[0], "", self._events())
 
     def _events(self) -> Iterator[Event]:
         for message in joints_before_images(self._bag.messages(self._topics)):

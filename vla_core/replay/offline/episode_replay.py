@@ -197,7 +197,9 @@ class _SeededSystem1:
     scored whatever plan the executed one is joined to.
     """
 
-    def __init__(self, system1: System1, seed: tuple[int, int], listener: ReplayListener) -> None:
+    def __init__(
+        self, system1: System1, seed: tuple[int, int], listener: ReplayListener
+    ) -> None:
         self.manifest = system1.manifest
         self._system1 = system1
         self._seed = seed
