@@ -1,7 +1,7 @@
 // Draws every figure when it comes into view; figures over the recording's time zoom together, and
 // what is ticked is shown.
 "use strict";
-const CONFIG = {responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"]};
+const CONFIG = {responsive: true, displayModeBar: false};
 const drawn = new Set();
 const hiddenSeries = new Set();
 let timeRange = null;

@@ -19,8 +19,8 @@ JOINT_LINES = {
     JointSource.REPLAYED.value: COLOURS[1],
     "chunks": COLOURS[2],
 }
-#: Rows of the safety timeline, those that acted on most commands.
-ROWS = 30
+#: Rows of the safety timeline for each constraint: the subjects on which it acted most.
+ROWS_EACH = 4
 _MODES = {
     ControlMode.IDLE: "#9aa0a6",
     ControlMode.HOLD: COLOURS[5],
@@ -62,9 +62,14 @@ def _line(figure: Figure, times_s: np.ndarray, values: np.ndarray, name: str, wi
 
 
 def safety_rows(notes: ReplayNotes) -> list[tuple[str, Sequence[Constrained]]]:
-    """`subject: constraint` and its spans, the busiest first, at most `ROWS`."""
-    busiest = sorted(notes.spans.items(), key=lambda item: -item[1].ticks)[:ROWS]
-    return [(f"{subject}: {name}", merged.spans) for (name, subject), merged in busiest]
+    """`subject: constraint` and its spans, for each constraint the busiest subjects."""
+    rows: dict[str, list[tuple[str, Sequence[Constrained]]]] = {}
+    busiest = sorted(notes.spans.items(), key=lambda item: -item[1].ticks)
+    for (name, subject), merged in busiest:
+        of_name = rows.setdefault(name, [])
+        if len(of_name) < ROWS_EACH:
+            of_name.append((f"{subject}: {name}", merged.spans))
+    return [row for of_name in rows.values() for row in of_name]
 
 
 def safety_figure(notes: ReplayNotes, end_s: float) -> Figure:
@@ -73,7 +78,7 @@ def safety_figure(notes: ReplayNotes, end_s: float) -> Figure:
     The darker a bar, the larger the amount beside the largest of its row.
     """
     rows = safety_rows(notes)
-    figure = time_figure("", end_s, height=90 + _ROW_HEIGHT * (len(rows) + 1))
+    figure = time_figure("", end_s, height=60 + _ROW_HEIGHT * (len(rows) + 1))
     _modes(figure, notes, end_s)
     by_name: dict[str, list[tuple[str, Sequence[Constrained]]]] = {}
     for label, spans in rows:
@@ -85,7 +90,7 @@ def safety_figure(notes: ReplayNotes, end_s: float) -> Figure:
         categoryorder="array", categoryarray=order[::-1], range=[-0.5, len(order) - 0.5],
         automargin=True, showgrid=False, tickfont={"size": 11, "color": TEXT},
     )  # fmt: skip
-    figure.update_layout(barmode="overlay", bargap=0.25)
+    figure.update_layout(barmode="overlay", bargap=0.25, showlegend=False)
     return figure
 
 
@@ -139,5 +144,4 @@ def _modes(figure: Figure, notes: ReplayNotes, end_s: float) -> None:
             textposition="inside",
             insidetextanchor="middle",
             hovertemplate=f"{mode.name}, {begin_s:.3f} to {until_s:.3f} s<extra></extra>",
-            showlegend=False,
         )

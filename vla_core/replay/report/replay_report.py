@@ -14,9 +14,9 @@ from vla_core.replay.report.figures import series_figure
 from vla_core.replay.report.page import render
 from vla_core.replay.report.replay_figures import (
     JOINT_LINES,
-    ROWS,
     joint_figure,
     safety_figure,
+    safety_rows,
 )
 from vla_core.replay.report.replay_notes import ReplayNotes
 from vla_core.robot.model import RobotModel
@@ -83,7 +83,7 @@ def write_replay_report(
         joint_lines=JOINT_LINES,
         figures={name: figure for name in _SERIES if (figure := _series(name, notes)) is not None},
         safety=safety_figure(notes, end_s),
-        safety_rows=(min(ROWS, len(notes.spans)), len(notes.spans)),
+        safety_rows=(len(safety_rows(notes)), len(notes.spans)),
         strip=STRIP,
         stages=STAGES,
         findings=_findings(diagnosis, notes),
