@@ -1,5 +1,5 @@
-// Draws every figure when it comes into view; figures over the recording's time zoom together, and
-// what is ticked is shown.
+// Draws the figures one after the other; those over the recording's time zoom together, and what is
+// ticked is shown.
 "use strict";
 const CONFIG = {responsive: true, displayModeBar: false};
 const drawn = new Set();
@@ -36,14 +36,13 @@ function zoomAll(source, change) {
   }
 }
 
-const inView = new IntersectionObserver((entries) => {
-  for (const entry of entries) {
-    if (!entry.isIntersecting) continue;
-    inView.unobserve(entry.target);
-    draw(entry.target);
+async function drawAll() {
+  for (const box of document.querySelectorAll(".plot")) {
+    await draw(box);
+    await new Promise((next) => setTimeout(next)); // what was drawn is shown
   }
-}, {rootMargin: "300px"});
-document.querySelectorAll(".plot").forEach((box) => inView.observe(box));
+}
+drawAll();
 
 document.addEventListener("change", (event) => {
   const {series, joint} = event.target.dataset;

@@ -40,7 +40,7 @@ def render(template: str, **shown: Any) -> str:
 
 
 def plot(figure: Figure) -> Markup:
-    """A figure's place in a page; `page.js` draws it when it comes into view."""
+    """A figure's place in a page; `page.js` draws it there."""
     shown = json.loads(figure.to_json())
     shown["layout"].pop("template", None)
     text = json.dumps(shown, separators=(",", ":")).replace("<", "\\u003c")
