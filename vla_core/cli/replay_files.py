@@ -11,7 +11,6 @@ from typing import Any
 from vla_core.errors import VlaError
 from vla_core.policies.manifest import PolicyManifest
 from vla_core.replay.chronicle.chronicler import Chronicler
-from vla_core.replay.chronicle.foxglove_file import FoxgloveFile
 from vla_core.replay.chronicle.happening import Writer
 from vla_core.replay.chronicle.rerun_file import RerunFile
 from vla_core.replay.doctor.diagnosis import examine
@@ -47,6 +46,8 @@ class ReplayFiles:
             groups = {name: robot.group_indices(name) for name in robot.description.groups}
             self._writers.append(RerunFile(args.rrd, groups))
         if args.foxglove is not None:
+            from vla_core.replay.chronicle.foxglove_file import FoxgloveFile
+
             self._writers.append(FoxgloveFile(args.foxglove))
 
     def listeners(self, manifest: PolicyManifest) -> list[ReplayListener]:

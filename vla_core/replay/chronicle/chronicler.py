@@ -161,7 +161,7 @@ class Chronicler(ReplayListener):
         self._measured(now_ns, "command_tick", 1e3 * took_s)
         if command.execution.step >= 0:
             self._measured(now_ns, "intent_age", 1e3 * status.ages_s["intent"])
-            self._measured(now_ns, "path_speed", command.execution.pace.speed)
+            self._measured(now_ns, "path_slowdown", 1.0 - command.execution.pace.speed)
         for span in self._spans.tick(now_ns, status.constraints):
             self._tell(span)
 

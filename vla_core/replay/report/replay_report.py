@@ -41,11 +41,11 @@ _SERIES = {
     "age": {"intent_age": "intent"},
     "skew": {"skew": "skew"},
     "gap": {"gap": "gap"},
-    "path_speed": {"path_speed": "speed"},
+    "path_slowdown": {"path_slowdown": "slowdown"},
 }
 _UNITS = {
     "foresight": "cosine distance", "stages": "ms", "age": "ms", "skew": "ms", "gap": "",
-    "path_speed": "",
+    "path_slowdown": "",
 }  # fmt: skip
 
 
