@@ -50,8 +50,13 @@ def replay_offline(args: argparse.Namespace) -> tuple[dict[str, Any], Path | Non
     policy = _policy(args, robot, recording)
     replay = OfflineReplay(robot, policy, settings)
     files = ReplayFiles(args, robot, recording)
+    listeners = files.listeners(policy.system1.manifest)
     with frame_progress(recording.frames) as progress:
-        scores = replay.run(recording, progress, files.listeners(policy.system1.manifest))
+        try:
+            scores = replay.run(recording, progress, listeners)
+        finally:  # the files are whole, whatever ends the replay
+            for listener in listeners:
+                listener.ended()
     result = {"recording": str(args.bag), "limits": args.limit, "backend": args.backend} | scores
     args.out.mkdir(parents=True, exist_ok=True)
     for path in (args.out / "offline.json", args.json):

@@ -1,4 +1,4 @@
-"""What `vla replay --offline` writes beside its numbers: a page, and files for Rerun and Foxglove."""
+"""What `vla replay --offline` writes beside numbers: a page, files for Rerun and Foxglove."""
 
 from __future__ import annotations
 

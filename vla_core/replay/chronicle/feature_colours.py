@@ -1,4 +1,4 @@
-"""Features as colours: one projection for all pictures, so that equal colours are equal features."""
+"""Features as colours, the same for all pictures: equal colours are equal features."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class ForesightPictures:
         self._colours: FeatureColours | None = None
 
     def intended(self, pictures: Mapping[str, np.ndarray]) -> None:
-        """An intent with a foresight was formed of these pictures, the policy's cameras in order."""
+        """An intent with a foresight was formed of these; the policy's cameras in order."""
         small = {camera: _of_height(pixels) for camera, pixels in pictures.items()}
         self._pictures.append(small)
 
