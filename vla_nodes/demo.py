@@ -29,7 +29,7 @@ from vla_core.replay.episode_record import EpisodeRecord
 from vla_core.replay.episode_video import write_video
 from vla_core.replay.live_table import run_table
 from vla_core.replay.process_memory import MemoryWatch
-from vla_core.replay.report import ReportVideo, write_report
+from vla_core.replay.report.demo_report import ReportVideo, write_report
 from vla_core.replay.run_metrics import RunMetrics
 from vla_core.robot.load import load_robot
 from vla_nodes.demo_run import DemoRun, DemoSettings

@@ -12,7 +12,7 @@ from example_run import example_episode, example_metrics
 from vla_core.errors import VlaError
 from vla_core.replay.episode_record import BestAndWorst, EpisodeRecord, latest
 from vla_core.replay.episode_video import poster, write_video
-from vla_core.replay.report import ReportVideo, write_report
+from vla_core.replay.report.demo_report import ReportVideo, write_report
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,9 @@ def test_report_holds_everything_and_fetches_nothing(video, tmp_path):
     assert "1 of 2" in page
     assert "Demonstration &lt;live&gt;" in page
     assert page.count("data:video/mp4;base64,") == 1
-    assert page.count("<svg") == 3
+    assert page.count('<div class="plot"') == 3
     assert "camera_skew" in page
     assert "+0.12 MB a minute" in page
-    assert not re.findall(r'(?:src|href)="(?!data:|#)[^"]*"', page)
+    assert "default-src 'none'" in page
+    markup = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
+    assert not re.findall(r'(?:src|href)="(?!data:|#)[^"]*"', markup)

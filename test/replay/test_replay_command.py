@@ -60,6 +60,20 @@ def test_the_file_holds_what_the_measurement_of_a_policy_needs(result):
     assert result["settings"]["strategy"] == "rtc"
 
 
+def test_of_a_data_set_a_report_is_written_of_the_episode_that_is_chosen(run, result, tmp_path):
+    report = tmp_path / "report.html"
+    assert run("--out", str(tmp_path))[0] == 0 and not report.exists()
+    foxglove = tmp_path / "episode.mcap"
+    arguments = ("--out", str(tmp_path), "--report-episode", "1", "--foxglove", str(foxglove))
+    code, again = run(*arguments)
+    assert code == 0 and again["digest"] == result["digest"]  # to be watched changes nothing
+    page = report.read_text()
+    assert "episode 1, of 2 episodes" in page
+    assert "The policy shows no features" in page and "chunk_stale" in page
+    assert again["digest"]["commands"] in page
+    assert foxglove.read_bytes().startswith(b"\x89MCAP")
+
+
 def test_a_lower_limit_changes_what_the_filter_does_and_nothing_else(run, result):
     code, limited = run("--limit", "right_arm.velocity=0.05", "--limit", "right_arm.jerk=20")
     assert code == 0
@@ -101,6 +115,8 @@ def test_the_table_shows_every_group_and_why_commands_were_limited(result, capsy
         (["--system2-hz", "0"], "system2_rate_hz: got 0.0, expected more than 0"),
         (["--robot", "nobody"], "no 'nobody'; there are"),
         (["--compare", "nowhere.json"], "nowhere.json: cannot be read"),
+        (["--report-episode", "7"], "--report-episode: got '7', "),
+        (["--foxglove", "x.mcap"], "--foxglove: say with --report-episode of which: 0, 1"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(dataset, tmp_path, capsys, arguments, expected):

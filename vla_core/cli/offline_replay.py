@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 from vla_core.cli.commands.replay import HOLD, INSTRUCTION, RANDOM
+from vla_core.cli.replay_files import ReplayFiles
 from vla_core.data.observation_builder import cameras_of
 from vla_core.paths import policy_folder
 from vla_core.policies.manifest import PolicyManifest
@@ -21,11 +23,11 @@ from vla_core.robot.load import load_robot
 from vla_core.robot.model import RobotModel
 
 
-def replay_offline(args: argparse.Namespace) -> dict[str, Any]:
-    """Replay, show progress, and write `offline.json` into the folder of results.
+def replay_offline(args: argparse.Namespace) -> tuple[dict[str, Any], Path | None]:
+    """Replay, show progress, and write `offline.json` and the report into the folder of results.
 
     Returns:
-        What was written.
+        What `offline.json` holds, and the report; None of several episodes where none is chosen.
 
     Raises:
         VlaError: recording, robot, policy or an argument cannot be used; says why.
@@ -45,16 +47,23 @@ def replay_offline(args: argparse.Namespace) -> dict[str, Any]:
         strategy=args.strategy,
         seed=args.seed,
     )
-    replay = OfflineReplay(robot, _policy(args, robot, recording), settings)
+    policy = _policy(args, robot, recording)
+    replay = OfflineReplay(robot, policy, settings)
+    files = ReplayFiles(args, robot, recording)
+    listeners = files.listeners(policy.system1.manifest)
     with frame_progress(recording.frames) as progress:
-        scores = replay.run(recording, progress)
+        try:
+            scores = replay.run(recording, progress, listeners)
+        finally:  # the files are whole, whatever ends the replay
+            for listener in listeners:
+                listener.ended()
     result = {"recording": str(args.bag), "limits": args.limit, "backend": args.backend} | scores
     args.out.mkdir(parents=True, exist_ok=True)
     for path in (args.out / "offline.json", args.json):
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(result, indent=1) + "\n")
-    return result
+    return result, files.write_report(result)
 
 
 def _policy(args: argparse.Namespace, robot: RobotModel, recording: Recording) -> Policy:

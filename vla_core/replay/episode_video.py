@@ -13,13 +13,13 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from vla_core.errors import VlaError
+from vla_core.replay.change_map import overlay
 from vla_core.replay.episode_record import EpisodeRecord, latest
 
 PANEL, GAP, MARGIN = 300, 16, 32
 HEADER, FOOTER = 112, 124
 PAPER, INK, SOFT, RULE = "#faf9f6", "#1d2125", "#6a7178", "#d9d6cf"
 GOOD, BAD, ACCENT = "#2d6a4f", "#9c3b2e", "#b5651d"
-COLOURS = "inferno"
 
 
 def write_video(record: EpisodeRecord, path: Path, fps: int = 15) -> None:
@@ -72,7 +72,7 @@ class _Painter:
             picture = _scaled(pictures[camera])
             self._place(canvas, 2 * column, picture)
             heat = None if maps is None else maps[column]
-            self._place(canvas, 2 * column + 1, _overlay(picture, heat, self._ceiling))
+            self._place(canvas, 2 * column + 1, overlay(picture, heat, self._ceiling))
         draw = ImageDraw.Draw(canvas)
         self._draw_time(draw, time_s)
         return np.asarray(canvas)
@@ -137,25 +137,6 @@ def _ceiling(record: EpisodeRecord) -> float:
 
 def _scaled(picture: np.ndarray) -> np.ndarray:
     return cv2.resize(picture, (PANEL, PANEL), interpolation=cv2.INTER_CUBIC)
-
-
-def _overlay(picture: np.ndarray, heat: np.ndarray | None, ceiling: float) -> np.ndarray:
-    """The picture in grey, coloured where change is foreseen."""
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None].repeat(3, axis=2)
-    grey = (0.75 * grey + 20).astype(np.float32)
-    if heat is None:
-        return grey.astype(np.uint8)
-    level = np.clip(heat / ceiling, 0.0, 1.0).astype(np.float32)
-    level = cv2.resize(level, (PANEL, PANEL), interpolation=cv2.INTER_LINEAR)
-    colours = _lookup()[(255 * level).astype(np.uint8)]
-    share = np.sqrt(level)[..., None] * 0.85
-    return ((1.0 - share) * grey + share * colours).astype(np.uint8)
-
-
-@cache
-def _lookup() -> np.ndarray:
-    """`(256, 3)` float32 colours of the heat map."""
-    return 255.0 * matplotlib.colormaps[COLOURS](np.arange(256))[:, :3].astype(np.float32)
 
 
 @cache

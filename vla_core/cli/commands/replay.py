@@ -77,6 +77,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--simulated", action="store_true", help="the bag is of the simulated robot's cameras"
     )
     offline.add_argument(
+        "--report-episode", metavar="EPISODE", help="of a data set, the one that report.html, --rrd "
+        "and --foxglove are of; a bag is one",
+    )  # fmt: skip
+    offline.add_argument("--rrd", type=Path, metavar="FILE", help="write a recording for Rerun")
+    offline.add_argument(
+        "--foxglove", type=Path, metavar="FILE", help="write an MCAP with Foxglove's schemas"
+    )
+    offline.add_argument(
         "--compare", type=Path, metavar="JSON", help="show the result beside that of another run"
     )
 
@@ -102,8 +110,10 @@ def _run_offline(args: argparse.Namespace) -> int:
     from vla_core.replay.offline.table import print_result
 
     other = read_result(args.compare) if args.compare else None
-    result = replay_offline(args)
+    result, report = replay_offline(args)
     print_result(result)
     if other is not None:
         print_comparison(result, other)
+    if report is not None:
+        print(f"see {report}")
     return 0

@@ -67,7 +67,10 @@ class Diagnosis:
 
 
 def examine(
-    path: Path, robot: str | Path | None = None, progress: Progress = lambda fraction: None
+    path: Path,
+    robot: str | Path | None = None,
+    progress: Progress = lambda fraction: None,
+    episode: int | None = None,
 ) -> Diagnosis:
     """Go through a recording once, and say what is wrong with it.
 
@@ -75,12 +78,13 @@ def examine(
         path: a rosbag2's folder or file, a ROS 1 bag, or the folder of a LeRobot data set.
         robot: by name under config/robots, or a YAML; None: the one whose joints it has, if any.
         progress: told the fraction that has been read.
+        episode: of a data set, the only one to look at; None: all.
 
     Raises:
         VlaError: nothing of it can be read, or the robot is not known.
     """
     if (path / "meta" / "info.json").is_file():
-        return _examine_dataset(path, robot, progress)
+        return _examine_dataset(path, robot, progress, episode)
     return _examine_bag(path, robot, progress)
 
 
@@ -118,13 +122,15 @@ def _examine_bag(path: Path, robot: str | Path | None, progress: Progress) -> Di
     )
 
 
-def _examine_dataset(path: Path, robot: str | Path | None, progress: Progress) -> Diagnosis:
+def _examine_dataset(
+    path: Path, robot: str | Path | None, progress: Progress, only: int | None
+) -> Diagnosis:
     source = DatasetSource(path)
     description = load_robot(robot) if robot else _recognise(source.joint_names)
-    diagnosis = Diagnosis(
-        path, description.name if description else None, episodes=len(source.episodes)
-    )
-    for number, episode in enumerate(source.episodes):
+    episodes = source.episodes if only is None else (only,)
+    name = description.name if description else None
+    diagnosis = Diagnosis(path, name, episodes=len(episodes))
+    for number, episode in enumerate(episodes):
         findings = Findings()
         checks = Checks(source.contract(description), findings)
         last_ns = 0
@@ -141,7 +147,7 @@ def _examine_dataset(path: Path, robot: str | Path | None, progress: Progress) -
         diagnosis.messages += Counter(checks.counts)
         diagnosis.looked_at |= checks.roles
         diagnosis.duration_s += last_ns / NANOSECONDS
-        progress((number + 1) / len(source.episodes))
+        progress((number + 1) / len(episodes))
     return diagnosis
 
 

@@ -71,10 +71,11 @@ class BagRecording:
         self._topics = [*topics, *self._commands.topics]
         self.frames = self._bag.topics[robot.cameras[cameras[0]].topic].count
         self.has_commands = bool(self._commands.topics)
+        self.episode_names = (self._bag.path.name,)
 
     def episodes(self) -> Iterator[RecordedEpisode]:
         """The one."""
-        yield RecordedEpisode(self._bag.path.name, "", self._events())
+        yield RecordedEpisode(self.episode_names[0], "", self._events())
 
     def _events(self) -> Iterator[Event]:
         """What happened, as far as it can be read, and what of the bag is lost."""

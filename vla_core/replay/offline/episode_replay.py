@@ -116,7 +116,7 @@ class EpisodeReplay:
         try:
             observations = self._build(event)
         except VlaError as error:
-            self._listener.refused(_source(event), str(error))
+            self._listener.refused(event.now_ns, _source(event), str(error))
             return
         finally:
             self._listener.came(event, time.perf_counter() - started_s)
@@ -139,7 +139,7 @@ class EpisodeReplay:
             case CommandCame():
                 self._listener.executed(event.stamp_ns, event.position)
             case UnreadableCame():
-                self._listener.refused(event.source, event.problem)
+                self._listener.refused(event.now_ns, event.source, event.problem)
         return []
 
     def _see(self, seen: Observation, now_ns: int) -> None:
@@ -150,7 +150,8 @@ class EpisodeReplay:
             return
         age_s = (seen.stamp_ns - intent.observation_stamp_ns) / NANOSECONDS
         if age_s > self._settings.intent_timeout_s:
-            self._listener.refused("System 1", f"intent {intent.sequence} is {age_s:.2f} s old")
+            problem = f"intent {intent.sequence} is {age_s:.2f} s old"
+            self._listener.refused(now_ns, "System 1", problem)
             return
         self._thinker.think(seen, intent)
 

@@ -51,6 +51,7 @@ class LeRobotRecording:
         self._keys = {name: keys[name] for name in cameras}
         self.frames = sum(map(self._dataset.length, self._dataset.episodes))
         self.instructions = self._dataset.instructions
+        self.episode_names = tuple(map(str, self._dataset.episodes))
 
     def episodes(self) -> Iterator[RecordedEpisode]:
         """All, by number."""

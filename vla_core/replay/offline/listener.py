@@ -26,6 +26,16 @@ class ReplayListener:
     def intended(self, seen: Observation, intent: LatentIntent) -> None:
         """System 2 formed an intent from `seen`."""
 
+    def came_true(self, intent: LatentIntent, truth: np.ndarray | None, encoder_s: float) -> None:
+        """The time that an intent with a foresight looks ahead to is over.
+
+        Args:
+            intent: with tensors `foresight` and `current`; told in the order they were formed.
+            truth: `(patches, width)` features of what was seen then, float32; None where nothing
+                was, or the policy shows no features.
+            encoder_s: how long it took to encode [s].
+        """
+
     def acted(self, seen: Observation, intent: LatentIntent, chunk: ActionChunk) -> None:
         """System 1 gave a chunk for `seen` alone, joined to no plan."""
 
@@ -38,7 +48,7 @@ class ReplayListener:
                 before; None where nothing was.
         """
 
-    def refused(self, source: str, problem: str) -> None:
+    def refused(self, now_ns: int, source: str, problem: str) -> None:
         """Something was not taken."""
 
     def commanded(self, command: Command, took_s: float) -> None:
@@ -73,6 +83,10 @@ class Listeners(ReplayListener):
         for listener in self._listeners:
             listener.intended(seen, intent)
 
+    def came_true(self, intent: LatentIntent, truth: np.ndarray | None, encoder_s: float) -> None:
+        for listener in self._listeners:
+            listener.came_true(intent, truth, encoder_s)
+
     def acted(self, seen: Observation, intent: LatentIntent, chunk: ActionChunk) -> None:
         for listener in self._listeners:
             listener.acted(seen, intent, chunk)
@@ -81,9 +95,9 @@ class Listeners(ReplayListener):
         for listener in self._listeners:
             listener.joined(chunk, now_ns, gap)
 
-    def refused(self, source: str, problem: str) -> None:
+    def refused(self, now_ns: int, source: str, problem: str) -> None:
         for listener in self._listeners:
-            listener.refused(source, problem)
+            listener.refused(now_ns, source, problem)
 
     def commanded(self, command: Command, took_s: float) -> None:
         for listener in self._listeners:

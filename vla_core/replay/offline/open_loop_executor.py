@@ -88,7 +88,7 @@ class OpenLoopExecutor:
             state.names, state.position, state.velocity, state.stamp_ns, state.now_ns
         )
         if problem:
-            self._listener.refused("command core", problem)
+            self._listener.refused(state.now_ns, "command core", problem)
 
     def on_chunk(self, chunk: ActionChunk, now_ns: int) -> None:
         """Give a chunk to the core.
@@ -99,7 +99,7 @@ class OpenLoopExecutor:
         due_ns = _first_due_ns(chunk, now_ns)
         before = self.timeline.sample(due_ns)
         if problem := self._core.on_chunk(chunk, now_ns):
-            self._listener.refused("command core", problem)
+            self._listener.refused(now_ns, "command core", problem)
             raise ChunkError(problem)
         after = self.timeline.sample(due_ns)
         known = before is not None and after is not None

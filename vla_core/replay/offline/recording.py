@@ -83,11 +83,13 @@ class Recording(Protocol):
         frames: pictures of the policy's first camera.
         instructions: all that is told in it.
         has_commands: whether it holds what the robot was told; else only where it was.
+        episode_names: of all, in order.
     """
 
     frames: int
     instructions: tuple[str, ...]
     has_commands: bool
+    episode_names: tuple[str, ...]
 
     def episodes(self) -> Iterator[RecordedEpisode]:
         """Its episodes, in order."""

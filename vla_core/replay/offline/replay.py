@@ -21,6 +21,7 @@ from vla_core.replay.offline.open_loop_executor import OpenLoopExecutor
 from vla_core.replay.offline.recording import Event, ImageCame, Recording
 from vla_core.replay.offline.safety_counts import SafetyCounts
 from vla_core.replay.offline.settings import OfflineSettings
+from vla_core.replay.offline.true_futures import TrueFutures
 from vla_core.robot.check import check_policy
 from vla_core.robot.model import RobotModel
 from vla_core.safety.command_safety import CommandSafety
@@ -78,13 +79,14 @@ class OfflineReplay:
         counted = _Frames(policy.system1.manifest.cameras[0].name, progress)
         scores = (
             ActionScores(robot.joint_names, groups),
-            ForesightScores(encoder),
+            ForesightScores(),
             SafetyCounts(groups),
             JoinScores(),
             StageTimes(),
             Digests(),
         )
-        told = Listeners((counted, *scores, *listeners))
+        others = Listeners((counted, *scores, *listeners))
+        told = Listeners((TrueFutures(encoder, others), others))
         started_s, episodes, instructions = time.perf_counter(), 0, set()
         for episode in recording.episodes():
             episodes += 1

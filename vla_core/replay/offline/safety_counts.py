@@ -71,7 +71,7 @@ class SafetyCounts(ReplayListener):
             self._recorded += 1
             self._recorded_away = self._recorded_away + np.abs(self._position - position)
 
-    def refused(self, source: str, problem: str) -> None:
+    def refused(self, now_ns: int, source: str, problem: str) -> None:
         """Count what was not taken, and keep some of it in words."""
         self._refused[source] += 1
         if len(self._examples) < _EXAMPLES:

@@ -20,7 +20,8 @@ from rich.table import Table
 
 #: Constraints that are shown, most frequent first.
 _MOST = 12
-_STAGES = {
+#: Of a replay, by key in `latency_ms`.
+STAGES = {
     "image_decoding": "image decoding",
     "alignment": "check, resize, align",
     "system2": "System 2 (encoder, foresight)",
@@ -93,7 +94,7 @@ def _other_table(result: Mapping[str, Any]) -> Table:
     ):
         cells = (number_text(times["p50"], digits), number_text(times["p99"], digits))
         table.add_row(name, *cells, "")
-    for stage, name in _STAGES.items():
+    for stage, name in STAGES.items():
         times = result["latency_ms"][stage]
         cells = (number_text(times["p50"], 1), number_text(times["p99"], 1), f"{times['n']} times")
         table.add_row(f"{name}, ms", *cells)

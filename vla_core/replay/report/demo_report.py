@@ -1,23 +1,23 @@
-"""`report.html`: one self-contained page that shows a run; opens anywhere, fetches nothing."""
+"""`report.html` of a live run: success, videos, latencies, losses, memory."""
 
 from __future__ import annotations
 
-import base64
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
-from markupsafe import Markup
+from plotly.graph_objects import Figure
 
 from vla_core.evaluation.success_rate import SuccessRate
 from vla_core.replay.live_table import LATENCY_NAMES, STREAM_NAMES
-from vla_core.replay.plots import latency_plot, timeline_plot
+from vla_core.replay.report.figures import distribution_figure, series_figure
+from vla_core.replay.report.page import data_uri, render
+from vla_core.replay.report.thinned import Thinned, larger
 from vla_core.replay.run_metrics import RunMetrics
 
-TEMPLATE = "report.html.jinja"
+#: Points of a plot over time, at most.
+_POINTS = 2000
 
 
 @dataclass(frozen=True)
@@ -48,23 +48,16 @@ def write_report(
         metrics: where the plots' samples come from.
         created: date and time, as shown.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     episodes = summary["episodes"]
-    page = environment.get_template(TEMPLATE).render(
+    page = render(
+        "demo.html.jinja",
         summary=summary,
         success=SuccessRate.of(e["success"] for e in episodes) if episodes else None,
-        videos=[(video, _data_uri(video.path)) for video in videos],
+        videos=[(video, data_uri(video.path.read_bytes(), "video/mp4")) for video in videos],
         streams=STREAM_NAMES,
         latencies=LATENCY_NAMES,
-        latency_plot=Markup(latency_plot(_named(metrics.latencies_ms))),
-        timing_plots=[(title, Markup(svg)) for title, svg in _timing_plots(metrics)],
-        machine=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        latency_figure=distribution_figure(_named(metrics.latencies_ms)),
+        timing_figures=_timing_figures(metrics),
         created=created,
     )
     path.write_text(page)
@@ -74,19 +67,22 @@ def _named(samples: Mapping[str, Sequence[float]]) -> dict[str, Sequence[float]]
     return {LATENCY_NAMES[key]: values for key, values in samples.items()}
 
 
-def _timing_plots(metrics: RunMetrics) -> list[tuple[str, str]]:
+def _timing_figures(metrics: RunMetrics) -> list[tuple[str, Figure]]:
     time_s, period_error_us, intent_age_ms = metrics.command_series
     return [
         (
             "Age of the intent behind each command",
-            timeline_plot({"intent age": (time_s, intent_age_ms)}, "ms"),
+            series_figure({"intent age": _peaks(time_s, intent_age_ms)}, "ms"),
         ),
         (
             "Period error of the command loop, largest of each stretch",
-            timeline_plot({"period error": (time_s, period_error_us)}, "us"),
+            series_figure({"period error": _peaks(time_s, period_error_us)}, "µs"),
         ),
     ]
 
 
-def _data_uri(path: Path) -> str:
-    return "data:video/mp4;base64," + base64.b64encode(path.read_bytes()).decode()
+def _peaks(times_s: Sequence[float], values: Sequence[float]) -> Thinned[tuple[float, float]]:
+    thinned = Thinned(_POINTS, larger)
+    for point in zip(times_s, values, strict=True):
+        thinned.add(point)
+    return thinned
