@@ -55,6 +55,16 @@ def test_the_future_is_refused_and_does_not_shadow_what_comes_next(part):
     assert len(feed(made, 120)) == 1
 
 
+def test_joint_states_that_stayed_out_while_the_robot_came_to_rest_freeze_no_camera():
+    made, still = builder(), picture()
+    made.joint_state(JOINTS, [0.1, 0.2], [], 100 * MS, 100 * MS)
+    for ms in range(133, 2000, 33):
+        assert made.image("head", still, ms * MS, ms * MS) == []
+    for ms in range(2000, 2500, 33):
+        made.joint_state(JOINTS, [0.4, 0.2], [], ms * MS, ms * MS)
+        assert len(made.image("head", still, ms * MS, ms * MS)) == 1
+
+
 def test_a_clock_that_is_set_back_is_counted_and_what_came_before_forgotten():
     made = builder()
     assert len(feed(made, 5000)) == 1

@@ -97,6 +97,14 @@ class ObservationAligner:
         """`(dof,)` newest joint positions in canonical order [rad]; None before the first."""
         return self._states[-1].position if self._states else None
 
+    def position_at(self, stamp_ns: int) -> np.ndarray | None:
+        """The same, unless they were measured so long before `stamp_ns` that no observation of
+        then could have them.
+        """
+        if not self._states or self._states[-1].stamp_ns < stamp_ns - self._max_skew_ns:
+            return None
+        return self._states[-1].position
+
     def push_joint_state(
         self, names: Sequence[str], position: np.ndarray, velocity: np.ndarray, stamp_ns: int
     ) -> list[Observation]:

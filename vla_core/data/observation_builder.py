@@ -97,7 +97,7 @@ class ObservationBuilder:
             ObservationError: it is black, even or frozen, or from the future.
         """
         self._check_stamp(stamp_ns, now_ns)
-        if problem := self._checks[camera].problem(pixels, self._aligner.position):
+        if problem := self._checks[camera].problem(pixels, self._aligner.position_at(stamp_ns)):
             raise ObservationError(f"camera {camera!r}: {problem}")
         return self._due(self._aligner.push_image(camera, pixels, stamp_ns))
 
