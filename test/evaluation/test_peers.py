@@ -59,7 +59,7 @@ def play(delay_s: float) -> tuple[Once, np.ndarray]:
 def test_the_first_action_is_where_to_be_a_step_after_the_observation():
     peer, targets = play(0.0)
     step = round(MANIFEST.step_s / SETTINGS.control_s)
-    sent = step  # a step begins at 0, before there is a chunk
+    sent = step  # a step began at 0, before there was a chunk
     assert targets[: sent + 1] == pytest.approx(0.0)
     assert targets[sent + step] == pytest.approx(peer.chunk[0, 0])
     assert len(peer.chunk) == MANIFEST.horizon - 1
@@ -89,13 +89,14 @@ def test_one_that_is_not_installed_is_skipped_with_what_to_do(monkeypatch, name)
     assert "pip install --no-deps -r benchmarks/requirements-peers.txt" in skipped[name]
 
 
+@pytest.mark.parametrize("delay_s", [0.0, 0.2])
 @pytest.mark.parametrize("name", choose.PEERS)
-def test_a_peer_drives_the_robot_to_its_goal(name):
+def test_a_peer_drives_the_robot_to_its_goal(name, delay_s):
     try:
         choose.require_peer(name)
     except PolicyError as error:
         pytest.skip(str(error))
-    settings = replace(SETTINGS, strategy=name, delay_s=0.2)
+    settings = replace(SETTINGS, strategy=name, delay_s=delay_s)
     runner = EpisodeRunner(OneJointScene(), Follower(), Foresight(), settings, (LEFT, RIGHT))
     assert runner.run(0).success
 

@@ -76,6 +76,8 @@ class SteppedPeer(ABC):
     def think(self, seen: Observation, intent: LatentIntent) -> None:
         """Begin an inference from an observation of now."""
         self._looked_ns = seen.stamp_ns
+        if self._goal is None:
+            self._start = self._goal = seen.position
         self.ask(seen, intent)
 
     def speak(self, now_ns: int) -> bool:
@@ -90,8 +92,6 @@ class SteppedPeer(ABC):
 
     def tick(self, now_ns: int, position: np.ndarray, velocity: np.ndarray) -> np.ndarray:
         """`(dof,)` joint targets for now: evenly to the newest action, within a step."""
-        if self._goal is None:
-            self._start = self._goal = position.copy()
         share = min(1.0, (now_ns - self._sent_ns) / self._step_ns)
         return self._start + share * (self._goal - self._start)
 
