@@ -128,15 +128,15 @@ def test_replay_takes_in_the_frames_of_a_real_humanoid(tmp_path):
     policy = waving_policy(tmp_path / "policy", "g1_bottle")
     result = tmp_path / "replay.json"
     done = vla(
-        "replay", REAL_BAG, "--policy", policy, "--json", result, "--out", tmp_path / "out"
+        "replay", REAL_BAG, "--policy", policy, "--to", 4, "--json", result, "--out", tmp_path
     )
     assert done.returncode == 0, done.stdout + done.stderr
     summary = json.loads(result.read_text())
-    assert summary["published"]["/head_camera/color/image_raw/compressed"] == 290
-    assert summary["observations"] > 260  # 290 but on a machine that cannot keep real time
+    assert summary["published"]["/head_camera/color/image_raw/compressed"] == 120
+    assert summary["observations"] > 105  # 120 but on a machine that cannot keep real time
     assert summary["rates_hz"]["command"] == pytest.approx(200, rel=0.2)
-    assert summary["received"]["chunk"] > 10
-    assert "290 frames played" in done.stdout
+    assert summary["received"]["chunk"] > 5
+    assert "120 frames played" in done.stdout
 
 
 @pytest.mark.skipif(not REAL_BAG.exists(), reason=f"the real recording is not at {REAL_BAG}")

@@ -99,7 +99,7 @@ def player(live: Live, arguments: list[str]) -> Player:
     return Player(live, arguments)
 
 
-def test_keys_pause_step_and_slow_down_and_only_the_part_asked_for_is_played(live: Live, player: Player):
+def test_keys_pause_step_and_slow_down_and_only_the_part_asked_for_is_played(live, player):
     assert player.frames == []
     player.control.ask("resume")
     live.wait_until(lambda: len(player.frames) >= 5, "observations")
@@ -125,7 +125,7 @@ def test_keys_pause_step_and_slow_down_and_only_the_part_asked_for_is_played(liv
     assert abs(player.stands() - end_ns) < 100_000_000
 
 
-def test_a_loop_begins_anew_and_the_camera_node_goes_on(live: Live, player: Player):
+def test_a_loop_begins_anew_and_the_camera_node_goes_on(live, player):
     assert live.change(PLAYER, "deactivate") and live.change(PLAYER, "cleanup")
     player.control.set("loop", True)
     player.control.set("rate", 2.0)
