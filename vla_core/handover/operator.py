@@ -109,13 +109,14 @@ class Operator:
         return Targets(self._joints, np.clip(position, lower, upper), velocity * inside)
 
     def _move(self, joints: np.ndarray, position: np.ndarray, stamp_ns: int) -> None:
-        """The velocity from this target and those before it, averaged."""
+        """The velocity from this target and those before it, averaged; a jump is no motion."""
         passed_s = 0.0 if self.stamp_ns is None else (stamp_ns - self.stamp_ns) / NANOSECONDS
         if joints is not self._joints or self.stamp_ns is None or passed_s > _PAUSE_S:
             self._velocity = np.zeros(len(joints))
         elif passed_s > 0:
             weight = 1.0 - math.exp(-passed_s / _AVERAGED_S)
-            seen = (position - self._position) / passed_s
+            most = self._limits.velocity[joints]
+            seen = np.clip((position - self._position) / passed_s, -most, most)
             self._velocity = self._velocity + weight * (seen - self._velocity)
         self._joints, self._position, self.stamp_ns = joints, position, stamp_ns
 
