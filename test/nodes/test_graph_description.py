@@ -19,6 +19,7 @@ NODES = {
     "intent_node": "IntentNode",
     "action_node": "ActionNode",
     "command_node": "CommandNode",
+    "teleop_node": "TeleopNode",
     "ready_node": "ReadyNode",
     "bringup": "BringUp",
 }
@@ -38,7 +39,7 @@ def brought_up(graph: Graph, **given: str) -> str:
 
 
 def test_the_simulated_robot_runs_only_in_simulation(graph):
-    every = [name for name in NODES if name != "ready_node"]
+    every = [name for name in NODES if name not in ("teleop_node", "ready_node")]
     assert names(graph, source="sim") == every
     assert names(graph, source="robot") == every[1:]
     assert names(graph, source="replay") == every[1:]
@@ -49,6 +50,12 @@ def test_the_way_to_the_ready_pose_is_offered_when_asked_for_and_something_can_m
     assert "ready_node" in names(graph, source="sim", ready="true")
     assert "ready_node" in brought_up(graph, source="robot", ready="true")
     assert "ready_node" not in names(graph, source="replay", ready="true")
+
+
+def test_the_operators_side_runs_where_a_teleoperation_is_named_and_something_can_move(graph):
+    assert "teleop_node" not in names(graph, source="sim")
+    assert "teleop_node" in brought_up(graph, source="robot", teleop="leader")
+    assert "teleop_node" not in names(graph, source="replay", teleop="leader")
 
 
 def test_system_2_may_run_on_another_host_and_is_brought_up_from_the_robot(graph):

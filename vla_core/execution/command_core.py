@@ -158,6 +158,10 @@ class CommandCore:
         """The newest time that an operator has, or had, the robot."""
         return None if self._handover is None else self._handover.intervention
 
+    def take_interventions(self) -> list[Intervention]:
+        """Those that have begun or ended since this was last asked."""
+        return [] if self._handover is None else self._handover.take_news()
+
     # Inputs
 
     def on_joint_state(

@@ -71,6 +71,7 @@ class Handover:
         self.toward = self._resume = ControlMode.HOLD
         self._since_ns = 0
         self.intervention: Intervention | None = None
+        self._news: list[Intervention] = []
 
     def operator_moves(self, mode: ControlMode) -> bool:
         """Whether the operator's targets are what is followed, or will be."""
@@ -146,9 +147,16 @@ class Handover:
             self.intervention = Intervention(
                 number, self.operator.name, self.operator.source, now_ns, reason
             )
+            self._news.append(self.intervention)
         elif moved and not moves:
             self.intervention = replace(self.intervention, end_ns=now_ns, end_cause=reason)
+            self._news.append(self.intervention)
         return moved and not moves
+
+    def take_news(self) -> list[Intervention]:
+        """Interventions that have begun or ended since this was last asked."""
+        news, self._news = self._news, []
+        return news
 
     def begin(self, resting: np.ndarray) -> None:
         """Follow the operator from here; `resting` `(dof,)` is where the command would rest."""

@@ -66,9 +66,7 @@ class OperatorFollower:
         """Take over; `resting` `(dof,)` is where the command would come to rest."""
         self._others = np.clip(resting, self._limits.lower, self._limits.upper)
 
-    def goal(
-        self, motion: JointMotion, targets: Targets, speed: float, hand_speed: float
-    ) -> Goal:
+    def goal(self, motion: JointMotion, targets: Targets, speed: float, hand_speed: float) -> Goal:
         """One tick.
 
         Args:
