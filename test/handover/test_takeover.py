@@ -281,3 +281,12 @@ def test_an_intervention_tells_who_had_the_robot_from_when_to_when_and_why():
     assert bench.core.intervention.number == 2
     bench.core.estop("button", bench.now_ns)
     assert bench.core.intervention.end_cause == "button"
+
+
+def test_a_press_that_comes_while_a_joint_state_is_late_is_not_lost():
+    bench = under_policy()
+    bench.now_ns += 150 * MS
+    assert "joint state is 0.150 s old" in bench.operate(AWAY)
+    bench.tick()
+    assert bench.operate(AWAY) == ""
+    assert bench.tick().status.mode is ControlMode.BLEND

@@ -19,6 +19,9 @@ from vla_core.types import NANOSECONDS, ActionChunk, ActiveConstraint, ControlMo
 if TYPE_CHECKING:
     from vla_core.safety.collision import CollisionModel
 
+#: A press that is refused, as when a joint state is late just then, asks again for this long [ns].
+_INSISTS_NS = NANOSECONDS // 2
+
 
 class Ask(NamedTuple):
     """What the operator's side asks for, and why."""
@@ -70,6 +73,7 @@ class Handover:
         self._follower = OperatorFollower(limits, collision, horizon_s)
         self.toward = self._resume = ControlMode.HOLD
         self._since_ns = 0
+        self._pressed_ns = -_INSISTS_NS
         self.intervention: Intervention | None = None
         self._news: list[Intervention] = []
 
@@ -86,10 +90,13 @@ class Handover:
             ChunkError: as `Operator.take`.
         """
         operator = self.operator
-        pressed = operator.take(chunk, who, now_ns)
+        if operator.take(chunk, who, now_ns):
+            self._pressed_ns = now_ns
         if self.operator_moves(mode):
             return None if operator.holds else Ask(self._resume, f"{self._who} let go")
-        return Ask(ControlMode.TELEOP, f"{self._who} takes over") if pressed else None
+        if operator.holds and 0 <= now_ns - self._pressed_ns <= _INSISTS_NS:
+            return Ask(ControlMode.TELEOP, f"{self._who} takes over")
+        return None
 
     def watch(self, mode: ControlMode, now_ns: int) -> Ask | None:
         """What is asked for because nothing comes."""
@@ -142,6 +149,7 @@ class Handover:
         self.toward, self._since_ns = toward, now_ns
         moves = self.operator_moves(mode)
         if moves and not moved:
+            self._pressed_ns = -_INSISTS_NS
             self._resume = self._settings.on_release.mode if from_policy else ControlMode.HOLD
             number = 1 if self.intervention is None else self.intervention.number + 1
             self.intervention = Intervention(
