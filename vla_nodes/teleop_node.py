@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import rclpy
+from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import PoseStamped
 from rclpy.executors import ExternalShutdownException
 from sensor_msgs.msg import JointState, Joy
@@ -27,7 +28,7 @@ from vla_nodes import qos, topics
 from vla_nodes.conversions import chunk_message, to_nanoseconds
 from vla_nodes.parameters import ROBOT, TELEOP, NodeParameter
 from vla_nodes.polled_subscription import PolledSubscription
-from vla_nodes.suite_node import SuiteNode, run
+from vla_nodes.suite_node import Health, SuiteNode, run
 
 #: How often it says where the leader is while the deadman is not held [s].
 _RELEASED_PERIOD_S = 0.1
@@ -109,12 +110,15 @@ class TeleopNode(SuiteNode):
             self.destroy_lifecycle_publisher(self._publisher)
             self._station = None
 
-    def waiting_for(self) -> str:
-        """What has not been heard, of the devices or of the command node."""
+    def health(self) -> Health:
+        """As every node; a graph comes up without its operator, so silent devices are no fault."""
+        health = super().health()
+        if health.level != DiagnosticStatus.OK:
+            return health
         missing = self._station.waiting_for()
         if not missing and self._station.hands and self._command() is None:
             missing = f"a command on {topics.SAFETY_STATUS}"
-        return missing
+        return Health(health.level, f"running without {missing}") if missing else health
 
     def _listen(self, kind: type, topic: str, heard: Callable[[Any], None]) -> None:
         self._inputs.append(self.create_subscription(kind, topic, heard, qos.SENSOR))

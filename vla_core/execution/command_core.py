@@ -235,8 +235,9 @@ class CommandCore:
     def request_mode(self, mode: ControlMode, now_ns: int, reason: str = "asked for") -> ModeAnswer:
         """Change who commands the robot, if the table of transitions and its conditions allow it.
 
-        HOLD asked for in POLICY answers STOPPING, and HOLD follows by itself at standstill. HOLD
-        asked for in ESTOP is the explicit reset.
+        HOLD asked for in POLICY answers STOPPING, and HOLD follows by itself at standstill; TELEOP
+        asked for answers BLEND, as POLICY does in TELEOP. HOLD asked for in ESTOP is the explicit
+        reset.
         """
         transition = find_transition(self.mode, mode)
         if isinstance(transition, str):
