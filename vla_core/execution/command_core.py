@@ -397,7 +397,8 @@ class CommandCore:
                 self._happens(Happening.JOINED, Happening.JOINED.value, now_ns)
         if goal is None:
             return None
-        sample = Sample(goal.wanted, goal.velocity, Step(now_ns, goal.wanted, goal.velocity, -1, None), 0)
+        step = Step(now_ns, goal.wanted, goal.velocity, -1, None)
+        sample = Sample(goal.wanted, goal.velocity, step, 0)
         return Reference(sample, goal.position, goal.velocity, ())
 
     def _followed(self) -> tuple[PathFollower | None, frozenset[str]]:
