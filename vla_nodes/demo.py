@@ -21,7 +21,7 @@ import rclpy
 
 from vla_core.cli.commands.demo import add_arguments
 from vla_core.errors import VlaError
-from vla_core.evaluation.evaluate import episode_seeds
+from vla_core.evaluation.seeds import episode_seeds
 from vla_core.evaluation.success_rate import SuccessRate
 from vla_core.paths import policy_folder
 from vla_core.policies.manifest import PolicyManifest

@@ -210,6 +210,8 @@ class SimRobotNode(SuiteNode):
         stamp = to_time(self.now_ns())
         started_s = time.monotonic()
         for camera in reversed(self._cameras):  # the first one sets the pace: others go ahead
+            if not self._images[camera.name].get_subscription_count():
+                continue
             message = Image()
             message.header.stamp = stamp
             message.header.frame_id = camera.frame or camera.name

@@ -22,6 +22,8 @@ from vla_nodes.meters import Meters
 from vla_nodes.parameters import NodeParameter, ParameterValue, declare, read
 
 DIAGNOSTICS_PERIOD_S = 1.0
+#: How soon it is told that a node became ready, or refuses something.
+CHANGE_PERIOD_S = 0.1
 #: A refusal is shown as an error until it is this old.
 PROBLEM_MEMORY_S = 2.0
 
@@ -41,7 +43,8 @@ class SuiteNode(LifecycleNode):
 
     Attributes:
         values: parameters in force, read when the node is configured.
-        meters: what it measures of itself; goes into `/diagnostics` once a second.
+        meters: what it measures of itself; goes into `/diagnostics` once a second, and when the
+            level of its health changes.
     """
 
     PARAMETERS: ClassVar[tuple[NodeParameter, ...]] = ()
@@ -56,7 +59,9 @@ class SuiteNode(LifecycleNode):
         self._logged_s: dict[str, float] = {}
         self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
         self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, 10)
+        self._published_level = DiagnosticStatus.STALE
         self.create_steady_timer(DIAGNOSTICS_PERIOD_S, self.publish_diagnostics)
+        self.create_steady_timer(CHANGE_PERIOD_S, self._publish_change)
 
     # For subclasses
 
@@ -182,6 +187,7 @@ class SuiteNode(LifecycleNode):
     def publish_diagnostics(self) -> None:
         """Publish health and meters now."""
         health = self.health()
+        self._published_level = health.level
         values = {"state": self.state_label, **self.meters.report()}
         status = DiagnosticStatus(
             level=health.level,
@@ -193,6 +199,10 @@ class SuiteNode(LifecycleNode):
         message = DiagnosticArray(status=[status])
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
+
+    def _publish_change(self) -> None:
+        if self.health().level != self._published_level:
+            self.publish_diagnostics()
 
     def spin(self) -> None:
         """Serve callbacks until the context is shut down."""

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from vla_core.errors import VlaError
 from vla_core.evaluation.episode import EpisodeResult
-from vla_core.evaluation.evaluate import episode_seeds, report
+from vla_core.evaluation.evaluate import report
+from vla_core.evaluation.seeds import episode_seeds
 from vla_core.evaluation.intent_mode import IntentMode
 from vla_core.evaluation.motion_watch import MotionQuality
 from vla_core.evaluation.settings import EvaluationSettings

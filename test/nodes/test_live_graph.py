@@ -164,23 +164,6 @@ def test_an_instruction_that_the_policy_cannot_follow_is_refused_and_nothing_mov
     live.wait_until(lambda: live.counts[topics.ACTION_CHUNK] > before + 2, "chunks again")
 
 
-def test_a_second_command_node_is_refused_by_name(live, in_policy):
-    live.start("newcomer", "--ros-args", "-r", "__node:=newcomer", module="command_node")
-    assert live.change("newcomer", "configure")
-    assert not live.change("newcomer", "activate")
-    live.wait_for_report("newcomer", DiagnosticStatus.ERROR, "/command_node commands this robot")
-    assert live.newest[topics.MODE].mode == ControlMode.POLICY
-
-
-def test_a_second_command_node_that_shares_no_lock_gives_way_once_discovered(live, up, tmp_path):
-    """As on another machine; it may have been in command until then, so the policy is resumed."""
-    remapped = ("--ros-args", "-r", "__node:=stranger")
-    live.start("stranger", *remapped, module="command_node", TMPDIR=str(tmp_path))
-    assert live.change("stranger", "configure")
-    live.change("stranger", "activate")  # refused, or given up as soon as the other is discovered
-    live.wait_for_report("stranger", DiagnosticStatus.ERROR, "/command_node commands this robot")
-
-
 def test_the_emergency_stop_is_latched_until_hold_is_asked_for(live, in_policy):
     publisher = live.node.create_publisher(Bool, topics.ESTOP, qos.ESTOP)
     live.wait_until(publisher.get_subscription_count, "the command node listens")

@@ -162,6 +162,26 @@ def test_a_silent_camera_is_named(live, robot):
     live.wait_for_report("camera_node", WARN, "/front_camera/image_raw (front)", each=robot.send)
 
 
+def test_a_second_command_node_is_refused_by_name(live, robot):
+    live.start("newcomer", "--ros-args", "-r", "__node:=newcomer", module="command_node")
+    assert live.change("newcomer", "configure")
+    assert not live.change("newcomer", "activate")
+    in_command = "/command_node commands this robot"
+    live.wait_for_report("newcomer", ERROR, in_command, each=robot.send)
+    live.wait_for_report("command_node", OK, each=robot.send)
+
+
+def test_a_second_command_node_that_shares_no_lock_gives_way_once_discovered(live, robot, tmp_path):
+    """As on another machine."""
+    remapped = ("--ros-args", "-r", "__node:=stranger")
+    live.start("stranger", *remapped, module="command_node", TMPDIR=str(tmp_path))
+    assert live.change("stranger", "configure")
+    live.change("stranger", "activate")  # refused, or given up as soon as the other is discovered
+    in_command = "/command_node commands this robot"
+    live.wait_for_report("stranger", ERROR, in_command, each=robot.send)
+    live.wait_for_report("command_node", OK, each=robot.send)
+
+
 def bring_up(live: Live, nodes: str, timeout_s: float) -> Callable[[], tuple[int, str]]:
     arguments = ["-p", f"nodes:='{nodes}'", "-p", f"timeout_s:={timeout_s}"]
     done = run_process(live.domain, "-m", "vla_nodes.bringup", "--ros-args", *arguments)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vla_core.errors import ConfigError
-from vla_core.safety.stopping import Stop
 from vla_core.types import ActionChunk, ExecutionState, SafetyStatus
+
+if TYPE_CHECKING:  # who only reads and writes commands does not load the compiler of stops
+    from vla_core.safety.stopping import Stop
 
 
 @dataclass(frozen=True)

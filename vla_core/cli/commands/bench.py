@@ -100,7 +100,7 @@ def _run_handover(args: argparse.Namespace) -> int:
 
 
 def _run_safety(args: argparse.Namespace) -> int:
-    from vla_core.evaluation.evaluate import episode_seeds
+    from vla_core.evaluation.seeds import episode_seeds
     from vla_core.evaluation.filter_cost import compare_filters, filter_cases, print_filters
     from vla_core.evaluation.settings import EvaluationSettings
     from vla_core.evaluation.table import episode_progress
@@ -129,7 +129,7 @@ def _collect(found: Iterable[dict[str, Any]], path: Path | None) -> list[dict[st
 def _run_async(args: argparse.Namespace) -> int:
     from vla_core.evaluation.asynchrony import compare, delay_cases, dynamics_cases, fitting
     from vla_core.evaluation.asynchrony_report import plot, print_rows
-    from vla_core.evaluation.evaluate import episode_seeds
+    from vla_core.evaluation.seeds import episode_seeds
     from vla_core.evaluation.settings import EvaluationSettings
     from vla_core.evaluation.table import episode_progress
     from vla_core.paths import policy_folder
