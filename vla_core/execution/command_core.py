@@ -213,7 +213,7 @@ class CommandCore:
         return problem
 
     def on_teleop(self, chunk: ActionChunk, who: str, now_ns: int) -> str:
-        """Take a message of the operator's stream; returns why it, or what it asks for, was refused.
+        """Take a message of the operator's stream; returns why it or what it asks for was refused.
 
         Args:
             chunk, who: as for `vla_core.handover.operator.Operator.take`.

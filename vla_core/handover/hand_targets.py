@@ -1,4 +1,4 @@
-"""One hand moved by its pose: a tracked device, or a joystick's twist, through inverse kinematics."""
+"""One hand moved by its pose: tracked device or joystick's twist, through inverse kinematics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Leader arms: joints of a smaller or equal robot in the operator's hands, as the robot's joints."""
+"""Leader arms: joints of a smaller robot in the operator's hands, as the robot's joints."""
 
 from __future__ import annotations
 

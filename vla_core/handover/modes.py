@@ -1,4 +1,4 @@
-"""Which mode may follow which, and when: one table. The command core asks here before any change."""
+"""Which mode may follow which, and when: one table, which the command core asks first."""
 
 from __future__ import annotations
 

@@ -8,8 +8,8 @@ time. The velocity that is wanted,
 has no lag behind a steady motion. It is cut to the velocity limit of each joint, and where a hand
 would be faster than allowed, w of the joints that carry it is scaled down as one. The joint limiter
 is asked to have this velocity at its horizon T, where the command is at q + T (q' + w) / 2 if its
-acceleration is even; it keeps acceleration and jerk. For the limiter's own poles that is well damped
-(0.79 at T = 0.1 s).
+acceleration is even; it keeps acceleration and jerk. With the limiter's own poles that is well
+damped (0.79).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One takeover and return, as the commands that reached the robot and the ticks' reports tell it."""
+"""One takeover and return, as the commands on the wire and the ticks' reports tell it."""
 
 from __future__ import annotations
 

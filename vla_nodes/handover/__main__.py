@@ -20,7 +20,7 @@ import rclpy
 
 from vla_core.cli.commands.bench import add_handover_arguments
 from vla_core.errors import ConfigError, VlaError
-from vla_core.evaluation.evaluate import episode_seeds
+from vla_core.evaluation.seeds import episode_seeds
 from vla_core.handover.load_teleop import load_teleop
 from vla_core.handover.scripted_leader import ScriptedLeader
 from vla_core.handover.takeover_plot import plot_takeover
@@ -152,7 +152,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    console.print_json(json.dumps({k: v for k, v in summary.items() if k not in ("episodes", "rows")}))
+    short = {name: value for name, value in summary.items() if name not in ("episodes", "rows")}
+    console.print_json(json.dumps(short))
     return 0
 
 
