@@ -80,7 +80,8 @@ def until_mode(live: Live, mode: ControlMode, each) -> None:
 
 
 def news(live: Live) -> dict[str, str]:
-    return {pair.key: pair.value for pair in live.newest[topics.INTERVENTION].values}
+    message = live.newest.get(topics.INTERVENTION, DiagnosticStatus())
+    return {pair.key: pair.value for pair in message.values}
 
 
 def test_a_leader_takes_over_moves_the_robot_and_gives_it_back(live, leader, robot):
@@ -88,7 +89,8 @@ def test_a_leader_takes_over_moves_the_robot_and_gives_it_back(live, leader, rob
     begin = live.newest[topics.SAFETY_STATUS].commanded[elbow]
     leader.held = True
     until_mode(live, ControlMode.TELEOP, leader)
-    assert "alice with leader takes over" in news(live)["cause"] and not news(live)["end_ns"]
+    begun = live.wait_until(lambda: news(live), "the news of it", each=leader)
+    assert begun["cause"] == "alice with leader takes over" and not begun["end_ns"]
     leader.position[leader.elbow] -= 0.3
     live.wait_until(
         lambda: live.newest[topics.SAFETY_STATUS].commanded[elbow] < begin - 0.28,

@@ -60,14 +60,14 @@ class CommandRecorder:
         return np.array(status.commanded) if len(status.commanded) else None
 
     def sent(self, from_ns: int, to_ns: int) -> list[SentCommand]:
-        """Commands that were sent between two times of this machine."""
-        found = []
+        """Commands that were sent between two times of this machine; of a period, the last."""
+        found: dict[int, SentCommand] = {}
         for taken in _between(self._kept[0], from_ns, to_ns):
             received = read_command(deserialize_message(taken.message, self._type))
             names = received.joint_names or self._robot.joint_names
             position = self._robot.to_canonical(names, received.position[0], "command")
-            found.append(SentCommand(received.stamp_ns, position))
-        return found
+            found[received.stamp_ns] = SentCommand(received.stamp_ns, position)
+        return list(found.values())
 
     def ticks(self, from_ns: int, to_ns: int) -> list[Tick]:
         """The same of the ticks' reports."""
