@@ -18,6 +18,7 @@ from sensor_msgs.msg import JointState, Joy
 from std_msgs.msg import Bool
 
 from vla_core.errors import VlaError
+from vla_core.execution.realtime import make_realtime, threads_of_this_process
 from vla_core.handover.load_teleop import load_teleop
 from vla_core.handover.station import OperatorStation
 from vla_core.handover.teleop_description import PoseInput, TwistInput
@@ -34,6 +35,8 @@ from vla_nodes.suite_node import Health, SuiteNode, run
 _RELEASED_PERIOD_S = 0.1
 #: A command that is older says nothing of where the robot is [s].
 _STALE_S = 0.5
+#: Less than that of the command node's loop.
+_PRIORITY = 70
 
 
 class TeleopNode(SuiteNode):
@@ -43,6 +46,7 @@ class TeleopNode(SuiteNode):
         ROBOT,
         TELEOP,
         NodeParameter("operator", "", "Who operates; goes into every intervention's record."),
+        NodeParameter("realtime", True, "Whether to ask for SCHED_FIFO."),
         NodeParameter("rate_hz", 60.0, "Solutions a second of hands' poses [Hz].", 5.0, 200.0),
     )
 
@@ -109,6 +113,12 @@ class TeleopNode(SuiteNode):
         if self._station is not None:
             self.destroy_lifecycle_publisher(self._publisher)
             self._station = None
+
+    def spin(self) -> None:
+        """Serve callbacks, before the policy's processes get the processor: a press is not late."""
+        if self.get_parameter("realtime").value:
+            self.get_logger().info(make_realtime(threads_of_this_process(), _PRIORITY))
+        super().spin()
 
     def health(self) -> Health:
         """As every node; a graph comes up without its operator, so silent devices are no fault."""

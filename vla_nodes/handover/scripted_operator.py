@@ -75,6 +75,8 @@ class ScriptedOperator:
         while not self._over.wait(max(0.0, next_s - time.monotonic())):
             next_s += self._period_s
             with self._lock:
+                if not self._node.context.ok():  # Ctrl-C
+                    return
                 self._say_leader()
                 if time.monotonic() - beaten_s > 1.0 / _BEATS_HZ:
                     beaten_s = time.monotonic()
