@@ -537,8 +537,6 @@ class CommandCore:
             self._happens(ask.asked, ask.reason, now_ns)
             return ""
         answer = self.request_mode(ask.asked, now_ns, ask.reason)
-        if not answer.accepted and self._handover.operator_moves(self.mode):
-            self.request_mode(ControlMode.HOLD, now_ns, f"{ask.reason}; {answer.reason}")
         return answer.reason
 
     def _happens(self, happening: Happening, reason: str, now_ns: int) -> None:
@@ -586,8 +584,7 @@ class CommandCore:
         if condition in (Condition.OPERATOR_HOLDS, Condition.OPERATOR_RELEASED):
             if self._handover is None:
                 return _NO_TELEOP
-            held = condition == Condition.OPERATOR_HOLDS
-            return self._handover.why_not(held, self.freshness.teleop.limit_s, now_ns)
+            return self._handover.why_not(condition == Condition.OPERATOR_HOLDS, now_ns)
         measured = self._intake.measured
         limit_s = self.freshness.joint_state.limit_s
         if measured is None:

@@ -19,9 +19,6 @@ from vla_core.types import NANOSECONDS, ActionChunk, ActiveConstraint, ControlMo
 if TYPE_CHECKING:
     from vla_core.safety.collision import CollisionModel
 
-#: A press that is refused, as when a joint state is late just then, asks again for this long [ns].
-_INSISTS_NS = NANOSECONDS // 2
-
 
 class Ask(NamedTuple):
     """What the operator's side asks for, and why."""
@@ -73,7 +70,6 @@ class Handover:
         self._follower = OperatorFollower(limits, collision, horizon_s)
         self.toward = self._resume = ControlMode.HOLD
         self._since_ns = 0
-        self._pressed_ns = -_INSISTS_NS
         self.intervention: Intervention | None = None
         self._news: list[Intervention] = []
 
@@ -90,13 +86,10 @@ class Handover:
             ChunkError: as `Operator.take`.
         """
         operator = self.operator
-        if operator.take(chunk, who, now_ns):
-            self._pressed_ns = now_ns
+        pressed = operator.take(chunk, who, now_ns)
         if self.operator_moves(mode):
             return None if operator.holds else Ask(self._resume, f"{self._who} let go")
-        if operator.holds and 0 <= now_ns - self._pressed_ns <= _INSISTS_NS:
-            return Ask(ControlMode.TELEOP, f"{self._who} takes over")
-        return None
+        return Ask(ControlMode.TELEOP, f"{self._who} takes over") if pressed else None
 
     def watch(self, mode: ControlMode, now_ns: int) -> Ask | None:
         """What is asked for because nothing comes."""
@@ -118,23 +111,15 @@ class Handover:
                 )
         return None
 
-    def why_not(self, held: bool, age_limit_s: float, now_ns: int) -> str:
-        """Why the operator does not hold the deadman (`held`), or has not let go; "" if so.
-
-        Args:
-            age_limit_s: oldest targets that are followed [s].
-        """
-        operator = self.operator
-        silent_s, limit_s = operator.silent_s(now_ns), self._settings.deadman_timeout_s
-        holds = operator.holds and silent_s <= limit_s
-        if not held:
-            return f"{self._who} holds the deadman" if holds else ""
-        if not holds:
-            return "the deadman is not held; let go of it, and press it"
-        age_s = operator.age_s(now_ns)
-        if age_s > age_limit_s:
-            return f"the operator's targets are {age_s:.3f} s old, limit {age_limit_s} s"
-        return ""
+    def why_not(self, held: bool, now_ns: int) -> str:
+        """Why the operator does not hold the deadman (`held`), or has not let go; "" if so."""
+        silent = self.operator.silent_s(now_ns) > self._settings.deadman_timeout_s
+        holds = self.operator.holds and not silent
+        if holds == held:
+            return ""
+        if holds:
+            return f"{self._who} holds the deadman"
+        return "the deadman is not held; let go of it, and press it"
 
     def enter(
         self, before: ControlMode, mode: ControlMode, toward: ControlMode, reason: str, now_ns: int
@@ -149,7 +134,6 @@ class Handover:
         self.toward, self._since_ns = toward, now_ns
         moves = self.operator_moves(mode)
         if moves and not moved:
-            self._pressed_ns = -_INSISTS_NS
             self._resume = self._settings.on_release.mode if from_policy else ControlMode.HOLD
             number = 1 if self.intervention is None else self.intervention.number + 1
             self.intervention = Intervention(

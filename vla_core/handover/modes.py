@@ -19,7 +19,7 @@ class Condition(Enum):
     ESTOP_RELEASED = "the emergency stop is released and its heartbeat arrives"
     TRACKS = "the robot is where it is commanded"
     START_POSSIBLE = "the robot stands inside its limits, where the command can start"
-    OPERATOR_HOLDS = "the operator holds the deadman, and targets arrive"
+    OPERATOR_HOLDS = "the operator holds the deadman"
     OPERATOR_RELEASED = "the operator has let go of the deadman"
 
 
@@ -66,8 +66,8 @@ _START = frozenset(
     {Condition.ESTOP_RELEASED, Condition.JOINT_STATE_FRESH, Condition.START_POSSIBLE}
 )
 _FOLLOW = frozenset({Condition.JOINT_STATE_FRESH, Condition.TRACKS})
-_TAKE_OVER = _FOLLOW | {Condition.OPERATOR_HOLDS}
-_RETURN = _FOLLOW | {Condition.OPERATOR_RELEASED}
+_TAKE_OVER = frozenset({Condition.OPERATOR_HOLDS})
+_RETURN = frozenset({Condition.OPERATOR_RELEASED})
 _STILL = frozenset({Condition.STANDING_STILL})
 
 TRANSITIONS: tuple[Transition, ...] = (
