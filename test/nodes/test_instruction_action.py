@@ -137,7 +137,7 @@ def test_it_goes_on_while_an_operator_has_the_robot_and_does_not_take_it_away(sc
     handle = scene.send("wave")
     scene.until(lambda: scene.feedback)
     scene.commander.enter(ControlMode.TELEOP)
-    scene.until(lambda: scene.feedback[-1].mode == ControlMode.TELEOP)
+    scene.until(lambda: scene.feedback[-1].feedback.mode == ControlMode.TELEOP)
     result = scene.result(handle, each=lambda: scene.success.publish(Bool(data=True)))
     assert result.success
     assert scene.commander.asked == [ControlMode.HOLD, ControlMode.POLICY]
