@@ -100,19 +100,22 @@ def _run_episodes(
         run.meanwhile = Watch(graph, status, MemoryWatch())
         graph.wait_until_up(lambda: (observer.poll(), status.update()))
         for seed in episode_seeds(args.seed, 2 * args.takeovers):
-            for kind in ("undisturbed", "disturbed"):
+            pair = {}
+            for kind in outcomes:
                 left = args.takeovers - len(run.takeovers)
                 before = len(run.takeovers)
                 success, reason = run.episode(
                     seed, min(args.each, left) if kind == "disturbed" else 0
                 )
                 taken = len(run.takeovers) - before
-                if kind == "undisturbed" or taken:
-                    outcomes[kind].append(success)
+                pair[kind] = success
                 rows.append({"seed": seed, "kind": kind, "success": success, "reason": reason,
                              "takeovers": taken})  # fmt: skip
                 word = "done" if success else f"not done ({reason})"
                 status.say(f"{len(run.takeovers):3d}  {kind}: {word}")
+            if taken:  # done before the first takeover, it tells nothing of one
+                for kind, success in pair.items():
+                    outcomes[kind].append(success)
             write(args, run, robot, summary())
             if len(run.takeovers) >= args.takeovers:
                 break
