@@ -4,7 +4,8 @@
 
 Requests are drawn at random: chunks towards poses that collide, jumps, sign flips, NaN, infinities,
 wrong shapes and names, stale and future stamps, modes, ways to the ready pose, emergency stops,
-joint states that are broken or away from the command, late and repeated ticks, a clock set back.
+joint states that are broken or away from the command, late and repeated ticks, a clock set back,
+an operator whose deadman and leader come and go.
 Limits are checked by finite differences of the positions on the wire; distances with coal, shape
 by shape, after Pinocchio's forward kinematics, without the filter's collision model.
 """
@@ -15,6 +16,7 @@ import argparse
 import json
 import time
 from collections import Counter, deque
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -25,6 +27,7 @@ from rich.progress import Progress, TextColumn, TimeRemainingColumn
 
 from vla_core.execution.command import Command, CommandSettings
 from vla_core.execution.command_core import CommandCore
+from vla_core.handover.settings import HandoverSettings, Takeover
 from vla_core.robot.model import RobotModel
 from vla_core.safety.bodies import Shape
 from vla_core.safety.command_safety import CommandSafety
@@ -193,9 +196,12 @@ class Adversary:
         self._follows = True
         self.ready_until_ns = 0
         self.events: Counter[str] = Counter()
+        self._held, self._leader, self._leader_every = False, robot.ready_pose.copy(), 2
+        self._tick = 0
         self._acts = {
             "chunk": (0.55, self._chunk),
             "mode": (0.17, self._mode),
+            "operator": (0.3, self._operator),
             "ready": (0.06, self._ready),
             "estop": (0.03, self._estop),
             "joint_state": (0.07, self._bad_joint_state),
@@ -217,6 +223,9 @@ class Adversary:
             self._core.on_joint_state(
                 self._robot.joint_names, self.measured, [], self.now_ns, self.now_ns
             )
+        self._tick += 1
+        if self._leader_every and self._tick % self._leader_every == 0:
+            self._operate()
         command = self._core.tick(self.now_ns)
         if command.active and self._follows:
             self.measured = command.position
@@ -270,6 +279,25 @@ class Adversary:
         self._core.request_mode(ControlMode.HOLD, self.now_ns)
         self._core.request_mode(mode, self.now_ns)
 
+    def _operator(self) -> None:
+        """Press or let go, be elsewhere, be heard at another rate or not at all."""
+        limits, random = self._robot.limits, self._random
+        self._held = bool(random.random() < 0.7)
+        self._leader_every = int(random.choice([0, 1, 2, 2, 3, 10, 40]))
+        pose = random.uniform(limits.lower, limits.upper)
+        share = float(random.choice([0.0, 0.1, 1.0]))
+        self._leader = (1 - share) * self.measured + share * pose
+
+    def _operate(self) -> None:
+        wanders = self._random.normal(0, 0.002, self._robot.dof)
+        self._leader = self._leader + wanders
+        target = self._leader.copy()
+        if self._random.random() < 0.01:
+            target[self._random.integers(self._robot.dof)] = np.nan
+        names = list(self._robot.joint_names)
+        chunk = replace(self._made(target[None], names, 0), path_speed=float(self._held))
+        self._core.on_teleop(chunk, "fuzz/adversary", self.now_ns)
+
     def _ready(self) -> None:
         if self._core.mode is not ControlMode.HOLD:
             self._core.request_mode(ControlMode.HOLD, self.now_ns)
@@ -319,7 +347,10 @@ def main() -> None:
     robot = RobotModel.load(args.robot)
     safety = CommandSafety.of(robot)
     settings = CommandSettings(period_s=1.0 / robot.description.command.rate_hz)
-    core = CommandCore(robot.limits, settings, safety=safety)
+    takeover = list(Takeover)[args.seed % len(Takeover)]
+    core = CommandCore(
+        robot.limits, settings, safety=safety, handover=HandoverSettings(takeover=takeover)
+    )
     adversary = Adversary(robot, core, args.seed, settings.period_s)
     invariants = Invariants(robot, safety, settings.period_s)
     modes: Counter[str] = Counter()

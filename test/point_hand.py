@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from vla_core.execution.command import Command, CommandSettings
 from vla_core.execution.command_core import CommandCore
+from vla_core.handover.settings import HandoverSettings
 from vla_core.safety.collision import Pair, Proximity
 from vla_core.safety.command_safety import CommandSafety
 from vla_core.safety.description import HandSpeedMode, PairKind
@@ -63,13 +66,14 @@ class PointBench:
         freshness: FreshnessLimits = FreshnessLimits(),
         hand_speed: float = 1.5,
         heartbeat_s: float = 0.0,
+        handover: HandoverSettings | None = None,
     ) -> None:
         self.limits = point_limits()
         speeds = dict.fromkeys(HandSpeedMode, hand_speed) | {HandSpeedMode.READY: 0.2}
         safety = CommandSafety(
             PointHandCollision(), speeds, np.full(2, 0.05), np.full(2, 0.15), heartbeat_s
         )
-        self.core = CommandCore(self.limits, settings, freshness, safety)
+        self.core = CommandCore(self.limits, settings, freshness, safety, handover)
         self.now_ns = 1_000 * MS
         self.measured = np.zeros(2)
         self.stuck = False
@@ -95,6 +99,19 @@ class PointBench:
             joint_names=NAMES,
             targets=np.asarray(targets, dtype=float),
         )
+
+    def operate(
+        self, position, held: bool = True, age_ms: float = 0.0, names: tuple[str, ...] = NAMES
+    ) -> str:
+        """A message of the operator's stream; returns why it was refused."""
+        chunk = self.chunk(np.atleast_2d(position))
+        given = replace(
+            chunk,
+            observation_stamp_ns=chunk.observation_stamp_ns - round(age_ms * MS),
+            joint_names=names,
+            path_speed=float(held),
+        )
+        return self.core.on_teleop(given, "leader/alice", self.now_ns)
 
     def tick(self, times: int = 1) -> Command:
         for _ in range(times):

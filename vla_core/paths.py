@@ -45,6 +45,11 @@ def policy_folder(name: str | Path) -> Path:
     return _named("policies", name, "")
 
 
+def teleop_file(name: str | Path) -> Path:
+    """YAML of a teleoperation, by name under `config/teleop` or by path."""
+    return _named("teleop", name, ".yaml")
+
+
 def training_file(name: str | Path) -> Path:
     """YAML of a training run, by name under `config/training` or by path."""
     return _named("training", name, ".yaml")

@@ -38,6 +38,10 @@ class CommandInputs:
         self._joint_states = PolledSubscription(node, JointState, joint_states_topic, qos.SENSOR)
         self._chunks = PolledSubscription(node, msg.ActionChunk, topics.ACTION_CHUNK, qos.LATEST)
         self._ready = PolledSubscription(node, msg.ActionChunk, topics.READY_CHUNK, qos.LATEST)
+        self._teleop = PolledSubscription(node, msg.ActionChunk, topics.TELEOP_TARGET, qos.LATEST)
+        self._all = (
+            self._estop, self._joint_states, self._chunks, self._ready, self._teleop
+        )  # fmt: skip
 
     def take(self, now_ns: int) -> None:
         """Tell the core what has come; never waits."""
@@ -52,10 +56,13 @@ class CommandInputs:
         ready = self._ready.newest()
         if ready is not None:
             self._on_ready(ready, now_ns)
+        target = self._teleop.newest()
+        if target is not None:
+            self._on_teleop(target, now_ns)
 
     def destroy(self) -> None:
         """End the subscriptions."""
-        for subscription in (self._estop, self._joint_states, self._chunks, self._ready):
+        for subscription in self._all:
             subscription.destroy()
 
     def _on_joint_state(self, message: JointState, now_ns: int) -> None:
@@ -82,6 +89,13 @@ class CommandInputs:
         chunk = self._read(message, self._core.on_ready_chunk, now_ns, "ready/refused")
         if chunk is not None:
             self._node.get_logger().info(f"ready motion of {chunk.horizon * chunk.step_s:.1f} s")
+
+    def _on_teleop(self, message: msg.ActionChunk, now_ns: int) -> None:
+        def take(chunk: ActionChunk, now_ns: int) -> str:
+            return self._core.on_teleop(chunk, message.policy, now_ns)
+
+        if self._read(message, take, now_ns, "teleop/refused") is not None:
+            self._node.meters.rate("teleop").tick()
 
     def _read(
         self,

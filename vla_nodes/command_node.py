@@ -16,6 +16,7 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from vla_core.execution.command import CommandSettings
 from vla_core.execution.command_core import CommandCore
 from vla_core.execution.periodic import PeriodicLoop
+from vla_core.handover.load_teleop import load_teleop
 from vla_core.robot.description import CommandInterface
 from vla_core.robot.model import RobotModel
 from vla_core.safety.command_safety import CommandSafety
@@ -26,7 +27,7 @@ from vla_nodes import topics
 from vla_nodes.authority import Authority, SecondCommandNodeError
 from vla_nodes.command_inputs import CommandInputs
 from vla_nodes.command_outputs import CommandOutputs
-from vla_nodes.parameters import ROBOT, NodeParameter
+from vla_nodes.parameters import ROBOT, TELEOP, NodeParameter
 from vla_nodes.suite_node import SuiteNode, run
 
 #: Ticks between two looks at services and timers.
@@ -35,7 +36,7 @@ _TICKS_PER_SERVICE = 4
 _TIME_FOR_SERVICE_S = 0.001
 _IDLE_WAIT_S = 0.1
 _INITIAL_MODES = {"idle": (), "hold": (ControlMode.HOLD,)}
-_INPUTS = ("observation", "intent", "chunk", "joint_state")
+_INPUTS = ("observation", "intent", "chunk", "joint_state", "teleop")
 _RESPONSES = tuple(response.value for response in Response)
 _AS_STALE_INPUT = "stale_input"
 
@@ -78,6 +79,8 @@ class CommandNode(SuiteNode):
         *_age("intent", FreshnessLimits.intent, "observation behind an intent"),
         *_age("chunk", FreshnessLimits.chunk, "arrival of a chunk"),
         *_age("joint_state", FreshnessLimits.joint_state, "joint state"),
+        *_age("teleop", FreshnessLimits.teleop, "target of the operator"),
+        TELEOP,
         NodeParameter(
             "status_every", 1, "Ticks between two reports of safety and execution.", 1, 1000
         ),
@@ -95,7 +98,7 @@ class CommandNode(SuiteNode):
         self._period_error_us = self._tick_cost_us = 0.0
 
     def configure(self) -> None:
-        """Read the robot, its safety description, and the limits of freshness."""
+        """Read the robot, its safety description, the limits of freshness, and the handover."""
         self._robot = RobotModel.load(self.values["robot"])
         self._rate_hz = self.values["rate_hz"] or self._robot.description.command.rate_hz
         interface = self._robot.description.command.interface
@@ -110,6 +113,9 @@ class CommandNode(SuiteNode):
                 f"{self._robot.name} has no safety description: distances, hand speeds and "
                 "tracking errors are not watched; name one in its YAML with `safety:`"
             )
+        self._handover = None
+        if teleop := self.values["teleop"]:
+            self._handover = load_teleop(teleop, self._robot.description).handover
         self._freshness = FreshnessLimits(
             **{
                 name: AgeLimit(self.values[f"{name}_timeout_s"], self._response(name))
@@ -128,7 +134,7 @@ class CommandNode(SuiteNode):
         self._authority.require_alone(self.values["discovery_s"])
         self._authority.claim(self.now_ns())
         self._core = CommandCore(
-            self._robot.limits, self._settings, self._freshness, self._safety
+            self._robot.limits, self._settings, self._freshness, self._safety, self._handover
         )
         self._asked = list(_INITIAL_MODES[self.values["initial_mode"]])
         self._inputs = CommandInputs(self, self._core, robot.joint_states_topic)
@@ -218,6 +224,7 @@ class CommandNode(SuiteNode):
             self._outputs.send(command)
             self.meters.rate("command").tick()
         self._outputs.say_mode(self._core)
+        self._outputs.say_interventions(self._core)
         self._outputs.report(command, self._period_error_us, self._tick_cost_us)
 
     def _enter_initial_mode(self, now_ns: int) -> None:

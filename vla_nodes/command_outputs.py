@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
 
 from vla_core.execution.command import Command
@@ -11,7 +12,7 @@ from vla_core.robot.model import RobotModel
 from vla_msgs import msg
 from vla_nodes import qos, topics
 from vla_nodes.command_messages import MESSAGE_TYPES, CommandWriter
-from vla_nodes.conversions import execution_state_message, mode_message
+from vla_nodes.conversions import execution_state_message, intervention_message, mode_message
 from vla_nodes.safety_messages import SafetyStatusWriter
 
 
@@ -49,6 +50,10 @@ class CommandOutputs:
         self._status_writer = SafetyStatusWriter(robot.joint_names)
         self._mode_message = msg.ControlMode()
         self._mode_said: tuple[int, int] | None = None
+        self._interventions = node.create_publisher(
+            DiagnosticStatus, topics.INTERVENTION, qos.EVENTS
+        )
+        self._robot_name = robot.name
 
     def send(self, command: Command) -> None:
         """Send an active command to the robot's controllers."""
@@ -65,6 +70,11 @@ class CommandOutputs:
         self._mode_message = mode_message(core.mode, core.mode_reason, core.mode_since_ns)
         self._mode.publish(self._mode_message)
 
+    def say_interventions(self, core: CommandCore) -> None:
+        """Announce what interventions have begun or ended."""
+        for news in core.take_interventions():
+            self._interventions.publish(intervention_message(news, self._robot_name))
+
     def report(self, command: Command, period_error_us: float, tick_cost_us: float) -> None:
         """Report a tick, or leave it out as `status_every` says."""
         if command.status.tick % self._status_every:
@@ -76,5 +86,11 @@ class CommandOutputs:
     def destroy(self) -> None:
         """End the publishers."""
         commands = [publisher for publisher, _ in self._controllers]
-        for publisher in (*commands, self._mode, self._status, self._execution):
+        for publisher in (
+            *commands,
+            self._mode,
+            self._interventions,
+            self._status,
+            self._execution,
+        ):
             self._node.destroy_publisher(publisher)

@@ -104,7 +104,7 @@ class Graph:
             choices = tuple(given.get("choices", ()))
             arguments[name] = Argument(name, given["default"], given["help"], choices)
         for name, given in raw["nodes"].items():
-            optional = {"when", "respawn", "remap"}
+            optional = {"when", "unless", "respawn", "remap"}
             _check_keys(f"{path}, nodes.{name}", given, {"parameters"}, optional)
         return cls(path, arguments, raw["nodes"], raw["environment"])
 
@@ -134,7 +134,8 @@ class Graph:
                 remappings=node.get("remap", {}),
             )
             for name, node in self.nodes.items()
-            if self._holds(node.get("when", {}), values)
+            if all(values[key] in allowed for key, allowed in node.get("when", {}).items())
+            and not any(values[key] in names for key, names in node.get("unless", {}).items())
         ]
         if values["system2"] == "only":
             return started  # the bring-up on the robot's host configures it over the network
@@ -182,10 +183,6 @@ class Graph:
         if given[1:] not in values:
             raise ConfigError(where, f"{given} is no argument; there are {', '.join(values)}")
         return values[given[1:]]
-
-    @staticmethod
-    def _holds(when: Mapping[str, list], values: Mapping[str, ArgumentValue]) -> bool:
-        return all(values[name] in allowed for name, allowed in when.items())
 
 
 def _check_keys(

@@ -21,6 +21,9 @@ TICK_S = 0.1
 #: Longest wait for the command node to change its mode [s].
 MODE_TIMEOUT_S = 3.0
 
+#: An operator who corrects the policy does not end what it was told.
+_UNDER_WAY = (ControlMode.POLICY, ControlMode.TELEOP, ControlMode.BLEND)
+
 
 class _Outcome(NamedTuple):
     """How an instruction ended."""
@@ -99,7 +102,8 @@ class InstructionAction:
         try:
             outcome = await self._run(handle, start_ns)
             self._instructions.set("")
-            await self._to_mode(ControlMode.HOLD)
+            if self._mode is not ControlMode.TELEOP:  # an operator who has the robot keeps it
+                await self._to_mode(ControlMode.HOLD)
         finally:
             self._busy = False
             self._node.destroy_subscription(status)
@@ -129,7 +133,7 @@ class InstructionAction:
                 return _Outcome(False, "cancelled")
             if self._done:
                 return _Outcome(True, "the task was found done")
-            if self._mode is not ControlMode.POLICY:
+            if self._mode not in _UNDER_WAY:
                 return _Outcome(False, f"the command node went to {self._mode.name}")
             if (self._node.now_ns() - start_ns) * 1e-9 > limit_s:
                 return _Outcome(False, f"not found done within {limit_s:g} s")

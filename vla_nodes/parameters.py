@@ -53,6 +53,11 @@ ROBOT = NodeParameter(
 POLICY = NodeParameter(
     "policy", "tabletop", "Trained policy, by its name under config/policies or as a folder."
 )
+TELEOP = NodeParameter(
+    "teleop",
+    "",
+    "Teleoperation, by name under config/teleop or as the path of a YAML; empty: none.",
+)
 BACKEND = NodeParameter("backend", "onnx", "Runtime of the networks.", choices=("onnx", "torch"))
 
 

@@ -34,6 +34,9 @@ COMMAND = _profile(1)
 #: Instruction and mode: a state, not an event. Whoever joins late must know it at once.
 LATCHED = _profile(1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
+#: Interventions: each is kept for whoever joins late, none is replaced by the next.
+EVENTS = _profile(100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
 #: Per-tick reports of the control loop: best effort, so that the loop never resends to a slow
 #: reader; fifty deep, a quarter of a second at 200 Hz.
 STATUS = _profile(50, ReliabilityPolicy.BEST_EFFORT)

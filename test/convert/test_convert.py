@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import json
+from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 import yaml
 from lerobot_writer import CAMERA, FPS, TASKS, Recording, write_dataset
+from rosbags.typesys import Stores, get_typestore
 
 from vla_core.cli.main import main
 from vla_core.convert import dataset_writer, to_bags
-from vla_core.convert.dataset_writer import INTERVENTION, ConvertError, DatasetWriter
+from vla_core.convert.dataset_writer import (
+    INTERVENTION,
+    MOVED_BY,
+    SUCCESS,
+    ConvertError,
+    DatasetWriter,
+)
 from vla_core.convert.frames import Frame
 from vla_core.convert.spans import spans_of
 from vla_core.convert.to_bags import EpisodeMessages, dataset_to_bags
 from vla_core.convert.to_dataset import bags_to_dataset
-from vla_core.data.bag_writer import BagWriter
+from vla_core.data.bag_writer import BagWriter, RecordedMessage, RecordedTopic
 from vla_core.data.lerobot import LeRobotDataset
 from vla_core.paths import robot_file
 from vla_core.replay.bag import Bag
@@ -27,6 +36,11 @@ from vla_core.types import NANOSECONDS, ControlMode
 
 RECORDINGS = [Recording(20), Recording(14, task=1, first_grey=90)]
 SECOND = NANOSECONDS
+STORE = get_typestore(Stores.ROS2_JAZZY)
+OTHERS = {
+    "/vla/intervention": "diagnostic_msgs/msg/DiagnosticStatus",
+    "/vla/task_success": "std_msgs/msg/Bool",
+}
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +67,20 @@ def bags(robot, tmp_path_factory) -> list[Path]:
     return sorted((folder / "bags").iterdir())
 
 
-def taught(bag: Path, robot: RobotModel, told: list[tuple[float, str | ControlMode]]) -> Path:
-    """A bag of 4 s at 30 Hz, with instructions and modes at their times [s]."""
+class Correction(NamedTuple):
+    """News of an intervention, as the command node publishes them."""
+
+    values: dict[str, str]
+
+
+def taught(
+    bag: Path, robot: RobotModel, told: list[tuple[float, str | ControlMode | Correction | bool]]
+) -> Path:
+    """A bag of 4 s at 30 Hz, with instructions, modes, … at their times [s]."""
     messages, writer = EpisodeMessages(robot), BagWriter(bag, SECOND)
+    for topic, kind in OTHERS.items():
+        definition, _ = STORE.generate_msgdef(kind, ros_version=2)
+        writer.add_topic(RecordedTopic(topic, kind, definition, STORE.hash_rihs01(kind)))
     for topic in messages.topics():
         writer.add_topic(topic)
     timed = []
@@ -72,12 +97,28 @@ def taught(bag: Path, robot: RobotModel, told: list[tuple[float, str | ControlMo
         now_ns = SECOND + round(at_s * SECOND)
         if isinstance(news, ControlMode):
             timed.append(messages.mode(now_ns, news))
+        elif isinstance(news, Correction | bool):
+            timed.append(other(now_ns, news))
         else:
             timed.append(messages.message("/vla/instruction", now_ns, 1, news))
     for message in sorted(timed, key=lambda message: message.log_ns):
         writer.write(message)
     writer.close()
     return bag
+
+
+def other(now_ns: int, news: Correction | bool) -> RecordedMessage:
+    """An intervention's news, or whether the task is done."""
+    types = STORE.types
+    if isinstance(news, bool):
+        topic, message = "/vla/task_success", types["std_msgs/msg/Bool"](news)
+    else:
+        pair = types["diagnostic_msgs/msg/KeyValue"]
+        values = [pair(key, value) for key, value in news.values.items()]
+        status = types["diagnostic_msgs/msg/DiagnosticStatus"]
+        topic, message = "/vla/intervention", status(0, "intervention", "", "", values)
+    data = bytes(STORE.serialize_cdr(message, OTHERS[topic]))
+    return RecordedMessage(topic, now_ns, now_ns, data)
 
 
 def test_there_and_back_gives_the_same_data_set(bags, robot, tmp_path):
@@ -126,6 +167,41 @@ def test_episodes_are_cut_by_instruction_and_mode_and_interventions_are_marked(r
     assert not by_a_person[:14].any() and not by_a_person[-14:].any()
 
 
+def test_corrections_and_success_become_columns_and_are_told_by_episode(robot, tmp_path):
+    begun = {"operator": "alice", "source": "leader", "cause": "took over", "end_ns": ""}
+    told = [
+        (0.0, "do"),
+        (0.5, ControlMode.POLICY),
+        (0.6, False),
+        (1.0, ControlMode.BLEND),
+        (1.0, Correction(begun)),
+        (1.2, ControlMode.TELEOP),
+        (1.5, ControlMode.BLEND),
+        (1.5, Correction(begun | {"end_ns": "1500", "end_cause": "let go"})),
+        (2.0, ControlMode.POLICY),
+        (2.5, True),
+    ]
+    bag = taught(tmp_path / "bag", robot, told)
+    bags_to_dataset([bag], tmp_path / "data", robot, FPS)
+    table = dataset_writer.pq.read_table(
+        tmp_path / "data/data/chunk-000/episode_000000.parquet",
+        columns=[INTERVENTION, MOVED_BY, SUCCESS],
+    ).to_pydict()
+    runs = [(who, len(list(frames))) for who, frames in groupby(table[MOVED_BY])]
+    assert [who for who, _ in runs] == ["policy", "leader", "blend", "policy"]
+    assert [count for _, count in runs] == pytest.approx([15, 15, 15, 60], abs=1)
+    by_a_person = [who == "leader" for who in table[MOVED_BY]]
+    assert table[INTERVENTION] == by_a_person
+    assert sum(table[SUCCESS]) == pytest.approx(45, abs=1) and table[SUCCESS][-1]
+    (row,) = map(json.loads, (tmp_path / "data/meta/episodes.jsonl").read_text().splitlines())
+    assert row["success"] is True
+    (correction,) = row["interventions"]
+    assert correction["from_frame"] == by_a_person.index(True)
+    assert correction["to_frame"] - correction["from_frame"] == sum(by_a_person) - 1
+    assert (correction["operator"], correction["source"]) == ("alice", "leader")
+    assert (correction["cause"], correction["end_cause"]) == ("took over", "let go")
+
+
 def test_an_interrupted_conversion_goes_on(bags, robot, tmp_path, monkeypatch):
     def interrupted(self) -> None:
         if self.index == 1:
@@ -150,7 +226,7 @@ def test_what_is_not_on_the_disk_as_written_is_said(robot, tmp_path, monkeypatch
     position = robot.ready_pose
 
     def frame(grey: int) -> Frame:
-        return Frame({"head": np.full((24, 32, 3), grey, np.uint8)}, position, position, False)
+        return Frame({"head": np.full((24, 32, 3), grey, np.uint8)}, position, position)
 
     append = dataset_writer._Video.append
     monkeypatch.setattr(

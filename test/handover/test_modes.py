@@ -1,25 +1,57 @@
-"""The transition table says what the design says."""
+"""The transition table says what the design says, and the page shows this table."""
+
+from pathlib import Path
 
 import pytest
 
-from vla_core.handover.modes import TRANSITIONS, Condition, Transition, find_transition
+from vla_core.handover.diagram import mermaid, table
+from vla_core.handover.modes import (
+    TRANSITIONS,
+    Condition,
+    Happening,
+    Transition,
+    find_transition,
+    follows,
+    may_become,
+)
 from vla_core.types import ControlMode
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "handover.md"
 
 
 @pytest.mark.parametrize("mode", list(ControlMode))
 def test_estop_is_reachable_from_every_mode_without_conditions(mode):
-    assert find_transition(mode, ControlMode.ESTOP) == Transition(ControlMode.ESTOP)
+    assert find_transition(mode, ControlMode.ESTOP) == Transition(
+        mode, ControlMode.ESTOP, ControlMode.ESTOP
+    )
 
 
 def test_estop_is_left_only_to_hold_and_only_at_standstill():
-    ways_out = [to for start, to in TRANSITIONS if start == ControlMode.ESTOP]
-    assert set(ways_out) == {ControlMode.HOLD, ControlMode.ESTOP}
-    assert Condition.STANDING_STILL in TRANSITIONS[ControlMode.ESTOP, ControlMode.HOLD].conditions
+    (out,) = may_become(ControlMode.ESTOP)
+    assert out.enters is ControlMode.HOLD and Condition.STANDING_STILL in out.conditions
 
 
-@pytest.mark.parametrize("asked", [ControlMode.TELEOP, ControlMode.BLEND])
-def test_modes_without_a_source_refuse_with_a_reason(asked):
-    assert "not available" in find_transition(ControlMode.HOLD, asked)
+@pytest.mark.parametrize(
+    "mode", [ControlMode.HOLD, ControlMode.POLICY, ControlMode.STOPPING, ControlMode.BLEND]
+)
+def test_an_operator_takes_over_from_whatever_moves_or_holds_the_robot(mode):
+    taken = find_transition(mode, ControlMode.TELEOP)
+    assert taken.enters is ControlMode.BLEND and Condition.OPERATOR_HOLDS in taken.conditions
+
+
+def test_the_policy_goes_on_only_once_the_operator_has_let_go():
+    back = find_transition(ControlMode.TELEOP, ControlMode.POLICY)
+    assert back.enters is ControlMode.BLEND and Condition.OPERATOR_RELEASED in back.conditions
+
+
+@pytest.mark.parametrize("mode", [ControlMode.POLICY, ControlMode.BLEND, ControlMode.TELEOP])
+def test_what_moves_the_robot_ends_in_a_controlled_stop(mode):
+    assert find_transition(mode, ControlMode.HOLD).enters is ControlMode.STOPPING
+    assert follows(mode, Happening.LOST).enters is ControlMode.STOPPING
+
+
+def test_blend_is_not_asked_for():
+    assert "comes by itself" in find_transition(ControlMode.HOLD, ControlMode.BLEND)
 
 
 def test_a_refusal_says_where_the_mode_leads():
@@ -28,10 +60,17 @@ def test_a_refusal_says_where_the_mode_leads():
     )
 
 
-def test_leaving_the_policy_passes_a_controlled_stop():
-    assert find_transition(ControlMode.POLICY, ControlMode.HOLD).enters == ControlMode.STOPPING
-
-
-@pytest.mark.parametrize("mode", list(ControlMode))
+@pytest.mark.parametrize("mode", [mode for mode in ControlMode if mode is not ControlMode.BLEND])
 def test_asking_for_the_mode_in_force_changes_nothing(mode):
-    assert find_transition(mode, mode).enters == mode
+    assert find_transition(mode, mode).enters is mode
+
+
+def test_nothing_is_in_the_table_twice():
+    keys = [(row.start, row.asked) for row in TRANSITIONS]
+    assert len(set(keys)) == len(keys)
+
+
+def test_the_page_draws_this_table():
+    page = PAGE.read_text()
+    assert f"```mermaid\n{mermaid()}\n```" in page
+    assert table() in page

@@ -21,6 +21,7 @@ NODES = {
     "intent_node": "IntentNode",
     "action_node": "ActionNode",
     "command_node": "CommandNode",
+    "teleop_node": "TeleopNode",
     "ready_node": "ReadyNode",
     "bringup": "BringUp",
 }
@@ -40,7 +41,7 @@ def brought_up(graph: Graph, **given: str) -> str:
 
 
 def test_the_simulated_robot_and_the_bag_player_run_only_where_they_are_the_source(graph):
-    optional = ("ready_node", "recorder_node", "bag_player_node")
+    optional = ("teleop_node", "ready_node", "recorder_node", "bag_player_node")
     every = [name for name in NODES if name not in optional]
     assert names(graph, source="sim") == every
     assert names(graph, source="robot") == every[1:]
@@ -68,6 +69,12 @@ def test_the_way_to_the_ready_pose_is_offered_when_asked_for_and_something_can_m
     assert "ready_node" in names(graph, source="sim", ready="true")
     assert "ready_node" in brought_up(graph, source="robot", ready="true")
     assert "ready_node" not in names(graph, source="replay", ready="true")
+
+
+def test_the_operators_side_runs_where_a_teleoperation_is_named_and_something_can_move(graph):
+    assert "teleop_node" not in names(graph, source="sim")
+    assert "teleop_node" in brought_up(graph, source="robot", teleop="leader")
+    assert "teleop_node" not in names(graph, source="replay", teleop="leader")
 
 
 def test_system_2_may_run_on_another_host_and_is_brought_up_from_the_robot(graph):

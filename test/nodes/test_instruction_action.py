@@ -133,6 +133,16 @@ def test_it_ends_when_the_robot_leaves_the_policy(scene):
     assert scene.result(handle).reason == "the command node went to ESTOP"
 
 
+def test_it_goes_on_while_an_operator_has_the_robot_and_does_not_take_it_away(scene):
+    handle = scene.send("wave")
+    scene.until(lambda: scene.feedback)
+    scene.commander.enter(ControlMode.TELEOP)
+    scene.until(lambda: scene.feedback[-1].feedback.mode == ControlMode.TELEOP)
+    result = scene.result(handle, each=lambda: scene.success.publish(Bool(data=True)))
+    assert result.success
+    assert scene.commander.asked == [ControlMode.HOLD, ControlMode.POLICY]
+
+
 def test_one_goal_at_a_time_and_only_with_words(scene):
     first = scene.send("wave")
     assert not scene.send("wave again").accepted

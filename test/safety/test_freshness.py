@@ -5,7 +5,7 @@ import pytest
 from vla_core.errors import ConfigError
 from vla_core.safety.freshness import AgeLimit, FreshnessLimits, Response
 
-FRESH = {"observation": 0.1, "intent": 0.2, "chunk": 0.05, "joint_state": 0.0}
+FRESH = {"observation": 0.1, "intent": 0.2, "chunk": 0.05, "joint_state": 0.0, "teleop": 0.05}
 
 
 def test_nothing_is_stale_while_all_ages_are_inside():

@@ -19,12 +19,14 @@ import pyarrow.parquet as pq
 
 from vla_core.convert.colour_statistics import ColourStatistics
 from vla_core.convert.frames import Frame
+from vla_core.convert.spans import SpanIntervention
 from vla_core.data.lerobot import ACTION, STATE
 from vla_core.data.video import iterate_frames
 from vla_core.errors import VlaError
 from vla_core.robot.model import RobotModel
 
-INTERVENTION = "is_intervention"
+#: Whether a person moved the robot; what did; whether the task was found done by then.
+INTERVENTION, MOVED_BY, SUCCESS = "is_intervention", "source", "success"
 _VERSION = "v2.1"
 _CHUNK = 1000
 _DATA = "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet"
@@ -113,6 +115,8 @@ class DatasetWriter:
             "tasks": [instruction],
             "length": episode.length,
             "source": source,
+            "success": episode.success,
+            "interventions": episode.interventions(),
         }
         self._episodes.append(row)
         _write_lines(
@@ -160,6 +164,8 @@ class DatasetWriter:
             }
         return features | {
             INTERVENTION: {"dtype": "bool", **number},
+            MOVED_BY: {"dtype": "string", **number},
+            SUCCESS: {"dtype": "bool", **number},
             "timestamp": {"dtype": "float32", **number},
             **{
                 name: {"dtype": "int64", **number}
@@ -194,7 +200,9 @@ class _Episode:
 
     def __init__(self, writer: DatasetWriter, index: int) -> None:
         self.index, self._writer = index, writer
-        self._rows: list[tuple[np.ndarray, np.ndarray, bool]] = []
+        self._rows: list[tuple[np.ndarray, np.ndarray, bool, str, bool]] = []
+        self._interventions: list[tuple[SpanIntervention, int, int]] = []
+        self.success: bool | None = None
         self._thumbnails: dict[str, list[np.ndarray]] = {name: [] for name in writer.cameras}
         self._colours = {name: ColourStatistics() for name in writer.cameras}
         self._videos = {
@@ -209,13 +217,40 @@ class _Episode:
 
     def append(self, frame: Frame) -> None:
         """Take the next frame."""
-        self._rows.append((frame.position, frame.action, frame.is_intervention))
+        by_a_person = frame.intervention is not None
+        if by_a_person:
+            self._note(frame.intervention)
+        self.success = frame.success
+        self._rows.append(
+            (frame.position, frame.action, by_a_person, frame.moved_by, bool(frame.success))
+        )
         for name, video in self._videos.items():
             pixels = frame.pictures[name]
             small = _thumbnail(pixels)
             self._thumbnails[name].append(small)
             self._colours[name].add(small)
             video.append(pixels)
+
+    def _note(self, intervention: SpanIntervention) -> None:
+        """The next frame is of an intervention."""
+        first = self.length
+        if self._interventions and self._interventions[-1][0] is intervention:
+            first = self._interventions.pop()[1]
+        self._interventions.append((intervention, first, self.length))
+
+    def interventions(self) -> list[dict[str, Any]]:
+        """First and last frame of each, who it was, and why it began and ended."""
+        return [
+            {
+                "from_frame": first,
+                "to_frame": last,
+                "operator": told.operator,
+                "source": told.source,
+                "cause": told.cause,
+                "end_cause": told.end_cause,
+            }
+            for told, first, last in self._interventions
+        ]
 
     def close(self) -> None:
         """End its videos."""
@@ -224,13 +259,15 @@ class _Episode:
 
     def write_table(self, first: int, task: int) -> None:
         """The table; `first` is the number of its first frame in the data set."""
-        position, action, by_a_person = zip(*self._rows, strict=True)
+        position, action, by_a_person, moved_by, success = zip(*self._rows, strict=True)
         count, rate_hz = self.length, self._writer.rate_hz
         table = pa.table(
             {
                 STATE: _vectors(position),
                 ACTION: _vectors(action),
                 INTERVENTION: pa.array(by_a_person, pa.bool_()),
+                MOVED_BY: pa.array(moved_by, pa.string()),
+                SUCCESS: pa.array(success, pa.bool_()),
                 "timestamp": pa.array(np.arange(count) / rate_hz, pa.float32()),
                 "frame_index": pa.array(np.arange(count), pa.int64()),
                 "episode_index": pa.array(np.full(count, self.index), pa.int64()),
@@ -256,6 +293,9 @@ class _Episode:
             read = [chunk.flatten().to_numpy() for chunk in table[name].chunks]
             if not np.array_equal(np.concatenate(read).reshape(written.shape), written):
                 raise ConvertError(f"{path}: {name} is not what was written; is the disk sound?")
+        for column, name in enumerate((INTERVENTION, MOVED_BY, SUCCESS), start=2):
+            if table[name].to_pylist() != [row[column] for row in self._rows]:
+                raise ConvertError(f"{path}: {name} is not what was written; is the disk sound?")
         times_s = np.arange(self.length) / self._writer.rate_hz
         for name, (key, _) in self._writer.cameras.items():
             video = self._writer.path(_VIDEO, self.index, key)
@@ -272,8 +312,13 @@ class _Episode:
 
     def statistics(self) -> dict[str, dict[str, list[Any]]]:
         """Least, largest, mean and deviation of each column, and of the pictures in small, 0..1."""
-        position, action, by_a_person = (np.array(c) for c in zip(*self._rows, strict=True))
-        columns = {STATE: position, ACTION: action, INTERVENTION: by_a_person[:, None]}
+        position, action, by_a_person, _, success = map(np.array, zip(*self._rows, strict=True))
+        columns = {
+            STATE: position,
+            ACTION: action,
+            INTERVENTION: by_a_person[:, None],
+            SUCCESS: success[:, None],
+        }
         found = {
             name: _statistics(values.astype(float), self.length)
             for name, values in columns.items()

@@ -8,7 +8,7 @@ from itertools import chain
 
 import numpy as np
 
-from vla_core.convert.spans import Span
+from vla_core.convert.spans import Span, SpanIntervention
 from vla_core.replay.offline.recording import CommandCame, Event, ImageCame, JointStateCame
 from vla_core.types import NANOSECONDS
 
@@ -20,13 +20,17 @@ class Frame:
     Attributes:
         pictures: by camera, `(height, width, 3)` uint8 RGB.
         position, action: `(dof,)` measured, and asked for (measured, where nothing was).
-        is_intervention: whether a person moved the robot.
+        moved_by: what moved the robot: `policy`, the name of a teleoperation, `blend`.
+        intervention: by a person; None where none moved the robot.
+        success: whether the task was found done by then; None where the bag does not tell.
     """
 
     pictures: dict[str, np.ndarray]
     position: np.ndarray
     action: np.ndarray
-    is_intervention: bool
+    moved_by: str = "policy"
+    intervention: SpanIntervention | None = None
+    success: bool | None = None
 
 
 def frames_of(
@@ -56,7 +60,17 @@ def frames_of(
                 if due_ns >= until_ns:
                     break
                 asked = position if action is None else action
-                yield number, Frame(dict(pictures), position, asked, span.is_intervention(due_ns))
+                yield (
+                    number,
+                    Frame(
+                        dict(pictures),
+                        position,
+                        asked,
+                        span.moved_by(due_ns),
+                        span.intervention_at(due_ns),
+                        span.succeeded_by(due_ns),
+                    ),
+                )
                 index += 1
             if span.end_ns is None or now_ns < span.end_ns:
                 break

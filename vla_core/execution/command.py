@@ -82,8 +82,8 @@ class Command:
         tail: from the command to a stop, in time since `motion_ns`.
         motion_ns: nominal time of the tick: whole periods since the start, without the loop's
             jitter, so that what is on the wire is regular.
-        status: active constraints, and ages_s of observation, intent, chunk, joint_state
-            (-1: none).
+        status: active constraints, and ages_s of observation, intent, chunk, joint_state and,
+            where an operator can take over, teleop (-1: none).
         execution: which step of which chunk.
         chain: stamps and sequences behind the command.
         refused: why inputs were refused since the last tick.

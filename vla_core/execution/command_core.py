@@ -17,14 +17,18 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from vla_core.data.joint_state import age_s
+from vla_core.errors import ChunkError
 from vla_core.execution.command import Command, CommandChain, CommandSettings, StopTail
 from vla_core.execution.intake import Intake
 from vla_core.execution.late_ticks import LateTicks
 from vla_core.execution.path_follower import PathFollower, Reference
 from vla_core.execution.start import start_motion, why_not_start
 from vla_core.execution.tick_clock import Passed, TickClock
-from vla_core.execution.timeline import ChunkTimeline
-from vla_core.handover.modes import Condition, ModeAnswer, find_transition
+from vla_core.execution.timeline import ChunkTimeline, Sample, Step
+from vla_core.handover.handover import Ask, Handover
+from vla_core.handover.intervention import Intervention
+from vla_core.handover.modes import Condition, Happening, ModeAnswer, find_transition, follows
+from vla_core.handover.settings import HandoverSettings
 from vla_core.safety.command_safety import CommandSafety
 from vla_core.safety.description import HandSpeedMode
 from vla_core.safety.emergency_button import EmergencyButton
@@ -36,7 +40,6 @@ from vla_core.safety.motion_filter import MotionFilter
 from vla_core.safety.stopping import EmergencyProfile, JointMotion, StopProfile
 from vla_core.safety.tracking import TrackingGuard
 from vla_core.types import (
-    NANOSECONDS,
     ActionChunk,
     ActiveConstraint,
     ControlMode,
@@ -48,15 +51,18 @@ from vla_core.types import (
 _NOTHING = np.empty(0)
 _NO_TAIL = StopTail(_NOTHING, np.empty((0, 0)), np.empty((0, 0)))
 _STILL = 1e-9
+_NO_TELEOP = "no teleoperation is served; start the command node with `teleop`"
 #: Longest gap in commands that the servos of a robot without a stopping tail do not feel [s].
 _BRIDGED_S = 0.02
 _HAND_SPEED = {
     ControlMode.POLICY: HandSpeedMode.POLICY,
     ControlMode.TELEOP: HandSpeedMode.TELEOP,
+    ControlMode.BLEND: HandSpeedMode.TELEOP,
     ControlMode.HOLD: HandSpeedMode.READY,
 }
 _POLICY_INPUTS = frozenset({"observation", "intent", "chunk", "joint_state"})
 _READY_INPUTS = frozenset({"joint_state"})
+_TELEOP_INPUTS = frozenset({"teleop", "joint_state"})
 
 
 class CommandCore:
@@ -67,6 +73,7 @@ class CommandCore:
         settings: period and tolerances.
         freshness: age limits of the inputs.
         safety: distances, hand speeds, tracking errors, heartbeat; None leaves them out.
+        handover: how an operator takes over; None: nobody can.
 
     Attributes:
         mode, mode_reason, mode_since_ns: who commands the robot, why, and since when.
@@ -78,6 +85,7 @@ class CommandCore:
         settings: CommandSettings = CommandSettings(),
         freshness: FreshnessLimits = FreshnessLimits(),
         safety: CommandSafety | None = None,
+        handover: HandoverSettings | None = None,
     ) -> None:
         self.limits = limits
         self.settings = settings
@@ -103,6 +111,15 @@ class CommandCore:
                 limits.names, safety.tracking_slow, safety.tracking_stop, settings.period_s
             )
         self._button = EmergencyButton(0.0 if safety is None else safety.estop_heartbeat_s)
+        self._handover = None
+        if handover is not None:
+            self._handover = Handover(
+                handover,
+                limits,
+                None if safety is None else safety.collision,
+                self._limiter.horizon_s,
+                settings.future_tolerance_s,
+            )
         self._late_ticks = LateTicks(settings.late_ticks, settings.late_window_s)
         self._clock = TickClock(settings.period_s, settings.simulated_clock)
         self._ready_stamp_ns = 0
@@ -135,6 +152,15 @@ class CommandCore:
         """How the policy's timeline is run through."""
         return self._policy.pace
 
+    @property
+    def intervention(self) -> Intervention | None:
+        """The newest time that an operator has, or had, the robot."""
+        return None if self._handover is None else self._handover.intervention
+
+    def take_interventions(self) -> list[Intervention]:
+        """Those that have begun or ended since this was last asked."""
+        return [] if self._handover is None else self._handover.take_news()
+
     # Inputs
 
     def on_joint_state(
@@ -157,7 +183,12 @@ class CommandCore:
         return problem
 
     def on_chunk(self, chunk: ActionChunk, now_ns: int) -> str:
-        """Take an action chunk; returns why it was refused, "" if it was not."""
+        """Take an action chunk; returns why it was refused, "" if it was not.
+
+        One that was made of the world before an operator gave the robot back is left out.
+        """
+        if self._intake.is_void(chunk):
+            return ""
         problem = self._intake.take_chunk(chunk, now_ns)
         if not problem:
             self._policy.join()
@@ -180,6 +211,20 @@ class CommandCore:
             self._ready_stamp_ns = chunk.observation_stamp_ns
         return problem
 
+    def on_teleop(self, chunk: ActionChunk, who: str, now_ns: int) -> str:
+        """Take a message of the operator's stream; returns why it or what it asks for was refused.
+
+        Args:
+            chunk, who: as for `vla_core.handover.operator.Operator.take`.
+        """
+        if self._handover is None:
+            return _NO_TELEOP
+        try:
+            ask = self._handover.take(chunk, who, self.mode, now_ns)
+        except ChunkError as error:
+            return str(error)
+        return "" if ask is None else self._heed(ask, now_ns)
+
     def on_estop(self, pressed: bool, now_ns: int, source: str = "its topic") -> None:
         """Take a message of the emergency stop: pressed, or (its heartbeat) released."""
         self._button.hear(pressed, now_ns)
@@ -189,8 +234,9 @@ class CommandCore:
     def request_mode(self, mode: ControlMode, now_ns: int, reason: str = "asked for") -> ModeAnswer:
         """Change who commands the robot, if the table of transitions and its conditions allow it.
 
-        HOLD asked for in POLICY answers STOPPING, and HOLD follows by itself at standstill. HOLD
-        asked for in ESTOP is the explicit reset.
+        HOLD asked for in POLICY answers STOPPING, and HOLD follows by itself at standstill; TELEOP
+        asked for answers BLEND, as POLICY does in TELEOP. HOLD asked for in ESTOP is the explicit
+        reset.
         """
         transition = find_transition(self.mode, mode)
         if isinstance(transition, str):
@@ -199,8 +245,9 @@ class CommandCore:
             problem = self._unmet(condition, now_ns) if condition in transition.conditions else ""
             if problem:
                 return ModeAnswer(False, f"{mode.name} refused: {problem}", self.mode)
-        if transition.enters != self.mode:
-            self._enter(transition.enters, reason, now_ns)
+        turns = transition.enters == ControlMode.BLEND and self._handover.toward != mode
+        if transition.enters != self.mode or turns:
+            self._enter(transition.enters, reason, now_ns, mode)
         return ModeAnswer(True, "", self.mode)
 
     def estop(self, reason: str, now_ns: int) -> None:
@@ -228,6 +275,10 @@ class CommandCore:
         self._watch(now_ns, passed.late)
         self._catch_up(passed.periods - 1)
         ages_s = self._intake.ages_s(now_ns)
+        if self._handover is not None:
+            ages_s["teleop"] = self._handover.operator.age_s(now_ns)
+            if (ask := self._handover.watch(self.mode, now_ns)) is not None:
+                self._heed(ask, now_ns)
         reference = self._reference(self._clock.now_ns, passed.elapsed_s, ages_s, constraints)
         if self._motion is not None and passed.periods > 0:
             after = self._advance(self._motion, reference, constraints)
@@ -243,6 +294,8 @@ class CommandCore:
             self._leave_paths()
             if self._tracking is not None:
                 self._tracking.forget()
+            if self._handover is not None:
+                self._handover.operator.restart()
             constraints.append(ActiveConstraint("clock_set_back", "clock", 0.0))
         if passed.set_forward_s:
             self._intake.ready.clear()
@@ -266,8 +319,7 @@ class CommandCore:
             problem = self._tracking.problem
         if not problem:
             return
-        if self.mode == ControlMode.POLICY:
-            self._enter(ControlMode.STOPPING, problem, now_ns)
+        self._happens(Happening.LOST, problem, now_ns)
         self._intake.ready.clear()
 
     def _catch_up(self, missed: int) -> None:
@@ -297,6 +349,11 @@ class CommandCore:
         constraints: list[ActiveConstraint],
     ) -> Reference | None:
         """What is followed now; None where nothing must or can be."""
+        if self._handover is not None and self._motion is not None:
+            if self._handover.operator_moves(self.mode):
+                return self._follow_operator(now_ns, ages_s, constraints)
+            if self.mode == ControlMode.BLEND and self._intake.has_chunk:
+                self._happens(Happening.RENEWED, "the policy goes on from what it sees now", now_ns)
         follower, inputs = self._followed()
         if follower is None or self._motion is None:
             self._leave_paths()
@@ -318,6 +375,30 @@ class CommandCore:
             return None
         constraints.extend(reference.constraints)
         return reference
+
+    def _follow_operator(
+        self, now_ns: int, ages_s: dict[str, float], constraints: list[ActiveConstraint]
+    ) -> Reference | None:
+        """The way to the operator's targets; None where it must not be gone now."""
+        allowed = self._allowed(ages_s, _TELEOP_INPUTS, now_ns, constraints)
+        if not self._handover.operator_moves(self.mode):
+            return None
+        if allowed.speed <= 0.0:
+            reason = f"{Happening.STRAYED.value}, or joint states do"
+            self._happens(Happening.STRAYED, reason, now_ns)
+            return None
+        goal, joined, distance = self._handover.follow(
+            self.mode, self._motion, allowed.speed, self._hand_speed, now_ns
+        )
+        if self.mode == ControlMode.BLEND:
+            constraints.append(distance)
+            if joined:
+                self._happens(Happening.JOINED, Happening.JOINED.value, now_ns)
+        if goal is None:
+            return None
+        step = Step(now_ns, goal.wanted, goal.velocity, -1, None)
+        sample = Sample(goal.wanted, goal.velocity, step, 0)
+        return Reference(sample, goal.position, goal.velocity, ())
 
     def _followed(self) -> tuple[PathFollower | None, frozenset[str]]:
         """The path that the mode follows, and the inputs that must be fresh for it."""
@@ -349,10 +430,9 @@ class CommandCore:
         stale = [old for old in self.freshness.stale(ages_s) if old.name in inputs]
         for old in stale:
             constraints.append(_stale_constraint(old))
-            if old.limit.response == Response.STOP and self.mode == ControlMode.POLICY:
+            if old.limit.response == Response.STOP:
                 reason = f"{old.name} is {old.age_s:.3f} s old, limit {old.limit.limit_s} s"
-                self._enter(ControlMode.STOPPING, reason, now_ns)
-                return Allowed(0.0)
+                self._happens(Happening.LOST, reason, now_ns)
             if old.path_speed <= 0.0:
                 allowed = Allowed(0.0)
             elif old.path_speed < allowed.speed:
@@ -393,7 +473,8 @@ class CommandCore:
         """`after` if it is a permitted command; else the position before it, latched."""
         if self._limiter.permits(after):
             if self.mode == ControlMode.STOPPING and _is_still(after):
-                self._enter(ControlMode.HOLD, f"standing still: {self.mode_reason}", now_ns)
+                reason = f"standing still: {self.mode_reason}"
+                self._happens(Happening.STOOD_STILL, reason, now_ns)
             return after.frozen()
         constraints.append(ActiveConstraint("invalid_command", "limiter", 0.0))
         self.estop("the limiter gave an invalid command; this is a bug", now_ns)
@@ -449,7 +530,31 @@ class CommandCore:
 
     # State
 
-    def _enter(self, mode: ControlMode, reason: str, now_ns: int) -> None:
+    def _heed(self, ask: Ask, now_ns: int) -> str:
+        """Do what the operator's side asks for; returns why it was refused, "" if it was not."""
+        if isinstance(ask.asked, Happening):
+            self._happens(ask.asked, ask.reason, now_ns)
+            return ""
+        answer = self.request_mode(ask.asked, now_ns, ask.reason)
+        return answer.reason
+
+    def _happens(self, happening: Happening, reason: str, now_ns: int) -> None:
+        """Enter what the table says follows, if anything does."""
+        transition = follows(self.mode, happening)
+        if transition is not None:
+            toward = ControlMode.TELEOP if happening is Happening.STRAYED else None
+            self._enter(transition.enters, reason, now_ns, toward)
+
+    def _enter(
+        self, mode: ControlMode, reason: str, now_ns: int, toward: ControlMode | None = None
+    ) -> None:
+        """A mode begins; `toward` says where it leads, unless to itself."""
+        if self._handover is not None:
+            if self._handover.enter(self.mode, mode, toward or mode, reason, now_ns):
+                self._intake.void(now_ns)
+            if mode == ControlMode.BLEND:
+                rest = self._limiter.stop_profile(self._motion)
+                self._handover.begin(rest.at(float(rest.duration_s.max())).position)
         if mode == ControlMode.IDLE:
             self._motion = self._stop = None
         elif mode == ControlMode.HOLD and self._motion is None:
@@ -475,6 +580,10 @@ class CommandCore:
             return self._button.problem(now_ns)
         if condition == Condition.TRACKS:
             return "" if self._tracking is None else self._tracking.problem
+        if condition in (Condition.OPERATOR_HOLDS, Condition.OPERATOR_RELEASED):
+            if self._handover is None:
+                return _NO_TELEOP
+            return self._handover.why_not(condition == Condition.OPERATOR_HOLDS, now_ns)
         measured = self._intake.measured
         limit_s = self.freshness.joint_state.limit_s
         if measured is None:

@@ -36,12 +36,27 @@ class Intake:
         self._future_tolerance_ns = round(future_tolerance_s * NANOSECONDS)
         self._chunk: ActionChunk | None = None
         self._chunk_arrival_ns = 0
+        self._void_ns = -1
         self._refused: list[str] = []
 
     @property
     def path_speed(self) -> float:
         """Highest path speed that whoever made the newest chunk allows."""
         return 1.0 if self._chunk is None else self._chunk.path_speed
+
+    @property
+    def has_chunk(self) -> bool:
+        """Whether a chunk is there to be followed."""
+        return self._chunk is not None
+
+    def void(self, now_ns: int) -> None:
+        """What was made of the world before `now_ns` is not followed: somebody else moved in it."""
+        self.timeline.clear()
+        self._chunk, self._void_ns = None, now_ns
+
+    def is_void(self, chunk: ActionChunk) -> bool:
+        """Whether a chunk, or its intent, was made of the world before that."""
+        return min(chunk.observation_stamp_ns, chunk.intent_stamp_ns) <= self._void_ns
 
     def take_joint_state(
         self,
@@ -125,6 +140,7 @@ class Intake:
         self.timeline.restart()
         self.ready.restart()
         self._chunk = None
+        self._void_ns = -1
         self.measured = None
 
     def _refuse(self, reason: str) -> str:

@@ -12,13 +12,13 @@ of an executor has 3,500 us.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from vla_core.execution.realtime import make_realtime
 from vla_core.types import NANOSECONDS
 
 _PRIORITY = 80
@@ -72,14 +72,7 @@ class PeriodicLoop:
 
     def make_realtime(self, priority: int = _PRIORITY) -> str:
         """Ask for SCHED_FIFO for the calling thread; returns what came of it, to be said once."""
-        try:
-            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
-        except (OSError, AttributeError) as error:
-            return (
-                f"no SCHED_FIFO ({error}): ticks may be some ms late under load; allow it with "
-                "CAP_SYS_NICE or `ulimit -r 80`"
-            )
-        return f"SCHED_FIFO, priority {priority}"
+        return make_realtime((0,), priority)
 
     def time_left_s(self) -> float:
         """Time until the next deadline [s], for work that fits in between; never negative."""

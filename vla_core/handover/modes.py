@@ -1,4 +1,4 @@
-"""Which mode may follow which, as data; the command core asks here before it changes anything."""
+"""Which mode may follow which, and when: one table, which the command core asks first."""
 
 from __future__ import annotations
 
@@ -19,6 +19,21 @@ class Condition(Enum):
     ESTOP_RELEASED = "the emergency stop is released and its heartbeat arrives"
     TRACKS = "the robot is where it is commanded"
     START_POSSIBLE = "the robot stands inside its limits, where the command can start"
+    OPERATOR_HOLDS = "the operator holds the deadman"
+    OPERATOR_RELEASED = "the operator has let go of the deadman"
+
+
+class Happening(Enum):
+    """What changes the mode without being asked for; the value says so to a person."""
+
+    STOOD_STILL = "the command has come to rest"
+    JOINED = "the command has come to the operator's targets"
+    RENEWED = "a chunk has come that was made after the return"
+    STRAYED = "the operator's targets stay out"
+    LOST = "what moves the robot is lost, the robot is not where it should be, ticks come late"
+
+
+Asked = ControlMode | Happening
 
 
 @dataclass(frozen=True)
@@ -26,10 +41,14 @@ class Transition:
     """One allowed change.
 
     Attributes:
+        start: mode in force.
+        asked: mode that is asked for, or what has happened.
         enters: the mode that begins at once; it may lead to the one that was asked for by itself.
         conditions: what must hold.
     """
 
+    start: ControlMode
+    asked: Asked
     enters: ControlMode
     conditions: frozenset[Condition] = frozenset()
 
@@ -42,39 +61,71 @@ class ModeAnswer(NamedTuple):
     mode: ControlMode
 
 
+_IDLE, _HOLD, _POLICY, _TELEOP, _BLEND, _STOPPING, _ESTOP = ControlMode
 _START = frozenset(
     {Condition.ESTOP_RELEASED, Condition.JOINT_STATE_FRESH, Condition.START_POSSIBLE}
 )
+_FOLLOW = frozenset({Condition.JOINT_STATE_FRESH, Condition.TRACKS})
+_TAKE_OVER = frozenset({Condition.OPERATOR_HOLDS})
+_RETURN = frozenset({Condition.OPERATOR_RELEASED})
 _STILL = frozenset({Condition.STANDING_STILL})
 
-TRANSITIONS: Mapping[tuple[ControlMode, ControlMode], Transition] = MappingProxyType(
-    {
-        (ControlMode.IDLE, ControlMode.HOLD): Transition(ControlMode.HOLD, _START),
-        (ControlMode.HOLD, ControlMode.IDLE): Transition(ControlMode.IDLE, _STILL),
-        (ControlMode.HOLD, ControlMode.POLICY): Transition(
-            ControlMode.POLICY, frozenset({Condition.JOINT_STATE_FRESH, Condition.TRACKS})
-        ),
-        (ControlMode.POLICY, ControlMode.HOLD): Transition(ControlMode.STOPPING),
-        (ControlMode.POLICY, ControlMode.STOPPING): Transition(ControlMode.STOPPING),
-        (ControlMode.STOPPING, ControlMode.HOLD): Transition(ControlMode.STOPPING),
-        (ControlMode.ESTOP, ControlMode.HOLD): Transition(ControlMode.HOLD, _START | _STILL),
-        **{(mode, ControlMode.ESTOP): Transition(ControlMode.ESTOP) for mode in ControlMode},
-    }
+TRANSITIONS: tuple[Transition, ...] = (
+    Transition(_IDLE, _HOLD, _HOLD, _START),
+    Transition(_HOLD, _IDLE, _IDLE, _STILL),
+    Transition(_HOLD, _POLICY, _POLICY, _FOLLOW),
+    Transition(_HOLD, _TELEOP, _BLEND, _TAKE_OVER),
+    Transition(_POLICY, _TELEOP, _BLEND, _TAKE_OVER),
+    Transition(_POLICY, _HOLD, _STOPPING),
+    Transition(_POLICY, _STOPPING, _STOPPING),
+    Transition(_POLICY, Happening.LOST, _STOPPING),
+    Transition(_BLEND, Happening.JOINED, _TELEOP),
+    Transition(_BLEND, Happening.RENEWED, _POLICY),
+    Transition(_BLEND, _TELEOP, _BLEND, _TAKE_OVER),
+    Transition(_BLEND, _POLICY, _BLEND, _RETURN),
+    Transition(_BLEND, _HOLD, _STOPPING),
+    Transition(_BLEND, _STOPPING, _STOPPING),
+    Transition(_BLEND, Happening.LOST, _STOPPING),
+    Transition(_TELEOP, _POLICY, _BLEND, _RETURN),
+    Transition(_TELEOP, Happening.STRAYED, _BLEND),
+    Transition(_TELEOP, _HOLD, _STOPPING),
+    Transition(_TELEOP, _STOPPING, _STOPPING),
+    Transition(_TELEOP, Happening.LOST, _STOPPING),
+    Transition(_STOPPING, _HOLD, _STOPPING),
+    Transition(_STOPPING, _TELEOP, _BLEND, _TAKE_OVER),
+    Transition(_STOPPING, Happening.STOOD_STILL, _HOLD),
+    Transition(_ESTOP, _HOLD, _HOLD, _START | _STILL),
+    *(Transition(mode, _ESTOP, _ESTOP) for mode in ControlMode),
 )
-"""(from, asked for) -> what happens. What is not here is refused."""
+"""Everything that may happen. What is not here is refused."""
 
-NOT_AVAILABLE = frozenset({ControlMode.TELEOP, ControlMode.BLEND})
-"""Modes that no source of commands serves yet."""
+_FOUND: Mapping[tuple[ControlMode, Asked], Transition] = MappingProxyType(
+    {(transition.start, transition.asked): transition for transition in TRANSITIONS}
+)
+
+
+def follows(now: ControlMode, happening: Happening) -> Transition | None:
+    """What follows from a happening in a mode; None: nothing."""
+    return _FOUND.get((now, happening))
 
 
 def find_transition(now: ControlMode, asked: ControlMode) -> Transition | str:
     """The transition from `now` when `asked` is asked for, or why there is none."""
-    if asked == now:
-        return Transition(now)
-    transition = TRANSITIONS.get((now, asked))
+    transition = _FOUND.get((now, asked))
     if transition is not None:
         return transition
-    if asked in NOT_AVAILABLE:
-        return f"{asked.name} is not available: no teleoperation source is served by this node"
-    allowed = [to.name for (start, to) in TRANSITIONS if start == now and to != now]
+    if asked == now:
+        return Transition(now, asked, now)
+    if asked == _BLEND:
+        return "BLEND is not asked for; it comes by itself on the way to TELEOP or to POLICY"
+    allowed = [row.asked.name for row in may_become(now)]
     return f"{asked.name} cannot follow {now.name}; {now.name} leads to {', '.join(allowed)}"
+
+
+def may_become(now: ControlMode) -> list[Transition]:
+    """What can be asked for in a mode, for whoever offers the choice."""
+    return [
+        row
+        for row in TRANSITIONS
+        if row.start == now and isinstance(row.asked, ControlMode) and row.asked != now
+    ]

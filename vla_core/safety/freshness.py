@@ -56,12 +56,14 @@ class FreshnessLimits:
         intent: since the stamp of the observation behind that chunk's intent.
         chunk: since that chunk arrived.
         joint_state: since the stamp of the newest joint state.
+        teleop: since the operator's devices were heard.
     """
 
     observation: AgeLimit = AgeLimit(1.0)
     intent: AgeLimit = AgeLimit(3.0)
     chunk: AgeLimit = AgeLimit(0.9)
     joint_state: AgeLimit = AgeLimit(0.1)
+    teleop: AgeLimit = AgeLimit(0.2)
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, object], source: str) -> FreshnessLimits:

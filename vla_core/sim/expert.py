@@ -8,9 +8,9 @@ same can learn it. Uses the simulator's truth.
 from __future__ import annotations
 
 import numpy as np
-import pink
 import pinocchio as pin
 
+from vla_core.robot.arm_ik import ArmIk
 from vla_core.robot.model import RobotModel
 from vla_core.sim.layout import BLOCK_HALF, PAD_HALF_HEIGHT
 from vla_core.sim.tabletop import TabletopSim
@@ -107,53 +107,22 @@ def _funnel(hand: np.ndarray, goal: np.ndarray) -> np.ndarray:
 
 
 class _Arm:
-    """One arm's inverse kinematics (Pink): the grasp frame follows, palm down."""
+    """One arm: the grasp frame follows, palm down."""
 
     def __init__(self, robot: RobotModel, side: str) -> None:
-        effector = robot.end_effectors[side]
-        self._indices = robot.group_indices(effector.arm_group)
-        names = [robot.joint_names[i] for i in self._indices]
-        full = pin.buildModelFromUrdf(str(robot.urdf))
-        locked = [full.getJointId(n) for n in full.names[1:] if n not in names]
-        self._model = pin.buildReducedModel(full, locked, pin.neutral(full))
-        self._order = [names.index(n) for n in self._model.names[1:]]
-        limits = robot.limits
-        self._model.lowerPositionLimit = limits.lower[self._indices][self._order]
-        self._model.upperPositionLimit = limits.upper[self._indices][self._order]
-        self._frame = effector.grasp_frame
-        self._hand = pink.tasks.FrameTask(
-            self._frame, position_cost=1.0, orientation_cost=0.04, lm_damping=1e-4
-        )
-        self._posture = pink.tasks.PostureTask(cost=1e-2)
-        self._posture.set_target(robot.ready_pose[self._indices][self._order])
-        self._configuration = pink.Configuration(
-            self._model, self._model.createData(), self._reduced(robot.ready_pose)
-        )
+        self._ik = ArmIk(robot, side, orientation_cost=0.04)
         # The palm faces -y on the left hand, +y on the right: roll it down about x, and let the
         # fingers point away from the shoulder.
         sign = 1.0 if side == "left" else -1.0
         self._palm_down = pin.rpy.rpyToMatrix(sign * np.pi / 2, 0.0, 0.0)
         self._shoulder = sign * SHOULDER
 
-    def _reduced(self, command: np.ndarray) -> np.ndarray:
-        low, high = self._model.lowerPositionLimit, self._model.upperPositionLimit
-        return np.clip(command[self._indices][self._order], low, high)
-
     def position(self, command: np.ndarray) -> np.ndarray:
         """`(3,)` grasp frame in the base frame at `(dof,)` joint positions [m]."""
-        self._configuration.update(self._reduced(command))
-        return self._configuration.get_transform_frame_to_world(self._frame).translation.copy()
+        return self._ik.pose(command).translation.copy()
 
     def follow(self, command: np.ndarray, target: np.ndarray) -> np.ndarray:
         """Joint targets, `(dof,)`, that take the grasp frame to `target` `(3,)` [m]."""
-        self._configuration.update(self._reduced(command))
         yaw = np.arctan2(target[1] - self._shoulder, target[0])
-        self._hand.set_target(pin.SE3(pin.rpy.rpyToMatrix(0, 0, yaw) @ self._palm_down, target))
-        velocity = pink.solve_ik(
-            self._configuration, [self._hand, self._posture], CONTROL_S, solver="daqp"
-        )
-        moved = self._configuration.integrate(velocity, CONTROL_S)
-        result = command.copy()
-        result[self._indices[self._order]] = moved
-        step = result - command
-        return command + step * min(1.0, ARM_SPEED * CONTROL_S / max(np.abs(step).max(), 1e-9))
+        pose = pin.SE3(pin.rpy.rpyToMatrix(0, 0, yaw) @ self._palm_down, target)
+        return self._ik.follow(command, pose, CONTROL_S, ARM_SPEED)

@@ -1,15 +1,17 @@
-"""Benchmarks that run in simulated time: strategies of execution, cost of the safety filter."""
+"""Benchmarks: strategies of execution, cost of the safety filter, takeover and return."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import sys
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-HELP = "compare strategies of execution, or ways of filtering, in simulated time"
+HELP = "compare strategies of execution or ways of filtering; takeovers on the live graph"
 
 STRATEGIES = ("switch", "ensemble", "rtc", "rtc_trained", "fdm", "naive", "sync")
 #: Published executors of others; skipped, with the reason, where they are not installed.
@@ -61,11 +63,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     safety.add_argument("--workers", type=int, default=2, help="processes")
     safety.add_argument("--json", type=Path, help="write a row per case here")
+    handover = benches.add_parser(
+        "handover",
+        help="a scripted operator takes over and gives back, on the live graph",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add_handover_arguments(handover)
+
+
+def add_handover_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `vla bench handover`."""
+    parser.add_argument("--policy", default="tabletop", help="under config/policies, or folder")
+    parser.add_argument("--teleop", default="leader", help="under config/teleop, or a YAML")
+    parser.add_argument("--takeovers", type=int, default=100, help="of the whole run")
+    parser.add_argument("--each", type=int, default=2, help="takeovers in an episode, at most")
+    parser.add_argument("--leader-hz", type=float, default=80.0, help="messages of the leader")
+    parser.add_argument("--time-limit-s", type=float, default=15.0, help="under the policy [s]")
+    parser.add_argument("--seed", type=int, default=0, help="chooses tables and takeovers")
+    parser.add_argument("--json", type=Path, help="write what was measured here")
+    parser.add_argument("--plot", type=Path, help="write the picture of a takeover here (PNG)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the cases, print the table, write rows and picture."""
+    if args.bench == "handover":
+        return _run_handover(args)
     return _run_safety(args) if args.bench == "safety" else _run_async(args)
+
+
+def _run_handover(args: argparse.Namespace) -> int:
+    """Become `python -m vla_nodes.handover`: ROS is not for this library, signals go straight."""
+    command = [sys.executable, "-m", "vla_nodes.handover"]
+    for name in (
+        "policy", "teleop", "takeovers", "each", "leader_hz", "time_limit_s", "seed", "json", "plot"
+    ):  # fmt: skip
+        if (value := getattr(args, name)) is not None:
+            command += [f"--{name.replace('_', '-')}", str(value)]
+    os.execv(command[0], command)
 
 
 def _run_safety(args: argparse.Namespace) -> int:

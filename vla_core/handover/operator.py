@@ -1,0 +1,158 @@
+"""What the operator wants, as the command node hears it: the deadman, and joint targets."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from vla_core.errors import ChunkError
+from vla_core.safety.joint_limits import JointLimits
+from vla_core.types import NANOSECONDS, ActionChunk
+
+#: Over how long the operator's velocity is averaged [s].
+_AVERAGED_S = 0.06
+#: Targets that stay out are expected to go on as they moved for this long [s].
+_EXPECTED_S = 0.05
+#: After a longer pause nothing is known of the velocity [s].
+_PAUSE_S = 0.15
+_LARGEST_TARGET = 1e3
+
+
+class Targets(NamedTuple):
+    """Where the operator wants the joints, `(joints,)` each.
+
+    Attributes:
+        joints: places in the canonical order of those that the operator moves.
+        position: inside their limits [rad].
+        velocity: how it moves [rad/s].
+    """
+
+    joints: np.ndarray
+    position: np.ndarray
+    velocity: np.ndarray
+
+
+class Operator:
+    """The newest of the operator's stream, checked at the door.
+
+    The stream is one of chunks with a single target each. They carry when the operator's devices
+    were heard (`observation_stamp_ns`), when the deadman was (`intent_stamp_ns`), and whether it
+    is held (`path_speed` 1, else 0).
+
+    Args:
+        limits: of the robot's joints.
+        future_tolerance_s: how far stamps may lie ahead of now [s].
+
+    Attributes:
+        holds: whether the deadman was held when it was last heard.
+        stamp_ns, deadman_ns: when devices and deadman were heard; None before the first.
+        source, name: what the operator moves the robot with, and who that is.
+    """
+
+    def __init__(self, limits: JointLimits, future_tolerance_s: float) -> None:
+        self._limits = limits
+        self._places = {name: place for place, name in enumerate(limits.names)}
+        self._future_ns = round(future_tolerance_s * NANOSECONDS)
+        self._names: tuple[str, ...] = ()
+        self._joints = np.empty(0, dtype=int)
+        self.source = self.name = ""
+        self.restart()
+
+    def restart(self) -> None:
+        """The clock was set back: what was stamped by it before means nothing now."""
+        self.holds = self._was_let_go = False
+        self.stamp_ns: int | None = None
+        self.deadman_ns: int | None = None
+        self._newest = (-1, -1)
+        self._position = self._velocity = np.empty(0)
+
+    def take(self, chunk: ActionChunk, who: str, now_ns: int) -> bool:
+        """Take a message of the stream; whether it is a press of the deadman.
+
+        A deadman that is held in the first message was pressed nobody knows when: it counts once
+        it has been let go.
+
+        Args:
+            who: source and operator, as `SOURCE/OPERATOR`.
+
+        Raises:
+            ChunkError: it is not to be followed; says why. Nothing is changed.
+        """
+        joints, position = self._checked(chunk, now_ns)
+        self._move(joints, position, chunk.observation_stamp_ns)
+        self._newest = (chunk.intent_stamp_ns, chunk.sequence)
+        self.deadman_ns = chunk.intent_stamp_ns
+        self.source, _, self.name = who.partition("/")
+        self._was_let_go |= chunk.path_speed == 0
+        held, self.holds = self.holds, chunk.path_speed > 0 and self._was_let_go
+        return self.holds and not held
+
+    def silent_s(self, now_ns: int) -> float:
+        """Since when the deadman was not heard [s]; infinite if it never was."""
+        if self.deadman_ns is None:
+            return math.inf
+        return max(0.0, (now_ns - self.deadman_ns) / NANOSECONDS)
+
+    def age_s(self, now_ns: int) -> float:
+        """Age of the targets [s]; -1 before the first."""
+        return -1.0 if self.stamp_ns is None else max(0.0, (now_ns - self.stamp_ns) / NANOSECONDS)
+
+    def targets(self, now_ns: int) -> Targets:
+        """Where the operator's joints are expected now."""
+        lower, upper = self._limits.lower[self._joints], self._limits.upper[self._joints]
+        age_s = self.age_s(now_ns)
+        velocity = self._velocity if age_s <= _EXPECTED_S else np.zeros_like(self._velocity)
+        position = self._position + min(age_s, _EXPECTED_S) * self._velocity
+        inside = (position > lower) & (position < upper)
+        return Targets(self._joints, np.clip(position, lower, upper), velocity * inside)
+
+    def _move(self, joints: np.ndarray, position: np.ndarray, stamp_ns: int) -> None:
+        """The velocity from this target and those before it, averaged; a jump is no motion."""
+        passed_s = 0.0 if self.stamp_ns is None else (stamp_ns - self.stamp_ns) / NANOSECONDS
+        if joints is not self._joints or self.stamp_ns is None or passed_s > _PAUSE_S:
+            self._velocity = np.zeros(len(joints))
+        elif passed_s > 0:
+            weight = 1.0 - math.exp(-passed_s / _AVERAGED_S)
+            most = self._limits.velocity[joints]
+            seen = np.clip((position - self._position) / passed_s, -most, most)
+            self._velocity = self._velocity + weight * (seen - self._velocity)
+        self._joints, self._position, self.stamp_ns = joints, position, stamp_ns
+
+    def _checked(self, chunk: ActionChunk, now_ns: int) -> tuple[np.ndarray, np.ndarray]:
+        """Joints and position of the target."""
+        stamps = (chunk.observation_stamp_ns, chunk.intent_stamp_ns)
+        if max(stamps) > now_ns + self._future_ns:
+            ahead_s = (max(stamps) - now_ns) / NANOSECONDS
+            raise ChunkError(f"operator's target: stamp is {ahead_s:.3f} s in the future")
+        if (chunk.intent_stamp_ns, chunk.sequence) <= self._newest:
+            raise ChunkError("operator's target: older than, or the same as, the one before")
+        position = np.asarray(chunk.targets, dtype=float)
+        if position.shape != (1, len(chunk.joint_names)):
+            raise ChunkError(
+                f"operator's target: has shape {position.shape}, expected one target of "
+                f"{len(chunk.joint_names)} joints"
+            )
+        sane = np.abs(position[0]) <= _LARGEST_TARGET
+        if not sane.all():
+            joint = int(np.argmin(sane))
+            raise ChunkError(
+                f"operator's target: joint {chunk.joint_names[joint]} is {position[0, joint]}; "
+                "must be finite and a joint position"
+            )
+        return self._order(chunk.joint_names), position[0]
+
+    def _order(self, names: tuple[str, ...]) -> np.ndarray:
+        """Places of joints; remembered, as a stream keeps its order."""
+        if names != self._names:
+            unknown = [name for name in names if name not in self._places]
+            if unknown or not names or len(set(names)) != len(names):
+                raise ChunkError(
+                    f"operator's target: joints {', '.join(names) or 'none'}; unknown "
+                    f"{', '.join(unknown) or 'none'}; expected joints of the robot, each once"
+                )
+            joints = np.array([self._places[name] for name in names])
+            self._names = names
+            return joints
+        return self._joints

@@ -1,0 +1,102 @@
+"""The operator's side: all devices, the deadman, and what of it goes to the command node."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from vla_core.errors import ObservationError
+from vla_core.handover.hand_targets import HandTargets
+from vla_core.handover.leader_arms import LeaderArms
+from vla_core.handover.teleop_description import TeleopDescription
+from vla_core.robot.model import RobotModel
+from vla_core.types import ActionChunk
+
+#: Time between two targets, of which each message has one; nothing reads it [s].
+_STEP_S = 0.01
+
+
+class OperatorStation:
+    """Makes one stream of what comes from the operator's devices.
+
+    Args:
+        described: the devices.
+        robot: what is moved.
+
+    Attributes:
+        leader, hands: the devices.
+        joint_names: joints that the operator moves.
+        holds: whether the deadman was held when it was last heard.
+        deadman_ns: when that was; None before the first time.
+    """
+
+    def __init__(self, described: TeleopDescription, robot: RobotModel) -> None:
+        self._deadman = described.deadman
+        self.leader = None if described.leader is None else LeaderArms(described.leader, robot)
+        self.hands = {hand.side: HandTargets(hand, robot) for hand in described.hands}
+        self._devices = (*([self.leader] if self.leader else []), *self.hands.values())
+        self.joint_names = tuple(name for device in self._devices for name in device.joint_names)
+        self.holds = False
+        self.deadman_ns: int | None = None
+        self._sequence = 0
+
+    def hear_joy(
+        self, topic: str, axes: Sequence[float], buttons: Sequence[int], now_ns: int
+    ) -> None:
+        """Take a joystick's message, for whoever it is.
+
+        Raises:
+            ObservationError: a button or an axis is missing.
+        """
+        if self._deadman.topic == topic and self._deadman.button is not None:
+            if self._deadman.button >= len(buttons):
+                raise ObservationError(
+                    f"{topic}: got {len(buttons)} buttons, expected button {self._deadman.button}, "
+                    "the deadman"
+                )
+            self.hear_deadman(bool(buttons[self._deadman.button]), now_ns)
+        for hand in self.hands.values():
+            hand.hear_joy(topic, axes, now_ns)
+
+    def hear_deadman(self, held: bool, now_ns: int) -> None:
+        """The deadman has been heard."""
+        self.holds, self.deadman_ns = held, now_ns
+        if not held:
+            for hand in self.hands.values():
+                hand.release()
+
+    def waiting_for(self) -> str:
+        """What has not been heard yet; empty when all has."""
+        if self.deadman_ns is None:
+            return f"the deadman on {self._deadman.topic}"
+        silent = [type(device).__name__ for device in self._devices if device.stamp_ns is None]
+        return f"the first message of {', '.join(silent)}" if silent else ""
+
+    def message(self, command: np.ndarray | None, now_ns: int) -> ActionChunk | None:
+        """What goes to the command node now; None while something has not been heard.
+
+        Args:
+            command: `(dof,)` where the command is; None where nobody commands.
+        """
+        if self.waiting_for() or (self.hands and command is None):
+            return None
+        position = []
+        if self.leader is not None:
+            position.append(self.leader.position)
+        for hand in self.hands.values():
+            if self.holds and not hand.begun:
+                hand.begin(command)
+            position.append(hand.solve(command, now_ns))
+        self._sequence += 1
+        return ActionChunk(
+            sequence=self._sequence,
+            observation_stamp_ns=min(device.stamp_ns for device in self._devices),
+            observation_sequence=self._sequence,
+            intent_sequence=self._sequence,
+            intent_stamp_ns=self.deadman_ns,
+            step_s=_STEP_S,
+            joint_names=self.joint_names,
+            targets=np.concatenate(position)[None],
+            path_speed=float(self.holds),
+        )
