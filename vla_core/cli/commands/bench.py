@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="delays and moving objects, all strategies side by side",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    async_.add_argument("--policy", default="tabletop", help="under config/policies, or folder")
+    async_.add_argument("--policy", default="tabletop_async", help="under config/policies, or folder")
     async_.add_argument("--episodes", type=int, default=30, help="tables for each case")
     async_.add_argument("--seed", type=int, default=0, help="chooses the tables")
     async_.add_argument("--strategies", nargs="+", choices=EVERYONE, default=list(EVERYONE))
