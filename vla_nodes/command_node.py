@@ -16,6 +16,7 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from vla_core.execution.command import CommandSettings
 from vla_core.execution.command_core import CommandCore
 from vla_core.execution.periodic import PeriodicLoop
+from vla_core.execution.tick_clock import LEAD_S
 from vla_core.handover.load_teleop import load_teleop
 from vla_core.robot.description import CommandInterface
 from vla_core.robot.model import RobotModel
@@ -102,10 +103,13 @@ class CommandNode(SuiteNode):
         self._robot = RobotModel.load(self.values["robot"])
         self._rate_hz = self.values["rate_hz"] or self._robot.description.command.rate_hz
         interface = self._robot.description.command.interface
+        simulated = self.get_parameter("use_sim_time").value
+        late_s = LEAD_S if simulated else 0.0  # what is stamped by now seems so much ahead
         self._settings = CommandSettings(
             period_s=1.0 / self._rate_hz,
             tail_is_followed=interface is CommandInterface.JOINT_TRAJECTORY,
-            simulated_clock=self.get_parameter("use_sim_time").value,
+            simulated_clock=simulated,
+            future_tolerance_s=CommandSettings.future_tolerance_s + late_s,
         )
         self._safety = CommandSafety.of(self._robot)
         if self._safety is None:
