@@ -25,7 +25,7 @@ DIAGNOSTICS_PERIOD_S = 1.0
 #: How soon it is told that a node became ready, or refuses something.
 CHANGE_PERIOD_S = 0.1
 #: A refusal is shown as an error until it is this old.
-PROBLEM_MEMORY_S = 2.0
+PROBLEM_MEMORY_S = 1.0
 
 
 class Health(NamedTuple):
@@ -85,7 +85,7 @@ class SuiteNode(LifecycleNode):
         """Count, log and show that something was refused.
 
         Args:
-            kind: short name to count it under, and logged every other second only; empty: not
+            kind: short name to count it under, and logged once a second only; empty: not
                 counted, always logged.
         """
         now_s = time.monotonic()
