@@ -1,4 +1,4 @@
-"""Two faults on the live graph: each is found, stops the robot inside its limits, is overcome."""
+"""A fault on the live graph: it is found, stops the robot inside its limits, is overcome."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytest.importorskip("vla_msgs.msg", reason="vla_msgs is not built")
 
 REPOSITORY = Path(__file__).parents[2]
 SWINGING = Path(__file__).parent / "swinging_policy"
-FAULTS = ("action_node_killed", "chunk_nan")
+FAULTS = ("action_node_killed",)
 TIMEOUT_S = 120
 
 
@@ -70,14 +70,10 @@ def test_nothing_outside_the_limits_reached_the_robot(run, name):
     assert run[1][name]["commands"] > 200
 
 
-def test_each_was_found_by_who_could_see_it(run):
+def test_it_was_found_by_who_could_see_it(run):
     assert run[1]["action_node_killed"]["found_by"].startswith(
         "process action_node was ended by SIGKILL"
     )
-    record = run[1]["chunk_nan"]
-    found = ("command_node:", "chunk_stale", "chunk_exhausted")
-    assert record["found_by"].split()[1] in found, record
-    assert record["detected_ms"] < 2500
 
 
 def test_a_killed_node_was_started_again(run):

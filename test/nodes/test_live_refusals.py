@@ -191,9 +191,9 @@ def bring_up(live: Live, nodes: str, timeout_s: float) -> Callable[[], tuple[int
 def test_the_bring_up_says_which_camera_it_waited_for(live, robot):
     robot.cameras = []
     live.wait_for_report("camera_node", WARN, "/front_camera/image_raw", each=robot.send)
-    code, text = bring_up(live, "camera_node", 5.0)
+    code, text = bring_up(live, "camera_node", 3.0)
     assert code == 1
-    assert "camera_node is not ready after 5 s: waiting for " in text
+    assert "camera_node is not ready after 3 s: waiting for " in text
     assert "/front_camera/image_raw (front)" in text
 
 
