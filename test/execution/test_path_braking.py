@@ -327,6 +327,21 @@ def test_ticks_missed_at_its_beginning_do_not_end_the_way_to_the_ready_pose(miss
     assert bench.measured == pytest.approx([0.2, -0.2], abs=2e-3)
 
 
+def test_a_way_to_the_ready_pose_that_ends_early_says_why():
+    bench = PointBench(freshness=PATIENT)
+    bench.start()
+    bench.core.request_mode(ControlMode.HOLD, bench.now_ns)
+    bench.tick(3)
+    way = bench.chunk(eased((0, 0), (0.2, -0.2), 60))
+    assert bench.core.on_ready_chunk(way, bench.now_ns) == ""
+    bench.tick(200)
+    bench.now_ns += 200 * PERIOD_NS
+    assert bench.tick().refused == (
+        "ready motion: dropped, 200 ticks were missed, and the robot came to rest",
+    )
+    assert bench.tick().refused == ()
+
+
 def test_a_ready_motion_is_refused_outside_hold_far_away_or_old():
     bench = PointBench()
     bench.start()

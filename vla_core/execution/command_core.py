@@ -298,7 +298,7 @@ class CommandCore:
                 self._handover.operator.restart()
             constraints.append(ActiveConstraint("clock_set_back", "clock", 0.0))
         if passed.set_forward_s:
-            self._intake.ready.clear()
+            self._intake.drop_ready("the clock was set forward")
             self._policy.join()
             self._button.set_forward(passed.set_forward_s)
             constraints.append(
@@ -320,7 +320,7 @@ class CommandCore:
         if not problem:
             return
         self._happens(Happening.LOST, problem, now_ns)
-        self._intake.ready.clear()
+        self._intake.drop_ready(problem)
 
     def _catch_up(self, missed: int) -> None:
         """Go on from where the robot was taken by the last command while ticks were missed.
@@ -339,7 +339,7 @@ class CommandCore:
             self._motion = JointMotion.at_rest(self._motion.position)
         if moved and missed_s > _BRIDGED_S and _is_still(self._motion):
             self._leave_paths()
-            self._intake.ready.clear()
+            self._intake.drop_ready(f"{missed} ticks were missed, and the robot came to rest")
 
     def _reference(
         self,
@@ -361,7 +361,7 @@ class CommandCore:
         allowed = self._allowed(ages_s, inputs, now_ns, constraints)
         if allowed.speed <= 0.0 and allowed.constraint is None:
             follower.leave()
-            self._intake.ready.clear()
+            self._intake.drop_ready("joint states are stale, or the robot is not where it is told")
             return None
         behind_ns = 0
         if follower is self._ready:  # begins with its first target, however late it came

@@ -119,6 +119,12 @@ class Intake:
             )
         return ""
 
+    def drop_ready(self, reason: str) -> None:
+        """Forget the way to the ready pose, if there is one, and say why."""
+        if self.ready.end_ns is not None:
+            self.ready.clear()
+            self._refuse(f"ready motion: dropped, {reason}")
+
     def ages_s(self, now_ns: int) -> dict[str, float]:
         """Age of every input [s], as `FreshnessLimits` names them; -1 for one that has not come."""
         ages_s = dict.fromkeys(("observation", "intent", "chunk", "joint_state"), -1.0)
