@@ -95,6 +95,7 @@ class Violation:
         joint: which.
         amount, allowed: in the limit's unit.
         arrived_ns: when [ns].
+        pause_s: of a step: for how long no command had come [s].
     """
 
     limit: str
@@ -102,9 +103,11 @@ class Violation:
     amount: float
     allowed: float
     arrived_ns: int
+    pause_s: float = 0.0
 
     def __str__(self) -> str:
-        return f"{self.limit} of {self.joint}: {self.amount:.4g}, allowed {self.allowed:.4g}"
+        text = f"{self.limit} of {self.joint}: {self.amount:.4g}, allowed {self.allowed:.4g}"
+        return f"{text}, after {self.pause_s:.3f} s without a command" if self.pause_s else text
 
 
 def check_commands(
@@ -277,7 +280,8 @@ def _steps(
             amount, most = float(over[column]), float(most_of_all[column])
             if amount > most and (not worst or amount / most > worst[0].amount / worst[0].allowed):
                 name = limits.names[column]
-                worst = [Violation("step", name, amount, most, after.arrived_ns)]
+                silent_s = (after.arrived_ns - before.arrived_ns) / NANOSECONDS
+                worst = [Violation("step", name, amount, most, after.arrived_ns, silent_s)]
     return worst
 
 

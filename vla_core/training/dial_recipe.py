@@ -18,6 +18,7 @@ from vla_core.data.episodes import Episode
 from vla_core.errors import ConfigError
 from vla_core.policies.dial.losses import (
     ActionWarmup,
+    Cloning,
     EndToEnd,
     ForesightWarmup,
     ForwardDynamics,
@@ -70,6 +71,7 @@ class DialRecipe:
             "refined": ("end_to_end",),
             "prefix": tuple(self.stage_2[-1:]),
             "forward": (),
+            "cloning": (),
         }
         self.rate_hz = config.dataset.rate_hz if config.dataset else demonstrations.RATE_HZ
 
@@ -154,7 +156,10 @@ class DialRecipe:
             windows.save(folder)
 
     def train(self, stage: str, show: Show) -> dict[str, float]:
-        """Stage 1's halves `system2` and `system1`, a part of stage 2, `prefix` or `forward`."""
+        """Stage 1's halves `system2` and `system1`, a part of stage 2, `prefix` or `forward`.
+
+        Or `cloning`, which no recipe has: what System 1 would be without System 2, to compare with.
+        """
         training = Windows.load(self.folder / "windows" / "training")
         held_out = Windows.load(self.folder / "windows" / "held_out")
         normalisation = training.normalisation()
@@ -166,6 +171,7 @@ class DialRecipe:
             "system1": lambda: ActionWarmup(model),
             "prefix": lambda: PrefixConditioning(model, longest),
             "forward": lambda: ForwardDynamics(model.forward_model),
+            "cloning": lambda: Cloning(model),
         }
         module = objectives.get(stage, lambda: EndToEnd(model))()
         trainer = Trainer(
@@ -256,7 +262,7 @@ class DialRecipe:
                 str(self.folder / "demonstrations"),
                 f"got {len(tables)} demonstrations, one is to learn from and one to be held out",
             )
-        held_out = set(tables[: max(1, round(self.config.held_out * len(tables)))])
+        held_out = set(tables[:: round(1 / self.config.held_out)])
         inside = [path.stem.split("_")[0] in held_out for path in paths]
         return (
             [path for path, out in zip(paths, inside, strict=True) if not out],
@@ -323,8 +329,8 @@ def validate(
         `prefix_rad`, that of the steps that follow the longest prefix when it is given.
     """
     metrics = {}
-    intent = batch["future"]
-    if stage != "system1":
+    intent = batch["current"] if stage == "cloning" else batch["future"]
+    if stage not in ("system1", "cloning"):
         intent = model.system2(batch["past"], batch["words"])
         metrics["foresight"] = float(mse_loss(intent, batch["future"]))
         metrics["copy"] = float(mse_loss(batch["past"], batch["future"]))

@@ -81,6 +81,20 @@ class ActionWarmup(nn.Module):
         return {"loss": flow_matching_loss(self.dial, batch, batch["future"], noise)}
 
 
+class Cloning(nn.Module):
+    """Plain behaviour cloning with System 1's networks: no foresight, what is seen in its place."""
+
+    def __init__(self, dial: Dial) -> None:
+        super().__init__()
+        self.dial = dial
+        dial.vit.requires_grad_(False)
+        dial.system2.requires_grad_(False)
+
+    def forward(self, batch: Batch, noise: torch.Generator) -> dict[str, Tensor]:
+        """Eq. 3 with x_t := phi(o_t)."""
+        return {"loss": flow_matching_loss(self.dial, batch, batch["current"], noise)}
+
+
 class EndToEnd(nn.Module):
     """Stage 2: both losses; gradients of the action flow through the intent into System 2."""
 

@@ -1,0 +1,249 @@
+"""A policy trained on a recording, beside what is simpler, on the episodes that were held out.
+
+    ./vla train g1 --work out/train/g1
+    .venv/bin/python benchmarks/recorded_actions.py g1 --work out/train/g1 --json out/g1_actions.json
+
+Errors are of joint targets, mean absolute, in the joints' own units (arms rad, hands 0..1). Beside
+the policy: holding the measured state; going on at the measured velocity; a small network that sees
+measured joints alone; plain behaviour cloning with the same System 1, learning for as many steps,
+without a foresight; and the policy with the true future in place of its own. Intervals are of the
+mean over episodes (bootstrap, 95 %).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from torch import nn
+
+from vla_core.paths import training_file
+from vla_core.policies.dial.model import Dial
+from vla_core.policies.dial.windows import Windows
+from vla_core.replay.offline.joint_groups import joint_groups
+from vla_core.training.config import TrainingConfig
+from vla_core.training.dial_recipe import DialRecipe
+from vla_core.training.progress import StageBars
+
+LOOKAHEADS_S = (0.1, 0.2, 0.5, 1.0)
+GROUPS = ("arms", "hands")
+_RESAMPLES = 5000
+#: Steps of the network that sees joints alone; more of them do not make it better.
+_JOINT_STEPS = 3000
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Windows of held-out episodes as one batch, and which episode each is of."""
+
+    batch: dict[str, torch.Tensor]
+    state: np.ndarray
+    before: np.ndarray
+    target: np.ndarray
+    episode: np.ndarray
+
+    @classmethod
+    def of(cls, windows: Windows, recipe: DialRecipe) -> HeldOut:
+        """Every window, its intent as fresh as System 2 at its slowest: `MAX_LAG` steps, or 0."""
+        rows = np.arange(len(windows))
+        normalisation = Windows.load(recipe.folder / "windows" / "training").normalisation()
+        frames, reach = windows.starts.T
+        chunk = frames[:, None] + np.arange(windows.horizon)
+        return cls(
+            windows.batch(rows, np.zeros_like(rows), normalisation),
+            windows.states[frames],
+            windows.states[frames - (reach > 0)],
+            windows.targets[chunk],
+            np.cumsum(reach == 0) - 1,
+        )
+
+
+def simple_answers(held_out: HeldOut) -> dict[str, np.ndarray]:
+    """`(windows, H, state)` targets of holding and of constant velocity."""
+    steps = np.arange(held_out.target.shape[1])[:, None]
+    still = np.repeat(held_out.state[:, None], len(steps), axis=1)
+    going = still + (held_out.state - held_out.before)[:, None] * steps
+    return {"holding": still, "constant velocity": going}
+
+
+def joints_alone(training: HeldOut, held_out: HeldOut, seed: int) -> np.ndarray:
+    """`(windows, H, state)` targets of a small network that sees positions and velocities."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+
+    def seen(windows: HeldOut) -> np.ndarray:
+        return np.concatenate([windows.state, windows.state - windows.before], axis=1)
+
+    mean, std = seen(training).mean(axis=0), seen(training).std(axis=0) + 1e-3
+    moves = training.target - training.state[:, None]
+    scale = moves.std(axis=(0, 1)) + 1e-3
+    horizon, width = moves.shape[1:]
+    network = nn.Sequential(
+        nn.Linear(2 * width, 128), nn.GELU(), nn.Dropout(0.1),
+        nn.Linear(128, 128), nn.GELU(), nn.Dropout(0.1), nn.Linear(128, horizon * width),
+    )  # fmt: skip
+    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, _JOINT_STEPS)
+    inputs = torch.from_numpy(((seen(training) - mean) / std).astype(np.float32))
+    wanted = torch.from_numpy((moves / scale).astype(np.float32)).flatten(1)
+    for _ in track(range(_JOINT_STEPS), "joints alone"):
+        rows = rng.integers(len(inputs), size=256)
+        loss = (network(inputs[rows]) - wanted[rows]).abs().mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+    network.eval()
+    with torch.no_grad():
+        out = network(torch.from_numpy(((seen(held_out) - mean) / std).astype(np.float32)))
+    return held_out.state[:, None] + out.numpy().reshape(-1, horizon, width) * scale
+
+
+@torch.no_grad()
+def dial_answers(
+    dial: Dial, recipe: DialRecipe, held_out: HeldOut, intent: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """`(windows, H, state)` targets, and `(windows, 2)` errors of the foresight and of the copy.
+
+    Args:
+        intent: `own`, the true `future`, or `current` for cloning.
+    """
+    normalisation = Windows.load(recipe.folder / "windows" / "training").normalisation()
+    generator = torch.Generator().manual_seed(0)
+    chunks, errors = [], []
+    for rows in track(torch.arange(len(held_out.state)).split(128), f"intent: {intent}"):
+        batch = {key: value[rows] for key, value in held_out.batch.items()}
+        used = batch["future" if intent == "own" else intent]
+        if intent == "own":
+            used = dial.system2(batch["past"], batch["words"])
+            both = torch.stack([used, batch["past"]], dim=1) - batch["future"][:, None]
+            errors.append(both.square().mean(dim=(2, 3)))
+        noise = dial.sizes.noise_scale * torch.randn(batch["actions"].shape, generator=generator)
+        chunks.append(dial.sample(batch["current"], used, batch["state"], noise))
+    targets = normalisation.target(torch.cat(chunks).numpy(), held_out.state)
+    return targets, torch.cat(errors).numpy() if errors else np.zeros((0, 2))
+
+
+def per_episode(values: np.ndarray, episode: np.ndarray) -> np.ndarray:
+    """Means of `(windows, ...)` over the windows of each episode."""
+    return np.stack([values[episode == e].mean(axis=0) for e in np.unique(episode)])
+
+
+def interval(values: np.ndarray) -> list[float]:
+    """95 % of the bootstrapped mean of `(episodes,)` values."""
+    rng = np.random.default_rng(0)
+    means = values[rng.integers(len(values), size=(_RESAMPLES, len(values)))].mean(axis=1)
+    return [float(q) for q in np.quantile(means, (0.025, 0.975))]
+
+
+def ratio_interval(above: np.ndarray, below: np.ndarray) -> list[float]:
+    """The same of the ratio of two means, over the same episodes."""
+    rng = np.random.default_rng(0)
+    rows = rng.integers(len(above), size=(_RESAMPLES, len(above)))
+    ratios = above[rows].mean(axis=1) / below[rows].mean(axis=1)
+    return [float(q) for q in np.quantile(ratios, (0.025, 0.975))]
+
+
+def cloning_of(recipe: DialRecipe) -> Dial:
+    """Plain cloning: System 1 alone, for as many steps as it learns in the policy; resumed."""
+    with StageBars() as bars:
+        recipe.train("cloning", bars.bar("cloning", recipe.config.stages["cloning"].steps))
+    return recipe.load_stages(recipe.new_model(), "cloning").eval()
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("config", help="name under config/training, or a YAML")
+    parser.add_argument("--work", type=Path, required=True, help="of `vla train`")
+    parser.add_argument("--dataset", type=Path, help="LeRobot data set, not the configuration's")
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    config = TrainingConfig.load(training_file(args.config))
+    own = config.stages["system1"]
+    longer = replace(own, steps=own.steps + config.stages["end_to_end"].steps)
+    recipe = DialRecipe(replace(config, stages={**config.stages, "cloning": longer}), args.work)
+    held_out = HeldOut.of(Windows.load(args.work / "windows" / "held_out"), recipe)
+    training = HeldOut.of(Windows.load(args.work / "windows" / "training"), recipe)
+
+    policy = recipe.load_stages(recipe.new_model(), "end_to_end").eval()
+    answers = simple_answers(held_out)
+    answers["joints alone"] = joints_alone(training, held_out, config.seed)
+    answers["cloning"], _ = dial_answers(cloning_of(recipe), recipe, held_out, "current")
+    answers["true future"], _ = dial_answers(policy, recipe, held_out, "future")
+    answers["policy"], foresight = dial_answers(policy, recipe, held_out, "own")
+    print_and_save(recipe, held_out, answers, foresight, args.json)
+
+
+def print_and_save(
+    recipe: DialRecipe,
+    held_out: HeldOut,
+    answers: dict[str, np.ndarray],
+    foresight: np.ndarray,
+    path: Path | None,
+) -> None:
+    """The table, and the same as JSON."""
+    groups = {name: joint_groups(recipe.robot)[name] for name in GROUPS}
+    step_s = 1.0 / recipe.rate_hz
+    errors = {
+        who: {
+            f"{group} {ahead_s:g} s": per_episode(
+                np.abs(answer - held_out.target)[:, round(ahead_s / step_s)][:, joints].mean(axis=1),
+                held_out.episode,
+            )
+            for group, joints in groups.items()
+            for ahead_s in LOOKAHEADS_S
+        }
+        for who, answer in answers.items()
+    }
+    columns = list(errors["policy"])
+    table = Table("mean absolute error", *columns)
+    for who, values in errors.items():
+        cells = []
+        for column in columns:
+            low, high = interval(values[column])
+            cells.append(f"{values[column].mean():.4f} ({low:.4f} to {high:.4f})")
+        table.add_row(who, *cells)
+    ratios = {
+        who: {c: [float(errors["policy"][c].mean() / errors[who][c].mean()),
+                  *ratio_interval(errors["policy"][c], errors[who][c])] for c in columns}
+        for who in errors if who != "policy"
+    }  # fmt: skip
+    for who, values in ratios.items():
+        cells = (f"{mean:.2f} ({low:.2f} to {high:.2f})" for mean, low, high in values.values())
+        table.add_row(f"policy / {who}", *cells)
+    seen, copied = per_episode(foresight, held_out.episode).T
+    world = [float(seen.mean() / copied.mean()), *ratio_interval(seen, copied)]
+    console = Console(width=220)
+    console.print(table)
+    console.print(
+        f"foresight error {seen.mean():.4f}, copy {copied.mean():.4f}: "
+        f"{world[0]:.2f} of it ({world[1]:.2f} to {world[2]:.2f}); "
+        f"{len(seen)} episodes, {len(foresight)} windows"
+    )
+    if path:
+        record = {
+            "episodes": len(seen),
+            "windows": len(foresight),
+            "error": {
+                who: {c: [float(v.mean()), *interval(v)] for c, v in values.items()}
+                for who, values in errors.items()
+            },
+            "policy_over": ratios,
+            "foresight_error": [float(seen.mean()), *interval(seen)],
+            "foresight_error_copy": [float(copied.mean()), *interval(copied)],
+            "foresight_over_copy": world,
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(record, indent=1))
+
+
+if __name__ == "__main__":
+    main()
