@@ -233,6 +233,11 @@ def intervention_message(intervention: Intervention, robot: str) -> DiagnosticSt
     )
 
 
+def has_begun(message: DiagnosticStatus) -> bool:
+    """Whether an intervention's message tells that it has begun; each tells its end later."""
+    return {pair.key: pair.value for pair in message.values}.get("end_ns") == ""
+
+
 def execution_state_message(state: ExecutionState, mode: msg.ControlMode) -> msg.ExecutionState:
     """Progress in the chunk as a message; `mode` is the mode's own message."""
     message = msg.ExecutionState(

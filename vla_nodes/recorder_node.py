@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 import rclpy
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.serialization import deserialize_message
 from std_msgs.msg import Bool
@@ -26,6 +27,7 @@ from vla_core.robot.load import load_robot
 from vla_core.types import ControlMode
 from vla_msgs import msg
 from vla_nodes import topics
+from vla_nodes.conversions import has_begun
 from vla_nodes.parameters import POLICY, ROBOT, NodeParameter
 from vla_nodes.suite_node import SuiteNode, run
 from vla_nodes.topic_taps import TopicTaps
@@ -36,8 +38,6 @@ _IDLE_WAIT_S = 0.05
 _MEGABYTE = 1 << 20
 #: A pressed button and the mode that follows are one event [s].
 _EVENT_PAUSE_S = 2.0
-#: Modes that save the last seconds when they are entered.
-_EVENTS = {ControlMode.ESTOP: "estop", ControlMode.TELEOP: "intervention"}
 
 
 class RecorderNode(SuiteNode):
@@ -70,6 +70,7 @@ class RecorderNode(SuiteNode):
         self._discovered_s = 0.0
         self._estop_topic = self.resolve_topic_name(topics.ESTOP)
         self._mode_topic = self.resolve_topic_name(topics.MODE)
+        self._intervention_topic = self.resolve_topic_name(topics.INTERVENTION)
         self._mode = ControlMode.IDLE
         self._pressed = False
         self._event_s = -_EVENT_PAUSE_S
@@ -217,7 +218,10 @@ class RecorderNode(SuiteNode):
         if message.topic == self._mode_topic:
             mode = ControlMode(deserialize_message(message.data, msg.ControlMode).mode)
             before, self._mode = self._mode, mode
-            return _EVENTS.get(mode, "") if mode is not before else ""
+            return "estop" if mode is ControlMode.ESTOP is not before else ""
+        if message.topic == self._intervention_topic:
+            told = deserialize_message(message.data, DiagnosticStatus)
+            return "intervention" if has_begun(told) else ""
         return ""
 
     def _on_save(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 
 rclpy = pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 
+from diagnostic_msgs.msg import DiagnosticStatus
 from live import TIMEOUT_S, Live, environment
 from rclpy.serialization import deserialize_message
 from rosbags.highlevel import AnyReader
@@ -23,11 +25,12 @@ from std_srvs.srv import Trigger
 
 from vla_core.data.mcap_scan import McapScan
 from vla_core.data.whole_mcap import mend
+from vla_core.handover.intervention import Intervention
 from vla_core.types import ControlMode
 from vla_msgs import msg
 from vla_nodes import qos, topics
 from vla_nodes.command_messages import floats_field
-from vla_nodes.conversions import mode_message
+from vla_nodes.conversions import intervention_message, mode_message
 
 STATES = "/joint_states"
 FLUSH_S = 0.2
@@ -39,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Talker:
-    """Publishes joint states that count, a mode, and the emergency stop."""
+    """Publishes joint states that count, a mode, interventions, and the emergency stop."""
 
     def __init__(self, live: Live) -> None:
         self._live = live
@@ -47,10 +50,13 @@ class Talker:
         self._states = node.create_publisher(JointState, STATES, qos.SENSOR_SOURCE)
         self._mode = node.create_publisher(msg.ControlMode, topics.MODE, qos.LATCHED)
         self._estop = node.create_publisher(Bool, topics.ESTOP, qos.ESTOP)
+        self._intervention = node.create_publisher(
+            DiagnosticStatus, topics.INTERVENTION, qos.LATCHED
+        )
         self.sent: list[float] = []
 
     def connect(self) -> None:
-        for publisher in (self._states, self._mode, self._estop):
+        for publisher in (self._states, self._mode, self._estop, self._intervention):
             self._live.wait_until(
                 lambda p=publisher: p.get_subscription_count() > 0, "the recorder listens"
             )
@@ -64,6 +70,9 @@ class Talker:
 
     def mode(self, mode: ControlMode) -> None:
         self._mode.publish(mode_message(mode, "test", 7))
+
+    def intervention(self, told: Intervention) -> None:
+        self._intervention.publish(intervention_message(told, "g1_bottle"))
 
     def estop(self, pressed: bool) -> None:
         self._estop.publish(Bool(data=pressed))
@@ -197,13 +206,15 @@ def test_an_intervention_and_the_key_save_the_last_seconds(
     wait_until_it_records(live, talker, recorder)
     begin = len(talker.sent)
     live.wait_until(lambda: len(talker.sent) >= begin + 50, "states", each=talker.state)
-    talker.mode(ControlMode.TELEOP)
+    began = Intervention(1, "alice", "leader", 7, "the deadman was pressed")
+    talker.intervention(began)
     saved = live.wait_until(lambda: recorder.finished("_intervention"), "the last seconds")
-    talker.mode(ControlMode.HOLD)
+    talker.intervention(replace(began, end_ns=9, end_cause="let go"))
     recorder.press("s")
     again = live.wait_until(lambda: recorder.finished("_key"), "the last seconds, by the key")
     for file in (saved, again):
         assert set(numbers(file)) >= set(talker.sent[begin + 5 : begin + 45])
+    assert len(list(recorder.out.glob("*_intervention"))) == 1
 
 
 def test_killed_in_the_middle_it_lacks_only_what_came_last(
