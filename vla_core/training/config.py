@@ -53,6 +53,8 @@ class TrainingConfig:
         stages: schedule of each stage, by name.
         committed_steps: longest plan in execution that stage `prefix` teaches System 1 to continue,
             and stage `forward` what it leads to [steps]; 0 without these stages.
+        augmented: copies of each demonstration to learn from beside it, as another camera would
+            have seen it.
         corrections: tables on which the expert corrects the warmed-up policy before each part of stage 2.
     """
 
@@ -67,6 +69,7 @@ class TrainingConfig:
     cameras: tuple[str, ...]
     model: Mapping[str, Any]
     stages: Mapping[str, Schedule]
+    augmented: int = 0
     corrections: int = 0
     committed_steps: int = 0
 
@@ -81,7 +84,7 @@ class TrainingConfig:
             raw = yaml.safe_load(path.read_text())
         except yaml.YAMLError as error:
             raise ConfigError(str(path), f"is not YAML ({error})") from error
-        _check_keys(str(path), raw, cls, {"corrections", "committed_steps"})
+        _check_keys(str(path), raw, cls, {"augmented", "corrections", "committed_steps"})
         stages = {}
         for name, values in raw["stages"].items():
             values = {**values}

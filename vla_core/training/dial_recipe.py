@@ -33,6 +33,7 @@ from vla_core.robot.model import RobotModel
 from vla_core.sim import demonstrations
 from vla_core.sim.layout import TASKS
 from vla_core.training import corrections
+from vla_core.training.augmentation import seen_otherwise
 from vla_core.training.collection import collect
 from vla_core.training.config import COMMITTED, TrainingConfig
 from vla_core.training.encoder import learn_from_scenes
@@ -136,7 +137,7 @@ class DialRecipe:
         else:
             loaded = ([Episode.load(path) for path in paths] for paths in self._split())
             module, batches, check = learn_from_states(
-                vit, *loaded, self.robot, self.config.cameras
+                vit, *loaded, self.robot, self.config.cameras, self.config.model["horizon"]
             )
         trainer = Trainer(self.folder, "encoder", module, schedule, self.config.seed)
         with StageBars() as bars:
@@ -150,6 +151,10 @@ class DialRecipe:
                 continue
             model = self._with_vit(self.new_model())
             loaded = [Episode.load(path) for path in episodes]
+            if name == "training":
+                rng = np.random.default_rng((self.config.seed, 17))
+                copies = [seen_otherwise(e, rng) for _ in range(self.config.augmented) for e in loaded]
+                loaded += copies
             windows = Windows.build(
                 loaded, model.vit, self.robot, self.config.cameras, model.sizes
             )
