@@ -1,7 +1,7 @@
 """A policy trained on a recording, beside what is simpler, on the episodes that were held out.
 
-    ./vla train g1 --work out/train/g1
-    .venv/bin/python benchmarks/recorded_actions.py g1 --work out/train/g1 --json out/g1_actions.json
+    ./vla train g1
+    .venv/bin/python benchmarks/recorded_actions.py g1 --json out/g1_actions.json
 
 Errors are of joint targets, mean absolute, in the joints' own units (arms rad, hands 0..1). Beside
 the policy: holding the measured state; going on at the measured velocity; a small network that sees
@@ -162,16 +162,16 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("config", help="name under config/training, or a YAML")
-    parser.add_argument("--work", type=Path, required=True, help="of `vla train`")
-    parser.add_argument("--dataset", type=Path, help="LeRobot data set, not the configuration's")
+    parser.add_argument("--work", type=Path, help="of `vla train` (default out/train/NAME)")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     config = TrainingConfig.load(training_file(args.config))
+    work = args.work or Path("out/train") / config.name
     own = config.stages["system1"]
     longer = replace(own, steps=own.steps + config.stages["end_to_end"].steps)
-    recipe = DialRecipe(replace(config, stages={**config.stages, "cloning": longer}), args.work)
-    held_out = HeldOut.of(Windows.load(args.work / "windows" / "held_out"), recipe)
-    training = HeldOut.of(Windows.load(args.work / "windows" / "training"), recipe)
+    recipe = DialRecipe(replace(config, stages={**config.stages, "cloning": longer}), work)
+    held_out = HeldOut.of(Windows.load(work / "windows" / "held_out"), recipe)
+    training = HeldOut.of(Windows.load(work / "windows" / "training"), recipe)
 
     policy = recipe.load_stages(recipe.new_model(), "end_to_end").eval()
     answers = simple_answers(held_out)

@@ -94,6 +94,7 @@ class DialRecipe:
         training = Windows.load(self.folder / "windows" / "training")
         provenance = {
             "demonstrations": self.config.demonstrations or len(self._whole()),
+            "copies as other cameras": self.config.augmented,
             "windows": len(training),
             "labelled_scenes": self.config.scenes,
             "corrected_tables": self.config.corrections,

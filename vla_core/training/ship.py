@@ -18,7 +18,7 @@ from vla_core.training.config import TrainingConfig
 _CARD = jinja2.Template(
     """# {{ manifest.name }}
 
-A {{ manifest.kind }} policy for the robot `{{ manifest.robot }}`, made by `vla train {{ manifest.name }}`.
+A {{ manifest.kind }} policy for the robot `{{ manifest.robot }}`, made by `vla train`.
 Feature space `{{ manifest.fingerprint }}`.
 
 | | |
@@ -33,8 +33,9 @@ On held-out episodes. `foresight` is the mean squared error of eq. 2, `copy` tha
 changes" beside it; `action_rad` is the mean absolute error of a sampled chunk, `prefix_rad` that
 of the steps after the longest prefix that it is given; `forward` is the squared error of the
 forward model's features, `copy` that of "nothing changes" again; `position_mm` and
-`recall` are the encoder's, on held-out scenes; `state` is the encoder's squared error of the
-robot's state seen in the picture, where 1 is guessing the mean.
+`recall` are the encoder's, on held-out scenes; `state` and `ahead` are its squared errors of the
+robot's state seen in the picture, and of where it will be told to be, where 1 is guessing the mean
+and standing still.
 
 {% for stage, metrics in manifest.provenance.metrics.items() -%}
 - **{{ stage }}**: {% for key, value in metrics.items() %}{{ key }} {{ value | round(4) }}{{ ", " if not loop.last }}{% endfor %}
@@ -56,7 +57,7 @@ felt a finger slip. Do not expect it to work on a real robot.
 ## Limits
 
 Trained and measured on a recording alone: it has never moved a robot. Its encoder learned to see
-the robot's joints; nothing told it what the objects are.
+the robot's joints and where they go; nothing told it what the objects are.
 {% endif %}""",
     trim_blocks=False,
 )
