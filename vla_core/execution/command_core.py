@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from vla_core.data.joint_state import age_s
-from vla_core.errors import ChunkError
+from vla_core.errors import TeleopTargetError
 from vla_core.execution.command import Command, CommandChain, CommandSettings, StopTail
 from vla_core.execution.intake import Intake
 from vla_core.execution.late_ticks import LateTicks
@@ -46,6 +46,7 @@ from vla_core.types import (
     ExecutionState,
     Pace,
     SafetyStatus,
+    TeleopTarget,
 )
 
 _NOTHING = np.empty(0)
@@ -211,17 +212,13 @@ class CommandCore:
             self._ready_stamp_ns = chunk.observation_stamp_ns
         return problem
 
-    def on_teleop(self, chunk: ActionChunk, who: str, now_ns: int) -> str:
-        """Take a message of the operator's stream; returns why it or what it asks for was refused.
-
-        Args:
-            chunk, who: as for `vla_core.handover.operator.Operator.take`.
-        """
+    def on_teleop(self, target: TeleopTarget, now_ns: int) -> str:
+        """Take a target of the operator's stream; returns why it or what it asks for was refused."""
         if self._handover is None:
             return _NO_TELEOP
         try:
-            ask = self._handover.take(chunk, who, self.mode, now_ns)
-        except ChunkError as error:
+            ask = self._handover.take(target, self.mode, now_ns)
+        except TeleopTargetError as error:
             return str(error)
         return "" if ask is None else self._heed(ask, now_ns)
 
