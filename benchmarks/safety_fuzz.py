@@ -16,7 +16,6 @@ import argparse
 import json
 import time
 from collections import Counter, deque
-from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -31,7 +30,7 @@ from vla_core.handover.settings import HandoverSettings, Takeover
 from vla_core.robot.model import RobotModel
 from vla_core.safety.bodies import Shape
 from vla_core.safety.command_safety import CommandSafety
-from vla_core.types import NANOSECONDS, ActionChunk, ControlMode
+from vla_core.types import NANOSECONDS, ActionChunk, ControlMode, TeleopTarget
 
 _MS = 1_000_000
 _STILL_AFTER_S = 2.0
@@ -295,8 +294,14 @@ class Adversary:
         if self._random.random() < 0.01:
             target[self._random.integers(self._robot.dof)] = np.nan
         names = list(self._robot.joint_names)
-        chunk = replace(self._made(target[None], names, 0), path_speed=float(self._held))
-        self._core.on_teleop(chunk, "fuzz/adversary", self.now_ns)
+        made = self._made(target[None], names, 0)  # draws as for a chunk: a seed stays what it is
+        self._core.on_teleop(
+            TeleopTarget(
+                made.sequence, self.now_ns, self.now_ns, self._held, made.joint_names, target,
+                "fuzz", "adversary",
+            ),
+            self.now_ns,
+        )  # fmt: skip
 
     def _ready(self) -> None:
         if self._core.mode is not ControlMode.HOLD:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from vla_core.safety.command_safety import CommandSafety
 from vla_core.safety.description import HandSpeedMode, PairKind
 from vla_core.safety.freshness import FreshnessLimits
 from vla_core.safety.joint_limits import JointLimits
-from vla_core.types import ActionChunk, ControlMode
+from vla_core.types import ActionChunk, ControlMode, TeleopTarget
 
 MS = 1_000_000
 PERIOD_NS = 5 * MS
@@ -104,14 +103,18 @@ class PointBench:
         self, position, held: bool = True, age_ms: float = 0.0, names: tuple[str, ...] = NAMES
     ) -> str:
         """A message of the operator's stream; returns why it was refused."""
-        chunk = self.chunk(np.atleast_2d(position))
-        given = replace(
-            chunk,
-            observation_stamp_ns=chunk.observation_stamp_ns - round(age_ms * MS),
+        self._sequence += 1
+        target = TeleopTarget(
+            sequence=self._sequence,
+            devices_stamp_ns=self.now_ns - round(age_ms * MS),
+            deadman_stamp_ns=self.now_ns,
+            deadman_held=held,
             joint_names=names,
-            path_speed=float(held),
+            position=np.asarray(position, dtype=float),
+            source="leader",
+            operator_name="alice",
         )
-        return self.core.on_teleop(given, "leader/alice", self.now_ns)
+        return self.core.on_teleop(target, self.now_ns)
 
     def tick(self, times: int = 1) -> Command:
         for _ in range(times):

@@ -73,5 +73,9 @@ class ChunkError(VlaError):
     """An action chunk is malformed, not finite, or for another robot."""
 
 
+class TeleopTargetError(VlaError):
+    """A target of the operator's is malformed, not finite, for other joints, or out of order."""
+
+
 class InstructionError(VlaError):
     """An instruction that the policy cannot follow."""

@@ -96,8 +96,8 @@ class ActionChunk:
         joint_names: `dof` names, the order of the columns.
         targets: `(horizon, dof)` joint positions.
         compute_s: how long System 1 took [s].
-        path_speed: highest speed along its path, in [0, 1]; less than 1 where System 1 is later than
-            its strategy of execution can absorb.
+        path_speed: highest speed along its path, in [0, 1]; less than 1 where System 1 is later
+            than its strategy of execution can absorb.
     """
 
     sequence: int
@@ -115,6 +115,31 @@ class ActionChunk:
     def horizon(self) -> int:
         """Number of targets."""
         return len(self.targets)
+
+
+@dataclass(frozen=True)
+class TeleopTarget:
+    """Where the operator wants the joints, and whether the deadman is held.
+
+    Attributes:
+        sequence: counts targets since the operator's side started.
+        devices_stamp_ns: when the device that has been silent longest was heard.
+        deadman_stamp_ns: when the deadman was heard.
+        deadman_held: whether it was held then.
+        joint_names: joints that the operator moves.
+        position: `(joints,)` where they are wanted.
+        source: what the operator moves the robot with, the name of the teleoperation's YAML.
+        operator_name: who operates; empty where nobody said.
+    """
+
+    sequence: int
+    devices_stamp_ns: int
+    deadman_stamp_ns: int
+    deadman_held: bool
+    joint_names: tuple[str, ...]
+    position: np.ndarray
+    source: str = ""
+    operator_name: str = ""
 
 
 class Conditioning(Enum):

@@ -1,4 +1,4 @@
-"""What the command core is told each tick: joint states, chunks, the emergency stop."""
+"""What the command core is told each tick: joint states, chunks, targets, the emergency stop."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from vla_core.types import ActionChunk
 from vla_msgs import msg
 from vla_nodes import qos, topics
 from vla_nodes.conversions import read_chunk, to_nanoseconds
+from vla_nodes.handover_messages import read_teleop_target
 from vla_nodes.polled_subscription import PolledSubscription
 from vla_nodes.suite_node import SuiteNode
-
 
 #: Most messages of the emergency stop heard in a tick; a press behind them waits for the next one.
 _ESTOPS = 200
@@ -38,7 +38,7 @@ class CommandInputs:
         self._joint_states = PolledSubscription(node, JointState, joint_states_topic, qos.SENSOR)
         self._chunks = PolledSubscription(node, msg.ActionChunk, topics.ACTION_CHUNK, qos.LATEST)
         self._ready = PolledSubscription(node, msg.ActionChunk, topics.READY_CHUNK, qos.LATEST)
-        self._teleop = PolledSubscription(node, msg.ActionChunk, topics.TELEOP_TARGET, qos.LATEST)
+        self._teleop = PolledSubscription(node, msg.TeleopTarget, topics.TELEOP_TARGET, qos.LATEST)
         self._all = (
             self._estop, self._joint_states, self._chunks, self._ready, self._teleop
         )  # fmt: skip
@@ -90,11 +90,11 @@ class CommandInputs:
         if chunk is not None:
             self._node.get_logger().info(f"ready motion of {chunk.horizon * chunk.step_s:.1f} s")
 
-    def _on_teleop(self, message: msg.ActionChunk, now_ns: int) -> None:
-        def take(chunk: ActionChunk, now_ns: int) -> str:
-            return self._core.on_teleop(chunk, message.policy, now_ns)
-
-        if self._read(message, take, now_ns, "teleop/refused") is not None:
+    def _on_teleop(self, message: msg.TeleopTarget, now_ns: int) -> None:
+        problem = self._core.on_teleop(read_teleop_target(message), now_ns)
+        if problem:
+            self._node.refuse(problem, "teleop/refused")
+        else:
             self._node.meters.rate("teleop").tick()
 
     def _read(

@@ -12,7 +12,8 @@ from vla_core.robot.model import RobotModel
 from vla_msgs import msg
 from vla_nodes import qos, topics
 from vla_nodes.command_messages import MESSAGE_TYPES, CommandWriter
-from vla_nodes.conversions import execution_state_message, intervention_message, mode_message
+from vla_nodes.conversions import execution_state_message, mode_message
+from vla_nodes.handover_messages import intervention_message
 from vla_nodes.safety_messages import SafetyStatusWriter
 
 

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from sensor_msgs.msg import Image
 
 from vla_core.errors import ChunkError, JointMismatchError, ObservationError
-from vla_core.handover.intervention import Intervention
 from vla_core.types import (
     NANOSECONDS,
     ActionChunk,
@@ -211,31 +209,6 @@ def mode_message(mode: ControlMode, reason: str, since_ns: int) -> msg.ControlMo
     message = msg.ControlMode(mode=int(mode), reason=reason)
     message.header.stamp = to_time(since_ns)
     return message
-
-
-def intervention_message(intervention: Intervention, robot: str) -> DiagnosticStatus:
-    """An intervention that has begun or ended, as keys and values."""
-    values = {
-        "number": intervention.number,
-        "operator": intervention.operator,
-        "source": intervention.source,
-        "begin_ns": intervention.begin_ns,
-        "cause": intervention.cause,
-        "end_ns": "" if intervention.end_ns is None else intervention.end_ns,
-        "end_cause": intervention.end_cause,
-    }
-    return DiagnosticStatus(
-        level=DiagnosticStatus.OK,
-        name="intervention",
-        message=intervention.end_cause or intervention.cause,
-        hardware_id=robot,
-        values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
-    )
-
-
-def has_begun(message: DiagnosticStatus) -> bool:
-    """Whether an intervention's message tells that it has begun; each tells its end later."""
-    return {pair.key: pair.value for pair in message.values}.get("end_ns") == ""
 
 
 def execution_state_message(state: ExecutionState, mode: msg.ControlMode) -> msg.ExecutionState:

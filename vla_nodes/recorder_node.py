@@ -27,7 +27,7 @@ from vla_core.robot.load import load_robot
 from vla_core.types import ControlMode
 from vla_msgs import msg
 from vla_nodes import topics
-from vla_nodes.conversions import has_begun
+from vla_nodes.handover_messages import has_begun
 from vla_nodes.parameters import POLICY, ROBOT, NodeParameter
 from vla_nodes.suite_node import SuiteNode, run
 from vla_nodes.topic_taps import TopicTaps

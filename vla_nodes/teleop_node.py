@@ -26,7 +26,8 @@ from vla_core.robot.model import RobotModel
 from vla_core.types import NANOSECONDS
 from vla_msgs import msg
 from vla_nodes import qos, topics
-from vla_nodes.conversions import chunk_message, to_nanoseconds
+from vla_nodes.conversions import to_nanoseconds
+from vla_nodes.handover_messages import teleop_target_message
 from vla_nodes.parameters import ROBOT, TELEOP, NodeParameter
 from vla_nodes.polled_subscription import PolledSubscription
 from vla_nodes.suite_node import Health, SuiteNode, run
@@ -60,11 +61,10 @@ class TeleopNode(SuiteNode):
         """Read the devices and check them against the robot."""
         self._robot = RobotModel.load(self.values["robot"])
         self._described = load_teleop(self.values["teleop"], self._robot.description)
-        self._who = f"{self._described.name}/{self.values['operator']}"
         self._publisher = self.create_lifecycle_publisher(
-            msg.ActionChunk, topics.TELEOP_TARGET, qos.LATEST
+            msg.TeleopTarget, topics.TELEOP_TARGET, qos.LATEST
         )
-        self._station = OperatorStation(self._described, self._robot)
+        self._station = OperatorStation(self._described, self._robot, self.values["operator"])
 
     def activate(self) -> None:
         """Listen."""
@@ -182,9 +182,9 @@ class TeleopNode(SuiteNode):
     def _say(self) -> None:
         now_ns = self.now_ns()
         command = self._command() if self._station.hands else None
-        chunk = self._station.message(command, now_ns)
-        if chunk is not None:
-            self._publisher.publish(chunk_message(chunk, now_ns, self._who))
+        target = self._station.target(command, now_ns)
+        if target is not None:
+            self._publisher.publish(teleop_target_message(target, now_ns))
             self.meters.rate("target").tick()
 
     def _command(self) -> np.ndarray | None:

@@ -8,8 +8,7 @@ INTENT = "vla/intent"
 ACTION_CHUNK = "vla/action_chunk"
 #: vla_msgs/ActionChunk: the whole way to the ready pose, followed in HOLD.
 READY_CHUNK = "vla/ready_chunk"
-#: vla_msgs/ActionChunk, one target each: where the operator wants the joints, and the deadman
-#: (`path_speed` 1: held, 0: let go; `intent_observation_stamp`: when it was heard).
+#: vla_msgs/TeleopTarget: where the operator wants the joints, and whether the deadman is held.
 TELEOP_TARGET = "vla/teleop_target"
 #: diagnostic_msgs/DiagnosticStatus: an intervention has begun, or ended.
 INTERVENTION = "vla/intervention"

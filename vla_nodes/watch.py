@@ -12,10 +12,7 @@ _MEMORY_PERIOD_S = 1.0
 
 
 class Watch:
-    """Looks after the graph's processes and their memory, and renews the display.
-
-    Calling it raises GraphError once a process of the graph has ended.
-    """
+    """Looks after the graph's processes and their memory, and renews the display."""
 
     def __init__(self, graph: LiveGraph, status: LiveStatus, memory: MemoryWatch) -> None:
         self._graph = graph
@@ -24,6 +21,11 @@ class Watch:
         self._measured_s = 0.0
 
     def __call__(self) -> None:
+        """One look.
+
+        Raises:
+            GraphError: a process of the graph has ended.
+        """
         self._graph.check()
         now_s = time.monotonic()
         if now_s - self._measured_s > _MEMORY_PERIOD_S:

@@ -7,6 +7,7 @@ from vla_core.errors import ConfigError
 from vla_core.execution.command import CommandSettings
 from vla_core.safety.emergency_button import EmergencyButton
 from vla_core.safety.freshness import AgeLimit, FreshnessLimits, Response
+from vla_core.safety.motion_filter import FilteredStep, MotionFilter
 from vla_core.safety.stopping import JointMotion
 from vla_core.types import ControlMode
 
@@ -342,7 +343,7 @@ def test_an_invalid_command_is_never_sent(bench, monkeypatch, names_of):
     bench.push(ramp(bench.measured, 0.08))
     last = bench.tick(40)
     broken = JointMotion(np.array([np.nan, 0.0]), np.zeros(2), np.zeros(2))
-    monkeypatch.setattr(bench.core, "_advance", lambda *_: broken)
+    monkeypatch.setattr(MotionFilter, "step", lambda *_: FilteredStep(broken))
     command = bench.tick()
     assert "invalid_command" in names_of(command)
     assert command.position.tolist() == last.position.tolist()

@@ -48,13 +48,14 @@ class Scene:
         freshness = FreshnessLimits(teleop=AgeLimit(0.08, response))
         self.bench = PointBench(freshness=freshness, handover=handover)
         self.entered: list[tuple[ControlMode, ControlMode]] = []
-        enter = self.bench.core._enter
+        arbiter = self.bench.core._arbiter
+        enter = arbiter._enter
 
         def noted(mode: ControlMode, *rest) -> None:
-            self.entered.append((self.bench.core.mode, mode))
+            self.entered.append((arbiter.mode, mode))
             enter(mode, *rest)
 
-        self.bench.core._enter = noted
+        arbiter._enter = noted
         self.target, self.held = np.zeros(2), False
         self.stream = self.deadman = self.policy = True
         self.silent_ticks = 0

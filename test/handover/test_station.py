@@ -11,6 +11,7 @@ from vla_core.handover.load_teleop import load_teleop
 from vla_core.handover.station import OperatorStation
 from vla_core.robot.arm_ik import ArmIk
 from vla_core.robot.model import RobotModel
+from vla_core.types import TeleopTarget
 
 SECOND = 1_000_000_000
 MS = 1_000_000
@@ -34,10 +35,10 @@ def hand(robot: RobotModel, command: np.ndarray, side: str) -> pin.SE3:
     return ArmIk(robot, side, 0.1).pose(command)
 
 
-def with_targets(robot: RobotModel, chunk) -> np.ndarray:
-    """`(dof,)` ready pose with a message's targets in it."""
+def with_targets(robot: RobotModel, target: TeleopTarget) -> np.ndarray:
+    """`(dof,)` ready pose with a target's joints in it."""
     command = robot.ready_pose.copy()
-    command[[robot.index(name) for name in chunk.joint_names]] = chunk.targets[0]
+    command[[robot.index(name) for name in target.joint_names]] = target.position
     return command
 
 
@@ -57,14 +58,14 @@ def test_leader_joints_are_scaled_turned_and_put_in_order(robot, tmp_path):
     operator = station(robot, LEADER, tmp_path)
     operator.leader.hear(["grip", "a", "other", "b"], np.array([0.25, 0.1, 9.0, 0.2]), SECOND)
     operator.hear_deadman(True, SECOND + MS)
-    chunk = operator.message(None, SECOND + 2 * MS)
-    assert chunk.joint_names[:2] == ("right_elbow_joint", "left_elbow_joint")
-    assert chunk.targets[0, :2] == pytest.approx([0.3, 0.2])
+    target = operator.target(None, SECOND + 2 * MS)
+    assert target.joint_names[:2] == ("right_elbow_joint", "left_elbow_joint")
+    assert target.position[:2] == pytest.approx([0.3, 0.2])
     effector = robot.end_effectors["right"]
     closed = effector.hand_open + 0.75 * (effector.hand_closed - effector.hand_open)
-    assert chunk.targets[0, 2:] == pytest.approx(closed)
-    assert (chunk.observation_stamp_ns, chunk.intent_stamp_ns) == (SECOND, SECOND + MS)
-    assert chunk.path_speed == 1.0
+    assert target.position[2:] == pytest.approx(closed)
+    assert (target.devices_stamp_ns, target.deadman_stamp_ns) == (SECOND, SECOND + MS)
+    assert target.deadman_held and target.source == "given"
 
 
 def test_a_leader_that_lacks_a_joint_or_gives_no_number_is_refused(robot, tmp_path):
@@ -78,10 +79,10 @@ def test_a_leader_that_lacks_a_joint_or_gives_no_number_is_refused(robot, tmp_pa
 
 def test_nothing_is_sent_before_device_and_deadman_were_heard(robot, tmp_path):
     operator = station(robot, LEADER, tmp_path)
-    assert operator.message(None, SECOND) is None
+    assert operator.target(None, SECOND) is None
     assert operator.waiting_for() == "the deadman on pedal"
     operator.hear_deadman(False, SECOND)
-    assert operator.message(None, SECOND) is None and "LeaderArms" in operator.waiting_for()
+    assert operator.target(None, SECOND) is None and "LeaderArms" in operator.waiting_for()
 
 
 def test_the_deadman_is_a_button_of_the_joystick(robot):
@@ -91,9 +92,9 @@ def test_the_deadman_is_a_button_of_the_joystick(robot):
         np.zeros(16), SECOND,
     )  # fmt: skip
     operator.hear_joy("teleop/joy", [], [1], SECOND)
-    assert operator.message(None, SECOND).path_speed == 1.0
+    assert operator.target(None, SECOND).deadman_held
     operator.hear_joy("teleop/joy", [], [0], SECOND)
-    assert operator.message(None, SECOND).path_speed == 0.0
+    assert not operator.target(None, SECOND).deadman_held
     with pytest.raises(ObservationError, match="got 0 buttons, expected button 0, the deadman"):
         operator.hear_joy("teleop/joy", [], [], SECOND)
 
@@ -110,16 +111,16 @@ def test_a_tracked_hand_moves_the_robots_as_far_and_in_the_frame_that_the_yaml_s
     operator.hands["left"].hear_pose((5.0, 5.0, 5.0), UPRIGHT, now_ns)
     operator.hear_deadman(True, now_ns)
     before = hand(robot, command, "left")
-    chunk = operator.message(command, now_ns)
-    assert chunk.targets[0] == pytest.approx(command[robot.group_indices("left_arm")], abs=1e-3)
+    target = operator.target(command, now_ns)
+    assert target.position == pytest.approx(command[robot.group_indices("left_arm")], abs=1e-3)
     for _ in range(60):
         now_ns += 16 * MS
         operator.hands["left"].hear_pose((5.02, 5.0, 5.01), UPRIGHT, now_ns)
-        chunk = operator.message(command, now_ns)
-    moved = hand(robot, with_targets(robot, chunk), "left").translation - before.translation
+        target = operator.target(command, now_ns)
+    moved = hand(robot, with_targets(robot, target), "left").translation - before.translation
     assert moved == pytest.approx([0.0, 0.04, 0.02], abs=0.004)
     operator.hear_deadman(False, now_ns)
-    released = operator.message(command, now_ns).targets[0]
+    released = operator.target(command, now_ns).position
     assert released == pytest.approx(command[robot.group_indices("left_arm")])
 
 
@@ -137,8 +138,8 @@ def test_an_absolute_pose_is_where_the_hand_goes(robot, tmp_path):
     for _ in range(60):
         now_ns += 16 * MS
         operator.hands["right"].hear_pose(goal, xyzw, now_ns)
-        chunk = operator.message(robot.ready_pose, now_ns)
-    there = hand(robot, with_targets(robot, chunk), "right")
+        target = operator.target(robot.ready_pose, now_ns)
+    there = hand(robot, with_targets(robot, target), "right")
     assert there.translation == pytest.approx(goal, abs=0.004)
 
 
@@ -157,8 +158,8 @@ def test_a_joystick_moves_the_hand_at_its_speed_and_not_far_ahead_of_the_robot(r
     for _ in range(25):
         now_ns += 20 * MS
         operator.hear_joy("/joy", [0.0, 1.0, 0.0, 0.0, 0.0, 1.0], [0] * 5 + [1], now_ns)
-        chunk = operator.message(command, now_ns)
-    moved = hand(robot, with_targets(robot, chunk), "right").translation - before
+        target = operator.target(command, now_ns)
+    moved = hand(robot, with_targets(robot, target), "right").translation - before
     assert moved == pytest.approx([0.1, 0.0, 0.0], abs=0.01)  # 0.125 m asked for, leash 0.1 m
     with pytest.raises(ObservationError, match="got 2 axes, expected a finite value on axis 4"):
         operator.hear_joy("/joy", [0.0, 1.0], [0] * 5 + [1], now_ns)
@@ -167,5 +168,5 @@ def test_a_joystick_moves_the_hand_at_its_speed_and_not_far_ahead_of_the_robot(r
 def test_hands_wait_for_the_command_that_they_begin_at(robot):
     operator = station(robot, "gamepad")
     operator.hear_joy("/joy", [0.0] * 6, [0] * 6, SECOND)
-    assert operator.message(None, SECOND) is None
-    assert operator.message(robot.ready_pose, SECOND) is not None
+    assert operator.target(None, SECOND) is None
+    assert operator.target(robot.ready_pose, SECOND) is not None

@@ -246,7 +246,7 @@ def test_what_cannot_be_is_refused_with_the_reason():
         ({"position": [1e300, 0.0]}, "must be finite and a joint position"),
         ({"position": [0.0, 0.0], "names": ("x", "tail")}, "unknown tail"),
         ({"position": [0.0, 0.0], "names": ("x", "x")}, "each once"),
-        ({"position": [0.0], "names": ("x", "y")}, "expected one target of 2 joints"),
+        ({"position": [0.0], "names": ("x", "y")}, "expected one position for each of 2 joints"),
         ({"position": [0.0, 0.0], "age_ms": -500}, "in the future"),
     ],
 )

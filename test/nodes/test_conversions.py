@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,6 +24,7 @@ from vla_core.types import (
     LatentIntent,
     Observation,
     Pace,
+    TeleopTarget,
 )
 from vla_msgs import msg
 from vla_nodes.byte_buffer import ByteBuffer
@@ -38,6 +41,7 @@ from vla_nodes.conversions import (
     read_intent,
     read_observation,
 )
+from vla_nodes.handover_messages import read_teleop_target, teleop_target_message
 from vla_nodes.tensors import TensorError, read_tensor, tensor_message
 
 patient = settings(deadline=None, max_examples=50, suppress_health_check=list(HealthCheck))
@@ -146,6 +150,15 @@ def test_chunks_come_back(targets, stamp_ns):
         assert getattr(got, field) == getattr(chunk, field)
     assert (got.intent_stamp_ns, got.step_s, got.joint_names) == (stamp_ns // 2, 0.125, JOINTS)
     assert (got.compute_s, got.path_speed) == (0.5, 0.25)
+
+
+@patient
+@given(hnp.arrays(np.float64, len(JOINTS), elements=NUMBERS), STAMPS, COUNTS, st.booleans(), TEXTS)
+def test_targets_of_the_operator_come_back(position, stamp_ns, sequence, held, name):
+    target = TeleopTarget(sequence, stamp_ns, stamp_ns // 2, held, JOINTS, position, "vr", name)
+    got = read_teleop_target(over_the_wire(teleop_target_message(target, stamp_ns)))
+    np.testing.assert_array_equal(got.position, position)
+    assert replace(got, position=position) == target
 
 
 @patient

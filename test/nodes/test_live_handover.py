@@ -63,7 +63,7 @@ def leader(live: Live, robot: RobotModel) -> Iterator[Leader]:
     live.listen(msg.SafetyStatus, topics.SAFETY_STATUS)
     live.listen(msg.ControlMode, topics.MODE, qos.LATCHED)
     live.listen(DiagnosticStatus, topics.INTERVENTION, qos.EVENTS)
-    live.listen(msg.ActionChunk, topics.TELEOP_TARGET, qos.LATEST)
+    live.listen(msg.TeleopTarget, topics.TELEOP_TARGET, qos.LATEST)
     ended = run_process(
         live.domain, "-m", "vla_nodes.bringup", "--ros-args", "-p", bring_up, timeout_s=90.0
     )

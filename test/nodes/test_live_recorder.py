@@ -30,7 +30,8 @@ from vla_core.types import ControlMode
 from vla_msgs import msg
 from vla_nodes import qos, topics
 from vla_nodes.command_messages import floats_field
-from vla_nodes.conversions import intervention_message, mode_message
+from vla_nodes.conversions import mode_message
+from vla_nodes.handover_messages import intervention_message
 
 STATES = "/joint_states"
 FLUSH_S = 0.2

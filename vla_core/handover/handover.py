@@ -14,7 +14,7 @@ from vla_core.handover.operator_follower import Goal, OperatorFollower
 from vla_core.handover.settings import HandoverSettings, Takeover
 from vla_core.safety.joint_limits import JointLimits
 from vla_core.safety.stopping import JointMotion
-from vla_core.types import NANOSECONDS, ActionChunk, ActiveConstraint, ControlMode
+from vla_core.types import NANOSECONDS, ActiveConstraint, ControlMode, TeleopTarget
 
 if TYPE_CHECKING:
     from vla_core.safety.collision import CollisionModel
@@ -79,14 +79,14 @@ class Handover:
             mode is ControlMode.BLEND and self.toward is ControlMode.TELEOP
         )
 
-    def take(self, chunk: ActionChunk, who: str, mode: ControlMode, now_ns: int) -> Ask | None:
-        """Take a message of the operator's stream; what it asks for.
+    def take(self, target: TeleopTarget, mode: ControlMode, now_ns: int) -> Ask | None:
+        """Take a target of the operator's stream; what it asks for.
 
         Raises:
-            ChunkError: as `Operator.take`.
+            TeleopTargetError: as `Operator.take`.
         """
         operator = self.operator
-        pressed = operator.take(chunk, who, now_ns)
+        pressed = operator.take(target, now_ns)
         if self.operator_moves(mode):
             return None if operator.holds else Ask(self._resume, f"{self._who} let go")
         return Ask(ControlMode.TELEOP, f"{self._who} takes over") if pressed else None

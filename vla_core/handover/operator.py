@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vla_core.errors import ChunkError
+from vla_core.errors import TeleopTargetError
 from vla_core.safety.joint_limits import JointLimits
-from vla_core.types import NANOSECONDS, ActionChunk
+from vla_core.types import NANOSECONDS, TeleopTarget
 
 #: Over how long the operator's velocity is averaged [s].
 _AVERAGED_S = 0.06
@@ -36,10 +36,6 @@ class Targets(NamedTuple):
 
 class Operator:
     """The newest of the operator's stream, checked at the door.
-
-    The stream is one of chunks with a single target each. They carry when the operator's devices
-    were heard (`observation_stamp_ns`), when the deadman was (`intent_stamp_ns`), and whether it
-    is held (`path_speed` 1, else 0).
 
     Args:
         limits: of the robot's joints.
@@ -68,25 +64,22 @@ class Operator:
         self._newest = (-1, -1)
         self._position = self._velocity = np.empty(0)
 
-    def take(self, chunk: ActionChunk, who: str, now_ns: int) -> bool:
-        """Take a message of the stream; whether it is a press of the deadman.
+    def take(self, target: TeleopTarget, now_ns: int) -> bool:
+        """Take a target of the stream; whether it is a press of the deadman.
 
-        A deadman that is held in the first message was pressed nobody knows when: it counts once
-        it has been let go.
-
-        Args:
-            who: source and operator, as `SOURCE/OPERATOR`.
+        A deadman that is held in the first one was pressed nobody knows when: it counts once it
+        has been let go.
 
         Raises:
-            ChunkError: it is not to be followed; says why. Nothing is changed.
+            TeleopTargetError: it is not to be followed; says why. Nothing is changed.
         """
-        joints, position = self._checked(chunk, now_ns)
-        self._move(joints, position, chunk.observation_stamp_ns)
-        self._newest = (chunk.intent_stamp_ns, chunk.sequence)
-        self.deadman_ns = chunk.intent_stamp_ns
-        self.source, _, self.name = who.partition("/")
-        self._was_let_go |= chunk.path_speed == 0
-        held, self.holds = self.holds, chunk.path_speed > 0 and self._was_let_go
+        joints, position = self._checked(target, now_ns)
+        self._move(joints, position, target.devices_stamp_ns)
+        self._newest = (target.deadman_stamp_ns, target.sequence)
+        self.deadman_ns = target.deadman_stamp_ns
+        self.source, self.name = target.source, target.operator_name
+        self._was_let_go |= not target.deadman_held
+        held, self.holds = self.holds, target.deadman_held and self._was_let_go
         return self.holds and not held
 
     def silent_s(self, now_ns: int) -> float:
@@ -120,35 +113,35 @@ class Operator:
             self._velocity = self._velocity + weight * (seen - self._velocity)
         self._joints, self._position, self.stamp_ns = joints, position, stamp_ns
 
-    def _checked(self, chunk: ActionChunk, now_ns: int) -> tuple[np.ndarray, np.ndarray]:
+    def _checked(self, target: TeleopTarget, now_ns: int) -> tuple[np.ndarray, np.ndarray]:
         """Joints and position of the target."""
-        stamps = (chunk.observation_stamp_ns, chunk.intent_stamp_ns)
-        if max(stamps) > now_ns + self._future_ns:
-            ahead_s = (max(stamps) - now_ns) / NANOSECONDS
-            raise ChunkError(f"operator's target: stamp is {ahead_s:.3f} s in the future")
-        if (chunk.intent_stamp_ns, chunk.sequence) <= self._newest:
-            raise ChunkError("operator's target: older than, or the same as, the one before")
-        position = np.asarray(chunk.targets, dtype=float)
-        if position.shape != (1, len(chunk.joint_names)):
-            raise ChunkError(
-                f"operator's target: has shape {position.shape}, expected one target of "
-                f"{len(chunk.joint_names)} joints"
+        stamp_ns = max(target.devices_stamp_ns, target.deadman_stamp_ns)
+        if stamp_ns > now_ns + self._future_ns:
+            ahead_s = (stamp_ns - now_ns) / NANOSECONDS
+            raise TeleopTargetError(f"operator's target: stamp is {ahead_s:.3f} s in the future")
+        if (target.deadman_stamp_ns, target.sequence) <= self._newest:
+            raise TeleopTargetError("operator's target: older than, or the same as, the one before")
+        position = np.asarray(target.position, dtype=float)
+        if position.shape != (len(target.joint_names),):
+            raise TeleopTargetError(
+                f"operator's target: has shape {position.shape}, expected one position for each "
+                f"of {len(target.joint_names)} joints"
             )
-        sane = np.abs(position[0]) <= _LARGEST_TARGET
+        sane = np.abs(position) <= _LARGEST_TARGET
         if not sane.all():
             joint = int(np.argmin(sane))
-            raise ChunkError(
-                f"operator's target: joint {chunk.joint_names[joint]} is {position[0, joint]}; "
+            raise TeleopTargetError(
+                f"operator's target: joint {target.joint_names[joint]} is {position[joint]}; "
                 "must be finite and a joint position"
             )
-        return self._order(chunk.joint_names), position[0]
+        return self._order(target.joint_names), position
 
     def _order(self, names: tuple[str, ...]) -> np.ndarray:
         """Places of joints; remembered, as a stream keeps its order."""
         if names != self._names:
             unknown = [name for name in names if name not in self._places]
             if unknown or not names or len(set(names)) != len(names):
-                raise ChunkError(
+                raise TeleopTargetError(
                     f"operator's target: joints {', '.join(names) or 'none'}; unknown "
                     f"{', '.join(unknown) or 'none'}; expected joints of the robot, each once"
                 )

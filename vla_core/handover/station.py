@@ -11,10 +11,7 @@ from vla_core.handover.hand_targets import HandTargets
 from vla_core.handover.leader_arms import LeaderArms
 from vla_core.handover.teleop_description import TeleopDescription
 from vla_core.robot.model import RobotModel
-from vla_core.types import ActionChunk
-
-#: Time between two targets, of which each message has one; nothing reads it [s].
-_STEP_S = 0.01
+from vla_core.types import TeleopTarget
 
 
 class OperatorStation:
@@ -23,6 +20,7 @@ class OperatorStation:
     Args:
         described: the devices.
         robot: what is moved.
+        operator_name: who operates; empty where nobody said.
 
     Attributes:
         leader, hands: the devices.
@@ -31,7 +29,10 @@ class OperatorStation:
         deadman_ns: when that was; None before the first time.
     """
 
-    def __init__(self, described: TeleopDescription, robot: RobotModel) -> None:
+    def __init__(
+        self, described: TeleopDescription, robot: RobotModel, operator_name: str = ""
+    ) -> None:
+        self._source, self._operator_name = described.name, operator_name
         self._deadman = described.deadman
         self.leader = None if described.leader is None else LeaderArms(described.leader, robot)
         self.hands = {hand.side: HandTargets(hand, robot) for hand in described.hands}
@@ -73,7 +74,7 @@ class OperatorStation:
         silent = [type(device).__name__ for device in self._devices if device.stamp_ns is None]
         return f"the first message of {', '.join(silent)}" if silent else ""
 
-    def message(self, command: np.ndarray | None, now_ns: int) -> ActionChunk | None:
+    def target(self, command: np.ndarray | None, now_ns: int) -> TeleopTarget | None:
         """What goes to the command node now; None while something has not been heard.
 
         Args:
@@ -89,14 +90,13 @@ class OperatorStation:
                 hand.begin(command)
             position.append(hand.solve(command, now_ns))
         self._sequence += 1
-        return ActionChunk(
+        return TeleopTarget(
             sequence=self._sequence,
-            observation_stamp_ns=min(device.stamp_ns for device in self._devices),
-            observation_sequence=self._sequence,
-            intent_sequence=self._sequence,
-            intent_stamp_ns=self.deadman_ns,
-            step_s=_STEP_S,
+            devices_stamp_ns=min(device.stamp_ns for device in self._devices),
+            deadman_stamp_ns=self.deadman_ns,
+            deadman_held=self.holds,
             joint_names=self.joint_names,
-            targets=np.concatenate(position)[None],
-            path_speed=float(self.holds),
+            position=np.concatenate(position),
+            source=self._source,
+            operator_name=self._operator_name,
         )

@@ -38,6 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backend", choices=("torch", "onnx"), default="onnx", help="inference")
     parser.add_argument("--out", type=Path, default=Path("out/replay"), help="for the results")
     parser.add_argument("--json", type=Path, help="write the summary here, too")
+    _add_live_arguments(parser)
+    _add_offline_arguments(parser)
+
+
+def _add_live_arguments(parser: argparse.ArgumentParser) -> None:
     live = parser.add_argument_group(
         "in the graph", "keys: space pauses, . or right arrow plays one picture, + and - change the "
         "rate, q ends",
@@ -52,6 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="last moment; 0: the bag's end",
     )  # fmt: skip
     live.add_argument("--loop", action="store_true", help="begin anew at the end")
+
+
+def _add_offline_arguments(parser: argparse.ArgumentParser) -> None:
     offline = parser.add_argument_group("without middleware")
     offline.add_argument("--offline", action="store_true", help="on the recording's own clock")
     offline.add_argument(

@@ -87,11 +87,10 @@ class OfflineReplay:
         )
         others = Listeners((counted, *scores, *listeners))
         told = Listeners((TrueFutures(encoder, others), others))
-        started_s, episodes, instructions = time.perf_counter(), 0, set()
-        for episode in recording.episodes():
-            episodes += 1
-            instruction = Instruction(episodes, self._settings.instruction or episode.instruction)
-            instructions.add(instruction.text)
+        started_s, instructions = time.perf_counter(), []
+        for number, episode in enumerate(recording.episodes(), 1):
+            instruction = Instruction(number, self._settings.instruction or episode.instruction)
+            instructions.append(instruction.text)
             EpisodeReplay(
                 policy.system1,
                 policy.system2,
@@ -99,18 +98,27 @@ class OfflineReplay:
                 OpenLoopExecutor(robot, self._safety, told),
                 self._settings,
                 instruction,
-                episodes,
+                number,
                 told,
                 recording.has_commands,
             ).run(episode)
         wall_s = time.perf_counter() - started_s
-        summary = {
-            "robot": robot.name,
-            "policy": policy.system1.manifest.name,
+        summary = self._run_summary(recording, instructions, counted, wall_s)
+        for score in scores:
+            summary |= score.summary()
+        return summary
+
+    def _run_summary(
+        self, recording: Recording, instructions: list[str], counted: _Frames, wall_s: float
+    ) -> dict[str, Any]:
+        """What was replayed, and how fast; `instructions` has one for each episode."""
+        return {
+            "robot": self._robot.name,
+            "policy": self._policy.system1.manifest.name,
             "settings": asdict(self._settings),
-            "instructions": sorted(instructions),
+            "instructions": sorted(set(instructions)),
             "compared_with": "recorded commands" if recording.has_commands else "measured joints",
-            "episodes": episodes,
+            "episodes": len(instructions),
             "frames": counted.frames,
             "recorded_s": round(counted.recorded_s, 3),
             "wall_s": round(wall_s, 3),
@@ -118,9 +126,6 @@ class OfflineReplay:
             "times_real_time": round(counted.recorded_s / wall_s, 2),
             "memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         }
-        for score in scores:
-            summary |= score.summary()
-        return summary
 
 
 class _Frames(ReplayListener):
