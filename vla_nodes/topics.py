@@ -11,6 +11,8 @@ READY_CHUNK = "vla/ready_chunk"
 #: vla_msgs/ActionChunk, one target each: where the operator wants the joints, and the deadman
 #: (`path_speed` 1: held, 0: let go; `intent_observation_stamp`: when it was heard).
 TELEOP_TARGET = "vla/teleop_target"
+#: sensor_msgs/Joy: keys of the console, as `config/teleop/keyboard.yaml` reads them.
+TELEOP_KEYBOARD = "teleop/keyboard"
 #: diagnostic_msgs/DiagnosticStatus: an intervention has begun, or ended.
 INTERVENTION = "vla/intervention"
 INSTRUCTION = "vla/instruction"
