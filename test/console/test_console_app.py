@@ -244,13 +244,18 @@ def test_before_a_graph_is_there_it_says_what_it_waits_for():
     drive(script)
 
 
-def test_a_client_that_stands_still_is_told():
+def test_where_the_client_stands_still_everything_grows_old():
     async def script(console: Console) -> None:
-        console.client.time_s += 2.0
+        console.client.time_s += 3.0
         await console.draw()
-        assert "CONSOLE STANDS STILL for 2.0 s" in console.says("header")
+        assert "CONSOLE STANDS STILL for 3.0 s" in console.says("header")
+        assert "was said last; not known now" in console.says("mode")
+        assert "camera_node silent for 3.4 s" in console.says("nodes")
+        screen = console.screen()
+        assert "joint states      -      - 100 ms not told" in screen
+        assert "camera: the last one came 3.1 s ago" in screen
 
-    drive(script)
+    drive(script, LARGE)
 
 
 def test_a_refusal_is_shown_with_its_reason():
@@ -357,6 +362,7 @@ def test_everything_fits_a_terminal_of_80_by_24():
     async def script(console: Console) -> None:
         last = Answer(1, "12:00:00", "HOLD: accepted", True)
         console.client.show(answers=(last,))
+        await console.press("f4")
         await console.draw()
         lines = console.screen().split("\n")
         assert len(lines) == 24

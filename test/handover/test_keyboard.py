@@ -7,6 +7,7 @@ import pytest
 from vla_core.handover.keyboard import (
     HELD_FOR_S,
     MOVES_FOR_S,
+    TOLD_RELEASED_S,
     Grip,
     Jog,
     Keyboard,
@@ -30,6 +31,14 @@ class Clock:
         return self.now_s
 
 
+def press(keyboard: Keyboard, clock: Clock) -> None:
+    """What is pressed was let go before: the command node has to hear that, too."""
+    assert keyboard.press()
+    assert keyboard.beat(ControlMode.HOLD).buttons == (0,)
+    clock.now_s += TOLD_RELEASED_S + 0.01
+    assert keyboard.press()
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
@@ -41,9 +50,9 @@ def keyboard(clock: Clock) -> Keyboard:
 
 
 @pytest.fixture
-def held(keyboard: Keyboard) -> Keyboard:
+def held(keyboard: Keyboard, clock: Clock) -> Keyboard:
     """The deadman is held, and the robot is the operator's."""
-    assert keyboard.press()
+    press(keyboard, clock)
     assert keyboard.beat(ControlMode.TELEOP).buttons == (1,)
     return keyboard
 
@@ -58,9 +67,10 @@ def test_the_axes_are_those_of_the_shipped_yaml():
         assert (hand.gripper.open, hand.gripper.closed) == (0.0, 1.0)
 
 
-def test_nothing_moves_before_the_deadman_is_held(keyboard):
+def test_before_the_deadman_is_held_nothing_moves_and_nothing_is_said(keyboard):
     assert not keyboard.jog(FORWARD) and not keyboard.close_hand(True)
-    assert keyboard.beat(ControlMode.HOLD) == (REST + REST, (0,))
+    assert keyboard.beat(ControlMode.HOLD) is None
+    assert keyboard.beat(ControlMode.TELEOP) is None, "another operator has the robot"
 
 
 def test_a_key_moves_one_hand_for_a_moment(held, clock):
@@ -73,12 +83,12 @@ def test_a_key_moves_one_hand_for_a_moment(held, clock):
     assert held.beat(ControlMode.TELEOP).axes == (0.0, 0.0, 0.0, -1.0, 0.5) + REST
 
 
-def test_the_gripper_keeps_what_was_said_and_begins_anew_with_a_press(held):
+def test_the_gripper_keeps_what_was_said_and_begins_anew_with_a_press(held, clock):
     assert held.close_hand(True)
     assert held.beat(ControlMode.TELEOP).axes[RIGHT][4] == 1.0
     assert held.beat(ControlMode.TELEOP).axes[LEFT][4] == 0.5
     held.let_go()
-    held.press()
+    press(held, clock)
     assert held.beat(ControlMode.TELEOP).axes[RIGHT][4] == 0.5
 
 
@@ -101,10 +111,12 @@ def test_where_keys_stay_out_it_falls_silent_until_the_robot_is_nobody_s(held, c
     assert held.state().grip is Grip.RELEASED and held.press()
 
 
-def test_letting_go_is_said(held):
+def test_letting_go_is_said_for_a_while(held, clock):
     assert held.let_go()
-    assert held.beat(ControlMode.TELEOP).buttons == (0,)
+    assert held.beat(ControlMode.TELEOP) == (REST + REST, (0,))
     assert not held.let_go()
+    clock.now_s += 1.0
+    assert held.beat(ControlMode.TELEOP) is None
 
 
 def test_who_loses_the_robot_has_to_press_again(held):
@@ -113,8 +125,9 @@ def test_who_loses_the_robot_has_to_press_again(held):
 
 
 def test_a_press_that_nobody_heeds_is_given_up(keyboard, clock):
+    press(keyboard, clock)
     for _ in range(4):
-        keyboard.press()
-        assert keyboard.beat(ControlMode.HOLD).buttons == (1,)
+        assert keyboard.press() and keyboard.beat(ControlMode.HOLD).buttons == (1,)
         clock.now_s += 0.4
     assert keyboard.beat(ControlMode.HOLD).buttons == (0,)
+    assert keyboard.state().grip is Grip.RELEASED

@@ -92,7 +92,7 @@ def drive(domain: int, script: Callable[[Driven], Awaitable[None]]) -> None:
 
     async def run() -> None:
         with LiveClient(ClientSettings(domain_id=domain)) as client:
-            async with ConsoleApp(client, fps=10.0).run_test(size=(120, 40)) as pilot:
+            async with ConsoleApp(client).run_test(size=(120, 40)) as pilot:
                 await script(Driven(pilot, client))
 
     asyncio.run(run())

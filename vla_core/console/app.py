@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -38,16 +40,16 @@ class ConsoleApp(App[None]):
     Screen { layout: horizontal; }
     #left { width: 1fr; }
     #left > * { height: auto; }
-    #header, #banner, #mode, #instruction, PicturePanel {
+    #header, #banner, #instruction, PicturePanel {
         text-wrap: nowrap; text-overflow: ellipsis;
     }
     #middle > * { height: auto; width: 1fr; }
-    #middle { height: auto; }
+    #middle { height: auto; max-height: 8; }
     #streams { width: 48; }
     #banner { background: #c00000; }
-    #mode { min-height: 5; }
-    #operator { max-height: 4; }
-    #nodes { max-height: 3; }
+    #mode { min-height: 5; max-height: 7; }
+    #operator { max-height: 3; }
+    #nodes { max-height: 2; }
     #entry { height: 1; border: none; padding: 0; }
     #answers { height: 1fr; min-height: 1; }
     #below, #beside { display: none; }
@@ -123,7 +125,8 @@ class ConsoleApp(App[None]):
             yield PicturePanel("foresight", self._why_no_colours, classes="change")
 
     def on_mount(self) -> None:
-        """Begin to draw."""
+        """Begin to draw; who ends the process by SIGTERM gets the terminal back as it was."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
         self.screen.set_class(not self._pictures, "-without-pictures")
         self.set_interval(self._period_s, self.draw)
         self.draw()
@@ -135,9 +138,11 @@ class ConsoleApp(App[None]):
         if not self.is_running:
             return  # the screen is being taken down
         self._leave_forgotten_entry()
-        now = self._client.snapshot()
+        taken = self._client.snapshot()
+        stands_s = max(0.0, self._clock_s() - taken.taken_s)
+        now = taken.older_by(stands_s)
         clock = datetime.now().strftime("%H:%M:%S")
-        self._show("header", panels.header(now, self._clock_s(), clock))
+        self._show("header", panels.header(now, stands_s, clock))
         self._show("banner", panels.banner(now, self.typing))
         for panel in (panels.mode, panels.constraints, panels.operator, panels.instruction,
                       panels.nodes, panels.answers):  # fmt: skip
@@ -222,9 +227,10 @@ class ConsoleApp(App[None]):
         """Letters move a hand, unless they are typed."""
         if self.typing:
             return
-        if event.key in keys.JOGS:
-            self._client.jog(keys.JOGS[event.key])
-        elif event.key in (keys.OPEN_HAND, keys.CLOSE_HAND):
-            self._client.close_hand(event.key == keys.CLOSE_HAND)
-        elif event.key == keys.OTHER_HAND:
+        key = event.key.lower()
+        if key in keys.JOGS:
+            self._client.jog(keys.JOGS[key])
+        elif key in (keys.OPEN_HAND, keys.CLOSE_HAND):
+            self._client.close_hand(key == keys.CLOSE_HAND)
+        elif key == keys.OTHER_HAND:
             self._client.change_side()

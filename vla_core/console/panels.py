@@ -40,12 +40,16 @@ _MOST_ANSWERS = 3
 _ACTS_S = 0.2
 
 
-def header(snapshot: Snapshot, now_s: float, clock: str) -> Text:
-    """Who is listened to, and whether anything is heard."""
+def header(snapshot: Snapshot, stands_s: float, clock: str) -> Text:
+    """Who is listened to, and whether anything is heard.
+
+    Args:
+        stands_s: since when the client gave no newer snapshot [s].
+        clock: the time of day; where it stands on the screen, the line does.
+    """
     text = Text()
     where = f"/{snapshot.namespace.strip('/')}"
     text.append(f"vla console  {where}  {snapshot.robot or 'no robot yet'}  {clock}  ", "bold")
-    stands_s = now_s - snapshot.taken_s
     if stands_s > _STANDS_STILL_S:
         text.append(f" CONSOLE STANDS STILL for {duration(stands_s)} ", BAD)
     elif snapshot.command is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 import numpy as np
@@ -177,6 +177,18 @@ class Snapshot:
     asks: tuple[str, ...] = ()
     estop_unconfirmed: bool = False
     answers: tuple[Answer, ...] = ()
+
+    def older_by(self, seconds: float) -> Snapshot:
+        """The same, that much later, with nothing new heard: all that has an age is older."""
+        command, camera, change = self.command, self.camera, self.change
+        if command is not None:
+            command = replace(command, heard_s=command.heard_s + seconds)
+        if camera is not None:
+            camera = replace(camera, age_s=camera.age_s + seconds)
+        if change is not None:
+            change = replace(change, age_s=change.age_s + seconds)
+        nodes = tuple(replace(node, age_s=node.age_s + seconds) for node in self.nodes)
+        return replace(self, command=command, camera=camera, change=change, nodes=nodes)
 
     def node(self, name: str) -> NodeReport | None:
         """A node's report by the last part of its name."""

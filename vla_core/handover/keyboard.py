@@ -9,6 +9,7 @@ its repetitions. Keys that stay out leave the robot standing at once, and soon w
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from enum import Enum
@@ -20,6 +21,10 @@ from vla_core.types import ControlMode
 HELD_FOR_S = 1.0
 #: A hand moves for this long after a key [s].
 MOVES_FOR_S = 0.2
+#: A press is told as one of something that was let go before, for so long [s].
+TOLD_RELEASED_S = 0.25
+#: Somebody who let go says so for this long; then the device is quiet, for others have it [s].
+_TELLS_RELEASE_S = 0.5
 #: A press that the command node has not heeded by then is given up [s].
 _HEEDED_WITHIN_S = 1.5
 #: The gripper's axis before a key has opened or closed it: the hand stays as it is.
@@ -82,7 +87,8 @@ class Keyboard:
 
     Whoever lets go with `let_go` gives the robot back, as the YAML's `on_release` says. Where keys
     stay out nobody has let go: the device falls silent, and the command node stops the robot and
-    holds it. It speaks again once the robot is not the operator's any more.
+    holds it. It speaks again once the robot is not the operator's any more. Before the first press,
+    and some time after it was let go, it is quiet, too: who only watches has no say.
 
     Args:
         clock_s: steady time [s].
@@ -94,6 +100,7 @@ class Keyboard:
         self._grip = Grip.RELEASED
         self._side = Side.RIGHT
         self._pressed_s = self._key_s = 0.0
+        self._let_go_s = -math.inf
         self._heeded = False
         self._jog: Jog | None = None
         self._jog_s = 0.0
@@ -141,7 +148,7 @@ class Keyboard:
         with self._lock:
             held = self._grip is Grip.HELD
             if held:
-                self._grip = Grip.RELEASED
+                self._release(self._clock_s())
             return held
 
     def state(self) -> KeyboardState:
@@ -161,7 +168,10 @@ class Keyboard:
             self._heed(mode, now_s)
             if self._grip is Grip.SILENT:
                 return None
-            return JoyBeat(self._axes(now_s), (int(self._held),))
+            if not self._held and now_s - self._let_go_s > _TELLS_RELEASE_S:
+                return None
+            told_held = self._held and now_s - self._pressed_s > TOLD_RELEASED_S
+            return JoyBeat(self._axes(now_s), (int(told_held),))
 
     @property
     def _held(self) -> bool:
@@ -175,9 +185,12 @@ class Keyboard:
             if now_s - self._key_s > HELD_FOR_S:
                 self._grip = Grip.SILENT
             elif not moves and (self._heeded or now_s - self._pressed_s > _HEEDED_WITHIN_S):
-                self._grip = Grip.RELEASED  # taken away, or never given
+                self._release(now_s)  # taken away, or never given
         elif self._grip is Grip.SILENT and mode is not None and not moves:
-            self._grip = Grip.RELEASED
+            self._release(now_s)
+
+    def _release(self, now_s: float) -> None:
+        self._grip, self._let_go_s = Grip.RELEASED, now_s
 
     def _axes(self, now_s: float) -> tuple[float, ...]:
         axes: list[float] = []

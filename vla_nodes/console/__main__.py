@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from rclpy.exceptions import InvalidNamespaceException
 from rich.console import Console
 
 from vla_core.cli.commands.console import add_arguments
@@ -41,13 +42,17 @@ def run_console(args: argparse.Namespace) -> None:
     Raises:
         ConfigError: arguments that make no sense, or no terminal.
     """
+    fps, pictures_hz = _rate("--fps", args.fps), _rate("--pictures-hz", args.pictures_hz)
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise ConfigError("standard input and error", "are no terminal; over ssh, give it -t")
-    fps, pictures_hz = _rate("--fps", args.fps), _rate("--pictures-hz", args.pictures_hz)
     os.environ.update(Graph.load().process_environment(os.environ))
     pictures = not args.no_pictures
     settings = ClientSettings(args.namespace, pictures_hz if pictures else 0.0)
-    with LiveClient(settings) as client:
+    try:
+        client = LiveClient(settings)
+    except InvalidNamespaceException as error:
+        raise ConfigError("--namespace", str(error)) from error
+    with client:
         ConsoleApp(client, fps, pictures, _why_no_colours()).run(mouse=False)
 
 

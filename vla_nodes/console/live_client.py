@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 import traceback
@@ -13,11 +14,10 @@ import rclpy
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from sensor_msgs.msg import Joy
 from std_srvs.srv import Trigger
 from typing_extensions import Self
 
-from vla_core.console.snapshot import CommandView, Snapshot
+from vla_core.console.snapshot import COMMAND_SILENT_S, Snapshot
 from vla_core.handover.keyboard import Jog, Keyboard
 from vla_core.handover.modes import find_transition
 from vla_core.types import ControlMode, Instruction
@@ -27,14 +27,17 @@ from vla_nodes import qos, topics
 from vla_nodes.console.age_limits import AgeLimits
 from vla_nodes.console.command_listener import CommandListener
 from vla_nodes.console.estop_key import EstopKey
+from vla_nodes.console.keyboard_beat import KeyboardBeat
 from vla_nodes.console.node_listener import NodeListener
 from vla_nodes.console.scene_views import SceneViews
 from vla_nodes.console.service_calls import ServiceCalls, Words
 from vla_nodes.conversions import read_instruction
 from vla_nodes.polled_subscription import PolledSubscription
 
-#: Of the thread: it listens, and beats the keyboard's deadman [s].
+#: Of the thread that listens [s].
 PERIOD_S = 0.04
+#: What draws gives the interpreter to who listens and beats so soon [s].
+_SWITCH_S = 0.0005
 #: Passes of the executor while answers are awaited.
 _PASSES = 4
 _READY_TIMEOUT_S, _SAVE_TIMEOUT_S = 60.0, 10.0
@@ -98,7 +101,7 @@ class LiveClient:
             node, msg.Instruction, topics.INSTRUCTION, qos.LATCHED
         )
         self._estop = EstopKey(node)
-        self._joy = node.create_publisher(Joy, topics.TELEOP_KEYBOARD, qos.SENSOR_SOURCE)
+        self._beat = KeyboardBeat(node, self._keyboard, self._mode)
         self._set_mode = node.create_client(SetMode, topics.SET_MODE)
         self._set_instruction = node.create_client(SetInstruction, topics.SET_INSTRUCTION)
         self._save = node.create_client(Trigger, topics.SAVE_RECORDING)
@@ -112,10 +115,13 @@ class LiveClient:
         self._thread = threading.Thread(target=self._run, name="graph", daemon=True)
 
     def __enter__(self) -> Self:
+        sys.setswitchinterval(_SWITCH_S)
         self._thread.start()
+        self._beat.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._beat.__exit__()
         self._over.set()
         self._thread.join()
         self._executor.shutdown()
@@ -195,7 +201,7 @@ class LiveClient:
             self._take_snapshot(self._snapshot.taken_s)
 
     def _pass(self) -> None:
-        """Listen, beat, ask, and tell."""
+        """Listen, ask, and tell."""
         self._command.poll()
         self._nodes.poll()
         instruction = self._instructions.newest()
@@ -207,7 +213,6 @@ class LiveClient:
         self._limits.poll(command)
         if self._estop.repeat(command):
             self._calls.say("ESTOP is confirmed; F2 resets it", True)
-        self._beat(command)
         while not self._asked.empty():
             self._asked.get()()
         for _ in range(_PASSES if self._calls.asks else 1):
@@ -215,14 +220,12 @@ class LiveClient:
         self._calls.check()
         self._take_snapshot(time.monotonic())
 
-    def _beat(self, command: CommandView | None) -> None:
-        """Say where the keyboard's deadman is, if anybody listens."""
-        known = command is not None and not command.silent
-        beat = self._keyboard.beat(command.mode if known else None)
-        if beat is not None and self._joy.get_subscription_count():
-            message = Joy(axes=list(beat.axes), buttons=list(beat.buttons))
-            message.header.stamp = self._node.get_clock().now().to_msg()
-            self._joy.publish(message)
+    def _mode(self) -> ControlMode | None:
+        """Who moves the robot, if that was heard just now."""
+        now = self._snapshot
+        known = now.command is not None and not now.command.silent
+        listens = time.monotonic() - now.taken_s < COMMAND_SILENT_S
+        return now.command.mode if known and listens else None
 
     def _take_snapshot(self, now_s: float) -> None:
         command, scene = self._command, self._scene
@@ -278,7 +281,7 @@ class LiveClient:
 
     def _take_over(self) -> None:
         refusal = ""
-        if not self._joy.get_subscription_count():
+        if not self._beat.is_heard:
             refusal = NO_KEYBOARD
         elif self._command.mode is None:
             refusal = "no command node was heard"

@@ -49,7 +49,9 @@ class ServiceCalls:
         return tuple(call.what for call in self._calls)
 
     def say(self, text: str, good: bool = False) -> None:
-        """Tell something."""
+        """Tell something; what was told just before is told once, with the time of the last."""
+        if self.answers and self.answers[-1].text == text:
+            self.answers.pop()
         self._number += 1
         clock = datetime.now().strftime("%H:%M:%S")
         self.answers.append(Answer(self._number, clock, text, good))
