@@ -39,17 +39,19 @@ class ConsoleApp(App[None]):
     CSS = """
     Screen { layout: horizontal; }
     #left { width: 1fr; }
-    #left > * { height: auto; }
-    #header, #banner, #instruction, PicturePanel {
-        text-wrap: nowrap; text-overflow: ellipsis;
-    }
-    #middle > * { height: auto; width: 1fr; }
-    #middle { height: auto; max-height: 8; }
-    #streams { width: 48; }
+    #header, #banner, #instruction { height: 1; }
+    #header, #banner, #instruction, PicturePanel { text-wrap: nowrap; text-overflow: ellipsis; }
     #banner { background: #c00000; }
-    #mode { min-height: 5; max-height: 7; }
-    #operator { max-height: 3; }
-    #nodes { max-height: 2; }
+    #mode { height: 5; }
+    #middle { height: 7; }
+    #rates { width: 48; }
+    #constraints { width: 1fr; }
+    #operator { height: 3; }
+    #nodes { height: 1; }
+    #help { height: 2; }
+    .-roomy #mode, .-tall #mode { height: 7; }
+    .-roomy #middle, .-tall #middle { height: 9; }
+    .-roomy #nodes, .-tall #nodes { height: 2; }
     #entry { height: 1; border: none; padding: 0; }
     #answers { height: 1fr; min-height: 1; }
     #below, #beside { display: none; }
@@ -59,13 +61,17 @@ class ConsoleApp(App[None]):
     #beside > * { height: 1fr; }
     .-wide #beside { display: block; }
     .-tall #below { display: block; }
-    .-tall #answers { height: auto; }
+    .-tall #answers { height: 4; }
     .-wide.-tall #below { display: none; }
     .-wide.-tall #answers { height: 1fr; }
     .-without-pictures #beside, .-without-pictures #below { display: none; }
     """
     HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-narrow"), (110, "-wide")]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-low"), (38, "-tall")]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [
+        (0, "-low"),
+        (30, "-roomy"),
+        (38, "-tall"),
+    ]
     ENABLE_COMMAND_PALETTE = False
     AUTO_FOCUS = None
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -109,7 +115,7 @@ class ConsoleApp(App[None]):
             yield Static(id="banner")
             yield Static(id="mode")
             with Horizontal(id="middle"):
-                yield Static(id="streams")
+                yield Static(id="rates")
                 yield Static(id="constraints")
             yield Static(id="operator")
             yield Static(id="instruction")
@@ -144,10 +150,9 @@ class ConsoleApp(App[None]):
         clock = datetime.now().strftime("%H:%M:%S")
         self._show("header", panels.header(now, stands_s, clock))
         self._show("banner", panels.banner(now, self.typing))
-        for panel in (panels.mode, panels.constraints, panels.operator, panels.instruction,
-                      panels.nodes, panels.answers):  # fmt: skip
+        for panel in (panels.mode, panels.rates, panels.constraints, panels.operator,
+                      panels.instruction, panels.nodes, panels.answers):  # fmt: skip
             self._show(panel.__name__, panel(now))
-        self.query_one("#streams", Static).update(panels.streams_table(now))
         self._show("help", panels.help_keys())
         for panel in self.query(PicturePanel):
             if panel.display and panel.size.height:
@@ -157,7 +162,7 @@ class ConsoleApp(App[None]):
         """Renew a panel if it has changed: over ssh, what stays need not be sent again."""
         if self._drawn.get(name) != drawn:
             self._drawn[name] = drawn
-            self.query_one(f"#{name}", Static).update(drawn)
+            self.query_one(f"#{name}", Static).update(drawn, layout=False)
 
     # The entry
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rich.style import Style
-from rich.table import Table
 from rich.text import Text
 
 from vla_core.console import keys
@@ -110,23 +109,19 @@ def _conditions(row: Transition) -> str:
     return f"{by}, if " + "; ".join(sorted(condition.value for condition in row.conditions))
 
 
-def streams_table(snapshot: Snapshot) -> Table:
+def rates(snapshot: Snapshot) -> Text:
     """Rates, and ages beside their limits."""
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style=TITLE)
-    table.add_column("stream", no_wrap=True, min_width=13)
-    for heading, width in (("Hz", 5), ("age", 6), ("limit", 6)):
-        table.add_column(heading, justify="right", no_wrap=True, min_width=width)
-    table.add_column("", no_wrap=True)
+    text = Text().append(_row("stream", "Hz", "age", "limit"), TITLE)
     for row in streams(snapshot):
-        style = _STANDING_STYLES.get(row.standing, SOFT)
-        table.add_row(
-            row.name,
-            "-" if row.rate_hz is None else f"{row.rate_hz:.1f}",
-            "-" if row.age_s is None else duration(row.age_s),
-            "-" if row.limit_s is None else duration(row.limit_s),
-            Text(row.standing.value, style),
-        )
-    return table
+        rate = "-" if row.rate_hz is None else f"{row.rate_hz:.1f}"
+        age, limit = ("-" if s is None else duration(s) for s in (row.age_s, row.limit_s))
+        text.append(f"\n{_row(row.name, rate, age, limit)} ")
+        text.append(row.standing.value, _STANDING_STYLES.get(row.standing, SOFT))
+    return text
+
+
+def _row(name: str, rate: str, age: str, limit: str) -> str:
+    return f"{name:<13} {rate:>5} {age:>6} {limit:>6}"
 
 
 def constraints(snapshot: Snapshot) -> Text:

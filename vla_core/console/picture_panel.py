@@ -43,13 +43,13 @@ class PicturePanel(Static):
             return
         self._pixels, self._drawn = pixels, drawn
         if view is None:
-            self.update(Text(f"{self._what}: none was heard", SOFT))
+            self.update(Text(f"{self._what}: none was heard", SOFT), layout=False)
         elif stale:
             gone = f"{self._what}: the last one came {duration(view.age_s)} ago"
-            self.update(Text(gone, WARN))
+            self.update(Text(gone, WARN), layout=False)
         else:
             picture = Text(self._why_none, SOFT) if self._why_none else self._half_blocks(pixels)
-            self.update(Group(self._title(view), picture))
+            self.update(Group(self._title(view), picture), layout=False)
 
     def _title(self, view: CameraView | ForesightChange) -> Text:
         lines = f"{self._what}: {view.camera}"
