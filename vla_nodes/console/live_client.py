@@ -72,8 +72,8 @@ class LiveClient:
 
     It listens in its own thread and gives out snapshots. What it is asked for is done there, too,
     but for the emergency stop, which is published at once by whoever presses it. It says nothing
-    to the graph of its own accord, but where the keyboard's deadman is; leaving it changes no mode,
-    unless that deadman is held: it falls silent, and the command node stops the robot.
+    to the graph of its own accord. Leaving it changes no mode, unless the keyboard's deadman is
+    held: it falls silent, and the command node stops the robot.
     """
 
     def __init__(self, settings: ClientSettings) -> None:
