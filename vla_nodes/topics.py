@@ -10,6 +10,8 @@ ACTION_CHUNK = "vla/action_chunk"
 READY_CHUNK = "vla/ready_chunk"
 #: vla_msgs/TeleopTarget: where the operator wants the joints, and whether the deadman is held.
 TELEOP_TARGET = "vla/teleop_target"
+#: sensor_msgs/Joy: keys of the console, as `config/teleop/keyboard.yaml` reads them.
+TELEOP_KEYBOARD = "teleop/keyboard"
 #: diagnostic_msgs/DiagnosticStatus: an intervention has begun, or ended.
 INTERVENTION = "vla/intervention"
 INSTRUCTION = "vla/instruction"

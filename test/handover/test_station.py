@@ -170,3 +170,22 @@ def test_hands_wait_for_the_command_that_they_begin_at(robot):
     operator.hear_joy("/joy", [0.0] * 6, [0] * 6, SECOND)
     assert operator.target(None, SECOND) is None
     assert operator.target(robot.ready_pose, SECOND) is not None
+
+
+def test_a_hand_keeps_what_it_holds_until_its_gripper_is_moved(robot):
+    operator = station(robot, "gamepad")
+    effector = robot.end_effectors["right"]
+    command, fingers = robot.ready_pose.copy(), robot.group_indices("right_hand")
+    command[fingers] = effector.hand_closed
+
+    def say(trigger: float, deadman: int, at_ns: int) -> np.ndarray:
+        operator.hear_joy("/joy", [0.0] * 5 + [trigger], [0] * 5 + [deadman], at_ns)
+        target = operator.target(command, at_ns)
+        return with_targets(robot, target)[fingers]
+
+    opened = 1.0  # where the trigger rests
+    assert say(opened, 0, SECOND) == pytest.approx(effector.hand_closed)
+    assert say(opened, 1, SECOND + 20 * MS) == pytest.approx(effector.hand_closed)
+    half = (effector.hand_open + effector.hand_closed) / 2
+    assert say(0.0, 1, SECOND + 40 * MS) == pytest.approx(half)
+    assert say(opened, 1, SECOND + 60 * MS) == pytest.approx(effector.hand_open)

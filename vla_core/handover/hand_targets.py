@@ -25,6 +25,9 @@ _ORIENTATION_COST = 0.1
 _LEASH_M = 0.1
 #: Steps of the inverse kinematics [s].
 _SHORTEST_S, _LONGEST_S = 0.002, 0.05
+#: A gripper's axis is followed once it has moved by this share since the press of the deadman: the
+#: hand keeps what it holds when an operator takes over.
+_GRIPPER_MOVED = 0.05
 
 
 class HandTargets:
@@ -54,6 +57,8 @@ class HandTargets:
         self._device: pin.SE3 | None = None
         self._twist = np.zeros(6)
         self._closed: float | None = None
+        self._closed_then: float | None = None
+        self._grips = False
         self._solution: np.ndarray | None = None
         self._solved_ns = 0
 
@@ -99,6 +104,9 @@ class HandTargets:
         if gripper is not None and gripper.topic == topic:
             value = _axis(topic, axes, gripper.axis)
             self._closed = closed_share(value, gripper.open, gripper.closed)
+            if self._closed_then is None:
+                self._closed_then = self._closed
+            self._grips |= self.begun and abs(self._closed - self._closed_then) > _GRIPPER_MOVED
 
     @property
     def begun(self) -> bool:
@@ -110,32 +118,34 @@ class HandTargets:
         self._solution, self._solved_ns = command.copy(), 0
         self._hand = self._ik.pose(command)
         self._device_then = self._device
+        self._closed_then = self._closed
 
     def release(self) -> None:
         """The deadman was let go."""
         self._solution = None
+        self._grips = False
 
     def solve(self, command: np.ndarray, now_ns: int) -> np.ndarray:
         """`(joints,)` targets now; where the command is, as long as the deadman is not held."""
         if self._solution is None:
-            return self._named(command, command)
+            return self._named(command)
         step_s = _SHORTEST_S
         if self._solved_ns:
             step_s = float(np.clip((now_ns - self._solved_ns) * 1e-9, _SHORTEST_S, _LONGEST_S))
         self._solved_ns = now_ns
         goal = self._goal(command, step_s)
         self._solution = self._ik.follow(self._solution, goal, step_s, self._fastest)
-        return self._named(self._solution, command)
+        return self._named(self._solution)
 
-    def _named(self, arm: np.ndarray, command: np.ndarray) -> np.ndarray:
-        """Targets in the order of `joint_names`: the arm's, and how far the hand is closed."""
+    def _named(self, position: np.ndarray) -> np.ndarray:
+        """Of `(dof,)` what goes in the order of `joint_names`; the hand as its gripper says."""
         if self._described.gripper is None:
-            return arm[self._arm]
-        fingers = command[self._fingers]
-        if self._closed is not None:
+            return position[self._arm]
+        fingers = position[self._fingers]
+        if self._grips:
             opened, closed = self._effector.hand_open, self._effector.hand_closed
             fingers = opened + self._closed * (closed - opened)
-        return np.concatenate([arm[self._arm], fingers])
+        return np.concatenate([position[self._arm], fingers])
 
     def _goal(self, command: np.ndarray, step_s: float) -> pin.SE3:
         """Where the hand should be now."""

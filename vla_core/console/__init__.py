@@ -1,0 +1,1 @@
+"""`vla console` without ROS: what an operator sees and presses."""

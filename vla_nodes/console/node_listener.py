@@ -1,0 +1,53 @@
+"""What the nodes of a namespace tell of themselves in `/diagnostics`."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.node import Node
+
+from vla_core.console.snapshot import NodeLevel, NodeReport
+from vla_nodes import topics
+from vla_nodes.polled_subscription import PolledSubscription
+
+_COMMAND_NODE = "command_node"
+
+
+class NodeListener:
+    """Empties its subscription when asked.
+
+    Args:
+        node: owns the subscription; nodes of its namespace are heard.
+
+    Attributes:
+        robot: as the command node names it; empty before that.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._root = f"{node.get_namespace().rstrip('/')}/"
+        self._diagnostics = PolledSubscription(node, DiagnosticArray, topics.DIAGNOSTICS, 50)
+        self._newest: dict[str, tuple[NodeReport, float]] = {}
+        self.robot = ""
+
+    def poll(self) -> None:
+        """Take what has come."""
+        now_s = time.monotonic()
+        for array in self._diagnostics.take_all():
+            for status in array.status:
+                name = status.name.removeprefix(self._root)
+                if status.name.startswith(self._root) and "/" not in name:
+                    self._newest[name] = (_report(status), now_s)
+                    self.robot = status.hardware_id if name == _COMMAND_NODE else self.robot
+
+    def reports(self, now_s: float) -> tuple[NodeReport, ...]:
+        """What each said last, with its age; by name."""
+        newest = sorted(self._newest.items())
+        return tuple(replace(report, age_s=now_s - at_s) for _, (report, at_s) in newest)
+
+
+def _report(status: DiagnosticStatus) -> NodeReport:
+    level = NodeLevel(int.from_bytes(status.level, "little"))
+    values = {pair.key: pair.value for pair in status.values}
+    return NodeReport(status.name, level, status.message, 0.0, values)
