@@ -81,5 +81,5 @@ def test_a_teleoperation_that_moves_nothing_is_refused(tmp_path):
 
 
 def test_an_unknown_teleoperation_names_those_that_there_are():
-    with pytest.raises(ConfigError, match="no 'exoskeleton'; there are gamepad, leader, vr"):
+    with pytest.raises(ConfigError, match="no 'exoskeleton'; there are gamepad, keyboard, leader, vr"):
         load_teleop("exoskeleton", ROBOT)

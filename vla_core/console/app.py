@@ -174,7 +174,7 @@ class ConsoleApp(App[None]):
     def action_type(self) -> None:
         """Open the entry."""
         self._typed_s = self._clock_s()
-        self.query_one("#entry", Input).focus()
+        self.screen.set_focus(self.query_one("#entry", Input))
         self.draw()
 
     def action_stop_typing(self) -> None:
