@@ -169,7 +169,7 @@ class ConsoleApp(App[None]):
     @property
     def typing(self) -> bool:
         """Whether an instruction is being typed."""
-        return self.query_one("#entry", Input).has_focus
+        return isinstance(self.screen.focused, Input)
 
     def action_type(self) -> None:
         """Open the entry."""
