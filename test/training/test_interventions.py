@@ -12,6 +12,7 @@ import pytest
 import yaml
 from lerobot_writer import CAMERA, Recording, write_dataset
 
+from vla_core.cli.main import EXIT_REFUSED, main
 from vla_core.convert.dataset_writer import DatasetWriter
 from vla_core.convert.frames import Frame
 from vla_core.convert.spans import SpanIntervention
@@ -200,3 +201,15 @@ def test_what_contradicts_itself_is_refused(tmp_path, changes, where, problem):
         TrainingConfig.load(file)
     assert error.value.source == (f"{file}: {where}" if where else str(file))
     assert error.value.problem == problem
+
+
+def test_the_command_takes_another_data_set_of_corrections(tmp_path, monkeypatch, capsys):
+    trained = []
+    monkeypatch.setattr(
+        "vla_core.training.dial_recipe.DialRecipe",
+        lambda config, work: SimpleNamespace(run=lambda out: trained.append(config)),
+    )
+    assert main(["train", "tabletop_corrected", "--interventions", str(tmp_path)]) == 0
+    assert trained[0].interventions.folder == tmp_path
+    assert main(["train", "tabletop", "--interventions", str(tmp_path)]) == EXIT_REFUSED
+    assert "tabletop has no `interventions`: their share and use" in capsys.readouterr().err
