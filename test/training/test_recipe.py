@@ -13,6 +13,9 @@ import torch
 from lerobot_writer import CAMERA, Recording, write_dataset
 from safetensors.torch import load_file
 
+from vla_core.convert.dataset_writer import DatasetWriter
+from vla_core.convert.frames import Frame
+from vla_core.convert.spans import SpanIntervention
 from vla_core.data.episodes import Episode
 from vla_core.errors import ConfigError
 from vla_core.policies.manifest import PolicyManifest
@@ -20,7 +23,7 @@ from vla_core.policies.registry import load_system1, load_system2
 from vla_core.robot.model import RobotModel
 from vla_core.sim.random_scenes import LabelledScenes
 from vla_core.training.collection import collect
-from vla_core.training.config import DatasetConfig, TrainingConfig
+from vla_core.training.config import DatasetConfig, InterventionConfig, TrainingConfig, Use
 from vla_core.training.dial_recipe import DialRecipe
 from vla_core.training.trainer import Schedule
 from vla_core.types import CommittedPlan, Conditioning, Instruction, Observation
@@ -149,6 +152,36 @@ def test_a_finished_run_learns_later_what_is_committed(recorded, trained, tmp_pa
         chunk = system1.act(seen, intent, np.random.default_rng(0), plan)
         assert chunk.horizon == steps
         assert chunk.targets[:2] == pytest.approx(plan.targets[:2], abs=1e-6)
+
+
+def test_a_policy_is_trained_on_with_corrections(recorded, trained, tmp_path):
+    """It keeps its feature space, normalisation and words; its card says what it learned from."""
+    robot = RobotModel.load("g1_bottle")
+    writer = DatasetWriter(tmp_path / "set", robot, {"head": (CAMERA, (24, 32))}, 10)
+    helped = SpanIntervention(0)
+    frames = [
+        Frame({"head": np.full((24, 32, 3), 40 + k, np.uint8)}, robot.ready_pose - 0.002 * k,
+              robot.ready_pose - 0.002 * k, "leader", helped)
+        for k in range(12)
+    ]  # fmt: skip
+    writer.add("0", "Pick up the bottle.", iter(frames))
+    interventions = InterventionConfig(tmp_path / "set", Use.CORRECTIONS, 0.5)
+    stages = {"end_to_end": STAGES["end_to_end"]}
+    config = replace(
+        recorded, name="more", start=str(trained / "policy"), stages=stages,
+        interventions=interventions,
+    )  # fmt: skip
+    before, after = PolicyManifest.load(trained / "policy"), train(config, tmp_path / "work")
+    for name in ("fingerprint", "normalisation", "model", "step_s"):
+        assert getattr(after, name) == getattr(before, name)
+    assert set(after.provenance["metrics"]) == {"end_to_end"}
+    assert after.provenance["weights_begun_with"] == "tiny"
+    assert after.provenance["intervention_windows"] == 12 - MODEL["horizon"]
+    runs = trained, tmp_path / "work"
+    old, new = (load_file(run / "policy/weights.safetensors") for run in runs)
+    changed = {key.split(".")[0] for key in old if not torch.equal(old[key], new[key])}
+    assert changed == {"system2", "fusion", "velocity"}
+    assert "intervention windows | 8 |" in (tmp_path / "work/policy/MODEL_CARD.md").read_text()
 
 
 def test_the_stages_are_put_together_from_their_own_parts(recorded, trained):

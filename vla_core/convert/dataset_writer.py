@@ -20,13 +20,11 @@ import pyarrow.parquet as pq
 from vla_core.convert.colour_statistics import ColourStatistics
 from vla_core.convert.frames import Frame
 from vla_core.convert.spans import SpanIntervention
-from vla_core.data.lerobot import ACTION, STATE
+from vla_core.data.lerobot import ACTION, INTERVENTION, MOVED_BY, STATE, SUCCESS
 from vla_core.data.video import iterate_frames
 from vla_core.errors import VlaError
 from vla_core.robot.model import RobotModel
 
-#: Whether a person moved the robot; what did; whether the task was found done by then.
-INTERVENTION, MOVED_BY, SUCCESS = "is_intervention", "source", "success"
 _VERSION = "v2.1"
 _CHUNK = 1000
 _DATA = "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet"

@@ -11,7 +11,7 @@ from vla_core.types import ControlMode
 
 _INSTRUCTION, _MODE = "/vla/instruction", "/vla/mode"
 _INTERVENTION, _SUCCESS = "/vla/intervention", "/vla/task_success"
-_MOVED_BY_SOMEBODY = (ControlMode.POLICY, ControlMode.TELEOP, ControlMode.BLEND)
+MOVED_BY_SOMEBODY = (ControlMode.POLICY, ControlMode.TELEOP, ControlMode.BLEND)
 _BY_A_PERSON = (ControlMode.TELEOP, ControlMode.BLEND)
 
 
@@ -134,7 +134,7 @@ def _cut(
             running = _tell(running, now_ns, news)
         elif isinstance(news, str):
             instruction = news
-        wanted = instruction if mode in _MOVED_BY_SOMEBODY else None
+        wanted = instruction if mode in MOVED_BY_SOMEBODY else None
         if span is not None and span.instruction != wanted:
             yield _ended(span, now_ns)
             span = None

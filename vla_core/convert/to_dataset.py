@@ -11,14 +11,13 @@ from vla_core.convert.dataset_writer import ConvertError, DatasetWriter
 from vla_core.convert.frames import frames_of
 from vla_core.convert.spans import spans_of
 from vla_core.data.joint_state import JointStateReader
+from vla_core.data.lerobot import video_keys
 from vla_core.errors import JointMismatchError, ObservationError
 from vla_core.replay.bag import Bag
 from vla_core.replay.offline.bag_recording import LOST, BagRecording
 from vla_core.replay.offline.recording import Event, JointStateCame, UnreadableCame
 from vla_core.robot.model import RobotModel
 from vla_core.types import NANOSECONDS
-
-_KEY = "observation.images."
 
 
 def bags_to_dataset(
@@ -50,8 +49,7 @@ def bags_to_dataset(
         VlaError: a bag cannot be read, tells no instruction while none is given, or what is written
             cannot be read back.
     """
-    known = robot.description.recording.cameras
-    keys = {name: known.get(name, _KEY + name) for name in robot.cameras}
+    keys = video_keys(robot)
     cameras = {name: (keys[name], robot.cameras[name].size(simulated)) for name in keys}
     writer = DatasetWriter(folder, robot, cameras, rate_hz)
     done = dict.fromkeys(("episodes", "frames", "skipped", "unreadable"), 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,16 @@ class Episode:
 
     def __len__(self) -> int:
         return len(self.position)
+
+    def part(self, frames: slice) -> Episode:
+        """Some of its frames, cut out of what went before and on."""
+        return replace(
+            self,
+            images={camera: pictures[frames] for camera, pictures in self.images.items()},
+            position=self.position[frames],
+            action=self.action[frames],
+            complete=False,
+        )
 
     def save(self, path: Path) -> None:
         """Write as `.npz`; appears under its name only when whole."""

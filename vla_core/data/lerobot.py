@@ -7,7 +7,7 @@ an index (`vla_core.data.lerobot_layout`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,16 @@ from vla_core.errors import ConfigError
 from vla_core.robot.model import RobotModel
 
 STATE, ACTION = "observation.state", "action"
+#: Whether a person moved the robot; what did; whether the task was found done by then. LeRobot has
+#: no names for these: `vla convert` writes them.
+INTERVENTION, MOVED_BY, SUCCESS = "is_intervention", "source", "success"
+_PICTURES = "observation.images."
+
+
+def video_keys(robot: RobotModel) -> dict[str, str]:
+    """The data set's key of each camera: the one of the robot's YAML, or the usual one."""
+    known = robot.description.recording.cameras
+    return {name: known.get(name, _PICTURES + name) for name in robot.cameras}
 
 
 @dataclass(frozen=True)
@@ -136,6 +146,23 @@ class LeRobotDataset:
         position, action = (self._joints(table, f, robot, files) for f in (STATE, ACTION))
         return JointTracks(position, action, self._instruction(table, files))
 
+    def flags(self, episode: int, feature: str, rate_hz: float | None = None) -> np.ndarray:
+        """`(frames,)` bool of one episode, e.g. `INTERVENTION`; frames as `read` gives them.
+
+        Raises:
+            ConfigError: the data set has no such column, or it is not one of yes and no.
+        """
+        kind = self._features.get(feature, {}).get("dtype")
+        if kind != "bool":
+            problem = "is missing" if kind is None else f"holds {kind}, expected bool"
+            raise ConfigError(
+                f"{self.folder / 'meta/info.json'}, features.{feature}",
+                f"{problem}; convert the recordings with `vla convert`, which writes it",
+            )
+        table = self._table(self._files[episode], [feature])
+        flags = np.array(table[feature].to_pylist(), dtype=bool).reshape(-1)
+        return flags[:: self._stride(rate_hz or self.rate_hz)]
+
     def pictures(self, episode: int, key: str, rows: np.ndarray) -> Iterator[np.ndarray]:
         """Decode pictures of one camera, one after the other.
 
@@ -176,9 +203,9 @@ class LeRobotDataset:
             )
         return int(stride)
 
-    def _table(self, files: EpisodeFiles) -> pa.Table:
+    def _table(self, files: EpisodeFiles, features: Sequence[str] = (STATE, ACTION)) -> pa.Table:
         """Rows of one episode, in order."""
-        columns = [STATE, ACTION, "frame_index", "task_index"]
+        columns = [*features, "frame_index", "task_index"]
         chosen = [("episode_index", "=", files.index)]
         try:
             table = pq.read_table(files.table, columns=columns, filters=chosen)

@@ -66,7 +66,7 @@ def evaluate_each(
     with ProcessPoolExecutor(
         max_workers=max(1, min(workers, len(seeds))),
         mp_context=get_context("spawn"),
-        initializer=_prepare_worker,
+        initializer=prepare_worker,
     ) as pool:
         for settings in cases:
             results = []
@@ -126,7 +126,7 @@ def _check(settings: EvaluationSettings) -> None:
             )
 
 
-def _prepare_worker() -> None:
+def prepare_worker() -> None:
     """One thread each, because there is a process a core; Ctrl-C ends it without a word."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):

@@ -10,6 +10,7 @@ from vla_core.errors import VlaError
 from vla_core.execution.command import CommandSettings
 from vla_core.execution.command_core import CommandCore
 from vla_core.execution.timeline import ChunkTimeline
+from vla_core.handover.settings import HandoverSettings
 from vla_core.robot.model import RobotModel
 from vla_core.safety.command_safety import CommandSafety
 from vla_core.types import ActionChunk, ControlMode, Pace
@@ -82,35 +83,43 @@ class FilteredExecutor:
         robot: what is commanded.
         safety: of the robot; made once, used by one episode after the other.
         path_braking: as in `CommandSettings`.
+        handover: how an operator takes over; None: nobody can.
+
+    Attributes:
+        core: the command node's.
     """
 
     def __init__(
-        self, robot: RobotModel, safety: CommandSafety | None, path_braking: bool = True
+        self,
+        robot: RobotModel,
+        safety: CommandSafety | None,
+        path_braking: bool = True,
+        handover: HandoverSettings | None = None,
     ) -> None:
         self.period_s = 1.0 / robot.description.command.rate_hz
         self._names = robot.joint_names
         self.off_path = 0.0
         settings = CommandSettings(period_s=self.period_s, path_braking=path_braking)
-        self._core = CommandCore(robot.limits, settings, safety=safety)
+        self.core = CommandCore(robot.limits, settings, safety=safety, handover=handover)
 
     @property
     def timeline(self) -> ChunkTimeline:
         """The core's."""
-        return self._core.timeline
+        return self.core.timeline
 
     @property
     def pace(self) -> Pace:
         """The core's."""
-        return self._core.pace
+        return self.core.pace
 
     def on_chunk(self, chunk: ActionChunk, now_ns: int) -> None:
         """Give it to the core; in a simulation without faults a refusal is a defect."""
-        if problem := self._core.on_chunk(chunk, now_ns):
+        if problem := self.core.on_chunk(chunk, now_ns):
             raise VlaError(problem)
 
     def tick(self, now_ns: int, position: np.ndarray, velocity: np.ndarray) -> np.ndarray:
         """The core's command; the first tick brings it into POLICY."""
-        core = self._core
+        core = self.core
         if problem := core.on_joint_state(self._names, position, velocity, now_ns, now_ns):
             raise VlaError(problem)
         for mode in (ControlMode.HOLD, ControlMode.POLICY):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vla_core.handover.mirrored_leader import MirroredLeader
 from vla_core.handover.teleop_description import LeaderInput
 from vla_core.robot.model import RobotModel
 
@@ -28,45 +29,26 @@ class ScriptedLeader:
     def __init__(
         self, described: LeaderInput, robot: RobotModel, random: np.random.Generator
     ) -> None:
-        self._described, self._robot, self._random = described, robot, random
-        joints, grippers = described.joints, described.grippers
-        self.joint_names = [joint.leader for joint in joints] + [each.leader for each in grippers]
-        self._indices = np.array([robot.index(joint.joint) for joint in joints])
-        self._scale = np.array([joint.scale for joint in joints])
-        self._offset = np.array([joint.offset for joint in joints])
+        self._mirrored, self._random = MirroredLeader(described, robot), random
+        self.joint_names = self._mirrored.joint_names
         self._way_s = 1.0
         self.lay(robot.ready_pose, self._way_s)
 
     def lay(self, command: np.ndarray, way_s: float) -> None:
         """Begin near `(dof,)`, hands as closed as there; then go out and back in `way_s` [s]."""
-        count = len(self._indices)
-        off = np.clip(self._random.normal(0, _OFF, count), -_MOST_OFF, _MOST_OFF)
-        self._begin = command[self._indices] + off
-        way = self._random.normal(0, _WAY, count)
+        near = self._mirrored.arms(command)
+        off = np.clip(self._random.normal(0, _OFF, len(near)), -_MOST_OFF, _MOST_OFF)
+        self._begin = near + off
+        way = self._random.normal(0, _WAY, len(near))
         self._way = np.clip(way, -_MOST_WAY, _MOST_WAY)
         self._way_s = way_s
         self.grasp(command)
 
     def grasp(self, command: np.ndarray) -> None:
         """Close the hands as far as they are at `(dof,)`."""
-        self._closed = [
-            self._share(command, gripper.side) for gripper in self._described.grippers
-        ]
+        self._closed = self._mirrored.closed(command)
 
     def at(self, way_s: float) -> list[float]:
         """The leader's joints, `way_s` after it has begun its way [s]; before, 0."""
         share = np.sin(np.pi * np.clip(way_s / self._way_s, 0.0, 1.0)) ** 2
-        arms = (self._begin + share * self._way - self._offset) / self._scale
-        grippers = [
-            gripper.open + closed * (gripper.closed - gripper.open)
-            for closed, gripper in zip(self._closed, self._described.grippers, strict=True)
-        ]
-        return [*arms.tolist(), *grippers]
-
-    def _share(self, command: np.ndarray, side: str) -> float:
-        """How far a hand is closed at `(dof,)`, 0 to 1."""
-        effector = self._robot.end_effectors[side]
-        way = effector.hand_closed - effector.hand_open
-        position = command[self._robot.group_indices(effector.hand_group)]
-        share = (position - effector.hand_open) @ way / (way @ way)
-        return float(np.clip(share, 0.0, 1.0))
+        return self._mirrored.readings(self._begin + share * self._way, self._closed)

@@ -35,10 +35,13 @@ class Expert:
 
     Args:
         sim: the table that it sees and whose robot it moves.
+        gain: slows the hand towards a goal [1/s]. The arm's posture holds the hand back by an error
+            that grows with the reach and falls with the gain.
     """
 
-    def __init__(self, sim: TabletopSim) -> None:
+    def __init__(self, sim: TabletopSim, gain: float = GAIN) -> None:
         self.sim = sim
+        self.gain = gain
         self.arms = {side: _Arm(sim.robot, side) for side in sim.hands}
         self.command = sim.robot.ready_pose.copy()
 
@@ -55,10 +58,10 @@ class Expert:
         if goal is None:
             step = SPEED * 3 * CONTROL_S
             away = robot.ready_pose - self.command
-            self.command += np.clip(GAIN * CONTROL_S * away, -step, step)
+            self.command += np.clip(self.gain * CONTROL_S * away, -step, step)
         else:
             here = arm.position(self.command)
-            velocity = GAIN * (goal - here)
+            velocity = self.gain * (goal - here)
             velocity *= min(1.0, SPEED / max(np.linalg.norm(velocity), 1e-9))
             self.command = arm.follow(self.command, here + velocity * CONTROL_S)
         hand = robot.group_indices(robot.end_effectors[side].hand_group)

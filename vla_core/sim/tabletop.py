@@ -57,6 +57,7 @@ class TabletopSim:
                 self._renderer.scene.flags[flag] = False
         self.layout: Layout | None = None
         self.held: dict[str, str] = {}
+        self._owed_s = 0.0
 
     def __enter__(self) -> TabletopSim:
         return self
@@ -79,6 +80,7 @@ class TabletopSim:
         mujoco.mj_resetData(self.model, self.data)
         self.layout = layout
         self.held = {}
+        self._owed_s = 0.0
         self.data.qpos[self._qpos] = position
         self.set_targets(position)
         for name, centre in layout.pads.items():
@@ -103,8 +105,15 @@ class TabletopSim:
         return self.data.ctrl.copy()
 
     def step(self, duration_s: float) -> None:
-        """Let physics run for `duration_s`, then see what the hands hold."""
-        for _ in range(round(duration_s / self.model.opt.timestep)):
+        """Let physics run for `duration_s`, then see what the hands hold.
+
+        A part of physics' own step that is left over is run with the next call.
+        """
+        timestep_s = self.model.opt.timestep
+        self._owed_s += duration_s
+        steps = int(self._owed_s / timestep_s + 1e-6)
+        self._owed_s -= steps * timestep_s
+        for _ in range(steps):
             mujoco.mj_step(self.model, self.data)
         mujoco.mj_kinematics(self.model, self.data)  # a step leaves bodies where they were before it
         self._assist()

@@ -1,4 +1,4 @@
-"""Fills a run's folder with what it learns from: demonstrations, and labelled scenes."""
+"""Fills a run's folder with what it learns from: demonstrations, corrections, labelled scenes."""
 
 from __future__ import annotations
 
@@ -13,16 +13,27 @@ from vla_core.errors import ConfigError
 from vla_core.robot.model import RobotModel
 from vla_core.sim import demonstrations, random_scenes
 from vla_core.training.config import TrainingConfig
+from vla_core.training.interventions import read_interventions
+
+#: Of the episodes of `read_interventions` in a run's folder.
+INTERVENTIONS = "interventions"
+
+
+def rate_hz(config: TrainingConfig) -> float:
+    """Frames a second of what is learned from, and so steps of the policy."""
+    return config.dataset.rate_hz if config.dataset else demonstrations.RATE_HZ
 
 
 def collect(config: TrainingConfig, robot: RobotModel, folder: Path) -> None:
-    """Fill `folder/demonstrations` and, where asked for, `folder/scenes`; resumes.
+    """Fill `folder/demonstrations` and, where asked for, `interventions` and `scenes`; resumes.
 
     Demonstrations are of the scripted expert, or read from a data set.
 
     Raises:
-        ConfigError, JointMismatchError: the data set does not fit the robot or the configuration.
+        ConfigError, JointMismatchError: a data set does not fit the robot or the configuration.
     """
+    if config.interventions:
+        take_interventions(config, robot, folder / INTERVENTIONS)
     size = config.model["image_size"]
     demonstrated = folder / "demonstrations"
     if config.dataset:
@@ -33,6 +44,17 @@ def collect(config: TrainingConfig, robot: RobotModel, folder: Path) -> None:
         poses = [Episode.load(path).position for path in sorted(demonstrated.glob("*_0.npz"))]
         scenes = folder / "scenes"
         random_scenes.generate(scenes, config.robot, np.concatenate(poses), config.scenes, size)
+
+
+def take_interventions(config: TrainingConfig, robot: RobotModel, folder: Path) -> None:
+    """Write what operators corrected, a file a stretch; errors as `read_interventions`."""
+    done = folder / "all.done"
+    if done.exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, episode in enumerate(read_interventions(config, robot, rate_hz(config))):
+        episode.save(folder / f"{number:06d}.npz")
+    done.touch()
 
 
 def read_dataset(config: TrainingConfig, robot: RobotModel, folder: Path) -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from vla_core.errors import ConfigError
+from vla_core.paths import policy_folder
+from vla_core.policies.manifest import PolicyManifest
 from vla_core.training.trainer import Schedule
 
-
+#: Stage 2 may have two parts: before each the expert corrects the policy as it is by then.
+STAGE_2 = ("end_to_end", "refined")
 #: Optional stages, after stage 2, about the plan that is executed while System 1 computes.
 COMMITTED = ("prefix", "forward")
 
@@ -32,6 +36,34 @@ class DatasetConfig:
     cameras: Mapping[str, str]
     rate_hz: float
     episodes: int
+
+
+class Use(Enum):
+    """Which frames of recorded attempts are learned from."""
+
+    CORRECTIONS = "corrections"
+    """Those in which a person moved the robot."""
+
+    SUCCESSES = "successes"
+    """These, and the policy's own where it came to success."""
+
+    ALL = "all"
+    """The policy's failures, too."""
+
+
+@dataclass(frozen=True)
+class InterventionConfig:
+    """Attempts with an operator, as `vla convert` writes them, beside the demonstrations.
+
+    Attributes:
+        folder: of the data set; a relative one starts where `vla train` was started.
+        use: which of its frames.
+        share: of each batch, between 0 and 1; the demonstrations fill the rest.
+    """
+
+    folder: Path
+    use: Use
+    share: float
 
 
 @dataclass(frozen=True)
@@ -56,6 +88,9 @@ class TrainingConfig:
         augmented: copies of each demonstration to learn from beside it, as another camera would
             have seen it.
         corrections: tables on which the expert corrects the warmed-up policy before each part of stage 2.
+        start: policy whose weights it begins with, in place of encoder and stage 1; empty: none.
+            Kind, robot, cameras, model and normalisation are that policy's.
+        interventions: what stage 2 learns from besides; None: nothing.
     """
 
     name: str
@@ -72,6 +107,8 @@ class TrainingConfig:
     augmented: int = 0
     corrections: int = 0
     committed_steps: int = 0
+    start: str = ""
+    interventions: InterventionConfig | None = None
 
     @classmethod
     def load(cls, path: Path) -> TrainingConfig:
@@ -84,7 +121,10 @@ class TrainingConfig:
             raw = yaml.safe_load(path.read_text())
         except yaml.YAMLError as error:
             raise ConfigError(str(path), f"is not YAML ({error})") from error
-        _check_keys(str(path), raw, cls, {"augmented", "corrections", "committed_steps"})
+        if isinstance(raw, Mapping) and raw.get("start"):
+            raw = _begun_with(str(path), raw)
+        optional = {"augmented", "corrections", "committed_steps", "start", "interventions"}
+        _check_keys(str(path), raw, cls, optional)
         stages = {}
         for name, values in raw["stages"].items():
             values = {**values}
@@ -93,7 +133,11 @@ class TrainingConfig:
             stages[name] = Schedule(**values)
         cameras = tuple(raw["cameras"])
         dataset = _dataset(f"{path}: dataset", raw["dataset"], cameras) if raw["dataset"] else None
-        config = cls(**{**raw, "stages": stages, "cameras": cameras, "dataset": dataset})
+        interventions = None
+        if raw.get("interventions"):
+            interventions = _interventions(f"{path}: interventions", raw["interventions"])
+        read = {"stages": stages, "cameras": cameras, "dataset": dataset}
+        config = cls(**{**raw, **read, "interventions": interventions})
         config._check_committed_steps(str(path))
         return config
 
@@ -120,6 +164,47 @@ def _dataset(source: str, raw: Any, cameras: tuple[str, ...]) -> DatasetConfig:
             f"{source}.cameras", f"got {sorted(raw['cameras'])}, the policy sees {sorted(cameras)}"
         )
     return DatasetConfig(**{**raw, "folder": Path(raw["folder"])})
+
+
+def _interventions(source: str, raw: Any) -> InterventionConfig:
+    _check_keys(source, raw, InterventionConfig)
+    if raw["use"] not in (known := [use.value for use in Use]):
+        raise ConfigError(f"{source}.use", f"got {raw['use']!r}, expected {', '.join(known)}")
+    if not isinstance(raw["share"], float) or not 0 < raw["share"] < 1:
+        raise ConfigError(
+            f"{source}.share", f"got {raw['share']!r}, expected a share of a batch, in (0, 1)"
+        )
+    return InterventionConfig(Path(raw["folder"]), Use(raw["use"]), raw["share"])
+
+
+def _begun_with(source: str, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration with what the policy that it begins with decides."""
+    manifest = PolicyManifest.load(policy_folder(raw["start"]))
+    if manifest.prefix_steps or manifest.forward_steps:
+        raise ConfigError(
+            f"{source}: start",
+            f"{manifest.name} has learned what is committed (prefix, forward), which stage 2 would "
+            "undo; begin with a policy before that",
+        )
+    sizes = dict(manifest.model)
+    for key in ("cameras", "state", "vocabulary"):
+        del sizes[key]
+    decided = {
+        "kind": manifest.kind,
+        "robot": manifest.robot,
+        "cameras": [camera.name for camera in manifest.cameras],
+        "model": sizes,
+        "scenes": 0,
+    }
+    if given := sorted(set(decided) & set(raw)):
+        raise ConfigError(source, f"keys {given} are decided by `start`; leave them out")
+    stages = set(raw.get("stages") or {})
+    if not stages or stages - set(STAGE_2):
+        raise ConfigError(
+            f"{source}: stages",
+            f"got {sorted(stages)}, after `start` there are {', '.join(STAGE_2)}",
+        )
+    return {**raw, **decided}
 
 
 def _check_keys(source: str, raw: Any, kind: type, optional: frozenset | set = frozenset()) -> None:

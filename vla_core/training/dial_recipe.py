@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn.functional import mse_loss
 
 from vla_core.data.episodes import Episode
 from vla_core.errors import ConfigError
+from vla_core.paths import policy_folder
 from vla_core.policies.dial.losses import (
     ActionWarmup,
     Cloning,
@@ -23,29 +23,29 @@ from vla_core.policies.dial.losses import (
     ForesightWarmup,
     ForwardDynamics,
     PrefixConditioning,
-    first_steps,
 )
 from vla_core.policies.dial.model import Dial, DialSizes
 from vla_core.policies.dial.normalisation import Normalisation
-from vla_core.policies.dial.windows import MAX_LAG, Windows
+from vla_core.policies.dial.weights import load_dial
+from vla_core.policies.dial.windows import Windows
+from vla_core.policies.manifest import PolicyManifest
 from vla_core.policies.words import vocabulary_of
 from vla_core.robot.model import RobotModel
-from vla_core.sim import demonstrations
 from vla_core.sim.layout import TASKS
 from vla_core.training import corrections
 from vla_core.training.augmentation import seen_otherwise
-from vla_core.training.collection import collect
-from vla_core.training.config import COMMITTED, TrainingConfig
+from vla_core.training.collection import INTERVENTIONS, collect, rate_hz
+from vla_core.training.config import COMMITTED, STAGE_2, TrainingConfig
 from vla_core.training.encoder import learn_from_scenes
 from vla_core.training.encoder_state import learn_from_states
+from vla_core.training.mixture import Mixture, Source
 from vla_core.training.progress import StageBars
 from vla_core.training.ship import ship
 from vla_core.training.trainer import Trainer
+from vla_core.training.validation import validate, validate_forward
 
 Show = Callable[[int, str], None]
 
-#: Stage 2 may have two parts: before each the expert corrects the policy as it is by then.
-STAGE_2 = ("end_to_end", "refined")
 #: Held-out windows that a stage is measured on.
 VALIDATION_WINDOWS = 256
 
@@ -64,24 +64,34 @@ class DialRecipe:
         self.robot = RobotModel.load(config.robot)
         self.stage_2 = [stage for stage in STAGE_2 if stage in config.stages]
         self.committed = [stage for stage in COMMITTED if stage in config.stages]
+        #: The policy whose weights all begins with, if there is one.
+        self.start = PolicyManifest.load(policy_folder(config.start)) if config.start else None
         #: Whose weights a stage begins with.
         self.before = {
             "system2": (),
             "system1": (),
-            "end_to_end": ("system2", "system1"),
-            "refined": ("end_to_end",),
+            "end_to_end": () if config.start else ("system2", "system1"),
+            "refined": tuple(self.stage_2[:-1]),
             "prefix": tuple(self.stage_2[-1:]),
             "forward": (),
             "cloning": (),
         }
-        self.rate_hz = config.dataset.rate_hz if config.dataset else demonstrations.RATE_HZ
+        self.rate_hz = rate_hz(config)
+        if self.start and round(1.0 / self.start.step_s, 6) != self.rate_hz:
+            raise ConfigError(
+                config.name,
+                f"demonstrations have {self.rate_hz:g} frames a second, `start: {config.start}` "
+                f"has steps of {self.start.step_s:g} s",
+            )
 
     def run(self, out: Path) -> None:
         """All stages, and the policy's folder `out` at the end."""
         collect(self.config, self.robot, self.folder)
-        metrics = {"encoder": self.train_encoder()}
+        metrics = {} if self.start else {"encoder": self.train_encoder()}
         self.encode()
-        metrics |= self._warm_up()
+        self.encode_interventions()
+        if not self.start:
+            metrics |= self._warm_up()
         for stage in self.stage_2:
             self.correct(stage, metrics)
             metrics[stage] = self._train_alone(stage)
@@ -98,6 +108,7 @@ class DialRecipe:
             "windows": len(training),
             "labelled_scenes": self.config.scenes,
             "corrected_tables": self.config.corrections,
+            **self._continued(),
             "seed": self.config.seed,
             "training_minutes": round(sum(m["train_s"] for m in metrics.values()) / 60, 1),
             "metrics": metrics,
@@ -107,11 +118,21 @@ class DialRecipe:
             self.config,
             self.robot,
             self.load_stages(self._with_vit(self.new_model(*stages)), *stages),
-            training.normalisation(),
+            self._normalisation(training),
             self.rate_hz,
             provenance,
             *(self.config.committed_steps if stage in stages else 0 for stage in COMMITTED),
         )
+
+    def _continued(self) -> dict[str, object]:
+        """For the model card: what it began with, and what operators corrected."""
+        told: dict[str, object] = {"weights_begun_with": self.start.name} if self.start else {}
+        if (interventions := self.config.interventions) is not None:
+            windows = Windows.load(self.folder / "windows" / INTERVENTIONS)
+            told["intervention_windows"] = len(windows)
+            told["interventions_used"] = interventions.use.value
+            told["intervention_share"] = interventions.share
+        return told
 
     def correct(self, stage: str, metrics: dict[str, dict[str, float]]) -> None:
         """Let the expert correct the policy so far, where that goes, for `stage` to learn from."""
@@ -161,6 +182,18 @@ class DialRecipe:
             )
             windows.save(folder)
 
+    def encode_interventions(self) -> None:
+        """The same for what operators corrected, where the configuration names it."""
+        folder = self.folder / "windows" / INTERVENTIONS
+        if self.config.interventions is None or (folder / "starts.npy").exists():
+            return
+        paths = sorted((self.folder / INTERVENTIONS).glob("*.npz"))
+        episodes = [Episode.load(path) for path in paths]
+        model = self._with_vit(self.new_model())
+        Windows.build(
+            episodes, model.vit, self.robot, self.config.cameras, model.sizes
+        ).save(folder)
+
     def train(self, stage: str, show: Show) -> dict[str, float]:
         """Stage 1's halves `system2` and `system1`, a part of stage 2, `prefix` or `forward`.
 
@@ -168,7 +201,7 @@ class DialRecipe:
         """
         training = Windows.load(self.folder / "windows" / "training")
         held_out = Windows.load(self.folder / "windows" / "held_out")
-        normalisation = training.normalisation()
+        normalisation = self._normalisation(training)
         model = self._with_vit(self.new_model(stage))
         model = self.load_stages(model, *self.before[stage])
         longest = self.config.committed_steps
@@ -184,24 +217,9 @@ class DialRecipe:
             self.folder, stage, module, self.config.stages[stage], self.config.seed
         )
 
-        sources = [(training, np.cumsum(training.weights()))]
-        for earlier in self._corrected(stage):
-            corrected = self.folder / "windows" / f"corrections_{earlier}"
-            if corrected.exists():
-                windows = Windows.load(corrected)
-                sources.append((windows, np.cumsum(np.full(len(windows), 1 / len(windows)))))
-
-        def batches(rng: np.random.Generator, batch: int) -> dict[str, torch.Tensor]:
-            corrected = batch // 3 // max(1, len(sources) - 1)
-            shares = [batch - corrected * (len(sources) - 1), *[corrected] * (len(sources) - 1)]
-            parts = []
-            for (windows, cumulative), share in zip(sources, shares, strict=True):
-                rows = np.searchsorted(cumulative, rng.random(share) * cumulative[-1])
-                lag = rng.integers(MAX_LAG + 1, size=share)
-                ahead = rng.integers(1, longest + 1, size=share) if stage == "forward" else None
-                parts.append(windows.batch(rows, lag, normalisation, ahead))
-            return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
-
+        batches = Mixture(
+            self._sources(stage, training), normalisation, longest if stage == "forward" else 0
+        )
         rng = np.random.default_rng(0)
         rows = rng.choice(len(held_out), min(VALIDATION_WINDOWS, len(held_out)), replace=False)
         ahead = rng.integers(1, longest + 1, size=len(rows)) if stage == "forward" else None
@@ -219,6 +237,8 @@ class DialRecipe:
 
         With stage `forward` among the `stages` it has a forward model, else not.
         """
+        if self.start:
+            return load_dial(policy_folder(self.config.start), self.start)[0].cpu().train()
         path = self.folder / "sizes.pt"
         if not path.exists():
             sizes = DialSizes(
@@ -245,6 +265,8 @@ class DialRecipe:
         return model
 
     def _with_vit(self, model: Dial) -> Dial:
+        if self.start:
+            return model
         stored = torch.load(self.folder / "encoder" / "final.pt", weights_only=True)
         model.vit.load_state_dict(_below("vit.", stored["model"]))
         return model
@@ -281,6 +303,27 @@ class DialRecipe:
             return self.stage_2[: self.stage_2.index(stage) + 1]
         return self.stage_2 if stage in self.committed else []
 
+    def _sources(self, stage: str, training: Windows) -> list[Source]:
+        """What a stage learns from, and how much of a batch is of each."""
+        interventions, found = self.config.interventions, []
+        rest = 1.0
+        if interventions is not None and stage in (*self.stage_2, *self.committed):
+            windows = Windows.load(self.folder / "windows" / INTERVENTIONS)
+            found.append(Source(windows, windows.weights(), interventions.share))
+            rest -= interventions.share
+        folders = [
+            self.folder / "windows" / f"corrections_{each}" for each in self._corrected(stage)
+        ]
+        corrected = [Windows.load(folder) for folder in folders if folder.exists()]
+        share = rest / 3 / max(1, len(corrected))
+        found += [Source(w, np.full(len(w), 1 / len(w)), share) for w in corrected]
+        demonstrated = 1.0 - sum(source.share for source in found)
+        return [Source(training, training.weights(), demonstrated), *found]
+
+    def _normalisation(self, training: Windows) -> Normalisation:
+        """Of the policy that all began with, as its weights know no other; or of what is there."""
+        return Normalisation.of(self.start) if self.start else training.normalisation()
+
     def _train_alone(self, stage: str) -> dict[str, float]:
         with StageBars() as bars:
             return self.train(stage, self._bar(bars, stage))
@@ -314,63 +357,6 @@ class DialRecipe:
                     continue
                 shows[stage](step, text)
             return {stage: future.result() for stage, future in futures.items()}
-
-
-@torch.no_grad()
-def validate(
-    stage: str,
-    model: Dial,
-    batch: dict[str, torch.Tensor],
-    normalisation: Normalisation,
-    prefix_steps: int = 0,
-) -> dict[str, float]:
-    """On held-out windows.
-
-    Args:
-        prefix_steps: of the longest prefix that the stage teaches [steps].
-
-    Returns:
-        `foresight` error (eq. 2) with `copy`, the error of "nothing changes", beside it; and
-        `action_rad`, the mean absolute error of the sampled chunk's arm joints that move, and
-        `prefix_rad`, that of the steps that follow the longest prefix when it is given.
-    """
-    metrics = {}
-    intent = batch["current"] if stage == "cloning" else batch["future"]
-    if stage not in ("system1", "cloning"):
-        intent = model.system2(batch["past"], batch["words"])
-        metrics["foresight"] = float(mse_loss(intent, batch["future"]))
-        metrics["copy"] = float(mse_loss(batch["past"], batch["future"]))
-    if stage != "system2":
-        noise = torch.randn(
-            batch["actions"].shape, generator=torch.Generator().manual_seed(0)
-        ).to(intent.device)
-        moving = normalisation.action_std > 0.03
-
-        def error_rad(*prefix: torch.Tensor) -> np.ndarray:
-            chunk = model.sample(batch["current"], intent, batch["state"], noise, *prefix)
-            error = (chunk - batch["actions"]).abs().cpu().numpy() * normalisation.action_std
-            return error[..., moving]
-
-        metrics["action_rad"] = float(error_rad().mean())
-        if prefix_steps:
-            count = torch.full((len(noise),), prefix_steps, device=noise.device)
-            frozen = first_steps(count, noise.shape[1])
-            error = error_rad(batch["actions"], frozen)[:, prefix_steps:]
-            metrics["prefix_rad"] = float(error.mean())
-    return metrics
-
-
-@torch.no_grad()
-def validate_forward(
-    module: ForwardDynamics, batch: dict[str, torch.Tensor]
-) -> dict[str, float]:
-    """On held-out windows: the `forward` model's error of the true features after what is
-    committed, with `copy`, the error of the present ones in their place, beside it.
-    """
-    return {
-        "forward": float(mse_loss(module.predict(batch), batch["after"])),
-        "copy": float(mse_loss(batch["current"], batch["after"])),
-    }
 
 
 def _train_apart(

@@ -1,4 +1,4 @@
-"""Benchmarks: strategies of execution, cost of the safety filter, takeover and return."""
+"""Benchmarks: strategies of execution, cost of the safety filter, takeovers, corrections."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-HELP = "compare strategies of execution or ways of filtering; takeovers on the live graph"
+HELP = "compare strategies of execution or ways of filtering; takeovers; what corrections bring"
 
 STRATEGIES = ("switch", "ensemble", "rtc", "rtc_trained", "fdm", "naive", "sync")
 #: Published executors of others; skipped, with the reason, where they are not installed.
@@ -69,6 +69,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add_handover_arguments(handover)
+    corrections = benches.add_parser(
+        "corrections",
+        help="an operator corrects the policy where it fails; success before and after retraining",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    _add_corrections_arguments(corrections)
+
+
+def _add_corrections_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config", default="tabletop_corrected", help="under config/training, or a YAML"
+    )
+    parser.add_argument("--teleop", default="leader", help="under config/teleop, or a YAML")
+    parser.add_argument("--tables", type=int, default=50, help="to correct the policy on")
+    parser.add_argument(
+        "--episodes", type=int, default=60, help="to evaluate each policy on, in each setting"
+    )
+    parser.add_argument(
+        "--pattern", choices=("still", *PATTERNS), default="left",
+        help="objects of the tables that it is corrected on; evaluated there and on still ones",
+    )  # fmt: skip
+    parser.add_argument(
+        "--time-limit-s", type=float, default=10.0, help="of an evaluated episode [s]"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="chooses the tables")
+    parser.add_argument("--workers", type=int, default=2, help="processes")
+    parser.add_argument(
+        "--out", type=Path, default=Path("out/corrections"),
+        help="data set and trainings; gone on with",
+    )  # fmt: skip
+    parser.add_argument("--json", type=Path, help="write what was found here")
 
 
 def add_handover_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,9 +117,13 @@ def add_handover_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the cases, print the table, write rows and picture."""
-    if args.bench == "handover":
-        return _run_handover(args)
-    return _run_safety(args) if args.bench == "safety" else _run_async(args)
+    runs = {
+        "async": _run_async,
+        "safety": _run_safety,
+        "handover": _run_handover,
+        "corrections": _run_corrections,
+    }
+    return runs[args.bench](args)
 
 
 def _run_handover(args: argparse.Namespace) -> int:
@@ -118,14 +153,49 @@ def _run_safety(args: argparse.Namespace) -> int:
     return 0
 
 
+def _run_corrections(args: argparse.Namespace) -> int:
+    os.environ.setdefault("MUJOCO_GL", "egl")  # MuJoCo reads it when it is imported
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from vla_core.evaluation.table import episode_progress
+    from vla_core.interventions.experiment import Experiment
+    from vla_core.interventions.report import print_attempts, print_rows
+    from vla_core.paths import training_file
+    from vla_core.training.config import TrainingConfig
+
+    config = TrainingConfig.load(training_file(args.config))
+    experiment = Experiment(
+        config, args.teleop, args.pattern, args.tables, args.episodes, args.time_limit_s, args.seed,
+        args.workers, args.out,
+    )  # fmt: skip
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("tables with an operator", total=args.tables)
+        attempts = experiment.collect(lambda tables: bar.update(task, completed=tables))
+    print_attempts(attempts)
+    policies = experiment.train()
+    with episode_progress(experiment.evaluations) as progress:
+        rows = []
+        for row in experiment.evaluate(policies, progress):
+            rows.append(row)
+            if args.json:
+                _write_json(args.json, {"attempts": attempts, "rows": rows})
+    print_rows(rows)
+    return 0
+
+
+def _write_json(path: Path, found: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(found, indent=1) + "\n")
+
+
 def _collect(found: Iterable[dict[str, Any]], path: Path | None) -> list[dict[str, Any]]:
     """All rows; what is there is written after each, as a run is long."""
     rows = []
     for row in found:
         rows.append(row)
         if path:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(rows, indent=1) + "\n")
+            _write_json(path, rows)
     return rows
 
 

@@ -15,6 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", help="name under config/training, or a YAML")
     parser.add_argument("--work", type=Path, help="data and checkpoints (default out/train/NAME)")
     parser.add_argument("--dataset", type=Path, help="LeRobot data set, not the configuration's")
+    parser.add_argument(
+        "--interventions", type=Path, help="data set of corrections, not the configuration's"
+    )
     parser.add_argument("--out", type=Path, help="the policy (default WORK/policy)")
 
 
@@ -31,6 +34,13 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError("--dataset", f"{config.name} learns from the expert, not from a data set")
     if args.dataset:
         config = replace(config, dataset=replace(config.dataset, folder=args.dataset))
+    if args.interventions and not config.interventions:
+        raise ConfigError(
+            "--interventions", f"{config.name} has no `interventions`: their share and use"
+        )
+    if args.interventions:
+        named = replace(config.interventions, folder=args.interventions)
+        config = replace(config, interventions=named)
     work = args.work or Path("out/train") / config.name
     out = args.out or work / "policy"
     DialRecipe(config, work).run(out)

@@ -1,0 +1,63 @@
+"""The command core of an episode with an operator at it, and with what a recorder keeps of it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vla_core.errors import VlaError
+from vla_core.evaluation.executor import FilteredExecutor
+from vla_core.execution.timeline import ChunkTimeline
+from vla_core.interventions.attempt_record import AttemptRecord
+from vla_core.interventions.expert_operator import ExpertOperator
+from vla_core.types import NANOSECONDS, ActionChunk, Pace
+
+
+class OperatedExecutor:
+    """An `Executor`, so that an episode with an operator is run as every other.
+
+    Args:
+        executor: with `handover`; one episode's.
+        operator: who watches and takes over.
+        record: takes down what happens.
+    """
+
+    def __init__(
+        self, executor: FilteredExecutor, operator: ExpertOperator, record: AttemptRecord
+    ) -> None:
+        self._executor, self._operator, self._record = executor, operator, record
+        self.period_s = executor.period_s
+        self._command: np.ndarray | None = None
+        self._acts_ns = 0
+
+    @property
+    def timeline(self) -> ChunkTimeline:
+        """The core's."""
+        return self._executor.timeline
+
+    @property
+    def pace(self) -> Pace:
+        """The core's."""
+        return self._executor.pace
+
+    @property
+    def off_path(self) -> float:
+        """As the executor's."""
+        return self._executor.off_path
+
+    def on_chunk(self, chunk: ActionChunk, now_ns: int) -> None:
+        """The policy's, whoever moves the robot: the core knows which it follows."""
+        self._executor.on_chunk(chunk, now_ns)
+
+    def tick(self, now_ns: int, position: np.ndarray, velocity: np.ndarray) -> np.ndarray:
+        """The core's command, with the operator's target before it where one is due."""
+        core = self._executor.core
+        if self._command is not None and now_ns >= self._acts_ns:
+            self._acts_ns = now_ns + round(self._operator.PERIOD_S * NANOSECONDS)
+            target = self._operator.act(self._command, now_ns)
+            if target is not None and (problem := core.on_teleop(target, now_ns)):
+                raise VlaError(problem)
+        self._command = self._executor.tick(now_ns, position, velocity)
+        for told in core.take_interventions():
+            self._record.on_intervention(told, self._operator.trouble)
+        self._record.on_tick(now_ns, core.mode, position, self._command)
+        return self._command
