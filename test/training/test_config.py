@@ -19,9 +19,12 @@ def written(path: Path, name: str, **changes: object) -> Path:
     return file
 
 
-@pytest.mark.parametrize("name", ["tabletop", "tabletop_async", "g1"])
-def test_the_shipped_runs_are_read(name):
-    config = TrainingConfig.load(training_file(name))
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("tabletop", "tabletop"), ("tabletop_async", "tabletop_async"), ("g1", "dial_g1")],
+)
+def test_the_shipped_runs_are_read(file, name):
+    config = TrainingConfig.load(training_file(file))
     assert config.name == name
     assert set(config.stages) >= {"encoder", "system2", "system1", "end_to_end"}
     assert bool(config.dataset) == (config.demonstrations == 0)
@@ -36,7 +39,7 @@ def test_a_data_set_says_folder_cameras_and_rate():
 def test_an_unknown_key_is_refused_naming_the_known(tmp_path):
     with pytest.raises(ConfigError) as error:
         TrainingConfig.load(written(tmp_path, "tabletop", epochs=3))
-    assert error.value.problem.startswith("unknown keys ['epochs'], known: ['cameras', ")
+    assert error.value.problem.startswith("unknown keys ['epochs'], known: ['augmented', 'cameras', ")
 
 
 def test_a_missing_key_is_named(tmp_path):

@@ -106,7 +106,7 @@ def test_from_a_data_set(trained):
     assert manifest.cameras[0].name == "head"
     assert manifest.step_s == 0.1
     assert manifest.provenance["demonstrations"] == 3
-    assert {"state", "train_s"} == set(manifest.provenance["metrics"]["encoder"])
+    assert {"state", "ahead", "train_s"} == set(manifest.provenance["metrics"]["encoder"])
     targets = act(trained / "policy", "Pick up the bottle.")
     assert targets.shape == (4, 26) and np.isfinite(targets).all()
     card = (trained / "policy/MODEL_CARD.md").read_text()

@@ -85,12 +85,12 @@ class TrainingConfig:
         stages: schedule of each stage, by name.
         committed_steps: longest plan in execution that stage `prefix` teaches System 1 to continue,
             and stage `forward` what it leads to [steps]; 0 without these stages.
-        augmented: copies of each demonstration to learn from beside it, as another camera would
-            have seen it.
         corrections: tables on which the expert corrects the warmed-up policy before each part of stage 2.
         start: policy whose weights it begins with, in place of encoder and stage 1; empty: none.
             Kind, robot, cameras, model and normalisation are that policy's.
         interventions: what stage 2 learns from besides; None: nothing.
+        augmented: copies of each demonstration to learn from beside it, as another camera would
+            have seen it.
     """
 
     name: str
@@ -104,11 +104,11 @@ class TrainingConfig:
     cameras: tuple[str, ...]
     model: Mapping[str, Any]
     stages: Mapping[str, Schedule]
-    augmented: int = 0
     corrections: int = 0
     committed_steps: int = 0
     start: str = ""
     interventions: InterventionConfig | None = None
+    augmented: int = 0
 
     @classmethod
     def load(cls, path: Path) -> TrainingConfig:
