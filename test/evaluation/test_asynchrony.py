@@ -177,11 +177,17 @@ def test_a_row_holds_rate_interval_time_smoothness_and_every_scene():
     assert (text["success"], text["late"]) == ("100%", "2/5")
 
 
-def test_the_picture_shows_delays_and_rates(tmp_path):
-    cases = (Case("delay", "switch", 100), Case("rate", "switch", 200, "left", 5))
-    rows = [measured(case) for case in cases]
-    plot(rows, tmp_path / "rows.png")
-    assert cv2.imread(str(tmp_path / "rows.png")).shape[1] > 1500
+def test_a_picture_shows_delays_and_another_motions_and_rates(tmp_path):
+    delay = measured(Case("delay", "switch", 100))
+    motion = measured(Case("pattern", "switch", 200, "left"))
+    rate = measured(Case("rate", "switch", 200, "left", 5))
+    first, second = tmp_path / "rows.png", tmp_path / "rows_dynamics.png"
+    assert plot([delay, motion, rate], first) == [first, second]
+    assert all(cv2.imread(str(picture)).shape[1] > 1400 for picture in (first, second))
+    second.unlink()
+    assert plot([delay], first) == [first] and not second.exists()
+    first.unlink()
+    assert plot([motion], first) == [second] and not first.exists()
 
 
 def test_what_the_policy_was_not_trained_for_is_skipped_with_the_reason():

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 COLUMNS = (
     ("strategy", "{strategy}"),
@@ -49,29 +53,34 @@ def print_rows(rows: Sequence[dict[str, Any]], console: Console | None = None) -
     (console or Console()).print(table)
 
 
-def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
-    """Success, completion time and velocity step over the delay, a line a strategy; and success
-    over System-1 steps for every intent, where that was varied.
+def plot(rows: Sequence[dict[str, Any]], path: Path) -> list[Path]:
+    """Write what was varied: delays to `path`, motions and System 2's rate to `..._dynamics`.
+
+    Returns:
+        The pictures written.
     """
     import matplotlib
 
     matplotlib.use("Agg")
+    delays = [row for row in rows if row["study"] == "delay"]
+    dynamics = [row for row in rows if row["study"] != "delay"]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    written = []
+    if delays:
+        _plot_delays(delays, path)
+        written.append(path)
+    if dynamics:
+        written.append(path.with_stem(f"{path.stem}_dynamics"))
+        _plot_dynamics(dynamics, written[-1])
+    return written
+
+
+def _plot_delays(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """Success, completion time and velocity step over the delay, a line a strategy."""
     import matplotlib.pyplot as plt
 
-    still = [row for row in rows if row["study"] == "delay"]
-    rates = [row for row in rows if row["study"] == "rate"]
-    panels = 4 if rates else 3
-    figure, axes = plt.subplots(1, panels, figsize=(4.4 * panels, 3.8), layout="constrained")
-    success, time_s, smooth = axes[:3]
-    for strategy in dict.fromkeys(row["strategy"] for row in rates):
-        mine = [row for row in rates if row["strategy"] == strategy]
-        rate = [100 * row["success_rate"] for row in mine]
-        axes[3].plot([row["system2_every"] for row in mine], rate, marker="o", label=strategy)
-    if rates:
-        label = f"System-1 steps for every intent (object: {rates[0]['pattern']})"
-        axes[3].set(xlabel=label, ylabel="success [%]", ylim=(0, 100), xscale="log")
-    for strategy in dict.fromkeys(row["strategy"] for row in still):
-        mine = [row for row in still if row["strategy"] == strategy]
+    figure, (success, time_s, smooth) = plt.subplots(1, 3, figsize=(13.2, 3.8), layout="constrained")
+    for strategy, mine in _by_strategy(rows).items():
         delays = [row["delay_ms"] for row in mine]
         rate = [100 * row["success_rate"] for row in mine]
         (line,) = success.plot(delays, rate, marker="o", label=strategy)
@@ -84,8 +93,53 @@ def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
     time_s.set(xlabel="delay of System 1 [ms]", ylabel="time to success [s]", ylim=(0, None))
     smooth.set(xlabel="delay of System 1 [ms]", ylabel="velocity step at boundaries [rad/s]")
     smooth.set_ylim(0, None)
-    lines, names = success.get_legend_handles_labels()
+    _finish(figure, success, path)
+
+
+def _plot_dynamics(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """Success by the object's motion, and over System-1 steps for every intent."""
+    import matplotlib.pyplot as plt
+
+    figure, (motion, rate) = plt.subplots(1, 2, figsize=(13.2, 3.8), layout="constrained")
+    strategies = _by_strategy(rows)
+    patterns = list(dict.fromkeys(row["pattern"] for row in rows if row["study"] == "pattern"))
+    width = 0.8 / len(strategies)
+    for place, (strategy, mine) in enumerate(strategies.items()):
+        bars = {row["pattern"]: row for row in mine if row["study"] == "pattern"}
+        at = [k + (place + 0.5) * width - 0.4 for k, p in enumerate(patterns) if p in bars]
+        told = [bars[pattern] for pattern in patterns if pattern in bars]
+        percent = [100 * row["success_rate"] for row in told]
+        errors = [
+            [abs(100 * row["ci95"][k] - value) for row, value in zip(told, percent, strict=True)]
+            for k in (0, 1)
+        ]
+        motion.bar(at, percent, width, yerr=errors, label=strategy, error_kw={"lw": 0.6})
+        line = [row for row in mine if row["study"] == "rate"]
+        every = [row["system2_every"] for row in line]
+        rate.plot(every, [100 * row["success_rate"] for row in line], marker="o")
+    motion.set(xticks=range(len(patterns)), xticklabels=patterns)
+    motion.set(xlabel="how the object moves", ylabel="success [%]", ylim=(0, 100))
+    varied = {row["system2_every"]: row["pattern"] for row in rows if row["study"] == "rate"}
+    rate.set(ylabel="success [%]", ylim=(0, 100), xscale="log")
+    rate.set_xticks(list(varied), [str(every) for every in varied], minor=False)
+    rate.minorticks_off()
+    objects = ", ".join(dict.fromkeys(varied.values()))
+    rate.set_xlabel(f"System-1 steps for every intent (object: {objects})")
+    _finish(figure, motion, path)
+
+
+def _by_strategy(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(row["strategy"], []).append(row)
+    return found
+
+
+def _finish(figure: Figure, labelled: Axes, path: Path) -> None:
+    """One legend for all panels, then the file."""
+    import matplotlib.pyplot as plt
+
+    lines, names = labelled.get_legend_handles_labels()
     figure.legend(lines, names, loc="outside upper center", ncols=len(names), fontsize=8)
-    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     plt.close(figure)
