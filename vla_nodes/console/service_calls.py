@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -14,6 +15,8 @@ from rclpy.task import Future
 from vla_core.console.snapshot import Answer
 
 _MOST_ANSWERS = 20
+#: A service is looked for so long before it counts as offered by nobody: found takes a moment [s].
+_FOUND_WITHIN_S = 1.0
 
 
 class Words(NamedTuple):
@@ -23,12 +26,24 @@ class Words(NamedTuple):
     good: bool
 
 
-class _Call(NamedTuple):
+@dataclass
+class _Call:
+    """Something asked; `future` is None until somebody was found to ask."""
+
     what: str
     client: Client
-    future: Future
-    until_s: float
+    request: Any
     read: Callable[[Any], Words | None]
+    nobody: str
+    timeout_s: float
+    until_s: float
+    future: Future | None = None
+
+    def try_to_begin(self) -> None:
+        """Ask, if there is somebody to ask by now."""
+        if self.future is None and self.client.service_is_ready():
+            self.future = self.client.call_async(self.request)
+            self.until_s = time.monotonic() + self.timeout_s
 
 
 class ServiceCalls:
@@ -64,8 +79,8 @@ class ServiceCalls:
         read: Callable[[Any], Words | None],
         nobody: str,
         timeout_s: float = 5.0,
-    ) -> bool:
-        """Ask; whether there is somebody to ask.
+    ) -> None:
+        """Ask; not twice while nobody has been found to ask.
 
         Args:
             what: words for it.
@@ -73,22 +88,26 @@ class ServiceCalls:
             nobody: what to say where nobody offers the service.
             timeout_s: longest wait for the answer [s].
         """
-        if not client.service_is_ready():
-            self.say(f"{what}: {nobody}")
-            return False
-        until_s = time.monotonic() + timeout_s
-        self._calls.append(_Call(what, client, client.call_async(request), until_s, read))
-        return True
+        if any(call.what == what and call.future is None for call in self._calls):
+            return
+        until_s = time.monotonic() + _FOUND_WITHIN_S
+        call = _Call(what, client, request, read, nobody, timeout_s, until_s)
+        call.try_to_begin()
+        self._calls.append(call)
 
     def check(self) -> None:
         """Tell what has been answered, or was not in time."""
         for call in list(self._calls):
-            if call.future.done():
+            call.try_to_begin()
+            if call.future is not None and call.future.done():
                 self._calls.remove(call)
                 words = call.read(call.future.result())
                 if words is not None:
                     self.say(f"{call.what}: {words.text}", words.good)
             elif time.monotonic() > call.until_s:
                 self._calls.remove(call)
+                if call.future is None:
+                    self.say(f"{call.what}: {call.nobody}")
+                    continue
                 call.client.remove_pending_request(call.future)
                 self.say(f"{call.what}: no answer from {call.client.srv_name} in time")
