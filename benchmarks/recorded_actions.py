@@ -16,6 +16,7 @@ import argparse
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ from torch import nn
 
 from vla_core.paths import training_file
 from vla_core.policies.dial.model import Dial
+from vla_core.policies.dial.normalisation import Normalisation
 from vla_core.policies.dial.windows import Windows
 from vla_core.replay.offline.joint_groups import joint_groups
 from vla_core.training.config import TrainingConfig
@@ -35,37 +37,42 @@ from vla_core.training.progress import StageBars
 LOOKAHEADS_S = (0.1, 0.2, 0.5, 1.0)
 GROUPS = ("arms", "hands")
 _RESAMPLES = 5000
-#: Steps of the network that sees joints alone; more of them do not make it better.
+#: Optimiser steps of the network that sees joints alone.
 _JOINT_STEPS = 3000
 
 
 @dataclass(frozen=True)
-class HeldOut:
-    """Windows of held-out episodes as one batch, and which episode each is of."""
+class Recorded:
+    """Every window of some episodes.
 
-    batch: dict[str, torch.Tensor]
+    Attributes:
+        windows: with the features.
+        state, before: `(windows, state)` at each window's observation, and a step earlier.
+        target: `(windows, H, state)` commanded from then on.
+        episode: `(windows,)` which one each is of.
+    """
+
+    windows: Windows
     state: np.ndarray
     before: np.ndarray
     target: np.ndarray
     episode: np.ndarray
 
     @classmethod
-    def of(cls, windows: Windows, recipe: DialRecipe) -> HeldOut:
-        """Every window, its intent as fresh as System 2 at its slowest: `MAX_LAG` steps, or 0."""
-        rows = np.arange(len(windows))
-        normalisation = Windows.load(recipe.folder / "windows" / "training").normalisation()
+    def load(cls, folder: Path) -> Recorded:
+        """Windows that `vla train` left in its folder."""
+        windows = Windows.load(folder)
         frames, reach = windows.starts.T
-        chunk = frames[:, None] + np.arange(windows.horizon)
         return cls(
-            windows.batch(rows, np.zeros_like(rows), normalisation),
+            windows,
             windows.states[frames],
             windows.states[frames - (reach > 0)],
-            windows.targets[chunk],
+            windows.targets[frames[:, None] + np.arange(windows.horizon)],
             np.cumsum(reach == 0) - 1,
         )
 
 
-def simple_answers(held_out: HeldOut) -> dict[str, np.ndarray]:
+def simple_answers(held_out: Recorded) -> dict[str, np.ndarray]:
     """`(windows, H, state)` targets of holding and of constant velocity."""
     steps = np.arange(held_out.target.shape[1])[:, None]
     still = np.repeat(held_out.state[:, None], len(steps), axis=1)
@@ -73,12 +80,12 @@ def simple_answers(held_out: HeldOut) -> dict[str, np.ndarray]:
     return {"holding": still, "constant velocity": going}
 
 
-def joints_alone(training: HeldOut, held_out: HeldOut, seed: int) -> np.ndarray:
+def joints_alone(training: Recorded, held_out: Recorded, seed: int) -> np.ndarray:
     """`(windows, H, state)` targets of a small network that sees positions and velocities."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
 
-    def seen(windows: HeldOut) -> np.ndarray:
+    def seen(windows: Recorded) -> np.ndarray:
         return np.concatenate([windows.state, windows.state - windows.before], axis=1)
 
     mean, std = seen(training).mean(axis=0), seen(training).std(axis=0) + 1e-3
@@ -108,18 +115,19 @@ def joints_alone(training: HeldOut, held_out: HeldOut, seed: int) -> np.ndarray:
 
 @torch.no_grad()
 def dial_answers(
-    dial: Dial, recipe: DialRecipe, held_out: HeldOut, intent: str
+    dial: Dial, normalisation: Normalisation, held_out: Recorded, intent: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """`(windows, H, state)` targets, and `(windows, 2)` errors of the foresight and of the copy.
 
     Args:
-        intent: `own`, the true `future`, or `current` for cloning.
+        normalisation: that the policy was trained with.
+        intent: `own`, as fresh as the observation; the true `future`; or `current` for cloning.
     """
-    normalisation = Windows.load(recipe.folder / "windows" / "training").normalisation()
     generator = torch.Generator().manual_seed(0)
     chunks, errors = [], []
-    for rows in track(torch.arange(len(held_out.state)).split(128), f"intent: {intent}"):
-        batch = {key: value[rows] for key, value in held_out.batch.items()}
+    rows = np.arange(len(held_out.windows))
+    for part in track(np.array_split(rows, len(rows) // 128 + 1), f"intent: {intent}"):
+        batch = held_out.windows.batch(part, np.zeros_like(part), normalisation)
         used = batch["future" if intent == "own" else intent]
         if intent == "own":
             used = dial.system2(batch["past"], batch["words"])
@@ -136,19 +144,16 @@ def per_episode(values: np.ndarray, episode: np.ndarray) -> np.ndarray:
     return np.stack([values[episode == e].mean(axis=0) for e in np.unique(episode)])
 
 
-def interval(values: np.ndarray) -> list[float]:
-    """95 % of the bootstrapped mean of `(episodes,)` values."""
-    rng = np.random.default_rng(0)
-    means = values[rng.integers(len(values), size=(_RESAMPLES, len(values)))].mean(axis=1)
-    return [float(q) for q in np.quantile(means, (0.025, 0.975))]
+def mean(values: np.ndarray) -> list[float]:
+    """The mean of `(episodes,)` values, and 95 % of its bootstrap."""
+    return ratio(values, np.ones_like(values))
 
 
-def ratio_interval(above: np.ndarray, below: np.ndarray) -> list[float]:
-    """The same of the ratio of two means, over the same episodes."""
-    rng = np.random.default_rng(0)
-    rows = rng.integers(len(above), size=(_RESAMPLES, len(above)))
+def ratio(above: np.ndarray, below: np.ndarray) -> list[float]:
+    """The ratio of two means over the same episodes, and 95 % of its bootstrap."""
+    rows = np.random.default_rng(0).integers(len(above), size=(_RESAMPLES, len(above)))
     ratios = above[rows].mean(axis=1) / below[rows].mean(axis=1)
-    return [float(q) for q in np.quantile(ratios, (0.025, 0.975))]
+    return [float(above.mean() / below.mean()), *map(float, np.quantile(ratios, (0.025, 0.975)))]
 
 
 def cloning_of(recipe: DialRecipe) -> Dial:
@@ -160,7 +165,9 @@ def cloning_of(recipe: DialRecipe) -> Dial:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("config", help="name under config/training, or a YAML")
     parser.add_argument("--work", type=Path, help="of `vla train` (default out/train/NAME)")
     parser.add_argument("--json", type=Path)
@@ -170,79 +177,73 @@ def main() -> None:
     own = config.stages["system1"]
     longer = replace(own, steps=own.steps + config.stages["end_to_end"].steps)
     recipe = DialRecipe(replace(config, stages={**config.stages, "cloning": longer}), work)
-    held_out = HeldOut.of(Windows.load(work / "windows" / "held_out"), recipe)
-    training = HeldOut.of(Windows.load(work / "windows" / "training"), recipe)
+    training, held_out = (Recorded.load(work / "windows" / n) for n in ("training", "held_out"))
+    normalisation = training.windows.normalisation()
 
     policy = recipe.load_stages(recipe.new_model(), "end_to_end").eval()
     answers = simple_answers(held_out)
     answers["joints alone"] = joints_alone(training, held_out, config.seed)
-    answers["cloning"], _ = dial_answers(cloning_of(recipe), recipe, held_out, "current")
-    answers["true future"], _ = dial_answers(policy, recipe, held_out, "future")
-    answers["policy"], foresight = dial_answers(policy, recipe, held_out, "own")
-    print_and_save(recipe, held_out, answers, foresight, args.json)
+    answers["cloning"], _ = dial_answers(cloning_of(recipe), normalisation, held_out, "current")
+    answers["true future"], _ = dial_answers(policy, normalisation, held_out, "future")
+    answers["policy"], foresight = dial_answers(policy, normalisation, held_out, "own")
+    found = scores(recipe, held_out, answers, foresight)
+    print_scores(found)
+    if args.json:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        args.json.write_text(json.dumps(found, indent=1))
 
 
-def print_and_save(
-    recipe: DialRecipe,
-    held_out: HeldOut,
-    answers: dict[str, np.ndarray],
-    foresight: np.ndarray,
-    path: Path | None,
-) -> None:
-    """The table, and the same as JSON."""
-    groups = {name: joint_groups(recipe.robot)[name] for name in GROUPS}
+def scores(
+    recipe: DialRecipe, held_out: Recorded, answers: dict[str, np.ndarray], foresight: np.ndarray
+) -> dict[str, Any]:
+    """Means, each with its interval: `[mean, low, high]`."""
     step_s = 1.0 / recipe.rate_hz
     errors = {
         who: {
             f"{group} {ahead_s:g} s": per_episode(
-                np.abs(answer - held_out.target)[:, round(ahead_s / step_s)][:, joints].mean(axis=1),
+                np.abs(answer - held_out.target)[:, round(ahead_s / step_s), joints].mean(axis=1),
                 held_out.episode,
             )
-            for group, joints in groups.items()
+            for group, joints in joint_groups(recipe.robot).items()
+            if group in GROUPS
             for ahead_s in LOOKAHEADS_S
         }
         for who, answer in answers.items()
     }
-    columns = list(errors["policy"])
-    table = Table("mean absolute error", *columns)
-    for who, values in errors.items():
-        cells = []
-        for column in columns:
-            low, high = interval(values[column])
-            cells.append(f"{values[column].mean():.4f} ({low:.4f} to {high:.4f})")
-        table.add_row(who, *cells)
-    ratios = {
-        who: {c: [float(errors["policy"][c].mean() / errors[who][c].mean()),
-                  *ratio_interval(errors["policy"][c], errors[who][c])] for c in columns}
-        for who in errors if who != "policy"
-    }  # fmt: skip
-    for who, values in ratios.items():
-        cells = (f"{mean:.2f} ({low:.2f} to {high:.2f})" for mean, low, high in values.values())
-        table.add_row(f"policy / {who}", *cells)
+    policy = errors["policy"]
     seen, copied = per_episode(foresight, held_out.episode).T
-    world = [float(seen.mean() / copied.mean()), *ratio_interval(seen, copied)]
+    return {
+        "episodes": len(seen),
+        "windows": len(foresight),
+        "error": {who: {c: mean(v) for c, v in of.items()} for who, of in errors.items()},
+        "policy_over": {
+            who: {c: ratio(policy[c], v) for c, v in of.items()}
+            for who, of in errors.items()
+            if who != "policy"
+        },
+        "foresight_error": mean(seen),
+        "foresight_error_copy": mean(copied),
+        "foresight_over_copy": ratio(seen, copied),
+    }
+
+
+def print_scores(found: dict[str, Any]) -> None:
+    """The same as a table."""
+    table = Table("mean absolute error", *found["error"]["policy"])
+    for who, values in found["error"].items():
+        cells = (f"{v:.4f} ({low:.4f} to {high:.4f})" for v, low, high in values.values())
+        table.add_row(who, *cells)
+    for who, values in found["policy_over"].items():
+        cells = (f"{v:.2f} ({low:.2f} to {high:.2f})" for v, low, high in values.values())
+        table.add_row(f"policy / {who}", *cells)
     console = Console(width=220)
     console.print(table)
+    share, low, high = found["foresight_over_copy"]
     console.print(
-        f"foresight error {seen.mean():.4f}, copy {copied.mean():.4f}: "
-        f"{world[0]:.2f} of it ({world[1]:.2f} to {world[2]:.2f}); "
-        f"{len(seen)} episodes, {len(foresight)} windows"
+        f"foresight error {found['foresight_error'][0]:.4f}, copy "
+        f"{found['foresight_error_copy'][0]:.4f}: {share:.2f} of it ({low:.2f} to {high:.2f}); "
+        f"{found['episodes']} episodes, {found['windows']} windows"
     )
-    if path:
-        record = {
-            "episodes": len(seen),
-            "windows": len(foresight),
-            "error": {
-                who: {c: [float(v.mean()), *interval(v)] for c, v in values.items()}
-                for who, values in errors.items()
-            },
-            "policy_over": ratios,
-            "foresight_error": [float(seen.mean()), *interval(seen)],
-            "foresight_error_copy": [float(copied.mean()), *interval(copied)],
-            "foresight_over_copy": world,
-        }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(record, indent=1))
 
 
 if __name__ == "__main__":

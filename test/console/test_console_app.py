@@ -280,6 +280,20 @@ def test_nodes_that_lack_something_or_are_silent_are_named():
     drive(script)
 
 
+def test_constraints_that_come_later_have_room_on_the_screen():
+    async def script(console: Console) -> None:
+        both = console.client.now.command.constraints
+        console.client.show_command(constraints=())
+        await console.draw()
+        console.app.screen.refresh(layout=True)  # as when the terminal is resized
+        await console.pilot.pause()
+        console.client.show_command(constraints=both)
+        await console.draw()
+        assert "by 0.12" in console.screen() and "path to 75 %" in console.screen()
+
+    drive(script)
+
+
 def test_how_far_the_operator_is_away_is_shown():
     async def script(console: Console) -> None:
         far = ActiveConstraint("operator_distance", "left_elbow_joint", 0.32)

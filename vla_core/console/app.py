@@ -46,6 +46,7 @@ class ConsoleApp(App[None]):
     #middle { height: 7; }
     #rates { width: 48; }
     #constraints { width: 1fr; }
+    #rates, #constraints { height: 100%; }
     #operator { height: 3; }
     #nodes { height: 1; }
     #help { height: 2; }

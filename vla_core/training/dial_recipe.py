@@ -18,7 +18,6 @@ from vla_core.errors import ConfigError
 from vla_core.paths import policy_folder
 from vla_core.policies.dial.losses import (
     ActionWarmup,
-    Cloning,
     EndToEnd,
     ForesightWarmup,
     ForwardDynamics,
@@ -175,8 +174,7 @@ class DialRecipe:
             loaded = [Episode.load(path) for path in episodes]
             if name == "training":
                 rng = np.random.default_rng((self.config.seed, 17))
-                copies = [seen_otherwise(e, rng) for _ in range(self.config.augmented) for e in loaded]
-                loaded += copies
+                loaded += [seen_otherwise(e, rng) for e in loaded * self.config.augmented]
             windows = Windows.build(
                 loaded, model.vit, self.robot, self.config.cameras, model.sizes
             )
@@ -210,7 +208,7 @@ class DialRecipe:
             "system1": lambda: ActionWarmup(model),
             "prefix": lambda: PrefixConditioning(model, longest),
             "forward": lambda: ForwardDynamics(model.forward_model),
-            "cloning": lambda: Cloning(model),
+            "cloning": lambda: ActionWarmup(model, "current"),
         }
         module = objectives.get(stage, lambda: EndToEnd(model))()
         trainer = Trainer(

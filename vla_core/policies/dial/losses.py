@@ -68,31 +68,24 @@ class ForesightWarmup(nn.Module):
 
 
 class ActionWarmup(nn.Module):
-    """Stage 1, System 1: L_fm with the true future in place of the intent."""
+    """Stage 1, System 1: L_fm with the true future in place of the intent.
 
-    def __init__(self, dial: Dial) -> None:
+    Args:
+        dial: of which System 1 alone learns.
+        intent: the batch's features in the intent's place: `future`; or `current`, which makes it
+            plain behaviour cloning without a foresight.
+    """
+
+    def __init__(self, dial: Dial, intent: str = "future") -> None:
         super().__init__()
         self.dial = dial
+        self._intent = intent
         dial.vit.requires_grad_(False)
         dial.system2.requires_grad_(False)
 
     def forward(self, batch: Batch, noise: torch.Generator) -> dict[str, Tensor]:
-        """Eq. 3 with x_t := phi(o_{t+H})."""
-        return {"loss": flow_matching_loss(self.dial, batch, batch["future"], noise)}
-
-
-class Cloning(nn.Module):
-    """Plain behaviour cloning with System 1's networks: no foresight, what is seen in its place."""
-
-    def __init__(self, dial: Dial) -> None:
-        super().__init__()
-        self.dial = dial
-        dial.vit.requires_grad_(False)
-        dial.system2.requires_grad_(False)
-
-    def forward(self, batch: Batch, noise: torch.Generator) -> dict[str, Tensor]:
-        """Eq. 3 with x_t := phi(o_t)."""
-        return {"loss": flow_matching_loss(self.dial, batch, batch["current"], noise)}
+        """Eq. 3 with x_t := phi(o_{t+H}), or phi(o_t)."""
+        return {"loss": flow_matching_loss(self.dial, batch, batch[self._intent], noise)}
 
 
 class EndToEnd(nn.Module):
