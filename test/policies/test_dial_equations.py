@@ -177,17 +177,16 @@ def test_system_1_has_no_way_to_the_instruction_but_the_intent(dial, batch):
 # Section 3.4, eq. 4: the two stages
 
 
-def test_stage_1_gives_system_1_the_true_future():
+@pytest.mark.parametrize(("given", "intent"), [((), "future"), (("current",), "current")])
+def test_stage_1_gives_system_1_the_true_future_and_cloning_the_present(given, intent):
     fake = RecordingDial(vit=nn.Linear(1, 1), system2=nn.Linear(1, 1))
-    warmup = ActionWarmup.__new__(ActionWarmup)
-    nn.Module.__init__(warmup)
-    object.__setattr__(warmup, "dial", fake)
+    warmup = ActionWarmup(fake, *given)
     batch = {
         "current": torch.zeros(1, 1, 1), "future": torch.ones(1, 1, 1),
         "state": torch.zeros(1, 1), "actions": torch.zeros(1, 2, 1),
     }  # fmt: skip
     warmup(batch, noise())
-    assert fake.fused == (batch["current"], batch["future"])
+    assert fake.fused[0] is batch["current"] and fake.fused[1] is batch[intent]
 
 
 def test_stage_1_of_system_2_leaves_everything_else_alone(dial, batch):
