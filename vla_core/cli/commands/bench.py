@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     async_.add_argument("--replan-steps", type=int, default=5, help="steps between inferences")
     async_.add_argument("--workers", type=int, default=2, help="processes")
     async_.add_argument("--json", type=Path, help="write a row per strategy, delay and scene")
-    async_.add_argument("--plot", type=Path, help="write the pictures here (PNG), those of dynamics beside it")
+    async_.add_argument("--plot", type=Path, help="write the picture here (PNG), dynamics beside it")
     safety = benches.add_parser(
         "safety",
         help="what the safety filter costs the task, margins as they are and wider",
