@@ -47,14 +47,15 @@ class Recorded:
 
     Attributes:
         windows: with the features.
-        state, before: `(windows, state)` at each window's observation, and a step earlier.
+        state: `(windows, state)` at each window's observation.
+        velocity: `(windows, dof)` there.
         target: `(windows, H, state)` commanded from then on.
         episode: `(windows,)` which one each is of.
     """
 
     windows: Windows
     state: np.ndarray
-    before: np.ndarray
+    velocity: np.ndarray
     target: np.ndarray
     episode: np.ndarray
 
@@ -66,17 +67,18 @@ class Recorded:
         return cls(
             windows,
             windows.states[frames],
-            windows.states[frames - (reach > 0)],
-            windows.targets[frames[:, None] + np.arange(windows.horizon)],
+            windows.velocities[frames],
+            windows.targets[windows.chunks()],
             np.cumsum(reach == 0) - 1,
         )
 
 
-def simple_answers(held_out: Recorded) -> dict[str, np.ndarray]:
+def simple_answers(held_out: Recorded, step_s: float) -> dict[str, np.ndarray]:
     """`(windows, H, state)` targets of holding and of constant velocity."""
-    steps = np.arange(held_out.target.shape[1])[:, None]
-    still = np.repeat(held_out.state[:, None], len(steps), axis=1)
-    going = still + (held_out.state - held_out.before)[:, None] * steps
+    times_s = step_s * np.arange(held_out.target.shape[1])[:, None]
+    still = np.repeat(held_out.state[:, None], len(times_s), axis=1)
+    going = still.copy()
+    going[..., : held_out.velocity.shape[1]] += held_out.velocity[:, None] * times_s
     return {"holding": still, "constant velocity": going}
 
 
@@ -86,14 +88,14 @@ def joints_alone(training: Recorded, held_out: Recorded, seed: int) -> np.ndarra
     rng = np.random.default_rng(seed)
 
     def seen(windows: Recorded) -> np.ndarray:
-        return np.concatenate([windows.state, windows.state - windows.before], axis=1)
+        return np.concatenate([windows.state, windows.velocity], axis=1)
 
     mean, std = seen(training).mean(axis=0), seen(training).std(axis=0) + 1e-3
     moves = training.target - training.state[:, None]
     scale = moves.std(axis=(0, 1)) + 1e-3
     horizon, width = moves.shape[1:]
     network = nn.Sequential(
-        nn.Linear(2 * width, 128), nn.GELU(), nn.Dropout(0.1),
+        nn.Linear(seen(training).shape[1], 128), nn.GELU(), nn.Dropout(0.1),
         nn.Linear(128, 128), nn.GELU(), nn.Dropout(0.1), nn.Linear(128, horizon * width),
     )  # fmt: skip
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.01)
@@ -178,10 +180,10 @@ def main() -> None:
     longer = replace(own, steps=own.steps + config.stages["end_to_end"].steps)
     recipe = DialRecipe(replace(config, stages={**config.stages, "cloning": longer}), work)
     training, held_out = (Recorded.load(work / "windows" / n) for n in ("training", "held_out"))
-    normalisation = training.windows.normalisation()
+    normalisation = training.windows.normalisation(config.velocity)
 
     policy = recipe.load_stages(recipe.new_model(), "end_to_end").eval()
-    answers = simple_answers(held_out)
+    answers = simple_answers(held_out, 1.0 / recipe.rate_hz)
     answers["joints alone"] = joints_alone(training, held_out, config.seed)
     answers["cloning"], _ = dial_answers(cloning_of(recipe), normalisation, held_out, "current")
     answers["true future"], _ = dial_answers(policy, normalisation, held_out, "future")

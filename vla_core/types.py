@@ -16,6 +16,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+#: Velocities of an observation are means over this long [s]: short beside a motion, long beside a
+#: frame of a recording.
+VELOCITY_OVER_S = 0.1
 NANOSECONDS = 1_000_000_000
 
 
@@ -48,7 +51,7 @@ class Observation:
         sequence: counts observations since the camera node started.
         images: `{camera: (height, width, 3) uint8 RGB}`.
         position: `(dof,)` joint positions.
-        velocity: `(dof,)` joint velocities.
+        velocity: `(dof,)` joint velocities, the mean over the last `VELOCITY_OVER_S`.
         skew_s: largest difference between the stamps of its parts [s].
     """
 

@@ -55,6 +55,15 @@ def test_joints_are_ordered_by_name_and_others_ignored(aligner):
     assert observation.velocity.tolist() == [0, 0]
 
 
+def test_velocity_is_the_mean_over_a_tenth_of_a_second_whatever_the_driver_tells(aligner):
+    for k in range(0, 131, 10):  # at 2 rad/s from 50 ms on
+        push_joints(aligner, 1000 + k, 0.002 * max(0, k - 50))
+    for stamp_ms, expected in ((1020, 0.0), (1050, 0.0), (1100, 1.0), (1125, 1.5)):
+        aligner.push_image("side", picture(), stamp_ms * MS)
+        (observation,) = aligner.push_image("head", picture(), stamp_ms * MS)
+        assert observation.velocity == pytest.approx([expected, -expected])
+
+
 def test_what_lies_too_far_apart_is_dropped_by_part(aligner):
     aligner.push_image("side", picture(), 70 * MS)
     assert aligner.push_image("head", picture(), 100 * MS) == []

@@ -314,7 +314,7 @@ def test_the_stage_teaches_system_1_alone(dial, batch):
 def test_a_field_learns_to_go_on_from_the_prefix():
     """Chunks go on from where they began; only the prefix tells where that is."""
     torch.manual_seed(0)
-    field = VelocityField(1, 4, 8, 24, 2, 2)
+    field = VelocityField(1, 1, 4, 8, 24, 2, 2)
     optimiser = torch.optim.Adam(field.parameters(), lr=3e-3)
     dial = SimpleNamespace(fusion=lambda current, intent: current, velocity=field)
     rng = noise(0)

@@ -18,7 +18,7 @@ def noise(seed: int = 0) -> torch.Generator:
 @pytest.fixture
 def model() -> ForwardModel:
     torch.manual_seed(0)
-    return ForwardModel(PATCHES, WIDTH, STATE, HORIZON, width=16, layers=2, heads=2)
+    return ForwardModel(PATCHES, WIDTH, STATE, STATE, HORIZON, width=16, layers=2, heads=2)
 
 
 def batch(size: int, rng: torch.Generator) -> dict[str, torch.Tensor]:

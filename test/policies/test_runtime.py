@@ -251,6 +251,49 @@ def test_with_nothing_committed_it_acts_on_what_it_sees(foreseeing, plan):
     assert np.array_equal(*chunks)
 
 
+@pytest.fixture(scope="module")
+def moving_folder(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("policy") / "moving"
+    write_policy(path, seed=3, forward_steps=FORWARD_STEPS, velocity=True)
+    return path
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_system_1_is_told_velocities_where_it_was_trained_with_them(moving_folder, backend):
+    manifest = PolicyManifest.load(moving_folder)
+    dial, _ = load_dial(moving_folder, manifest)
+    normalisation, system1 = Normalisation.of(manifest), load_system1(moving_folder, backend)
+    still = observation()
+    seen = replace(still, velocity=np.linspace(-1.0, 1.0, 29))
+    intent = load_system2(moving_folder, backend).intend(seen, TOLD)
+    state = RobotModel.load("g1_inspire").state_vector(seen.position).astype(np.float32)
+    told = np.concatenate([normalisation.state(state), seen.velocity / 0.5]).astype(np.float32)
+    sampled = dial.sample(
+        torch.from_numpy(intent.tensors["current"].astype(np.float32))[None],
+        torch.from_numpy(intent.tensors["foresight"].astype(np.float32))[None],
+        torch.from_numpy(told)[None],
+        torch.from_numpy(seeded().standard_normal((1, SIZES.horizon, 47), dtype=np.float32)),
+    )
+    chunk = system1.act(seen, intent, seeded()).targets
+    assert chunk == pytest.approx(normalisation.target(sampled.numpy()[0], state)[:, :29], abs=1e-3)
+    assert np.abs(chunk - system1.act(still, intent, seeded()).targets).max() > 1e-3
+
+
+@pytest.mark.parametrize("committed_steps", [1, 2])
+def test_carried_forward_it_is_told_the_velocity_of_the_last_committed_step(
+    moving_folder, committed_steps, monkeypatch
+):
+    system2, system1 = (load(moving_folder, "onnx") for load in (load_system2, load_system1))
+    seen, plan = observation(), forward(committed_steps)
+    told = []
+    sample = system1._sample
+    monkeypatch.setattr(system1, "_sample", lambda *args: told.append(args[2]) or sample(*args))
+    system1.act(seen, system2.intend(seen, TOLD), seeded(), plan)
+    path = np.concatenate([[seen.position], plan.targets])
+    expected = (path[committed_steps] - path[committed_steps - 1]) / 0.1
+    assert told[0][47:] * 0.5 == pytest.approx(expected, abs=1e-4)
+
+
 def test_without_a_forward_model_it_is_refused(systems):
     system2, system1 = systems["onnx"]
     intent = system2.intend(observation(), TOLD)

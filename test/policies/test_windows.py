@@ -42,8 +42,8 @@ def episode(frames: int, first: int = 0, complete: bool = True) -> Episode:
     )
 
 
-def build(*episodes: Episode) -> Windows:
-    return Windows.build(episodes, Grey(), ROBOT, ["head"], replace(SIZES, horizon=H))
+def build(*episodes: Episode, rate_hz: float = 10.0) -> Windows:
+    return Windows.build(episodes, Grey(), ROBOT, ["head"], replace(SIZES, horizon=H), rate_hz)
 
 
 def window(windows: Windows, row: int, lag: int = 0) -> dict[str, list[float]]:
@@ -63,6 +63,35 @@ def test_a_lagging_intent_sees_the_past_and_looks_h_steps_ahead_from_there():
     lagging = window(build(episode(9)), row=5, lag=2)
     assert (lagging["current"], lagging["past"], lagging["future"]) == ([5], [3], [3 + H])
     assert lagging["actions"] == [100, 101, 102]
+
+
+def test_a_window_begins_at_every_frame_and_its_steps_may_be_several_frames():
+    windows = build(episode(12, complete=False), rate_hz=5.0)
+    assert len(windows) == 12 - 2 * H
+    lagging = window(windows, row=5, lag=2)
+    assert (lagging["current"], lagging["past"], lagging["future"]) == ([5], [1], [1 + 2 * H])
+    assert lagging["actions"] == [100, 102, 104]  # targets 105, 107, 109 seen from joint 5
+    ahead = windows.batch(np.array([5]), np.zeros(1, int), PLAIN, np.array([H]))
+    assert ahead["after"].flatten().tolist() == [5 + 2 * H]
+
+
+def test_proprioception_holds_velocities_where_the_policy_is_told_them():
+    fast = episode(9, complete=False)
+    fast = replace(fast, position=fast.position**2)  # 0, 1, 4, 9, ... at 10 Hz
+    windows = build(fast)
+    told = windows.normalisation(velocity=True)
+    assert told.velocity_std == pytest.approx([10 * np.sqrt(np.mean(np.square([0, 1, 3, 5, 7, 9])))])
+    batch = windows.batch(np.arange(4), np.zeros(4, int), replace(told, velocity_std=np.ones(1)))
+    assert batch["state"].shape == (4, 2)
+    assert batch["state"][:, 1].tolist() == [0, 10, 30, 50]
+
+
+def test_velocities_are_means_over_a_tenth_of_a_second_at_any_rate():
+    smooth = replace(episode(40), rate_hz=30.0)
+    (speed,) = build(smooth, rate_hz=10.0).velocities.T
+    assert speed[0] == 0.0
+    assert speed[1:40] == pytest.approx(30.0)
+    assert speed[40:43] == pytest.approx([20.0, 10.0, 0.0])  # it stands behind its end
 
 
 def test_no_intent_is_older_than_its_episode():
@@ -109,14 +138,14 @@ def test_what_was_built_is_what_is_loaded(tmp_path):
 
 
 def test_normalisation_is_of_the_windows_states_and_moves():
-    fitted = build(episode(5, complete=False)).normalisation()  # joints 0 and 1, moves 100 to 102
+    fitted = build(episode(5, complete=False)).normalisation(velocity=False)  # joints 0 and 1, moves 100 to 102
     assert fitted.state_mean == pytest.approx([0.5])
     assert fitted.state_std == pytest.approx([0.5])
     assert fitted.action_std == pytest.approx([np.sqrt((100**2 + 101**2 + 102**2) / 3)])
 
 
 def test_normalised_actions_come_back(tmp_path):
-    fitted = build(episode(9)).normalisation()
+    fitted = build(episode(9)).normalisation(velocity=False)
     state, targets = np.array([0.3]), np.array([[0.1], [0.7]])
     assert fitted.target(fitted.action(targets, state), state) == pytest.approx(targets)
 

@@ -38,17 +38,19 @@ def random_dial(seed: int, sizes: DialSizes = SIZES) -> Dial:
 
 
 def write_policy(
-    folder: Path, seed: int, prefix_steps: int = 0, forward_steps: int = 0
+    folder: Path, seed: int, prefix_steps: int = 0, forward_steps: int = 0, velocity: bool = False
 ) -> PolicyManifest:
-    """A policy's folder for g1_inspire, as training leaves it."""
+    """A policy's folder for g1_inspire, as training leaves it; with `velocity` it is told that."""
     robot = RobotModel.load("g1_inspire")
     config = TrainingConfig("tiny", "dial", robot.name, 1, 1, None, 0.5, 1, CAMERAS, {}, {})
     state = robot.state_vector(robot.ready_pose)
-    normalisation = Normalisation(state, np.ones_like(state), np.full_like(state, 0.1))
+    told = np.full(robot.dof if velocity else 0, 0.5)
+    normalisation = Normalisation(state, np.ones_like(state), np.full_like(state, 0.1), told)
     provenance = {"seed": seed, "metrics": {"system1": {"action_rad": 0.5, "train_s": 1.0}}}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the export speaks of shapes that never change here
-        dial = random_dial(seed, replace(SIZES, forward_layers=1 if forward_steps else 0))
+        layers = 1 if forward_steps else 0
+        dial = random_dial(seed, replace(SIZES, forward_layers=layers, velocities=len(told)))
         steps = (prefix_steps, forward_steps)
         return ship(folder, config, robot, dial, normalisation, 10.0, provenance, *steps)
 

@@ -4,8 +4,9 @@ The reference camera sets the pace: each of its images is a moment. A moment is 
 other part of it has come, so parts may come in any order, as they do in a burst; a part that its
 camera does not send is not waited for once the joint states are past the moment. Then every
 camera's nearest image and the joint state must lie within the skew limit of the moment; else it is
-dropped and counted. Joint positions and velocities are interpolated to the stamp when states on
-both sides are there.
+dropped and counted. Joint positions are interpolated to the stamp when states on both sides are
+there. Velocities are differences of positions, whatever the driver tells of them: recordings mostly
+tell nothing, and what a policy learned from is what it shall get.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy as np
 
 from vla_core.data.joint_state import JointState, JointStateReader
 from vla_core.errors import ConfigError, VlaError
-from vla_core.types import NANOSECONDS, Observation
+from vla_core.types import NANOSECONDS, VELOCITY_OVER_S, Observation
 
 _JOINT_STATES_KEPT = 256
 #: Images of each camera that are kept, and moments that wait for their parts.
@@ -205,7 +206,7 @@ class ObservationAligner:
                 sequence=self._sequence,
                 images={camera: images[camera] for camera in self._sizes},
                 position=state.position,
-                velocity=state.velocity,
+                velocity=self._velocity(state),
                 skew_s=max(*skews_ns, skew_ns) / NANOSECONDS,
             )
         ]
@@ -218,6 +219,14 @@ class ObservationAligner:
                 return _between(state, after, stamp_ns)
             after = state
         return None if after is None else (after, after.stamp_ns - stamp_ns)
+
+    def _velocity(self, state: JointState) -> np.ndarray:
+        """`(dof,)` mean over `VELOCITY_OVER_S`, or over what there is; zero at the first state."""
+        before, _ = self._state_at(state.stamp_ns - round(VELOCITY_OVER_S * NANOSECONDS))
+        span_s = (state.stamp_ns - before.stamp_ns) / NANOSECONDS
+        if span_s <= 0.0:
+            return np.zeros_like(state.position)
+        return (state.position - before.position) / span_s
 
     def _resized(self, camera: str, image: np.ndarray) -> np.ndarray:
         height, width = self._sizes[camera]

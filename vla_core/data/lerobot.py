@@ -115,7 +115,7 @@ class LeRobotDataset:
                 values that cannot be this robot's.
             JointMismatchError: joints are not the robot's.
         """
-        stride = self._stride(rate_hz or self.rate_hz)
+        stride = self.stride(rate_hz or self.rate_hz)
         tracks = self.tracks(episode, robot)
         rows = np.arange(0, len(tracks.position), stride)
         return Episode(
@@ -161,7 +161,7 @@ class LeRobotDataset:
             )
         table = self._table(self._files[episode], [feature])
         flags = np.array(table[feature].to_pylist(), dtype=bool).reshape(-1)
-        return flags[:: self._stride(rate_hz or self.rate_hz)]
+        return flags[:: self.stride(rate_hz or self.rate_hz)]
 
     def pictures(self, episode: int, key: str, rows: np.ndarray) -> Iterator[np.ndarray]:
         """Decode pictures of one camera, one after the other.
@@ -192,7 +192,12 @@ class LeRobotDataset:
             )
         return iterate_frames(video.path, times_s, 0.5 / self.rate_hz)
 
-    def _stride(self, rate_hz: float) -> int:
+    def stride(self, rate_hz: float) -> int:
+        """Frames of the recording for one at `rate_hz`.
+
+        Raises:
+            ConfigError: the rate is no whole fraction of the recording's.
+        """
         stride = self.rate_hz / rate_hz
         if stride < 1 or not stride.is_integer():
             fractions = ", ".join(f"{self.rate_hz / k:g}" for k in range(1, 7))

@@ -20,7 +20,7 @@ INTERVENTIONS = "interventions"
 
 
 def rate_hz(config: TrainingConfig) -> float:
-    """Frames a second of what is learned from, and so steps of the policy."""
+    """Steps a second of the policy."""
     return config.dataset.rate_hz if config.dataset else demonstrations.RATE_HZ
 
 
@@ -58,26 +58,26 @@ def take_interventions(config: TrainingConfig, robot: RobotModel, folder: Path) 
 
 
 def read_dataset(config: TrainingConfig, robot: RobotModel, folder: Path) -> None:
-    """Write a data set's episodes as `EPISODE_0.npz`, at the policy's size and rate.
+    """Write a data set's episodes as `EPISODE_0.npz`, all frames at the policy's size.
 
     Raises:
-        ConfigError: no such data set, camera or rate, or an episode shorter than a chunk.
+        ConfigError: no such data set or camera, frames that are no multiple of the policy's steps,
+            or an episode shorter than a chunk.
         JointMismatchError: its joints are not the robot's.
     """
     wanted = config.dataset
     dataset = LeRobotDataset(wanted.folder)
+    reach = config.model["horizon"] * dataset.stride(wanted.rate_hz)
     folder.mkdir(parents=True, exist_ok=True)
     for index in track(dataset.episodes[: wanted.episodes or None], "demonstrations"):
         path = folder / f"{index:06d}_0.npz"
         if path.exists():
             continue
-        episode = dataset.read(
-            index, robot, wanted.cameras, config.model["image_size"], wanted.rate_hz
-        )
-        if len(episode) <= config.model["horizon"]:
+        episode = dataset.read(index, robot, wanted.cameras, config.model["image_size"])
+        if len(episode) <= reach:
             raise ConfigError(
                 str(wanted.folder),
-                f"episode {index} has {len(episode)} frames at {wanted.rate_hz:g} Hz, "
-                f"a horizon of {config.model['horizon']} needs more",
+                f"episode {index} has {len(episode)} frames, a horizon of "
+                f"{config.model['horizon']} steps at {wanted.rate_hz:g} Hz needs more than {reach}",
             )
         episode.save(path)

@@ -28,7 +28,7 @@ class DatasetConfig:
     Attributes:
         folder: of the data set; a relative one starts where `vla train` was started.
         cameras: the data set's key of each of the policy's cameras.
-        rate_hz: frames a second wanted, a whole fraction of the recording's.
+        rate_hz: steps a second of the policy, a whole fraction of the recording's frames.
         episodes: how many, from the first; 0 is all.
     """
 
@@ -91,6 +91,8 @@ class TrainingConfig:
         interventions: what stage 2 learns from besides; None: nothing.
         augmented: copies of each demonstration to learn from beside it, as another camera would
             have seen it.
+        velocity: whether System 1 is told the joints' velocities beside their positions; with a
+            `dataset` alone, as the simulation's observations tell that of the moment, no mean.
     """
 
     name: str
@@ -109,6 +111,7 @@ class TrainingConfig:
     start: str = ""
     interventions: InterventionConfig | None = None
     augmented: int = 0
+    velocity: bool = False
 
     @classmethod
     def load(cls, path: Path) -> TrainingConfig:
@@ -123,8 +126,14 @@ class TrainingConfig:
             raise ConfigError(str(path), f"is not YAML ({error})") from error
         if isinstance(raw, Mapping) and raw.get("start"):
             raw = _begun_with(str(path), raw)
-        optional = {"augmented", "corrections", "committed_steps", "start", "interventions"}
+        optional = {
+            "augmented", "corrections", "committed_steps", "start", "interventions", "velocity"
+        }  # fmt: skip
         _check_keys(str(path), raw, cls, optional)
+        if raw.get("velocity") and not raw["dataset"]:
+            raise ConfigError(
+                f"{path}: velocity", "needs a `dataset`; in simulation System 1 is told positions"
+            )
         stages = {}
         for name, values in raw["stages"].items():
             values = {**values}
@@ -187,8 +196,8 @@ def _begun_with(source: str, raw: Mapping[str, Any]) -> dict[str, Any]:
             "undo; begin with a policy before that",
         )
     sizes = dict(manifest.model)
-    for key in ("cameras", "state", "vocabulary"):
-        del sizes[key]
+    for key in ("cameras", "state", "velocities", "vocabulary"):
+        sizes.pop(key, None)
     decided = {
         "kind": manifest.kind,
         "robot": manifest.robot,

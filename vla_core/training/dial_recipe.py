@@ -146,7 +146,7 @@ class DialRecipe:
         model = self._with_vit(self.new_model())
         episodes = [Episode.load(path) for path in sorted(folder.glob("*.npz"))]
         Windows.build(
-            episodes, model.vit, self.robot, self.config.cameras, model.sizes
+            episodes, model.vit, self.robot, self.config.cameras, model.sizes, self.rate_hz
         ).save(windows)
 
     def train_encoder(self) -> dict[str, float]:
@@ -156,9 +156,12 @@ class DialRecipe:
         if self.config.scenes:
             module, batches, check = learn_from_scenes(vit, self.folder / "scenes")
         else:
-            loaded = ([Episode.load(path) for path in paths] for paths in self._split())
+            training, held_out = (
+                [Episode.load(path) for path in paths] for paths in self._split()
+            )
+            reach = self.config.model["horizon"] * round(training[0].rate_hz / self.rate_hz)
             module, batches, check = learn_from_states(
-                vit, *loaded, self.robot, self.config.cameras, self.config.model["horizon"]
+                vit, training, held_out, self.robot, self.config.cameras, reach
             )
         trainer = Trainer(self.folder, "encoder", module, schedule, self.config.seed)
         with StageBars() as bars:
@@ -176,7 +179,7 @@ class DialRecipe:
                 rng = np.random.default_rng((self.config.seed, 17))
                 loaded += [seen_otherwise(e, rng) for e in loaded * self.config.augmented]
             windows = Windows.build(
-                loaded, model.vit, self.robot, self.config.cameras, model.sizes
+                loaded, model.vit, self.robot, self.config.cameras, model.sizes, self.rate_hz
             )
             windows.save(folder)
 
@@ -189,7 +192,7 @@ class DialRecipe:
         episodes = [Episode.load(path) for path in paths]
         model = self._with_vit(self.new_model())
         Windows.build(
-            episodes, model.vit, self.robot, self.config.cameras, model.sizes
+            episodes, model.vit, self.robot, self.config.cameras, model.sizes, self.rate_hz
         ).save(folder)
 
     def train(self, stage: str, show: Show) -> dict[str, float]:
@@ -242,6 +245,7 @@ class DialRecipe:
             sizes = DialSizes(
                 cameras=len(self.config.cameras),
                 state=self.robot.state_size,
+                velocities=self.robot.dof if self.config.velocity else 0,
                 vocabulary=vocabulary_of(self._instructions()),
                 **self.config.model,
             )
@@ -320,7 +324,9 @@ class DialRecipe:
 
     def _normalisation(self, training: Windows) -> Normalisation:
         """Of the policy that all began with, as its weights know no other; or of what is there."""
-        return Normalisation.of(self.start) if self.start else training.normalisation()
+        if self.start:
+            return Normalisation.of(self.start)
+        return training.normalisation(self.config.velocity)
 
     def _train_alone(self, stage: str) -> dict[str, float]:
         with StageBars() as bars:

@@ -42,7 +42,7 @@ def learn_from_states(
         training, held_out: recordings; all their frames are kept in memory.
         robot: gives state vectors.
         cameras: views in the policy's order.
-        horizon: H, steps of the farther of the two looks ahead; the nearer is half of it.
+        horizon: frames to the farther of the two looks ahead; the nearer is half of it.
     """
     ahead = (horizon // 2, horizon)
     states, moves = _states_and_moves(training, robot, ahead)

@@ -26,7 +26,7 @@ class ForwardModel(nn.Module):
 
     Args:
         patches, feature_width: of the features, of all cameras together.
-        state: numbers in the state vector, and in an action.
+        state, action: numbers in proprioception, and in an action.
         horizon: most actions.
         width, layers, heads: of the transformer.
     """
@@ -36,6 +36,7 @@ class ForwardModel(nn.Module):
         patches: int,
         feature_width: int,
         state: int,
+        action: int,
         horizon: int,
         width: int,
         layers: int,
@@ -45,7 +46,7 @@ class ForwardModel(nn.Module):
         self.patches = patches
         self.visual = nn.Linear(feature_width, width)
         self.state = nn.Linear(state, width)
-        self.action = nn.Linear(state, width)
+        self.action = nn.Linear(action, width)
         self.absent = nn.Parameter(0.02 * torch.randn(width))
         self.position = nn.Parameter(0.02 * torch.randn(patches + 1 + horizon, width))
         self.blocks = nn.ModuleList(SelfAttentionBlock(width, heads) for _ in range(layers))
@@ -60,7 +61,7 @@ class ForwardModel(nn.Module):
         Args:
             current: `(batch, patches, feature_width)`, z_t.
             state: `(batch, state)` proprioception, normalised.
-            prefix: `(batch, horizon, state)` committed actions, normalised; what it holds elsewhere
+            prefix: `(batch, horizon, action)` committed actions, normalised; what it holds elsewhere
                 does not matter.
             frozen: `(batch, horizon)` bool, which actions are committed: the first d.
 

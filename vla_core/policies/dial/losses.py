@@ -4,7 +4,7 @@ A batch of windows (`vla_core.policies.dial.windows`) holds features of the froz
 
 - `current` phi(o_t), `future` phi(o_{s+H}) and `past` phi(o_s), each `(batch, patches, width)`:
   the intent is formed from an observation s = t - lag, as it is when System 2 is slower;
-- `words` `(batch, max_words)`; `state` `(batch, state)`; `actions` `(batch, H, state)`;
+- `words` `(batch, max_words)`; `state` `(batch, proprioception)`; `actions` `(batch, H, state)`;
 - for the forward model, `ahead` `(batch,)` d and `after` phi(o_{t+d}), like `current`.
 """
 

@@ -25,7 +25,8 @@ class DialSizes:
         fusion_width, fusion_layers: of System 1's self-attention (4 layers in the paper).
         dit_width, dit_layers: of the diffusion transformer (16 layers in the paper).
         heads: attention heads, everywhere.
-        state: numbers in the state vector (47 in the paper).
+        state: numbers in the state vector (47 in the paper), and in an action.
+        velocities: joint velocities that proprioception holds beside the state; 0: none.
         horizon: H, targets in a chunk and steps of foresight.
         vocabulary: known words; the text embedding has one more, for padding.
         max_words: longest instruction.
@@ -53,10 +54,16 @@ class DialSizes:
     euler_steps: int
     noise_scale: float = 1.0
     forward_layers: int = 0
+    velocities: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "vit_stem", tuple(self.vit_stem))
         object.__setattr__(self, "vocabulary", tuple(self.vocabulary))
+
+    @property
+    def proprioception(self) -> int:
+        """Numbers that System 1 is told of the robot itself."""
+        return self.state + self.velocities
 
 
 class Dial(nn.Module):
@@ -82,6 +89,7 @@ class Dial(nn.Module):
             self.vit.patches, features, sizes.fusion_width, sizes.fusion_layers, sizes.heads
         )
         self.velocity = VelocityField(
+            sizes.proprioception,
             sizes.state,
             sizes.horizon,
             sizes.fusion_width,
@@ -94,6 +102,7 @@ class Dial(nn.Module):
             self.forward_model = ForwardModel(
                 self.vit.patches,
                 features,
+                sizes.proprioception,
                 sizes.state,
                 sizes.horizon,
                 sizes.system2_width,
@@ -115,7 +124,7 @@ class Dial(nn.Module):
 
         Args:
             current, intent: `(batch, patches, width)` features.
-            state: `(batch, state)` normalised proprioception.
+            state: `(batch, proprioception)` normalised.
             noise: `(batch, horizon, state)`.
             prefix, frozen: what the chunk begins with, as `VelocityField` takes it.
 

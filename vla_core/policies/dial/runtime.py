@@ -124,9 +124,10 @@ class DialSystem1:
         current = _features(manifest, self._networks["vit"], observation)
         foresight = intent.tensors["foresight"].astype(np.float32)[None]
         state = self._robot.state_vector(observation.position).astype(np.float32)
-        current, state, done = self._carried_forward(current, state, plan)
+        told = self._normalisation.proprioception(state, observation.velocity)
+        current, state, told, done = self._carried_forward(current, state, told, plan)
         context = self._networks["fusion"].run(current=current, intent=foresight)
-        normalised = self._sample(context, state, rng, plan)
+        normalised = self._sample(context, state, told, rng, plan)
         targets = self._normalisation.target(normalised, state)[:, : self._robot.dof]
         self._sequence += 1
         return ActionChunk(
@@ -142,37 +143,45 @@ class DialSystem1:
         )
 
     def _carried_forward(
-        self, current: np.ndarray, state: np.ndarray, plan: CommittedPlan | None
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """z_{t+d}, s_{t+d} and a_{t:t+d} (`forward_model`); as they are, without a plan for it.
+        self,
+        current: np.ndarray,
+        state: np.ndarray,
+        told: np.ndarray,
+        plan: CommittedPlan | None,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """z_{t+d}, s_{t+d}, what System 1 is told of it, and a_{t:t+d} (`forward_model`).
 
-        s_{t+d} is the last committed target, which is where those actions lead.
+        As they are, without a plan for it. s_{t+d} is the last committed target, which is where
+        those actions lead, and its velocity that of the last step there.
         """
         frozen = self._frozen(plan, Conditioning.FORWARD, self.manifest.forward_steps)
         steps = int(frozen.sum())
         if not steps:
-            return current, state, np.empty((0, self._robot.dof))
+            return current, state, told, np.empty((0, self._robot.dof))
         prefix, _ = self._normalised_plan(plan, state)
         current = self._networks["forward_model"].run(
             current=current,
-            state=self._normalisation.state(state)[None],
+            state=told[None],
             prefix=prefix,
             frozen=frozen,
         )
         done = plan.targets[:steps]
-        return current, self._robot.state_vector(done[-1]).astype(np.float32), done
+        before = done[-2] if steps > 1 else state[: self._robot.dof]
+        velocity = (done[-1] - before) / self.manifest.step_s
+        state = self._robot.state_vector(done[-1]).astype(np.float32)
+        return current, state, self._normalisation.proprioception(state, velocity), done
 
     def _sample(
         self,
         context: np.ndarray,
         state: np.ndarray,
+        told: np.ndarray,
         rng: np.random.Generator,
         plan: CommittedPlan | None,
     ) -> np.ndarray:
         """A^(tau + d) = A^tau + d v(A^tau, tau), from noise at tau = 0 to the chunk at tau = 1."""
         sizes = self.manifest.model
         steps = sizes["euler_steps"]
-        normalised = self._normalisation.state(state)[None]
         shape = (1, self.manifest.horizon, len(state))
         chunk = np.float32(sizes["noise_scale"]) * rng.standard_normal(shape, dtype=np.float32)
         old, known = self._normalised_plan(plan, state)
@@ -186,7 +195,7 @@ class DialSystem1:
                 actions=chunk,
                 time=np.array([k / steps], dtype=np.float32),
                 context=context,
-                state=normalised,
+                state=told[None],
                 **learned,
             )
             if guide is not None:

@@ -37,7 +37,8 @@ class VelocityField(nn.Module):
     """v(A^tau, tau | fused, state) of eq. 3: a DiT over [state token, noisy action tokens].
 
     Args:
-        state_width: numbers in the proprioceptive state (and in one action), 47 for DIAL.
+        state_width, action_width: numbers in the proprioceptive state, and in one action, 47 both
+            for DIAL.
         horizon: actions in a chunk.
         context_width: width of the fused visual context.
         width, layers, heads: of the DiT.
@@ -46,6 +47,7 @@ class VelocityField(nn.Module):
     def __init__(
         self,
         state_width: int,
+        action_width: int,
         horizon: int,
         context_width: int,
         width: int,
@@ -54,12 +56,12 @@ class VelocityField(nn.Module):
     ) -> None:
         super().__init__()
         self.state = mlp(state_width, width, width)
-        self.action = nn.Linear(state_width, width)
+        self.action = nn.Linear(action_width, width)
         self.position = nn.Parameter(0.02 * torch.randn(horizon + 1, width))
         self.time = TimeEmbedding(width, 6 * width)
         self.blocks = nn.ModuleList(DiTBlock(width, heads, context_width) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
-        self.out = nn.Linear(width, state_width)
+        self.out = nn.Linear(width, action_width)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
@@ -78,7 +80,7 @@ class VelocityField(nn.Module):
         (Black et al. 2025, arXiv 2512.05964). Without frozen actions this is plain flow matching.
 
         Args:
-            actions: `(batch * draws, horizon, state_width)` noisy chunks, normalised; the draws
+            actions: `(batch * draws, horizon, action_width)` noisy chunks, normalised; the draws
                 of one context lie one after the other.
             time: `(batch * draws,)` in [0, 1]; 0 is noise, 1 is data.
             context: `(batch, m, context_width)` from `Fusion`.

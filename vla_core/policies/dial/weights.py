@@ -87,6 +87,7 @@ def save_dial(dial: Dial, folder: Path, prefix: bool = False) -> None:
 def _examples(dial: Dial) -> dict[str, tuple[torch.Tensor, ...]]:
     sizes = dial.sizes
     features = torch.zeros(1, dial.vit.patches, dial.vit.width)
+    state = torch.zeros(1, sizes.proprioception)
     actions = torch.zeros(1, sizes.horizon, sizes.state)
     side = sizes.image_size
     examples = {
@@ -97,12 +98,12 @@ def _examples(dial: Dial) -> dict[str, tuple[torch.Tensor, ...]]:
             actions,
             torch.zeros(1),
             torch.zeros(1, 2 * dial.vit.patches, sizes.fusion_width),
-            torch.zeros(1, sizes.state),
+            state,
         ),
     }
     if dial.forward_model is not None:
         frozen = torch.zeros(actions.shape[:2], dtype=torch.bool)
-        examples["forward_model"] = (features, torch.zeros(1, sizes.state), actions, frozen)
+        examples["forward_model"] = (features, state, actions, frozen)
     return examples
 
 

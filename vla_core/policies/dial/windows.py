@@ -17,6 +17,7 @@ from vla_core.policies.dial.normalisation import Normalisation
 from vla_core.policies.vit import ViT
 from vla_core.policies.words import encode_words
 from vla_core.robot.model import RobotModel
+from vla_core.types import VELOCITY_OVER_S
 
 #: System 2 may be this many steps behind System 1 [steps].
 MAX_LAG = 4
@@ -31,17 +32,21 @@ class Windows:
     """Every (observation, chunk, future) of some episodes, with the ViT's features computed once.
 
     Attributes:
-        horizon: H.
+        horizon: H [steps].
+        stride: frames in a step: a recording may have more frames than the policy has steps.
         features: `(frames, patches, width)` float16.
         states, targets: `(frames, state)` measured and commanded.
+        velocities: `(frames, dof)`, as an `Observation` has them.
         words: `(frames, max_words)` ids of the instruction.
-        starts: `(windows, 2)`: frame of each window's observation, and how far back its intent
-            may have been formed.
+        starts: `(windows, 2)`: frame of each window's observation, and how many frames back its
+            intent may have been formed.
     """
 
     horizon: int
+    stride: int
     features: np.ndarray
     states: np.ndarray
+    velocities: np.ndarray
     targets: np.ndarray
     words: np.ndarray
     starts: np.ndarray
@@ -54,8 +59,9 @@ class Windows:
         robot: RobotModel,
         cameras: Sequence[str],
         sizes: DialSizes,
+        rate_hz: float,
     ) -> Windows:
-        """Encode episodes.
+        """Encode episodes, all of one rate; a window begins at every frame.
 
         An episode that ends at rest is continued by its last frame; of one that was cut only
         windows that lie in it whole are used.
@@ -65,22 +71,25 @@ class Windows:
             robot: gives state vectors.
             cameras: views in the policy's order.
             sizes: of the policy.
+            rate_hz: of the policy's steps, a whole fraction of the episodes'.
         """
-        features, states, targets, words, starts = [], [], [], [], []
-        first = 0
+        features, states, velocities, targets, words, starts = [], [], [], [], [], []
+        first, stride = 0, round(episodes[0].rate_hz / rate_hz)
+        reach = sizes.horizon * stride
         for episode in track(episodes, "features"):
-            extra = sizes.horizon if episode.complete else 0
+            extra = reach if episode.complete else 0
             images = np.stack([episode.images[camera] for camera in cameras], axis=1)
             states.append(_padded(_states(robot, episode.position), extra))
+            velocities.append(_velocities(_padded(episode.position, extra), episode.rate_hz))
             targets.append(_padded(_states(robot, episode.action), extra))
             features.append(_padded(encode(vit, images), extra))
             ids = encode_words(episode.instruction, sizes.vocabulary, sizes.max_words)
             words.append(np.tile(ids, (len(states[-1]), 1)))
-            within = np.arange(max(0, len(episode) + extra - sizes.horizon))
-            starts.append(np.column_stack([first + within, np.minimum(within, MAX_LAG)]))
+            within = np.arange(max(0, len(episode) + extra - reach))
+            starts.append(np.column_stack([first + within, np.minimum(within, MAX_LAG * stride)]))
             first += len(states[-1])
-        parts = (features, states, targets, words, starts)
-        return cls(sizes.horizon, *(np.concatenate(part) for part in parts))
+        parts = (features, states, velocities, targets, words, starts)
+        return cls(sizes.horizon, stride, *(np.concatenate(part) for part in parts))
 
     def save(self, folder: Path) -> None:
         """Write each array beside the others; `load` maps them into memory."""
@@ -92,16 +101,22 @@ class Windows:
     def load(cls, folder: Path) -> Windows:
         """Read what `save` wrote, without copying the features into memory."""
         arrays = [np.load(folder / f"{field.name}.npy", mmap_mode="r") for field in fields(cls)]
-        return cls(int(arrays[0]), *arrays[1:])
+        return cls(int(arrays[0]), int(arrays[1]), *arrays[2:])
 
     def __len__(self) -> int:
         return len(self.starts)
 
-    def normalisation(self) -> Normalisation:
-        """Fitted to all windows."""
+    def chunks(self, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """`(rows, H)` frames whose targets make the chunks of windows `rows`."""
+        return self.starts[rows, 0][:, None] + self.stride * np.arange(self.horizon)
+
+    def normalisation(self, velocity: bool) -> Normalisation:
+        """Fitted to all windows; with or without the `velocity` in proprioception."""
         frames = self.starts[:, 0]
-        moves = [self.targets[frames + k] - self.states[frames] for k in range(self.horizon)]
-        return Normalisation.fit(self.states[frames], np.concatenate(moves))
+        states = self.states[frames]
+        moves = [self.targets[k] - states for k in self.chunks().T]
+        velocities = self.velocities[frames] if velocity else None
+        return Normalisation.fit(states, np.concatenate(moves), velocities)
 
     def weights(self) -> np.ndarray:
         """`(windows,)` probabilities to draw windows by.
@@ -111,11 +126,11 @@ class Windows:
         """
         frames, reach = self.starts.T
         moves = np.zeros(len(frames))
-        for k in range(self.horizon):
-            move = np.abs(self.targets[frames + k] - self.states[frames]).max(axis=1)
+        for k in self.chunks().T:
+            move = np.abs(self.targets[k] - self.states[frames]).max(axis=1)
             moves = np.maximum(moves, move)
         weights = np.where(moves < STILL, STILL_WEIGHT, 1.0)
-        weights[(reach < MAX_LAG) & (moves >= STILL)] = START_WEIGHT
+        weights[(reach < MAX_LAG * self.stride) & (moves >= STILL)] = START_WEIGHT
         return weights / weights.sum()
 
     def batch(
@@ -131,20 +146,19 @@ class Windows:
             ahead: `(batch,)` steps, at most H, after which a forward model is asked for features.
         """
         frames, reach = self.starts[rows].T
-        past = frames - np.minimum(lag, reach)
-        chunk = frames[:, None] + np.arange(self.horizon)
+        past = frames - np.minimum(lag * self.stride, reach)
         state = self.states[frames]
         arrays = {
             "current": self.features[frames].astype(np.float32),
             "past": self.features[past].astype(np.float32),
-            "future": self.features[past + self.horizon].astype(np.float32),
+            "future": self.features[past + self.horizon * self.stride].astype(np.float32),
             "words": self.words[frames],
-            "state": normalisation.state(state),
-            "actions": normalisation.action(self.targets[chunk], state),
+            "state": normalisation.proprioception(state, self.velocities[frames]),
+            "actions": normalisation.action(self.targets[self.chunks(rows)], state),
         }
         if ahead is not None:
             arrays["ahead"] = ahead
-            arrays["after"] = self.features[frames + ahead].astype(np.float32)
+            arrays["after"] = self.features[frames + ahead * self.stride].astype(np.float32)
         return {key: torch.from_numpy(value) for key, value in arrays.items()}
 
 
@@ -161,6 +175,14 @@ def encode(vit: ViT, images: np.ndarray, batch: int = 64) -> np.ndarray:
 
 def _states(robot: RobotModel, positions: np.ndarray) -> np.ndarray:
     return np.stack([robot.state_vector(q) for q in positions]).astype(np.float32)
+
+
+def _velocities(positions: np.ndarray, rate_hz: float) -> np.ndarray:
+    """`(frames, dof)`, means over `VELOCITY_OVER_S` or over what there is, as the camera node's."""
+    frames = np.arange(len(positions))
+    before = np.maximum(frames - max(1, round(VELOCITY_OVER_S * rate_hz)), 0)
+    span_s = np.maximum(frames - before, 1)[:, None] / rate_hz
+    return ((positions - positions[before]) / span_s).astype(np.float32)
 
 
 def _padded(frames: np.ndarray, extra: int) -> np.ndarray:
