@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,6 +20,7 @@ from vla_core.policies.dial.losses import (
     PrefixConditioning,
     flow_matching_loss,
 )
+from vla_core.policies.dial.model import Dial
 from vla_core.policies.dial.system1 import Fusion, VelocityField
 
 BATCH = 3
@@ -93,6 +95,8 @@ def test_the_foresight_depends_on_the_instruction(dial, batch):
 class RecordingDial(SimpleNamespace):
     """In place of the networks: remembers what it was asked and says v = 0.5 everywhere."""
 
+    sizes = SIZES
+
     def fusion(self, current, intent):
         self.fused = (current, intent)
         return torch.zeros(len(current), 1, 1)
@@ -121,6 +125,28 @@ def test_eq_3_interpolates_from_noise_to_data_and_asks_for_their_difference():
         errors += [(0.5 - (chunk - epsilon[n])) ** 2]
     assert asked_tau == pytest.approx(tau)
     assert loss.item() == pytest.approx(np.mean(errors))
+
+
+def test_a_head_of_actions_says_what_the_flow_leads_to_and_learns_where_there_is_noise(dial, batch):
+    acting = Dial(replace(SIZES, predicts="action"))
+    # The fresh head's weights are zero, the outline's too: they say 0.5 and 1.5 everywhere.
+    torch.nn.init.constant_(acting.velocity.out.bias, 0.5)
+    torch.nn.init.constant_(acting.velocity.outline.layers[-1].bias, 1.5)
+    chunk, tau = batch["actions"], torch.tensor([0.0, 0.5, 0.99])
+    context = torch.zeros(BATCH, 2 * acting.vit.patches, SIZES.fusion_width)
+    flow = acting.velocity(chunk, tau, context, batch["state"])
+    left = torch.tensor([1.0, 0.5, 0.05])[:, None, None]  # never divided by less
+    assert torch.allclose(flow, (2.0 - chunk) / left, atol=1e-5)
+    end = acting.sample(batch["current"], batch["future"], batch["state"], torch.randn(chunk.shape))
+    assert torch.allclose(end, torch.tensor(2.0), atol=1e-5)
+
+    fake = RecordingDial()
+    fake.sizes = acting.sizes
+    many = {key: value.repeat(200, *[1] * (value.ndim - 1)) for key, value in batch.items()}
+    flow_matching_loss(fake, many, many["current"], noise(3))
+    times = fake.asked[1].numpy()
+    assert 0.0 <= times.min() and times.max() < 1.0
+    assert np.mean(times < 0.5) == pytest.approx(1.0 - 0.5**1.5, abs=0.05)
 
 
 def test_the_draws_of_one_context_share_it(dial):
@@ -316,7 +342,9 @@ def test_a_field_learns_to_go_on_from_the_prefix():
     torch.manual_seed(0)
     field = VelocityField(1, 1, 4, 8, 24, 2, 2)
     optimiser = torch.optim.Adam(field.parameters(), lr=3e-3)
-    dial = SimpleNamespace(fusion=lambda current, intent: current, velocity=field)
+    dial = SimpleNamespace(
+        sizes=SIZES, fusion=lambda current, intent: current, velocity=field
+    )
     rng = noise(0)
 
     def batch(size: int) -> dict[str, torch.Tensor]:

@@ -36,7 +36,7 @@ def validate(
         metrics["foresight"] = float(mse_loss(intent, batch["future"]))
         metrics["copy"] = float(mse_loss(batch["past"], batch["future"]))
     if stage != "system2":
-        noise = torch.randn(
+        noise = model.sizes.noise_scale * torch.randn(
             batch["actions"].shape, generator=torch.Generator().manual_seed(0)
         ).to(intent.device)
         moving = normalisation.action_std > 0.03

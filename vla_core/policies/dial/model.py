@@ -7,10 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from vla_core.errors import ConfigError
 from vla_core.policies.dial.forward_model import ForwardModel
 from vla_core.policies.dial.system1 import Fusion, VelocityField
 from vla_core.policies.dial.system2 import ForesightTransformer
 from vla_core.policies.vit import ViT
+
+PREDICTIONS = ("velocity", "action")
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,8 @@ class DialSizes:
         heads: attention heads, everywhere.
         state: numbers in the state vector (47 in the paper), and in an action.
         velocities: joint velocities that proprioception holds beside the state; 0: none.
+        predicts: what the DiT's head gives, `velocity` as in the paper or `action`
+            (`VelocityField`), from which fewer steps learn more.
         horizon: H, targets in a chunk and steps of foresight.
         vocabulary: known words; the text embedding has one more, for padding.
         max_words: longest instruction.
@@ -55,8 +60,13 @@ class DialSizes:
     noise_scale: float = 1.0
     forward_layers: int = 0
     velocities: int = 0
+    predicts: str = "velocity"
 
     def __post_init__(self) -> None:
+        if self.predicts not in PREDICTIONS:
+            raise ConfigError(
+                "model.predicts", f"got {self.predicts!r}, expected {' or '.join(PREDICTIONS)}"
+            )
         object.__setattr__(self, "vit_stem", tuple(self.vit_stem))
         object.__setattr__(self, "vocabulary", tuple(self.vocabulary))
 
@@ -96,6 +106,8 @@ class Dial(nn.Module):
             sizes.dit_width,
             sizes.dit_layers,
             sizes.heads,
+            sizes.predicts,
+            2 * self.vit.patches,
         )
         self.forward_model = None
         if sizes.forward_layers:
