@@ -17,7 +17,7 @@ from vla_core.training.config import TrainingConfig
 
 
 def make(out: Path, name: str = "tabletop_corrected", **changes) -> Experiment:
-    given = {"pattern": "left", "tables": 5, "episodes": 4, "time_limit_s": 10.0}
+    given = {"where": "outside", "tables": 5, "episodes": 4, "time_limit_s": 10.0}
     given |= {"seed": 0, "workers": 1}
     config = TrainingConfig.load(training_file(name))
     return Experiment(config, "leader", out=out, **{**given, **changes})
@@ -27,7 +27,7 @@ def test_a_row_for_each_setting_and_policy_on_the_same_unseen_tables(tmp_path, m
     asked = []
 
     def evaluate_each(cases, seeds, workers, progress):
-        asked.extend((case.pattern, case.policy, tuple(seeds)) for case in cases)
+        asked.extend((case.outside, case.policy, tuple(seeds)) for case in cases)
         for done in ("0011", "0011", "0111", "1111", "1101", "1110"):
             motion = MotionQuality(0.0, 0.0, 0.0)
             yield [
@@ -41,7 +41,7 @@ def test_a_row_for_each_setting_and_policy_on_the_same_unseen_tables(tmp_path, m
     rows = list(made.evaluate(policies, lambda result: None))
     assert made.evaluations == sum(len(seeds) for *_, seeds in asked) == 24
     names = ["tabletop", "control", "new"]
-    assert [(p, n) for p, n, _ in asked] == [(p, n) for p in ("left", "still") for n in names]
+    assert [(p, n) for p, n, _ in asked] == [(p, n) for p in (True, False) for n in names]
     (seeds,) = {seeds for *_, seeds in asked}
     assert not set(seeds) & set(correction_seeds(0, 1000))
     corrected = rows[2]

@@ -7,7 +7,17 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from vla_core.sim.layout import BLOCK_HALF, BLOCKS, PAD_HALF, PADS, TASKS, sample_layout
+from vla_core.sim.layout import (
+    BLOCK_FIELD,
+    BLOCK_HALF,
+    BLOCKS,
+    PAD_HALF,
+    PADS,
+    REACH,
+    TASKS,
+    moved_outside,
+    sample_layout,
+)
 from vla_core.sim.scene import TABLE, TABLE_HALF
 from vla_core.sim.tabletop import ON_PAD
 
@@ -53,6 +63,21 @@ def test_every_block_lies_clearly_on_the_side_of_the_arm_that_takes_it(layouts):
     for layout in layouts:
         assert all(abs(centre[1]) >= 0.04 for centre in layout.blocks.values())
         assert layout.side == ("left" if layout.blocks[layout.task.block][1] > 0 else "right")
+
+
+def test_a_block_is_moved_outside_alone_and_stays_in_its_arms_reach(layouts):
+    low, high = np.array(BLOCK_FIELD)
+    for seed, layout in enumerate(layouts):
+        moved = moved_outside(np.random.default_rng(seed), layout)
+        told = layout.task.block
+        for name, place in moved.blocks.items():
+            inside = ((place >= low) & (place <= high)).all()
+            assert inside == (name != told)
+            assert name == told or place is layout.blocks[name]
+        place = moved.blocks[told]
+        assert np.linalg.norm(place - (0, np.copysign(0.12, place[1]))) < REACH
+        others = [*moved.pads.values(), *(p for n, p in moved.blocks.items() if n != told)]
+        assert min(np.linalg.norm(place - other) for other in others) > 2 * BLOCK_HALF
 
 
 def test_all_six_tasks_and_both_arms_occur_about_equally(layouts):

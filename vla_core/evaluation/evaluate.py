@@ -165,5 +165,5 @@ def load_runner(settings: EvaluationSettings) -> EpisodeRunner:
             return FilteredExecutor(robot, safety, settings.path_braking)
         return TimelineExecutor(robot.joint_names, settings.control_s)
 
-    scene = MovingBlockSim(robot, settings.pattern)
+    scene = MovingBlockSim(robot, settings.pattern, settings.outside)
     return EpisodeRunner(scene, system1, system2, settings, instructions, executor)

@@ -28,6 +28,7 @@ class EvaluationSettings:
         strategy: how chunks join, by name (`vla_core.execution.strategies`); or a peer that does it
             its own way, unfiltered (`vla_core.evaluation.peers`).
         pattern: how the told block moves, key of `vla_core.sim.moving.PATTERNS`.
+        outside: whether it lies where no demonstration has one.
         delay_s: time that an inference of System 1 takes [s].
         control_s: time between two joint targets where they are not filtered [s].
         time_limit_s: an episode not done by then has failed [s].
@@ -46,6 +47,7 @@ class EvaluationSettings:
     arms_margin_m: float = 0.0
     strategy: str = "rtc"
     pattern: str = "still"
+    outside: bool = False
     delay_s: float = 0.1
     control_s: float = 0.02
     time_limit_s: float = 15.0

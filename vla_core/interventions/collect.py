@@ -94,7 +94,8 @@ class AttemptRunner:
         """
         system1 = load_system1(settings.policy, settings.backend)
         system2 = load_system2(settings.policy, settings.backend)
-        sim = MovingBlockSim(RobotModel.load(system1.manifest.robot), settings.pattern)
+        robot = RobotModel.load(system1.manifest.robot)
+        sim = MovingBlockSim(robot, settings.pattern, settings.outside)
         return cls(sim, system1, system2, settings, teleop)
 
     def run(self, seed: int) -> Attempt:

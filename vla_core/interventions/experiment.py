@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,13 @@ from vla_core.training.dial_recipe import DialRecipe
 BEFORE, CONTROL, CORRECTED = "before", "demonstrations", "corrections"
 #: What both retrained policies learn from, made once.
 _SHARED = ("demonstrations", "windows/training", "windows/held_out")
+#: Tables by name, as changes of `EvaluationSettings`; `USUAL` are those the policy was made for.
+USUAL = "usual"
+TABLES: Mapping[str, Mapping[str, Any]] = {
+    USUAL: {},
+    "outside": {"outside": True},
+    **{pattern: {"pattern": pattern} for pattern in ("left", "forward", "diagonal", "circle")},
+}
 
 
 @dataclass(frozen=True)
@@ -40,8 +47,7 @@ class Experiment:
         config: of the training, with `start` and `interventions`; its `interventions.folder` is the
             experiment's own.
         teleop: what the operator takes over with.
-        pattern: of the tables on which the policy is corrected, key of
-            `vla_core.sim.moving.PATTERNS`.
+        where: tables on which the policy is corrected, key of `TABLES`.
         tables: to collect on.
         episodes: to evaluate each policy on, in each setting.
         time_limit_s: of an evaluated episode [s].
@@ -55,7 +61,7 @@ class Experiment:
 
     config: TrainingConfig
     teleop: str
-    pattern: str
+    where: str
     tables: int
     episodes: int
     time_limit_s: float
@@ -77,7 +83,7 @@ class Experiment:
     @property
     def settings(self) -> EvaluationSettings:
         """The policy to be corrected, on the tables where it is."""
-        return EvaluationSettings(self.config.start, pattern=self.pattern)
+        return EvaluationSettings(self.config.start, **TABLES[self.where])
 
     def collect(self, progress: Callable[[int], None]) -> dict[str, Any]:
         """Let the policy work with an operator at it; what came of it.
@@ -117,33 +123,33 @@ class Experiment:
         """A row a setting and policy: success, and what it gained and lost on the same tables."""
         folders = {BEFORE: self.config.start} | {name: str(p) for name, p in policies.items()}
         folders = {name: folders[name] for name in (BEFORE, CONTROL, CORRECTED)}
-        cases = [(pattern, name) for pattern in self.patterns for name in folders]
+        cases = [(where, name) for where in self.evaluated_on for name in folders]
         settings = [
-            EvaluationSettings(folders[name], pattern=pattern, time_limit_s=self.time_limit_s)
-            for pattern, name in cases
+            EvaluationSettings(folders[name], time_limit_s=self.time_limit_s, **TABLES[where])
+            for where, name in cases
         ]
         seeds = episode_seeds(self.seed, self.episodes)
         found = evaluate_each(settings, seeds, self.workers, progress)
         done: dict[tuple[str, str], list[bool]] = {}
         for case, results in zip(cases, found, strict=True):
-            (pattern, name), successes = case, [result.success for result in results]
-            row = {"pattern": pattern, "policy": name, **episodes_summary(results)}
+            (where, name), successes = case, [result.success for result in results]
+            row = {"tables": where, "policy": name, **episodes_summary(results)}
             for other in (BEFORE, CONTROL):
-                if other != name and (pattern, other) in done:
-                    paired = compare_paired(done[pattern, other], successes)
+                if other != name and (where, other) in done:
+                    paired = compare_paired(done[where, other], successes)
                     row[f"beside_{other}"] = paired._asdict()
             done[case] = successes
             yield row
 
     @property
-    def patterns(self) -> tuple[str, ...]:
+    def evaluated_on(self) -> tuple[str, ...]:
         """Where it is evaluated: where it was corrected, and what the policy was made for."""
-        return tuple(dict.fromkeys((self.pattern, "still")))
+        return tuple(dict.fromkeys((self.where, USUAL)))
 
     @property
     def evaluations(self) -> int:
         """Episodes of the whole comparison."""
-        return self.episodes * len(self.patterns) * 3
+        return self.episodes * len(self.evaluated_on) * 3
 
     def _what_is_kept(self) -> dict[str, Any]:
         """What must be the same for what is in the folder to be gone on with."""
@@ -155,7 +161,7 @@ class Experiment:
             "share": config.interventions.share,
             "stages": {name: asdict(stage) for name, stage in config.stages.items()},
             "teleop": self.teleop,
-            "pattern": self.pattern,
+            "where": self.where,
             "tables": self.tables,
             "seed": self.seed,
         }

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 _CAPTION = (
-    "objects of the tables; policy as it was, retrained on demonstrations alone, on demonstrations "
+    "tables; policy as it was, retrained on demonstrations alone, on demonstrations "
     "and corrections; success with its 95 % interval (Wilson); tables gained and lost beside the "
     "policy before, and p of McNemar's exact test; the same beside the control"
 )
@@ -32,7 +32,7 @@ def print_attempts(found: dict[str, Any], console: Console | None = None) -> Non
 def print_rows(rows: Sequence[dict[str, Any]], console: Console | None = None) -> None:
     """A line a setting and policy."""
     table = Table(caption=Text(_CAPTION), box=SIMPLE_HEAD)
-    for heading in ("objects", "policy"):
+    for heading in ("tables", "policy"):
         table.add_column(heading)
     for heading in ("success", "95 %", "time", "beside before", "beside control"):
         table.add_column(heading, justify="right")
@@ -40,7 +40,7 @@ def print_rows(rows: Sequence[dict[str, Any]], console: Console | None = None) -
         low, high = row["ci95"]
         time_s = "-" if row["completion_s"] is None else f"{row['completion_s']:.1f}"
         table.add_row(
-            row["pattern"],
+            row["tables"],
             row["policy"],
             f"{row['success_rate']:.0%}",
             f"{low:.0%}-{high:.0%}",

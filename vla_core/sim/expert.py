@@ -12,7 +12,7 @@ import pinocchio as pin
 
 from vla_core.robot.arm_ik import ArmIk
 from vla_core.robot.model import RobotModel
-from vla_core.sim.layout import BLOCK_HALF, PAD_HALF_HEIGHT
+from vla_core.sim.layout import BLOCK_HALF, PAD_HALF_HEIGHT, SHOULDER
 from vla_core.sim.tabletop import TabletopSim
 
 CONTROL_S = 0.02
@@ -24,8 +24,6 @@ FINGER_SPEED, ARM_SPEED = 3.0, 1.5
 #: Grasp frame above the block's centre when grasping, and the height to travel at [m].
 GRASP_ABOVE = 0.020
 TRAVEL = 0.11
-#: Shoulders lie this far to the left and right [m].
-SHOULDER = 0.12
 #: Close or open the hand within this distance of the goal; keep it closed within the larger [m].
 CLOSE_WITHIN, KEEP_WITHIN = 0.014, 0.03
 

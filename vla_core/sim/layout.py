@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,6 +23,17 @@ PADS: Mapping[str, tuple[float, float, float]] = {
 BLOCK_HALF = 0.025
 PAD_HALF = 0.06
 PAD_HALF_HEIGHT = 0.002
+
+#: Where blocks lie, lowest and highest x, y; and the larger field around it for blocks that shall
+#: lie outside [m].
+BLOCK_FIELD = (0.28, -0.25), (0.395, 0.25)
+LARGER_FIELD = (0.24, -0.31), (0.435, 0.31)
+#: How far a hand reaches from its shoulder, and how far to the left and right that is [m].
+REACH, SHOULDER = 0.455, 0.12
+#: Least distance between blocks, and between blocks and pads [m].
+_BLOCKS_APART, _PADS_APART = 0.085, 0.1
+#: Blocks are so far from the middle, where it is not clear whose they are [m].
+_CENTRAL = 0.04
 
 
 @dataclass(frozen=True)
@@ -73,7 +84,7 @@ def sample_layout(rng: np.random.Generator) -> Layout:
     """Draw a table by rejection: nothing overlaps, every block lies clearly on one side."""
     pads = _scatter(rng, PADS, (0.29, -0.09), (0.385, 0.09), apart=0.14, avoid=[])
     blocks = _scatter(
-        rng, BLOCKS, (0.28, -0.25), (0.395, 0.25), apart=0.085, avoid=list(pads.values())
+        rng, BLOCKS, *BLOCK_FIELD, apart=_BLOCKS_APART, avoid=list(pads.values())
     )
     return Layout(
         blocks=blocks,
@@ -85,12 +96,27 @@ def sample_layout(rng: np.random.Generator) -> Layout:
     )
 
 
+def moved_outside(rng: np.random.Generator, layout: Layout) -> Layout:
+    """The same table, but the told block lies outside of `BLOCK_FIELD`, where no other one does."""
+    told = layout.task.block
+    others = [place for name, place in layout.blocks.items() if name != told]
+    while True:
+        place = rng.uniform(*LARGER_FIELD)
+        low, high = BLOCK_FIELD
+        outside = (place < low).any() or (place > high).any()
+        apart = min(np.linalg.norm(place - other) for other in others) > _BLOCKS_APART
+        clear = min(np.linalg.norm(place - pad) for pad in layout.pads.values()) > _PADS_APART
+        from_shoulder = np.hypot(place[0], abs(place[1]) - SHOULDER)
+        if outside and apart and clear and abs(place[1]) > _CENTRAL and from_shoulder < REACH:
+            return replace(layout, blocks={**layout.blocks, told: place})
+
+
 def _scatter(rng, names, low, high, apart: float, avoid: list[np.ndarray]):
     while True:
         points = {name: rng.uniform(low, high) for name in names}
         placed = list(points.values())
         gaps = [np.linalg.norm(a - b) for i, a in enumerate(placed) for b in placed[:i]]
-        clear = [np.linalg.norm(a - b) > 0.1 for a in placed for b in avoid]
-        central = bool(avoid) and min(abs(p[1]) for p in placed) < 0.04
+        clear = [np.linalg.norm(a - b) > _PADS_APART for a in placed for b in avoid]
+        central = bool(avoid) and min(abs(p[1]) for p in placed) < _CENTRAL
         if min(gaps) > apart and all(clear) and not central:
             return points

@@ -1,4 +1,4 @@
-"""A table on which the told block moves while the robot reaches for it.
+"""A table on which the told block moves while the robot reaches for it, or lies farther out.
 
 The four patterns of CALVIN-D, with which OpenHelix (arXiv 2505.03912, table 1) tests asynchrony:
 left, forward, diagonal, circular. How fast, it does not say.
@@ -12,7 +12,7 @@ import mujoco
 import numpy as np
 
 from vla_core.robot.model import RobotModel
-from vla_core.sim.layout import Layout
+from vla_core.sim.layout import Layout, moved_outside, sample_layout
 from vla_core.sim.tabletop import TabletopSim
 from vla_core.types import Instruction
 
@@ -38,12 +38,23 @@ class MovingBlockSim(TabletopSim):
     Args:
         robot, render: as for `TabletopSim`.
         pattern: key of `PATTERNS`.
+        outside: whether the told block lies where no demonstration has one (`moved_outside`).
     """
 
-    def __init__(self, robot: RobotModel, pattern: str, render: bool = True) -> None:
+    def __init__(
+        self, robot: RobotModel, pattern: str, outside: bool = False, render: bool = True
+    ) -> None:
         super().__init__(robot, render)
-        self._direction = PATTERNS[pattern]
+        self._direction, self._outside = PATTERNS[pattern], outside
         self._free = True
+
+    def reset(self, seed: int) -> Instruction:
+        """As for `TabletopSim`."""
+        rng = np.random.default_rng(seed)
+        layout = sample_layout(rng)
+        if self._outside:
+            layout = moved_outside(rng, layout)
+        return self.reset_to(layout, self.robot.ready_pose)
 
     def reset_to(self, layout: Layout, position: np.ndarray) -> Instruction:
         """As for `TabletopSim`; the block begins to move."""

@@ -87,8 +87,9 @@ def _add_corrections_arguments(parser: argparse.ArgumentParser) -> None:
         "--episodes", type=int, default=60, help="to evaluate each policy on, in each setting"
     )
     parser.add_argument(
-        "--pattern", choices=("still", *PATTERNS), default="left",
-        help="objects of the tables that it is corrected on; evaluated there and on still ones",
+        "--where", choices=("usual", "outside", *PATTERNS), default="outside",
+        help="tables that it is corrected on: as it was made for, blocks outside of where it was "
+        "demonstrated, or moving; evaluated there and on usual ones",
     )  # fmt: skip
     parser.add_argument(
         "--time-limit-s", type=float, default=10.0, help="of an evaluated episode [s]"
@@ -166,7 +167,7 @@ def _run_corrections(args: argparse.Namespace) -> int:
 
     config = TrainingConfig.load(training_file(args.config))
     experiment = Experiment(
-        config, args.teleop, args.pattern, args.tables, args.episodes, args.time_limit_s, args.seed,
+        config, args.teleop, args.where, args.tables, args.episodes, args.time_limit_s, args.seed,
         args.workers, args.out,
     )  # fmt: skip
     with Progress(console=Console(stderr=True)) as bar:
