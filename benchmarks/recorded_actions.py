@@ -33,6 +33,7 @@ from vla_core.replay.offline.joint_groups import joint_groups
 from vla_core.training.config import TrainingConfig
 from vla_core.training.dial_recipe import DialRecipe
 from vla_core.training.progress import StageBars
+from vla_core.training.validation import draw_noise
 
 LOOKAHEADS_S = (0.1, 0.2, 0.5, 1.0)
 GROUPS = ("arms", "hands")
@@ -135,7 +136,7 @@ def dial_answers(
             used = dial.system2(batch["past"], batch["words"])
             both = torch.stack([used, batch["past"]], dim=1) - batch["future"][:, None]
             errors.append(both.square().mean(dim=(2, 3)))
-        noise = dial.sizes.noise_scale * torch.randn(batch["actions"].shape, generator=generator)
+        noise = draw_noise(dial, batch["actions"], generator)
         chunks.append(dial.sample(batch["current"], used, batch["state"], noise))
     targets = normalisation.target(torch.cat(chunks).numpy(), held_out.state)
     return targets, torch.cat(errors).numpy() if errors else np.zeros((0, 2))

@@ -186,6 +186,13 @@ def test_a_constant_velocity_takes_the_noise_to_noise_plus_velocity(dial, batch)
     assert field.times == [k / SIZES.euler_steps for k in range(SIZES.euler_steps)]
 
 
+def test_samples_of_one_chunk_are_averaged(dial, batch):
+    noise_ = torch.randn(3 * BATCH, *batch["actions"].shape[1:], generator=noise())
+    given = (batch["current"], batch["future"], batch["state"])
+    alone = [dial.sample(*given, noise_[n::3]) for n in range(3)]
+    assert torch.allclose(dial.sample(*given, noise_), torch.stack(alone).mean(dim=0), atol=1e-5)
+
+
 def test_euler_steps_compound(dial, batch):
     end, _ = sample_along(dial, batch, lambda chunk: chunk)
     assert torch.allclose(end, torch.tensor((1 + 1 / SIZES.euler_steps) ** SIZES.euler_steps))

@@ -254,12 +254,12 @@ def test_with_nothing_committed_it_acts_on_what_it_sees(foreseeing, plan):
 @pytest.fixture(scope="module")
 def moving_folder(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("policy") / "moving"
-    write_policy(path, seed=3, forward_steps=FORWARD_STEPS, velocity=True)
+    write_policy(path, seed=3, forward_steps=FORWARD_STEPS, velocity=True, samples=3)
     return path
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_system_1_is_told_velocities_where_it_was_trained_with_them(moving_folder, backend):
+def test_system_1_is_told_velocities_and_averages_samples_where_its_policy_says_so(moving_folder, backend):
     manifest = PolicyManifest.load(moving_folder)
     dial, _ = load_dial(moving_folder, manifest)
     normalisation, system1 = Normalisation.of(manifest), load_system1(moving_folder, backend)
@@ -272,11 +272,19 @@ def test_system_1_is_told_velocities_where_it_was_trained_with_them(moving_folde
         torch.from_numpy(intent.tensors["current"].astype(np.float32))[None],
         torch.from_numpy(intent.tensors["foresight"].astype(np.float32))[None],
         torch.from_numpy(told)[None],
-        torch.from_numpy(seeded().standard_normal((1, SIZES.horizon, 47), dtype=np.float32)),
+        torch.from_numpy(seeded().standard_normal((3, SIZES.horizon, 47), dtype=np.float32)),
     )
     chunk = system1.act(seen, intent, seeded()).targets
     assert chunk == pytest.approx(normalisation.target(sampled.numpy()[0], state)[:, :29], abs=1e-3)
     assert np.abs(chunk - system1.act(still, intent, seeded()).targets).max() > 1e-3
+
+
+def test_each_sample_keeps_to_the_plan(tmp_path):
+    write_policy(tmp_path, seed=4, prefix_steps=2, samples=3)
+    system2, system1 = (load(tmp_path, "onnx") for load in (load_system2, load_system1))
+    seen, plan = observation(), committed(2, 5, Conditioning.PREFIX)
+    chunk = system1.act(seen, system2.intend(seen, TOLD), seeded(), plan).targets
+    assert chunk[:2] == pytest.approx(plan.targets[:2], abs=1e-5)
 
 
 @pytest.mark.parametrize("committed_steps", [1, 2])

@@ -38,7 +38,12 @@ def random_dial(seed: int, sizes: DialSizes = SIZES) -> Dial:
 
 
 def write_policy(
-    folder: Path, seed: int, prefix_steps: int = 0, forward_steps: int = 0, velocity: bool = False
+    folder: Path,
+    seed: int,
+    prefix_steps: int = 0,
+    forward_steps: int = 0,
+    velocity: bool = False,
+    samples: int = 1,
 ) -> PolicyManifest:
     """A policy's folder for g1_inspire, as training leaves it; with `velocity` it is told that."""
     robot = RobotModel.load("g1_inspire")
@@ -50,7 +55,8 @@ def write_policy(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the export speaks of shapes that never change here
         layers = 1 if forward_steps else 0
-        dial = random_dial(seed, replace(SIZES, forward_layers=layers, velocities=len(told)))
+        sizes = replace(SIZES, forward_layers=layers, velocities=len(told), samples=samples)
+        dial = random_dial(seed, sizes)
         steps = (prefix_steps, forward_steps)
         return ship(folder, config, robot, dial, normalisation, 10.0, provenance, *steps)
 

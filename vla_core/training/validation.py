@@ -36,9 +36,7 @@ def validate(
         metrics["foresight"] = float(mse_loss(intent, batch["future"]))
         metrics["copy"] = float(mse_loss(batch["past"], batch["future"]))
     if stage != "system2":
-        noise = model.sizes.noise_scale * torch.randn(
-            batch["actions"].shape, generator=torch.Generator().manual_seed(0)
-        ).to(intent.device)
+        noise = draw_noise(model, batch["actions"], torch.Generator().manual_seed(0))
         moving = normalisation.action_std > 0.03
 
         def error_rad(*prefix: torch.Tensor) -> np.ndarray:
@@ -48,11 +46,18 @@ def validate(
 
         metrics["action_rad"] = float(error_rad().mean())
         if prefix_steps:
-            count = torch.full((len(noise),), prefix_steps, device=noise.device)
+            count = torch.full((len(intent),), prefix_steps, device=noise.device)
             frozen = first_steps(count, noise.shape[1])
             error = error_rad(batch["actions"], frozen)[:, prefix_steps:]
             metrics["prefix_rad"] = float(error.mean())
     return metrics
+
+
+def draw_noise(model: Dial, actions: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """What the policy samples chunks like `actions` `(batch, horizon, state)` from."""
+    sizes = model.sizes
+    shape = (sizes.samples * len(actions), *actions.shape[1:])
+    return (sizes.noise_scale * torch.randn(shape, generator=generator)).to(actions.device)
 
 
 @torch.no_grad()

@@ -38,6 +38,8 @@ class DialSizes:
         euler_steps: integration steps of the flow.
         noise_scale: of the noise that sampling starts from. 1 is the paper's; less keeps chunks
             near the likely motion, so that one chunk agrees better with the next.
+        samples: chunks that are drawn and averaged. 1 is the paper's; the mean of several errs
+            less where one motion is right, and is none where there are different right ones.
         forward_layers: of the forward model, which has System 2's width; 0: there is none.
     """
 
@@ -60,6 +62,7 @@ class DialSizes:
     noise_scale: float = 1.0
     forward_layers: int = 0
     velocities: int = 0
+    samples: int = 1
     predicts: str = "velocity"
 
     def __post_init__(self) -> None:
@@ -137,16 +140,22 @@ class Dial(nn.Module):
         Args:
             current, intent: `(batch, patches, width)` features.
             state: `(batch, proprioception)` normalised.
-            noise: `(batch, horizon, state)`.
-            prefix, frozen: what the chunk begins with, as `VelocityField` takes it.
+            noise: `(batch * samples, horizon, state)`, those of one chunk after each other.
+            prefix, frozen: what the chunks begin with, as `VelocityField` takes it.
 
         Returns:
-            `(batch, horizon, state)` normalised actions.
+            `(batch, horizon, state)` normalised actions, the means of the samples.
         """
         context = self.fusion(current, intent)
+        samples = len(noise) // len(current)
+        state = state.repeat_interleave(samples, dim=0)
+        if frozen is not None:
+            prefix, frozen = (t.repeat_interleave(samples, dim=0) for t in (prefix, frozen))
         chunk = noise
         for k in range(self.sizes.euler_steps):
             time = torch.full((len(chunk),), k / self.sizes.euler_steps, device=chunk.device)
             flow = self.velocity(chunk, time, context, state, prefix, frozen)
             chunk = chunk + flow / self.sizes.euler_steps
-        return chunk if frozen is None else torch.where(frozen[..., None], prefix, chunk)
+        if frozen is not None:
+            chunk = torch.where(frozen[..., None], prefix, chunk)
+        return chunk.unflatten(0, (-1, samples)).mean(dim=1)

@@ -179,29 +179,34 @@ class DialSystem1:
         rng: np.random.Generator,
         plan: CommittedPlan | None,
     ) -> np.ndarray:
-        """A^(tau + d) = A^tau + d v(A^tau, tau), from noise at tau = 0 to the chunk at tau = 1."""
+        """A^(tau + d) = A^tau + d v(A^tau, tau), from noise at tau = 0 to the chunk at tau = 1.
+
+        With several `samples` they are all begun with noise of their own, and their mean is taken.
+        """
         sizes = self.manifest.model
-        steps = sizes["euler_steps"]
-        shape = (1, self.manifest.horizon, len(state))
+        steps, samples = sizes["euler_steps"], sizes.get("samples", 1)
+        shape = (samples, self.manifest.horizon, len(state))
         chunk = np.float32(sizes["noise_scale"]) * rng.standard_normal(shape, dtype=np.float32)
         old, known = self._normalised_plan(plan, state)
         frozen = self._frozen(plan, Conditioning.PREFIX, self.manifest.prefix_steps)
-        learned = {"prefix": old, "frozen": frozen} if self.manifest.prefix_steps else {}
+        learned = {}
+        if self.manifest.prefix_steps:
+            learned = {"prefix": old.repeat(samples, 0), "frozen": frozen.repeat(samples, 0)}
         guide = None
         if plan is not None and plan.conditioning is Conditioning.GUIDED:
             guide = old, soft_mask(self.manifest.horizon, plan.frozen, known)[:, None]
         for k in range(steps):
             velocity = self._networks["velocity"].run(
                 actions=chunk,
-                time=np.array([k / steps], dtype=np.float32),
+                time=np.full(samples, k / steps, dtype=np.float32),
                 context=context,
-                state=told[None],
+                state=told[None].repeat(samples, 0),
                 **learned,
             )
             if guide is not None:
                 velocity = guided_velocity(velocity, chunk, k / steps, *guide)
             chunk = chunk + velocity / steps
-        return np.where(frozen[..., None], old, chunk)[0]
+        return np.where(frozen[..., None], old, chunk).mean(axis=0)
 
     def _normalised_plan(
         self, plan: CommittedPlan | None, state: np.ndarray

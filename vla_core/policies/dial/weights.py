@@ -95,10 +95,10 @@ def _examples(dial: Dial) -> dict[str, tuple[torch.Tensor, ...]]:
         "system2": (features, torch.zeros(1, sizes.max_words, dtype=torch.int64)),
         "fusion": (features, features),
         "velocity": (
-            actions,
-            torch.zeros(1),
+            actions.repeat(sizes.samples, 1, 1),
+            torch.zeros(sizes.samples),
             torch.zeros(1, 2 * dial.vit.patches, sizes.fusion_width),
-            state,
+            state.repeat(sizes.samples, 1),
         ),
     }
     if dial.forward_model is not None:
