@@ -44,5 +44,9 @@ def run(args: argparse.Namespace) -> int:
     work = args.work or Path("out/train") / config.name
     out = args.out or work / "policy"
     DialRecipe(config, work).run(out)
-    print(f"policy in {out}; try it: vla eval --policy {out}")
+    if config.dataset:
+        tried = f"vla replay {config.dataset.folder} --offline --policy {out}"
+    else:
+        tried = f"vla eval --policy {out}"
+    print(f"policy in {out}; try it: {tried}")
     return 0
