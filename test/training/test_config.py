@@ -83,6 +83,25 @@ def test_a_forward_model_needs_layers(tmp_path):
         TrainingConfig.load(file)
 
 
+def test_velocities_are_those_of_recordings(tmp_path):
+    assert TrainingConfig.load(training_file("g1")).velocity
+    with pytest.raises(ConfigError, match="needs a `dataset`"):
+        TrainingConfig.load(written(tmp_path, "tabletop", velocity=True))
+
+
+@pytest.mark.parametrize(
+    ("size", "problem"),
+    [
+        ({"predicts": "noise"}, "got 'noise', expected velocity or action"),
+        ({"width": 3}, "unexpected keyword argument 'width'"),
+    ],
+)
+def test_sizes_that_no_policy_has_are_refused_before_anything_is_collected(tmp_path, size, problem):
+    model = yaml.safe_load(training_file("g1").read_text())["model"]
+    with pytest.raises(ConfigError, match=problem):
+        TrainingConfig.load(written(tmp_path, "g1", model={**model, **size}))
+
+
 def test_a_data_set_must_have_the_policys_cameras(tmp_path):
     with pytest.raises(ConfigError) as error:
         TrainingConfig.load(written(tmp_path, "g1", cameras=["head", "wrist"]))

@@ -138,7 +138,7 @@ def windows(count: int, mark: float) -> Windows:
     joint = 0.1 * frames[:, None].astype(np.float32)
     words = np.zeros((len(frames), 2), np.int64)
     starts = np.column_stack([frames[:count], np.zeros(count, int)])
-    return Windows(HORIZON, features, joint, joint, words, starts)
+    return Windows(HORIZON, 1, features, joint, 0 * joint, joint, words, starts)
 
 
 def test_each_source_has_its_share_of_every_batch():
@@ -148,7 +148,7 @@ def test_each_source_has_its_share_of_every_batch():
             Source(demonstrated, demonstrated.weights(), 0.6),
             Source(corrected, corrected.weights(), 0.4),
         ],
-        demonstrated.normalisation(),
+        demonstrated.normalisation(velocity=False),
     )
     rng = np.random.default_rng(3)
     for batch in (10, 32):
@@ -158,7 +158,7 @@ def test_each_source_has_its_share_of_every_batch():
 
 def test_the_same_draws_give_the_same_batches():
     source = Source(windows(30, 0.0), windows(30, 0.0).weights(), 1.0)
-    mixture = Mixture([source], source.windows.normalisation(), longest_ahead=2)
+    mixture = Mixture([source], source.windows.normalisation(velocity=False), longest_ahead=2)
     first, again = (mixture(np.random.default_rng(5), 8) for _ in range(2))
     assert {"ahead", "after"} <= set(first)
     assert all(np.array_equal(first[key], again[key]) for key in first)

@@ -45,14 +45,16 @@ FROM_EXPERT = TrainingConfig(
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory) -> TrainingConfig:
-    """A run on a tiny data set of three episodes at 30 Hz, 10, 9 and 8 frames at 10 Hz."""
+    """A run as `g1.yaml`'s, on a tiny data set of three episodes at 30 Hz, steps at 10 Hz."""
     folder = tmp_path_factory.mktemp("recorded") / "set"
     recordings = [Recording(30), Recording(27, first_grey=90), Recording(24, task=1)]
     write_dataset(folder, RobotModel.load("g1_bottle"), recordings)
     dataset = DatasetConfig(folder, {"head": CAMERA}, 10.0, 0)
+    model = {**MODEL, "predicts": "action", "samples": 2}
     return TrainingConfig(
-        "tiny", "dial", "g1_bottle", 1, 0, dataset, 0.34, 0, ("head",), MODEL, STAGES
-    )
+        "tiny", "dial", "g1_bottle", 1, 0, dataset, 0.34, 0, ("head",), model, STAGES,
+        velocity=True,
+    )  # fmt: skip
 
 
 def train(config: TrainingConfig, work: Path) -> PolicyManifest:
@@ -212,7 +214,7 @@ def test_collecting_reads_the_data_set_once(recorded, tmp_path):
     collect(recorded, robot, tmp_path)
     files = sorted((tmp_path / "demonstrations").iterdir())
     assert [file.name for file in files] == ["000000_0.npz", "000001_0.npz", "000002_0.npz"]
-    assert [len(Episode.load(file)) for file in files] == [10, 9, 8]
+    assert [len(Episode.load(file)) for file in files] == [30, 27, 24]
     stamps = [file.stat().st_mtime_ns for file in files]
     collect(recorded, robot, tmp_path)
     assert [file.stat().st_mtime_ns for file in files] == stamps
@@ -228,4 +230,6 @@ def test_an_episode_shorter_than_a_chunk_is_refused(recorded, tmp_path):
     long = replace(recorded, model={**MODEL, "horizon": 9})
     with pytest.raises(ConfigError) as error:
         collect(long, RobotModel.load("g1_bottle"), tmp_path)
-    assert error.value.problem == "episode 1 has 9 frames at 10 Hz, a horizon of 9 needs more"
+    assert error.value.problem == (
+        "episode 1 has 27 frames, a horizon of 9 steps at 10 Hz needs more than 27"
+    )

@@ -12,6 +12,7 @@ import yaml
 
 from vla_core.errors import ConfigError
 from vla_core.paths import policy_folder
+from vla_core.policies.dial.model import DialSizes
 from vla_core.policies.manifest import PolicyManifest
 from vla_core.training.trainer import Schedule
 
@@ -134,6 +135,7 @@ class TrainingConfig:
             raise ConfigError(
                 f"{path}: velocity", "needs a `dataset`; in simulation System 1 is told positions"
             )
+        _check_model(f"{path}: model", raw["model"])
         stages = {}
         for name, values in raw["stages"].items():
             values = {**values}
@@ -164,6 +166,13 @@ class TrainingConfig:
             raise ConfigError(
                 f"{source}: model.forward_layers", "stage `forward` needs layers of its model"
             )
+
+
+def _check_model(source: str, raw: Any) -> None:
+    try:
+        DialSizes(cameras=1, state=1, vocabulary=(), **raw)
+    except TypeError as error:
+        raise ConfigError(source, f"are no sizes of a policy: {error}") from error
 
 
 def _dataset(source: str, raw: Any, cameras: tuple[str, ...]) -> DatasetConfig:
