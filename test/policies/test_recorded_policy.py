@@ -23,7 +23,8 @@ def test_half_a_second_ahead_it_errs_half_as_much_as_holding_and_foresees_more_t
     system1, system2 = load_system1(policy), load_system2(policy)
     robot = RobotModel.load("g1_bottle")
     camera = {"head": "observation.images.cam_high"}
-    episode = LeRobotDataset(DATASET).read(EPISODE, robot, camera, system1.manifest.cameras[0].width)
+    side = system1.manifest.cameras[0].width
+    episode = LeRobotDataset(DATASET).read(EPISODE, robot, camera, side)
     horizon = system1.manifest.horizon * STRIDE
     told = Instruction(1, episode.instruction)
     rng = np.random.default_rng(0)

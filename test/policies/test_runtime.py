@@ -259,7 +259,9 @@ def moving_folder(tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_system_1_is_told_velocities_and_averages_samples_where_its_policy_says_so(moving_folder, backend):
+def test_system_1_is_told_velocities_and_averages_samples_where_trained_to(
+    moving_folder, backend
+):
     manifest = PolicyManifest.load(moving_folder)
     dial, _ = load_dial(moving_folder, manifest)
     normalisation, system1 = Normalisation.of(manifest), load_system1(moving_folder, backend)

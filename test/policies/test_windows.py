@@ -80,7 +80,8 @@ def test_proprioception_holds_velocities_where_the_policy_is_told_them():
     fast = replace(fast, position=fast.position**2)  # 0, 1, 4, 9, ... at 10 Hz
     windows = build(fast)
     told = windows.normalisation(velocity=True)
-    assert told.velocity_std == pytest.approx([10 * np.sqrt(np.mean(np.square([0, 1, 3, 5, 7, 9])))])
+    speeds = 10.0 * np.array([0, 1, 3, 5, 7, 9])
+    assert told.velocity_std == pytest.approx([np.sqrt(np.square(speeds).mean())])
     batch = windows.batch(np.arange(4), np.zeros(4, int), replace(told, velocity_std=np.ones(1)))
     assert batch["state"].shape == (4, 2)
     assert batch["state"][:, 1].tolist() == [0, 10, 30, 50]
@@ -138,7 +139,8 @@ def test_what_was_built_is_what_is_loaded(tmp_path):
 
 
 def test_normalisation_is_of_the_windows_states_and_moves():
-    fitted = build(episode(5, complete=False)).normalisation(velocity=False)  # joints 0 and 1, moves 100 to 102
+    # joints 0 and 1, moves 100 to 102
+    fitted = build(episode(5, complete=False)).normalisation(velocity=False)
     assert fitted.state_mean == pytest.approx([0.5])
     assert fitted.state_std == pytest.approx([0.5])
     assert fitted.action_std == pytest.approx([np.sqrt((100**2 + 101**2 + 102**2) / 3)])

@@ -109,7 +109,8 @@ def _check_normalisation(robot: RobotModel, manifest: PolicyManifest) -> list[st
             problems.append(f"normalisation.{key} of {manifest.name} is not finite")
         elif key.endswith("std") and (array <= 0).any():
             problems.append(f"normalisation.{key} of {manifest.name} must be above 0 everywhere")
-        if key.startswith(("state", "action", "target", "velocity")) and array.shape[-1:][0] not in sizes:
+        of_joints = key.startswith(("state", "action", "target", "velocity"))
+        if of_joints and array.shape[-1:][0] not in sizes:
             problems.append(
                 f"normalisation.{key} of {manifest.name} has {array.shape[-1]} numbers, expected "
                 f"{robot.dof} (joints) or {robot.state_size} (state)"

@@ -46,7 +46,8 @@ Cameras {{ manifest.cameras | map(attribute="name") | join(", ") }} at
 {{ manifest.cameras[0].width }} x {{ manifest.cameras[0].height }}; state of
 {{ manifest.model.state }} numbers{% if manifest.model.velocities %} and \
 {{ manifest.model.velocities }} velocities{% endif %};
-{{ manifest.horizon }} targets, {{ manifest.step_s }} s apart; foresight {{ manifest.lookahead_s }} s ahead.
+{{ manifest.horizon }} targets, {{ manifest.step_s }} s apart; foresight
+{{ manifest.lookahead_s }} s ahead.
 Words: {{ manifest.model.vocabulary | join(", ") }}.
 {% if simulated %}
 ## Limits

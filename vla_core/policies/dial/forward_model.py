@@ -61,8 +61,8 @@ class ForwardModel(nn.Module):
         Args:
             current: `(batch, patches, feature_width)`, z_t.
             state: `(batch, state)` proprioception, normalised.
-            prefix: `(batch, horizon, action)` committed actions, normalised; what it holds elsewhere
-                does not matter.
+            prefix: `(batch, horizon, action)` committed actions, normalised; what it holds
+                elsewhere does not matter.
             frozen: `(batch, horizon)` bool, which actions are committed: the first d.
 
         Returns:

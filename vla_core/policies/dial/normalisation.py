@@ -16,7 +16,7 @@ FLOOR = 0.02
 class Normalisation:
     """State as (s - mean) / std; action as (target - current state) / std, each `(state,)`.
 
-    A policy that is told velocities `(dof,)` gets them as v / std; one without has no `velocity_std`.
+    A policy that is told velocities `(dof,)` gets them as v / std; another has no `velocity_std`.
     """
 
     state_mean: np.ndarray
@@ -56,7 +56,7 @@ class Normalisation:
         return ((state - self.state_mean) / self.state_std).astype(np.float32)
 
     def proprioception(self, state: np.ndarray, velocity: np.ndarray) -> np.ndarray:
-        """`(..., state)`, and `(..., dof)` [1/s] where the policy is told it, to one vector, float32."""
+        """`(..., state)`, and `(..., dof)` where the policy is told it, to one vector, float32."""
         if not self.velocity_std.size:
             return self.state(state)
         scaled = (velocity / self.velocity_std).astype(np.float32)
