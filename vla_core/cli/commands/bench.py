@@ -82,7 +82,7 @@ def _add_corrections_arguments(parser: argparse.ArgumentParser) -> None:
         "--config", default="tabletop_corrected", help="under config/training, or a YAML"
     )
     parser.add_argument("--teleop", default="leader", help="under config/teleop, or a YAML")
-    parser.add_argument("--tables", type=int, default=50, help="to correct the policy on")
+    parser.add_argument("--tables", type=int, default=100, help="to correct the policy on")
     parser.add_argument(
         "--episodes", type=int, default=60, help="to evaluate each policy on, in each setting"
     )
