@@ -22,17 +22,17 @@ class Killed(Exception):
 
 
 class Line(nn.Module):
-    """A line through noisy points, and a parameter that is not to be trained."""
+    """A line through noisy points, some left out, and a parameter that is not to be trained."""
 
     def __init__(self) -> None:
         super().__init__()
         torch.manual_seed(0)
-        self.line = nn.Linear(2, 1)
+        self.line, self.dropout = nn.Linear(2, 1), nn.Dropout(0.02)
         self.frozen = nn.Parameter(torch.ones(3), requires_grad=False)
 
     def forward(self, batch, noise):
         wobble = 0.1 * torch.randn(batch["x"].shape, generator=noise)
-        predicted = self.line(batch["x"] + wobble)[:, 0]
+        predicted = self.line(self.dropout(batch["x"] + wobble))[:, 0]
         return {"loss": ((predicted - batch["y"]) ** 2).mean()}
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import torch
@@ -49,7 +50,7 @@ class Trainer:
     """Trains `model` and leaves `FOLDER/NAME/final.pt`; killed and started again, it goes on.
 
     Two runs with the same seed, one of them interrupted, end in the same weights: model, averaged
-    weights, optimiser, step, and both random generators are in the checkpoint. Of several
+    weights, optimiser, step, and all random generators are in the checkpoint. Of several
     processes only the first one's generators are; the others go on with new draws.
 
     Args:
@@ -180,9 +181,15 @@ class Trainer:
                     "optimiser": self.optimiser.state_dict(),
                     "batch_rng": self.batch_rng.bit_generator.state,
                     "noise": self.noise.get_state(),
+                    "dropout": self._dropout.get_rng_state(),
                 },
                 path,
             )
+
+    @property
+    def _dropout(self) -> ModuleType:
+        """Where the state of the generator is that dropout draws from."""
+        return torch.cuda if self.accelerator.device.type == "cuda" else torch
 
     def _resume(self) -> None:
         path = self.folder / "resume.pt"
@@ -197,9 +204,11 @@ class Trainer:
         if process := self.accelerator.process_index:
             self.batch_rng = np.random.default_rng((self.seed, process, self.step))
             self.noise.manual_seed(self.seed + 1000 * process + 1_000_000 * self.step)
+            torch.manual_seed(self.noise.initial_seed())
         else:
             self.batch_rng.bit_generator.state = stored["batch_rng"]
             self.noise.set_state(stored["noise"].cpu())
+            self._dropout.set_rng_state(stored["dropout"].cpu())
 
 
 def _write(content: dict, path: Path) -> None:
