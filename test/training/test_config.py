@@ -94,6 +94,7 @@ def test_velocities_are_those_of_recordings(tmp_path):
     [
         ({"predicts": "noise"}, "got 'noise', expected velocity or action"),
         ({"width": 3}, "unexpected keyword argument 'width'"),
+        ({"velocities": 26}, "multiple values for keyword argument 'velocities'"),
     ],
 )
 def test_sizes_that_no_policy_has_are_refused_before_anything_is_collected(tmp_path, size, problem):

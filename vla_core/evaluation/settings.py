@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from vla_core.errors import VlaError
 from vla_core.evaluation.intent_mode import IntentMode
 from vla_core.execution.trigger import Trigger
+
+#: How blocks may move, keys of `vla_core.sim.moving.PATTERNS` but for standing still.
+MOVING = ("left", "forward", "diagonal", "circle")
+#: Tables by name, as changes of the settings; `USUAL` are those that `tabletop` was made for.
+USUAL = "usual"
+TABLES: Mapping[str, Mapping[str, Any]] = {
+    USUAL: {},
+    "outside": {"outside": True},
+    **{pattern: {"pattern": pattern} for pattern in MOVING},
+}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from vla_core.evaluation.episode import EpisodeResult
 from vla_core.evaluation.evaluate import evaluate_each
 from vla_core.evaluation.paired import compare_paired
 from vla_core.evaluation.seeds import correction_seeds, episode_seeds
-from vla_core.evaluation.settings import EvaluationSettings
+from vla_core.evaluation.settings import TABLES, USUAL, EvaluationSettings
 from vla_core.interventions.collect import collect, summary
 from vla_core.training.config import TrainingConfig
 from vla_core.training.dial_recipe import DialRecipe
@@ -30,13 +30,6 @@ from vla_core.training.dial_recipe import DialRecipe
 BEFORE, CONTROL, CORRECTED = "before", "demonstrations", "corrections"
 #: What both retrained policies learn from, made once.
 _SHARED = ("demonstrations", "windows/training", "windows/held_out")
-#: Tables by name, as changes of `EvaluationSettings`; `USUAL` are those the policy was made for.
-USUAL = "usual"
-TABLES: Mapping[str, Mapping[str, Any]] = {
-    USUAL: {},
-    "outside": {"outside": True},
-    **{pattern: {"pattern": pattern} for pattern in ("left", "forward", "diagonal", "circle")},
-}
 
 
 @dataclass(frozen=True)
@@ -47,7 +40,8 @@ class Experiment:
         config: of the training, with `start` and `interventions`; its `interventions.folder` is the
             experiment's own.
         teleop: what the operator takes over with.
-        where: tables on which the policy is corrected, key of `TABLES`.
+        where: tables on which the policy is corrected, key of
+            `vla_core.evaluation.settings.TABLES`.
         tables: to collect on.
         episodes: to evaluate each policy on, in each setting.
         time_limit_s: of an evaluated episode [s].

@@ -12,7 +12,7 @@ import mujoco
 import numpy as np
 
 from vla_core.robot.model import RobotModel
-from vla_core.sim.layout import Layout, moved_outside, sample_layout
+from vla_core.sim.layout import Layout, moved_outside
 from vla_core.sim.tabletop import TabletopSim
 from vla_core.types import Instruction
 
@@ -48,13 +48,10 @@ class MovingBlockSim(TabletopSim):
         self._direction, self._outside = PATTERNS[pattern], outside
         self._free = True
 
-    def reset(self, seed: int) -> Instruction:
-        """As for `TabletopSim`."""
-        rng = np.random.default_rng(seed)
-        layout = sample_layout(rng)
-        if self._outside:
-            layout = moved_outside(rng, layout)
-        return self.reset_to(layout, self.robot.ready_pose)
+    def draw(self, rng: np.random.Generator) -> Layout:
+        """As for `TabletopSim`, with the told block moved outside where that is asked for."""
+        layout = super().draw(rng)
+        return moved_outside(rng, layout) if self._outside else layout
 
     def reset_to(self, layout: Layout, position: np.ndarray) -> Instruction:
         """As for `TabletopSim`; the block begins to move."""

@@ -73,7 +73,11 @@ class TabletopSim:
 
     def reset(self, seed: int) -> Instruction:
         """Lay a new random table and put the robot into its ready pose."""
-        return self.reset_to(sample_layout(np.random.default_rng(seed)), self.robot.ready_pose)
+        return self.reset_to(self.draw(np.random.default_rng(seed)), self.robot.ready_pose)
+
+    def draw(self, rng: np.random.Generator) -> Layout:
+        """A random table."""
+        return sample_layout(rng)
 
     def reset_to(self, layout: Layout, position: np.ndarray) -> Instruction:
         """Lay a given table and put the robot at `(dof,)` joint positions."""

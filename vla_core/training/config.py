@@ -170,7 +170,7 @@ class TrainingConfig:
 
 def _check_model(source: str, raw: Any) -> None:
     try:
-        DialSizes(cameras=1, state=1, vocabulary=(), **raw)
+        DialSizes(cameras=1, state=1, velocities=0, vocabulary=(), **raw)
     except TypeError as error:
         raise ConfigError(source, f"are no sizes of a policy: {error}") from error
 

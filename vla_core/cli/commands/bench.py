@@ -19,7 +19,9 @@ PEERS = ("openpi_broker", "lerobot_queue")
 EVERYONE = (*STRATEGIES, *PEERS)
 #: System-1 steps for each inference of System 2, as OpenHelix sweeps them.
 SYSTEM2_EVERY = (1, 5, 10, 30, 60)
-PATTERNS = ("left", "forward", "diagonal", "circle")
+#: As in `vla_core.evaluation.settings`, whose import would make every command begin later.
+MOVING = ("left", "forward", "diagonal", "circle")
+TABLES = ("usual", "outside", *MOVING)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     async_.add_argument("--strategies", nargs="+", choices=EVERYONE, default=list(EVERYONE))
     async_.add_argument("--delays-ms", nargs="*", type=int, default=[0, 100, 200, 300, 500])
     async_.add_argument(
-        "--patterns", nargs="*", choices=PATTERNS, default=list(PATTERNS), help="moving objects"
+        "--patterns", nargs="*", choices=MOVING, default=list(MOVING), help="moving objects"
     )
     async_.add_argument(
         "--system2-every",
@@ -87,7 +89,7 @@ def _add_corrections_arguments(parser: argparse.ArgumentParser) -> None:
         "--episodes", type=int, default=60, help="to evaluate each policy on, in each setting"
     )
     parser.add_argument(
-        "--where", choices=("usual", "outside", *PATTERNS), default="outside",
+        "--where", choices=TABLES, default="outside",
         help="tables that it is corrected on: as it was made for, blocks outside of where it was "
         "demonstrated, or moving; evaluated there and on usual ones",
     )  # fmt: skip
