@@ -4,7 +4,7 @@ System 1 learns of the plan in execution."""
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from multiprocessing import get_context
@@ -143,11 +143,7 @@ class DialRecipe:
         self.ship(policy, metrics, *self.before[stage])
         first = self.stage_2.index(stage) * count
         corrections.generate(folder, policy, range(first, first + count))
-        model = self._with_vit(self.new_model())
-        episodes = [Episode.load(path) for path in sorted(folder.glob("*.npz"))]
-        Windows.build(
-            episodes, model.vit, self.robot, self.config.cameras, model.sizes, self.rate_hz
-        ).save(windows)
+        self._save_windows([Episode.load(path) for path in sorted(folder.glob("*.npz"))], windows)
 
     def train_encoder(self) -> dict[str, float]:
         """Pretrain the ViT: on labelled scenes, or without on the demonstrations' own states."""
@@ -173,15 +169,11 @@ class DialRecipe:
             folder = self.folder / "windows" / name
             if (folder / "starts.npy").exists():
                 continue
-            model = self._with_vit(self.new_model())
             loaded = [Episode.load(path) for path in episodes]
             if name == "training":
                 rng = np.random.default_rng((self.config.seed, 17))
                 loaded += [seen_otherwise(e, rng) for e in loaded * self.config.augmented]
-            windows = Windows.build(
-                loaded, model.vit, self.robot, self.config.cameras, model.sizes, self.rate_hz
-            )
-            windows.save(folder)
+            self._save_windows(loaded, folder)
 
     def encode_interventions(self) -> None:
         """The same for what operators corrected, where the configuration names it."""
@@ -189,11 +181,14 @@ class DialRecipe:
         if self.config.interventions is None or (folder / "starts.npy").exists():
             return
         paths = sorted((self.folder / INTERVENTIONS).glob("*.npz"))
-        episodes = [Episode.load(path) for path in paths]
+        self._save_windows([Episode.load(path) for path in paths], folder)
+
+    def _save_windows(self, episodes: Sequence[Episode], folder: Path) -> None:
         model = self._with_vit(self.new_model())
-        Windows.build(
+        windows = Windows.build(
             episodes, model.vit, self.robot, self.config.cameras, model.sizes, self.rate_hz
-        ).save(folder)
+        )
+        windows.save(folder)
 
     def train(self, stage: str, show: Show) -> dict[str, float]:
         """Stage 1's halves `system2` and `system1`, a part of stage 2, `prefix` or `forward`.
