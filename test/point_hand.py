@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 
 from vla_core.execution.command import Command, CommandSettings

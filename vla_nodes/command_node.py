@@ -224,6 +224,8 @@ class CommandNode(SuiteNode):
         self._inputs.take(now_ns)
         self._enter_initial_mode(now_ns)
         command = self._core.tick(now_ns, steady_ns)
+        for reason in command.dropped:
+            self.refuse(reason, "ready/dropped")
         if command.active:
             self._outputs.send(command)
             self.meters.rate("command").tick()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -149,7 +150,7 @@ class GraphProcesses(ProcessGroup):
         self._ends[name] = ends
         delay_s = self._back_off.delay_s(ends)
         self._due_s[name] = now_s + delay_s
-        self.kill(self._bring_up_again(name, self.values).name)
+        self.signal(self._bring_up_again(name, self.values).name, signal.SIGKILL)
         self._say(f"{ended}: it is started again in {delay_s:g} s")
 
     def _on_bring_up_again(self, name: str, ended: Ended) -> None:
@@ -157,4 +158,4 @@ class GraphProcesses(ProcessGroup):
             self._say(f"{name} is up again")
         elif name not in self._due_s:  # else it ended itself, and its bring-up with it
             self._say(f"{name} could not be brought up again ({ended}): it is ended")
-            self.kill(name)
+            self.signal(name, signal.SIGKILL)

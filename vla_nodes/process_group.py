@@ -78,10 +78,10 @@ class ProcessGroup:
             if log is not None:
                 log.close()
 
-    def kill(self, name: str) -> None:
-        """End one process and its children at once; `ended` tells of it. None, if none runs."""
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """Signal one process and its children, if it runs; `ended` tells if that ends it."""
         if name in self._processes:
-            _signal(self._processes[name], signal.SIGKILL)
+            _signal(self._processes[name], number)
 
     def ended(self) -> Ended | None:
         """One process that is over, if any; each is told once."""

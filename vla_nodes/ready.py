@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import rclpy
@@ -21,13 +21,22 @@ from vla_nodes.ready_node import ReadyNode
 
 #: Longest wait for the command node to be seen, and for it to arrive after the planned time [s].
 _FOUND_S, _LATE_S = 5.0, 10.0
+#: A command that has stood for so long before it has arrived will not go on by itself [s].
+_STANDS_S = 1.0
+#: Ways that are planned before giving up.
+_WAYS = 3
 #: The robot has arrived within this of the ready pose, in its joints' units.
 _ARRIVED = 0.01
+#: A command that is slower stands [rad/s].
+_STILL = 1e-3
 _POLL_S = 0.05
 
 
-def go(node: ReadyNode, say) -> None:
+def go(node: ReadyNode, say: Callable[[str], None]) -> None:
     """Plan, send, and wait until the command has arrived.
+
+    The command node drops a way when joint states pause, ticks are missed or its clock is set; then
+    the rest is planned anew from where it stands.
 
     Raises:
         VlaError: refused, or it does not arrive in time.
@@ -37,45 +46,82 @@ def go(node: ReadyNode, say) -> None:
     if node.state_label != "active":
         raise PlanningError(node.health().message)
     robot = RobotModel.load(node.values["robot"])
-    statuses = Statuses(node)
-    statuses.wait(lambda status: node.is_heard, _FOUND_S, "the command node")
-    chunk = node.send()
-    say(f"planned in {chunk.compute_s:.2f} s: {_seconds(chunk):.1f} s of motion")
-
-    def arrived(status: msg.SafetyStatus) -> bool:
-        position = robot.to_canonical(status.joint_names, np.array(status.commanded))
-        return bool((np.abs(position - robot.ready_pose) < _ARRIVED).all())
-
-    statuses.wait(arrived, _seconds(chunk) + _LATE_S, "the ready pose")
-    say("in the ready pose")
+    statuses = Statuses(node, robot)
+    statuses.wait(lambda: node.is_heard, _FOUND_S, "the command node was not seen")
+    for _ in range(_WAYS):
+        chunk = node.send()
+        say(f"planned in {chunk.compute_s:.2f} s: {_seconds(chunk):.1f} s of motion")
+        statuses.moved()
+        statuses.wait(
+            lambda: statuses.has_arrived or statuses.stands_for_s > _STANDS_S,
+            _seconds(chunk) + _LATE_S,
+            "the ready pose was not reached",
+        )
+        if statuses.has_arrived:
+            say("in the ready pose")
+            return
+        say("the command node stopped on the way")
+    raise PlanningError(
+        f"stopped on the way {_WAYS} times{statuses.because}; the command node's log says why"
+    )
 
 
 class Statuses:
-    """The newest SafetyStatus, and waits for what it says."""
+    """What the command node reports, and waits for it.
 
-    def __init__(self, node: ReadyNode) -> None:
-        self._node = node
+    Args:
+        node: subscribes.
+        robot: whose ready pose is gone to.
+    """
+
+    def __init__(self, node: ReadyNode, robot: RobotModel) -> None:
+        self._node, self._robot = node, robot
         self._newest: msg.SafetyStatus | None = None
+        self._moved_s = time.monotonic()
         node.create_subscription(
             msg.SafetyStatus, topics.SAFETY_STATUS, self._keep, qos.NEWEST_STATUS
         )
 
-    def wait(self, done, timeout_s: float, what: str) -> None:
-        """Serve callbacks until `done` holds for a status.
+    @property
+    def has_arrived(self) -> bool:
+        """Whether the command is in the ready pose."""
+        if self._newest is None:
+            return False
+        names, commanded = self._newest.joint_names, np.array(self._newest.commanded)
+        away = self._robot.to_canonical(names, commanded) - self._robot.ready_pose
+        return bool((np.abs(away) < _ARRIVED).all())
+
+    @property
+    def stands_for_s(self) -> float:
+        """How long the command has stood, or nothing was heard of it [s]."""
+        return time.monotonic() - self._moved_s
+
+    @property
+    def because(self) -> str:
+        """What acts on the command now, for the end of a sentence; "" where nothing does."""
+        active = () if self._newest is None else self._newest.constraints
+        return f" because of {', '.join(sorted(set(active)))}" if active else ""
+
+    def moved(self) -> None:
+        """It begins to move now."""
+        self._moved_s = time.monotonic()
+
+    def wait(self, done: Callable[[], bool], timeout_s: float, otherwise: str) -> None:
+        """Serve callbacks until `done`.
 
         Raises:
             PlanningError: not in time; says what kept the command from it.
         """
         end_s = time.monotonic() + timeout_s
-        while self._newest is None or not done(self._newest):
+        while not done():
             if time.monotonic() > end_s:
-                active = self._newest.constraints if self._newest is not None else ()
-                because = f" because of {', '.join(sorted(set(active)))}" if active else ""
-                raise PlanningError(f"{what} was not reached within {timeout_s:.0f} s{because}")
+                raise PlanningError(f"{otherwise} within {timeout_s:.0f} s{self.because}")
             rclpy.spin_once(self._node, timeout_sec=_POLL_S)
 
     def _keep(self, message: msg.SafetyStatus) -> None:
         self._newest = message
+        if np.abs(message.velocity).max(initial=0.0) > _STILL:
+            self.moved()
 
 
 def _seconds(chunk: ActionChunk) -> float:

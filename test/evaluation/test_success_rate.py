@@ -9,12 +9,11 @@ from hypothesis import strategies as st
 from vla_core.errors import VlaError
 from vla_core.evaluation.episode import EpisodeResult
 from vla_core.evaluation.evaluate import report
-from vla_core.evaluation.seeds import episode_seeds
 from vla_core.evaluation.intent_mode import IntentMode
 from vla_core.evaluation.motion_watch import MotionQuality
+from vla_core.evaluation.seeds import episode_seeds
 from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.evaluation.success_rate import wilson_interval
-
 
 MOTION = MotionQuality(0.0, 0.0, 0.0)
 

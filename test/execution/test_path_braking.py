@@ -336,10 +336,10 @@ def test_a_way_to_the_ready_pose_that_ends_early_says_why():
     assert bench.core.on_ready_chunk(way, bench.now_ns) == ""
     bench.tick(200)
     bench.now_ns += 200 * PERIOD_NS
-    assert bench.tick().refused == (
+    assert bench.tick().dropped == (
         "ready motion: dropped, 200 ticks were missed, and the robot came to rest",
     )
-    assert bench.tick().refused == ()
+    assert bench.tick().dropped == ()
 
 
 def test_a_ready_motion_is_refused_outside_hold_far_away_or_old():

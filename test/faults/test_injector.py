@@ -22,7 +22,7 @@ from vla_nodes.fault_injector_node import KNOWN
 from vla_nodes.faults.fault_graph import INJECTOR, routes, with_injector
 from vla_nodes.faults.flood import BIG, MANY
 from vla_nodes.faults.heartbeat_robot import HEARTBEAT_S, make_heartbeat_robot
-from vla_nodes.faults.transforms import ALTERATIONS, AHEAD_S
+from vla_nodes.faults.transforms import AHEAD_S, ALTERATIONS
 from vla_nodes.graph import Graph
 from vla_nodes.graph_processes import command_line
 from vla_nodes.images import decode_image, fill_image

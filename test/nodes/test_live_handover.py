@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import numpy as np
@@ -107,7 +108,7 @@ def test_a_leader_takes_over_moves_the_robot_and_gives_it_back(live, leader, rob
 def test_a_teleop_node_that_dies_leaves_a_robot_at_rest_in_hold(live, leader):
     leader.held = True
     until_mode(live, ControlMode.TELEOP, leader)
-    live.group.kill("teleop_node")
+    live.group.signal("teleop_node", signal.SIGKILL)
     until_mode(live, ControlMode.HOLD, leader)
     assert "the deadman of alice with leader was last heard" in live.newest[topics.MODE].reason
     live.wait_until(

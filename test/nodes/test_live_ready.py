@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from vla_nodes.conversions import chunk_message
 
 ARRIVED = 0.01
 AWAY_S = 1.5
+DROPPED = "ready motion: dropped"
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +64,31 @@ def wait_until_it_stands(live: Live) -> None:
     )
 
 
+def go(live: Live, send: Callable[[], None], there: Callable[[], bool]) -> None:
+    """Send a motion until it has arrived: a machine that pauses makes the command node drop it."""
+    while True:
+        wait_until_it_stands(live)
+        dropped = live.log("command_node").count(DROPPED)
+        send()
+        live.wait_until(
+            lambda: there() or live.log("command_node").count(DROPPED) > dropped, "it has arrived"
+        )
+        if there():
+            wait_until_it_stands(live)
+            return
+
+
 def bend_an_elbow(live: Live, robot: RobotModel) -> None:
-    """Take the robot elsewhere, by a chunk such as the ready node sends."""
+    """Take the robot elsewhere, by chunks such as the ready node sends."""
+    publisher = live.node.create_publisher(msg.ActionChunk, topics.READY_CHUNK, qos.LATEST)
+    live.wait_until(publisher.get_subscription_count, "the command node listens")
+    go(live, lambda: publisher.publish(bending(live, robot)), lambda: away(live, robot) > 0.29)
+    live.node.destroy_publisher(publisher)
+
+
+def bending(live: Live, robot: RobotModel) -> msg.ActionChunk:
+    """The way from where the command stands to a bent elbow."""
+    now = np.array(live.newest[topics.SAFETY_STATUS].commanded)
     bent = robot.ready_pose.copy()
     bent[robot.index("left_elbow_joint")] -= 0.3
     share = np.linspace(0, 1, 30)[:, None]
@@ -76,23 +101,19 @@ def bend_an_elbow(live: Live, robot: RobotModel) -> None:
         intent_stamp_ns=now_ns,
         step_s=AWAY_S / len(share),
         joint_names=robot.joint_names,
-        targets=robot.ready_pose + share**2 * (3 - 2 * share) * (bent - robot.ready_pose),
+        targets=now + share**2 * (3 - 2 * share) * (bent - now),
     )
-    publisher = live.node.create_publisher(msg.ActionChunk, topics.READY_CHUNK, qos.LATEST)
-    live.wait_until(publisher.get_subscription_count, "the command node listens")
-    wait_until_it_stands(live)
-    publisher.publish(chunk_message(chunk, now_ns, "test"))
-    live.wait_until(lambda: away(live, robot) > 0.29, "the elbow is bent")
-    wait_until_it_stands(live)
-    live.node.destroy_publisher(publisher)
+    return chunk_message(chunk, now_ns, "test")
 
 
 def test_the_service_takes_the_robot_to_its_ready_pose(live: Live, up: None, robot: RobotModel):
+    def ask() -> None:
+        answer = live.call(Trigger, topics.READY, Trigger.Request())
+        assert answer.success, answer.message
+        assert "s of motion sent" in answer.message
+
     bend_an_elbow(live, robot)
-    answer = live.call(Trigger, topics.READY, Trigger.Request())
-    assert answer.success, answer.message
-    assert "s of motion sent" in answer.message
-    live.wait_until(lambda: away(live, robot) < ARRIVED, "the ready pose")
+    go(live, ask, lambda: away(live, robot) < ARRIVED)
     assert live.newest[topics.MODE].mode == ControlMode.HOLD
 
 
@@ -104,7 +125,24 @@ def test_the_command_does_the_same_and_waits(live: Live, up: None, robot: RobotM
     live.wait_until(lambda: away(live, robot) < ARRIVED, "the ready pose")
 
 
+def test_the_command_plans_anew_when_the_robot_pauses_on_the_way(
+    live: Live, up: None, robot: RobotModel
+):
+    bend_an_elbow(live, robot)
+    bent = away(live, robot)
+    live.start("ready", "g1_inspire")
+    live.wait_until(lambda: away(live, robot) < bent - 0.05, "it is on the way")
+    dropped = live.log("command_node").count(DROPPED)
+    live.group.signal("sim_robot_node", signal.SIGSTOP)
+    live.wait_until(lambda: live.log("command_node").count(DROPPED) > dropped, "it is dropped")
+    live.group.signal("sim_robot_node", signal.SIGCONT)
+    live.wait_until(lambda: "in the ready pose" in live.log("ready"), "vla ready goes on")
+    assert "stopped on the way" in live.log("ready")
+    assert away(live, robot) < ARRIVED
+
+
 def test_in_another_mode_than_hold_it_is_refused(live: Live, up: None):
+    wait_until_it_stands(live)
     assert live.ask_mode(ControlMode.IDLE).accepted
     live.wait_for_mode(ControlMode.IDLE)
     live.wait_until(

@@ -86,7 +86,7 @@ class Command:
             where an operator can take over, teleop (-1: none).
         execution: which step of which chunk.
         chain: stamps and sequences behind the command.
-        refused: why inputs were refused since the last tick.
+        dropped: why what had been admitted was forgotten, since the last tick.
     """
 
     stamp_ns: int
@@ -99,7 +99,7 @@ class Command:
     execution: ExecutionState
     motion_ns: int = 0
     chain: CommandChain = CommandChain()
-    refused: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

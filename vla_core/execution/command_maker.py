@@ -86,5 +86,5 @@ class CommandMaker:
             ),
             motion_ns=self._clock.played_ns,
             chain=CommandChain.of(chunk),
-            refused=self._intake.take_refused(),
+            dropped=self._intake.take_dropped(),
         )

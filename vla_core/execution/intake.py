@@ -16,7 +16,7 @@ _PLANNED_NS = 2 * NANOSECONDS
 
 
 class Intake:
-    """Door of the command core: admits joint states and chunks, and remembers what it refused.
+    """Door of the command core: admits joint states and chunks, and keeps what was admitted.
 
     Args:
         joint_names: canonical order.
@@ -38,7 +38,7 @@ class Intake:
         self._chunk: ActionChunk | None = None
         self._chunk_arrival_ns = 0
         self._void_ns = -1
-        self._refused: list[str] = []
+        self._dropped: list[str] = []
 
     @property
     def path_speed(self) -> float:
@@ -71,12 +71,12 @@ class Intake:
         try:
             state = self._reader.read(names, position, velocity, stamp_ns)
         except VlaError as error:
-            return self._refuse(str(error))
+            return str(error)
         if stamp_ns > now_ns + self._future_tolerance_ns:
             ahead_s = (stamp_ns - now_ns) / NANOSECONDS
-            return self._refuse(f"joint state: stamp is {ahead_s:.3f} s in the future")
+            return f"joint state: stamp is {ahead_s:.3f} s in the future"
         if self.measured is not None and stamp_ns < self.measured.stamp_ns:
-            return self._refuse("joint state: older than the one before")
+            return "joint state: older than the one before"
         self.measured = state
         return ""
 
@@ -85,7 +85,7 @@ class Intake:
         try:
             self.timeline.insert(chunk, now_ns)
         except VlaError as error:
-            return self._refuse(str(error))
+            return str(error)
         self._chunk, self._chunk_arrival_ns = chunk, now_ns
         return ""
 
@@ -99,7 +99,7 @@ class Intake:
             tolerance: how far from there it may begin [rad].
         """
         if not -self._future_tolerance_ns <= now_ns - chunk.observation_stamp_ns <= _PLANNED_NS:
-            return self._refuse(
+            return (
                 f"ready motion: planned {(now_ns - chunk.observation_stamp_ns) / NANOSECONDS:.3f} "
                 f"s ago, limit {_PLANNED_NS / NANOSECONDS} s; plan it again"
             )
@@ -107,13 +107,13 @@ class Intake:
         try:
             self.ready.insert(chunk, chunk.observation_stamp_ns - 1)
         except VlaError as error:
-            return self._refuse(f"ready motion: {error}")
+            return f"ready motion: {error}"
         start = self.ready.sample(chunk.observation_stamp_ns).position
         away = np.abs(start - position)
         joint = int(np.argmax(away))
         if away[joint] > tolerance:
             self.ready.clear()
-            return self._refuse(
+            return (
                 f"ready motion: begins {away[joint]:.3f} rad from the command at joint "
                 f"{self.ready.joint_names[joint]}, limit {tolerance}; plan it from where the robot "
                 "stands"
@@ -125,7 +125,7 @@ class Intake:
         """Forget the way to the ready pose, if there is one, and say why."""
         if self.ready.end_ns is not None:
             self.ready.clear()
-            self._refuse(f"ready motion: dropped, {reason}")
+            self._dropped.append(f"ready motion: dropped, {reason}")
 
     def ages_s(self, now_ns: int) -> dict[str, float]:
         """Age of every input [s], as `FreshnessLimits` names them; -1 for one that has not come."""
@@ -138,19 +138,16 @@ class Intake:
             ages_s["joint_state"] = age_s(self.measured.stamp_ns, now_ns)
         return ages_s
 
-    def take_refused(self) -> tuple[str, ...]:
-        """Why inputs were refused since this was last asked."""
-        refused, self._refused = tuple(self._refused), []
-        return refused
+    def take_dropped(self) -> tuple[str, ...]:
+        """Why what had been admitted was forgotten, since this was last asked."""
+        dropped, self._dropped = tuple(self._dropped), []
+        return dropped
 
     def restart(self) -> None:
         """The clock was set back: what was stamped by it before means nothing now."""
         self.timeline.restart()
+        self.drop_ready("the clock was set back")
         self.ready.restart()
         self._chunk = None
         self._void_ns = -1
         self.measured = None
-
-    def _refuse(self, reason: str) -> str:
-        self._refused.append(reason)
-        return reason

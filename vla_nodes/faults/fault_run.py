@@ -210,7 +210,7 @@ class FaultRun:
         if fault.kind is Kind.FREEZE:
             os.kill(self._graph.processes[fault.target], signal.SIGCONT)
         elif fault.kind is Kind.FLOOD:
-            self._graph.kill(_FLOOD)
+            self._graph.signal(_FLOOD, signal.SIGKILL)
         elif fault.kind is Kind.ALTER:
             self._set_fault("")
 

@@ -141,8 +141,8 @@ def _run_handover(args: argparse.Namespace) -> int:
 
 
 def _run_safety(args: argparse.Namespace) -> int:
-    from vla_core.evaluation.seeds import episode_seeds
     from vla_core.evaluation.filter_cost import compare_filters, filter_cases, print_filters
+    from vla_core.evaluation.seeds import episode_seeds
     from vla_core.evaluation.settings import EvaluationSettings
     from vla_core.evaluation.table import episode_progress
 

@@ -61,8 +61,8 @@ def run(args: argparse.Namespace) -> int:
     """Run the episodes, print the table, write the JSON."""
     from vla_core.errors import VlaError
     from vla_core.evaluation.evaluate import evaluate, report
-    from vla_core.evaluation.seeds import episode_seeds
     from vla_core.evaluation.intent_mode import IntentMode
+    from vla_core.evaluation.seeds import episode_seeds
     from vla_core.evaluation.settings import EvaluationSettings
     from vla_core.evaluation.table import episode_progress, print_report
     from vla_core.execution.trigger import Trigger
