@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import rclpy
 from rclpy.executors import ExternalShutdownException
@@ -25,6 +27,7 @@ from vla_nodes.suite_node import SuiteNode, run
 #: A command that is older says nothing of where the robot stands [s].
 STALE_S = 0.5
 _STILL = 1e-3
+_POLL_S = 0.005
 
 
 class ReadyNode(SuiteNode):
@@ -125,9 +128,8 @@ class ReadyNode(SuiteNode):
 
     def _standing(self) -> np.ndarray:
         """`(dof,)` where the command stands."""
-        status = self._status.newest()
-        now_ns = self.now_ns()
-        if status is None or now_ns - to_nanoseconds(status.header.stamp) > STALE_S * NANOSECONDS:
+        status = self._newest_status()
+        if status is None:
             raise PlanningError(
                 f"no command came on {topics.SAFETY_STATUS} in the last {STALE_S:g} s; start the "
                 "command node"
@@ -142,6 +144,18 @@ class ReadyNode(SuiteNode):
         return self._robot.to_canonical(
             status.joint_names, np.array(status.commanded), topics.SAFETY_STATUS
         )
+
+    def _newest_status(self) -> msg.SafetyStatus | None:
+        """The newest report of the command node; waits for one, and gives up after `STALE_S`."""
+        end_s = time.monotonic() + STALE_S
+        while time.monotonic() < end_s:
+            status = self._status.newest()
+            if status is not None:
+                age_ns = self.now_ns() - to_nanoseconds(status.header.stamp)
+                if age_ns <= STALE_S * NANOSECONDS:
+                    return status
+            time.sleep(_POLL_S)
+        return None
 
     def _planner(self, collision: CollisionModel):
         if self.values["moveit"]:
