@@ -40,7 +40,7 @@ def run(strategy: str, delay_s: float, system1: Follower | None = None, **change
     executor = TimelineExecutor(MANIFEST.joint_names, settings.control_s)
     system1 = system1 or Follower()
     runner = EpisodeRunner(
-        OneJointScene(), system1, Foresight(), settings, (LEFT, RIGHT), lambda: executor
+        OneJointScene(), system1, Foresight(), settings, (LEFT, RIGHT), lambda seed: executor
     )
     return runner.run(0), system1
 
@@ -95,7 +95,7 @@ def test_a_delay_beyond_what_rtc_absorbs_slows_the_path_down(delay_s, speeds):
     settings = replace(SETTINGS, delay_s=delay_s, strategy="rtc")
     scene = OneJointScene()
     EpisodeRunner(
-        scene, PlanKeeper(), Foresight(), settings, (LEFT, RIGHT), lambda: executor
+        scene, PlanKeeper(), Foresight(), settings, (LEFT, RIGHT), lambda seed: executor
     ).run(0)
     assert set(executor.speeds) <= speeds
     assert (min(executor.speeds) < 1.0) == (delay_s > 0.3)

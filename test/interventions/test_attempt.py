@@ -4,45 +4,22 @@ from __future__ import annotations
 
 from itertools import groupby
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from standing import STEP_S, Standing
 
 from vla_core.convert.dataset_writer import DatasetWriter
 from vla_core.data.lerobot import INTERVENTION, SUCCESS, LeRobotDataset, video_keys
 from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.interventions.collect import Attempt, AttemptRunner, summary
 from vla_core.interventions.trouble import Trouble
-from vla_core.policies.manifest import CameraSpec, PolicyManifest
 from vla_core.robot.model import RobotModel
 from vla_core.sim.tabletop import TabletopSim
-from vla_core.types import ActionChunk, ControlMode
+from vla_core.types import ControlMode
 
-HORIZON, SIZE = 12, 32
-STEP_S = 0.1
+SIZE = 32
 SEED = 11
-
-
-class Standing:
-    """Both systems of a policy that wants to stay where it was when it looked first."""
-
-    def __init__(self, robot: RobotModel) -> None:
-        self.robot = robot
-        self.manifest = PolicyManifest(
-            "standing", "fake", robot.name, robot.joint_names, (CameraSpec("head", 4, 4),),
-            STEP_S, HORIZON, 1.2, "f", {}, {}, {},
-        )  # fmt: skip
-
-    def intend(self, observation, instruction):
-        return SimpleNamespace(sequence=1, observation_stamp_ns=observation.stamp_ns)
-
-    def act(self, observation, intent, rng, plan=None):
-        targets = np.tile(observation.position, (HORIZON, 1))
-        stamp = observation.stamp_ns
-        return ActionChunk(
-            1, stamp, 0, 1, intent.observation_stamp_ns, STEP_S, self.robot.joint_names, targets
-        )
 
 
 @pytest.fixture(scope="module")

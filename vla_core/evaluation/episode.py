@@ -60,6 +60,7 @@ class EpisodeResult:
         wrong_instruction: what System 2 was told instead, in `wrong` mode.
         wrong_success: whether that was done instead.
         delay_steps: estimate of the chunks' delay at the end, counted in steps.
+        takeovers: times that an operator took over.
     """
 
     seed: int
@@ -70,6 +71,7 @@ class EpisodeResult:
     wrong_instruction: str | None = None
     wrong_success: bool = False
     delay_steps: int = 0
+    takeovers: int = 0
 
 
 #: Gives the intent for an observation; the policy's own, or a control's.
@@ -84,8 +86,8 @@ class EpisodeRunner:
         system1, system2: the policy.
         settings: rates and limits.
         instructions: everything that can be told, for the `wrong` mode.
-        executor: makes the executor of an episode; without, the servos get the timeline's targets
-            as they are.
+        executor: makes the executor of a seed's episode; without, the servos get the timeline's
+            targets as they are.
     """
 
     def __init__(
@@ -95,7 +97,7 @@ class EpisodeRunner:
         system2: System2,
         settings: EvaluationSettings,
         instructions: tuple[Instruction, ...],
-        executor: Callable[[], Executor] | None = None,
+        executor: Callable[[int], Executor] | None = None,
     ) -> None:
         self._scene = scene
         self._system1 = system1
@@ -103,7 +105,7 @@ class EpisodeRunner:
         self._settings = settings
         self._instructions = instructions
         names = system1.manifest.joint_names
-        self._executor = executor or (lambda: TimelineExecutor(names, settings.control_s))
+        self._executor = executor or (lambda seed: TimelineExecutor(names, settings.control_s))
 
     def close(self) -> None:
         """Let go of the scene's renderer."""
@@ -142,7 +144,7 @@ class EpisodeRunner:
         self, seed: int, told: Instruction, wrong: Instruction | None, intend: IntentSource
     ) -> EpisodeResult:
         settings, scene = self._settings, self._scene
-        thinker, executor = self._make(np.random.default_rng((seed, 0)))
+        thinker, executor = self._make(seed)
         period_s = executor.period_s
         watch = MotionWatch()
         think_ticks = max(1, round(settings.system2_period_s / period_s))
@@ -177,15 +179,16 @@ class EpisodeRunner:
             wrong_instruction=wrong.text if wrong else None,
             wrong_success=wrong_ticks >= held_long,
             delay_steps=thinker.delay.steps,
+            takeovers=executor.takeovers,
         )
 
-    def _make(self, rng: np.random.Generator) -> tuple[Thinker | SteppedPeer, Executor | SteppedPeer]:
+    def _make(self, seed: int) -> tuple[Thinker | SteppedPeer, Executor | SteppedPeer]:
         """Who looks and computes, and who turns that into joint targets; a peer does both."""
-        settings = self._settings
+        settings, rng = self._settings, np.random.default_rng((seed, 0))
         if settings.strategy in PEERS:
             peer = PEERS[settings.strategy](self._system1, settings, rng)
             return peer, peer
-        executor = self._executor()
+        executor = self._executor(seed)
         return Thinker(self._system1, executor, settings, rng), executor
 
     def _observe(self, tick: int, now_ns: int) -> Observation:

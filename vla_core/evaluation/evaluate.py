@@ -11,6 +11,8 @@ from dataclasses import asdict
 from multiprocessing import get_context
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from vla_core.errors import VlaError
 from vla_core.evaluation.episode import EpisodeResult, EpisodeRunner
 from vla_core.evaluation.intent_mode import IntentMode
@@ -22,6 +24,8 @@ from vla_core.paths import policy_folder
 from vla_core.policies.manifest import PolicyManifest
 from vla_core.robot.load import load_robot
 
+#: Under `config/teleop`: what an operator has in hand.
+_LEADER = "leader"
 #: In a worker: what it runs now, and for which settings.
 _loaded: tuple[EvaluationSettings, EpisodeRunner] | None = None
 
@@ -148,6 +152,9 @@ def _run_episode(settings: EvaluationSettings, seed: int) -> EpisodeResult | _Re
 def load_runner(settings: EvaluationSettings) -> EpisodeRunner:
     """The policy at the table of the robot that it was trained on."""
     from vla_core.evaluation.executor import Executor, FilteredExecutor, TimelineExecutor
+    from vla_core.handover.load_teleop import load_teleop
+    from vla_core.interventions.operated_executor import OperatedExecutor
+    from vla_core.interventions.passing_operator import MANNERS, PassingOperator
     from vla_core.policies.registry import load_system1, load_system2
     from vla_core.robot.model import RobotModel
     from vla_core.safety.command_safety import CommandSafety
@@ -160,10 +167,18 @@ def load_runner(settings: EvaluationSettings) -> EpisodeRunner:
     instructions = tuple(task.instruction for task in TASKS)
     safety = CommandSafety.of(robot, settings.arms_margin_m) if settings.filtered else None
 
-    def executor() -> Executor:
-        if settings.filtered:
+    described = load_teleop(_LEADER, robot.description) if settings.operator else None
+
+    def executor(seed: int) -> Executor:
+        if not settings.filtered:
+            return TimelineExecutor(robot.joint_names, settings.control_s)
+        if described is None:
             return FilteredExecutor(robot, safety, settings.path_braking)
-        return TimelineExecutor(robot.joint_names, settings.control_s)
+        core = FilteredExecutor(robot, safety, settings.path_braking, described.handover)
+        random = np.random.default_rng((seed, 3))
+        return OperatedExecutor(
+            core, PassingOperator(described, robot, random, MANNERS[settings.operator])
+        )
 
     scene = MovingBlockSim(robot, settings.pattern, settings.outside)
     return EpisodeRunner(scene, system1, system2, settings, instructions, executor)

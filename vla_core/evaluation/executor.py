@@ -25,12 +25,14 @@ class Executor(Protocol):
         pace: how it is run through.
         off_path: how far the last target is from what the policy wants then, of the joint that is
             farthest [rad].
+        takeovers: times that an operator has taken over.
     """
 
     period_s: float
     timeline: ChunkTimeline
     pace: Pace
     off_path: float
+    takeovers: int
 
     def on_chunk(self, chunk: ActionChunk, now_ns: int) -> None:
         """Take a chunk when it arrives.
@@ -60,6 +62,7 @@ class TimelineExecutor:
         self.timeline = ChunkTimeline(joint_names)
         self.pace = Pace()
         self.off_path = 0.0
+        self.takeovers = 0
         self._target: np.ndarray | None = None
 
     def on_chunk(self, chunk: ActionChunk, now_ns: int) -> None:
@@ -111,6 +114,11 @@ class FilteredExecutor:
     def pace(self) -> Pace:
         """The core's."""
         return self.core.pace
+
+    @property
+    def takeovers(self) -> int:
+        """As the core counts them."""
+        return 0 if self.core.intervention is None else self.core.intervention.number
 
     def on_chunk(self, chunk: ActionChunk, now_ns: int) -> None:
         """Give it to the core; in a simulation without faults a refusal is a defect."""

@@ -12,6 +12,8 @@ from vla_core.execution.trigger import Trigger
 
 #: How blocks may move, keys of `vla_core.sim.moving.PATTERNS` but for standing still.
 MOVING = ("left", "forward", "diagonal", "circle")
+#: Who may take over meanwhile, keys of `vla_core.interventions.passing_operator.MANNERS`.
+OPERATORS = ("still", "moving")
 #: Tables by name, as changes of the settings; `USUAL` are those that `tabletop` was made for.
 USUAL = "usual"
 TABLES: Mapping[str, Mapping[str, Any]] = {
@@ -43,6 +45,7 @@ class EvaluationSettings:
         outside: whether it lies where no demonstration has one.
         delay_s: time that an inference of System 1 takes [s].
         control_s: time between two joint targets where they are not filtered [s].
+        operator: who takes over meanwhile, one of `OPERATORS`, filtered only; empty: nobody.
         time_limit_s: an episode not done by then has failed [s].
         settle_s: success must hold for this long [s].
     """
@@ -62,10 +65,15 @@ class EvaluationSettings:
     outside: bool = False
     delay_s: float = 0.1
     control_s: float = 0.02
+    operator: str = ""
     time_limit_s: float = 15.0
     settle_s: float = 0.2
 
     def __post_init__(self) -> None:
+        if self.operator and self.operator not in OPERATORS:
+            raise VlaError(f"operator: got {self.operator!r}, expected one of {OPERATORS}")
+        if self.operator and not self.filtered:
+            raise VlaError("operator: takes over by the command core; got filtered=False")
         for name in ("system2_period_s", "replan_steps", "control_s", "time_limit_s"):
             if not getattr(self, name) > 0:
                 raise VlaError(f"{name}: got {getattr(self, name)}, expected more than 0")

@@ -8,10 +8,11 @@ from vla_core.handover.mirrored_leader import MirroredLeader
 from vla_core.handover.teleop_description import LeaderInput
 from vla_core.robot.model import RobotModel
 
-#: Standard deviation of how far off the robot the leader is, and of its way [rad].
-_OFF, _WAY = 0.06, 0.12
-#: No joint of the leader is farther off, or goes farther [rad].
-_MOST_OFF, _MOST_WAY = 0.15, 0.3
+#: Under the policy before a takeover, how long the leader is near before the press, and how long the
+#: deadman is held [s].
+AFTER_S, ALIGNED_S, HELD_S = (0.5, 4.0), 0.3, (0.6, 2.0)
+#: No joint is farther off, or goes farther, than so many standard deviations.
+_MOST = 2.5
 
 
 class ScriptedLeader:
@@ -21,15 +22,22 @@ class ScriptedLeader:
         described: of the teleoperation's YAML.
         robot: which is moved.
         random: where the leader is off, and where it goes.
+        off, way: standard deviation of how far off the robot it is, and of its way [rad].
 
     Attributes:
         joint_names: the leader's.
     """
 
     def __init__(
-        self, described: LeaderInput, robot: RobotModel, random: np.random.Generator
+        self,
+        described: LeaderInput,
+        robot: RobotModel,
+        random: np.random.Generator,
+        off: float = 0.06,
+        way: float = 0.12,
     ) -> None:
         self._mirrored, self._random = MirroredLeader(described, robot), random
+        self._off_scale, self._way_scale = off, way
         self.joint_names = self._mirrored.joint_names
         self._way_s = 1.0
         self.lay(robot.ready_pose, self._way_s)
@@ -37,10 +45,8 @@ class ScriptedLeader:
     def lay(self, command: np.ndarray, way_s: float) -> None:
         """Begin near `(dof,)`, hands as closed as there; then go out and back in `way_s` [s]."""
         near = self._mirrored.arms(command)
-        off = np.clip(self._random.normal(0, _OFF, len(near)), -_MOST_OFF, _MOST_OFF)
-        self._begin = near + off
-        way = self._random.normal(0, _WAY, len(near))
-        self._way = np.clip(way, -_MOST_WAY, _MOST_WAY)
+        self._begin = near + self._draw(self._off_scale, len(near))
+        self._way = self._draw(self._way_scale, len(near))
         self._way_s = way_s
         self.grasp(command)
 
@@ -52,3 +58,6 @@ class ScriptedLeader:
         """The leader's joints, `way_s` after it has begun its way [s]; before, 0."""
         share = np.sin(np.pi * np.clip(way_s / self._way_s, 0.0, 1.0)) ** 2
         return self._mirrored.readings(self._begin + share * self._way, self._closed)
+
+    def _draw(self, scale: float, count: int) -> np.ndarray:
+        return scale * np.clip(self._random.normal(0.0, 1.0, count), -_MOST, _MOST)

@@ -103,7 +103,7 @@ class AttemptRunner:
         self._runner.run(seed)
         return Attempt(seed, self._record.span.instruction, list(self._record.frames()))
 
-    def _operated(self) -> OperatedExecutor:
+    def _operated(self, _: int) -> OperatedExecutor:
         """One episode's; the table has been laid."""
         self._record = AttemptRecord(self._sim, self._cameras, self._rate_hz)
         handover = self._described.handover

@@ -9,6 +9,7 @@ from vla_core.evaluation.executor import FilteredExecutor
 from vla_core.execution.timeline import ChunkTimeline
 from vla_core.interventions.attempt_record import AttemptRecord
 from vla_core.interventions.expert_operator import ExpertOperator
+from vla_core.interventions.passing_operator import PassingOperator
 from vla_core.types import NANOSECONDS, ActionChunk, Pace
 
 
@@ -18,11 +19,14 @@ class OperatedExecutor:
     Args:
         executor: with `handover`; one episode's.
         operator: who watches and takes over.
-        record: takes down what happens.
+        record: takes down what an expert does; None: nothing is kept.
     """
 
     def __init__(
-        self, executor: FilteredExecutor, operator: ExpertOperator, record: AttemptRecord
+        self,
+        executor: FilteredExecutor,
+        operator: ExpertOperator | PassingOperator,
+        record: AttemptRecord | None = None,
     ) -> None:
         self._executor, self._operator, self._record = executor, operator, record
         self.period_s = executor.period_s
@@ -44,6 +48,11 @@ class OperatedExecutor:
         """As the executor's."""
         return self._executor.off_path
 
+    @property
+    def takeovers(self) -> int:
+        """As the executor's."""
+        return self._executor.takeovers
+
     def on_chunk(self, chunk: ActionChunk, now_ns: int) -> None:
         """The policy's, whoever moves the robot: the core knows which it follows."""
         self._executor.on_chunk(chunk, now_ns)
@@ -57,7 +66,8 @@ class OperatedExecutor:
             if target is not None and (problem := core.on_teleop(target, now_ns)):
                 raise VlaError(problem)
         self._command = self._executor.tick(now_ns, position, velocity)
-        for told in core.take_interventions():
-            self._record.on_intervention(told, self._operator.trouble)
-        self._record.on_tick(now_ns, core.mode, position, self._command)
+        if self._record is not None:
+            for told in core.take_interventions():
+                self._record.on_intervention(told, self._operator.trouble)
+            self._record.on_tick(now_ns, core.mode, position, self._command)
         return self._command

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from std_msgs.msg import Bool
 
+from vla_core.handover.scripted_leader import AFTER_S, ALIGNED_S, HELD_S
 from vla_core.handover.takeover_record import (
     SentCommand,
     TakeoverRecord,
@@ -24,9 +25,6 @@ from vla_nodes.table_setup import TableSetup
 
 #: Success must hold for this long [s].
 _SETTLE_S = 0.3
-#: Time under the policy before each takeover, how long the leader is near before the press, and how
-#: long the deadman is held [s].
-_AFTER_S, _ALIGNED_S, _HELD_S = (0.5, 4.0), 0.3, (0.6, 2.0)
 #: Longest wait for the policy to go on after a return [s].
 _RETURN_TIMEOUT_S = 6.0
 #: What is judged around a takeover [s].
@@ -94,7 +92,7 @@ class HandoverRun:
         while True:
             wait_s = left_s
             if taken < most_takeovers:
-                wait_s = min(left_s, float(self._random.uniform(*_AFTER_S)))
+                wait_s = min(left_s, float(self._random.uniform(*AFTER_S)))
             start_ns = observer.now_ns()
             ended = self._wait(self._ended, wait_s)
             left_s -= (observer.now_ns() - start_ns) / NANOSECONDS
@@ -116,10 +114,10 @@ class HandoverRun:
 
     def _take_over(self, start_ns: int) -> str:
         """One takeover and return; returns why the policy did not go on, empty where it did."""
-        observer, held_s = self._observer, float(self._random.uniform(*_HELD_S))
+        observer, held_s = self._observer, float(self._random.uniform(*HELD_S))
         command = self._recorder.newest()
         self._operator.align(command, held_s)
-        self._wait(lambda: False, _ALIGNED_S)
+        self._wait(lambda: False, ALIGNED_S)
         press_ns = self._operator.press(self._recorder.newest())
         self._wait(lambda: observer.mode in (ControlMode.HOLD, ControlMode.ESTOP), held_s)
         release_ns = self._operator.release()

@@ -71,6 +71,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add_handover_arguments(handover)
+    takeovers = benches.add_parser(
+        "takeovers",
+        help="what takeovers cost the task, in stepped simulated time",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    takeovers.add_argument("--policy", default="tabletop", help="under config/policies, or folder")
+    takeovers.add_argument("--episodes", type=int, default=200, help="tables for each operator")
+    takeovers.add_argument("--seed", type=int, default=0, help="chooses the tables")
+    takeovers.add_argument("--workers", type=int, default=2, help="processes")
+    takeovers.add_argument("--json", type=Path, help="write a row per operator here")
     corrections = benches.add_parser(
         "corrections",
         help="an operator corrects the policy where it fails; success before and after retraining",
@@ -124,6 +134,7 @@ def run(args: argparse.Namespace) -> int:
         "async": _run_async,
         "safety": _run_safety,
         "handover": _run_handover,
+        "takeovers": _run_takeovers,
         "corrections": _run_corrections,
     }
     return runs[args.bench](args)
@@ -153,6 +164,20 @@ def _run_safety(args: argparse.Namespace) -> int:
         found = compare_filters(cases, base, seeds, args.workers, progress)
         rows = _collect(found, args.json)
     print_filters(rows)
+    return 0
+
+
+def _run_takeovers(args: argparse.Namespace) -> int:
+    from vla_core.evaluation.seeds import episode_seeds
+    from vla_core.evaluation.settings import OPERATORS, EvaluationSettings
+    from vla_core.evaluation.table import episode_progress
+    from vla_core.evaluation.takeover_cost import compare_operators, print_operators
+
+    seeds = episode_seeds(args.seed, args.episodes)
+    base = EvaluationSettings(args.policy)
+    with episode_progress((1 + len(OPERATORS)) * len(seeds)) as progress:
+        rows = _collect(compare_operators(base, seeds, args.workers, progress), args.json)
+    print_operators(rows)
     return 0
 
 

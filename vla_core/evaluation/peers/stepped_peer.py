@@ -26,10 +26,12 @@ class SteppedPeer(ABC):
     Attributes:
         period_s: time between two joint targets [s].
         off_path: nothing limits the targets, so zero [rad].
+        takeovers: nobody can take over, so zero.
         delay: steps that were executed between looking and arrival.
     """
 
     off_path = 0.0
+    takeovers = 0
 
     def __init__(
         self, system1: System1, settings: EvaluationSettings, rng: np.random.Generator
