@@ -51,8 +51,7 @@ class Observation:
         sequence: counts observations since the camera node started.
         images: `{camera: (height, width, 3) uint8 RGB}`.
         position: `(dof,)` joint positions.
-        velocity: `(dof,)` joint velocities; live and in a replay the mean over the last
-            `VELOCITY_OVER_S`, in stepped simulation those of the moment.
+        velocity: `(dof,)` joint velocities, the mean over the last `VELOCITY_OVER_S`.
         skew_s: largest difference between the stamps of its parts [s].
     """
 

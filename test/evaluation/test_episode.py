@@ -12,6 +12,7 @@ from vla_core.errors import VlaError
 from vla_core.evaluation.episode import EpisodeRunner
 from vla_core.evaluation.intent_mode import IntentMode
 from vla_core.evaluation.settings import EvaluationSettings
+from vla_core.types import VELOCITY_OVER_S
 
 SETTINGS = EvaluationSettings("one_joint", strategy="switch", delay_s=0.0, time_limit_s=5.0)
 
@@ -61,6 +62,18 @@ def test_cameras_are_resized_to_the_manifest():
     EpisodeRunner(OneJointScene(), Follower(), system2, SETTINGS, (LEFT, RIGHT)).run(0)
     assert system2.seen[0].images["head"].shape == (8, 8, 3)
     assert system2.seen[0].images["head"].dtype == np.uint8
+
+
+def test_the_policy_is_told_mean_velocities_as_on_the_robot():
+    system2 = Foresight()
+    settings = replace(SETTINGS, system2_period_s=VELOCITY_OVER_S, time_limit_s=1.0)
+    EpisodeRunner(OneJointScene(), Follower(), system2, settings, (LEFT, RIGHT)).run(0)
+    position, velocity = (
+        np.array([getattr(seen, name)[0] for seen in system2.seen])
+        for name in ("position", "velocity")
+    )
+    assert velocity[0] == 0.0 and np.abs(velocity).max() > 0.5
+    np.testing.assert_allclose(velocity[1:], np.diff(position) / VELOCITY_OVER_S, atol=1e-9)
 
 
 def test_rates_of_zero_are_refused():

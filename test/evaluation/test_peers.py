@@ -46,7 +46,7 @@ def play(delay_s: float) -> tuple[Once, np.ndarray]:
     """A second of joint targets of a robot that starts at 0 and is told to go right."""
     peer = Once(Follower(), replace(SETTINGS, delay_s=delay_s), np.random.default_rng(0))
     scene, foresight = OneJointScene(), Foresight()
-    seen = EpisodeRunner(scene, Follower(), foresight, SETTINGS, (LEFT, RIGHT))._observe(0, 0)
+    seen = EpisodeRunner(scene, Follower(), foresight, SETTINGS, (LEFT, RIGHT))._observe(0, 0, np.zeros(1))
     targets = []
     for now_ns in range(0, NANOSECONDS, TICK_NS):
         if peer.wants_to_look(now_ns):

@@ -10,6 +10,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from vla_core.data.mean_velocity import MeanVelocity
 from vla_core.evaluation.executor import Executor, TimelineExecutor
 from vla_core.evaluation.intent_mode import IntentMode, zeroed
 from vla_core.evaluation.motion_watch import MotionQuality, MotionWatch
@@ -147,17 +148,19 @@ class EpisodeRunner:
         thinker, executor = self._make(seed)
         period_s = executor.period_s
         watch = MotionWatch()
+        velocity = MeanVelocity(period_s)
         think_ticks = max(1, round(settings.system2_period_s / period_s))
         done_ticks = wrong_ticks = 0
         held_long = max(1, round(settings.settle_s / period_s))
         for tick in range(round(settings.time_limit_s / period_s)):
             now_ns = round(tick * period_s * NANOSECONDS)
+            velocity.add(scene.position)
             if tick % think_ticks == 0:
-                seen = self._observe(tick, now_ns)
+                seen = self._observe(tick, now_ns, velocity.value)
                 intent = intend(seen)
             if thinker.wants_to_look(now_ns, intent):
                 if seen.stamp_ns != now_ns:
-                    seen = self._observe(tick, now_ns)
+                    seen = self._observe(tick, now_ns, velocity.value)
                 thinker.think(seen, intent)
             if thinker.speak(now_ns):
                 watch.arrived()
@@ -191,7 +194,7 @@ class EpisodeRunner:
         executor = self._executor(seed)
         return Thinker(self._system1, executor, settings, rng), executor
 
-    def _observe(self, tick: int, now_ns: int) -> Observation:
+    def _observe(self, tick: int, now_ns: int, velocity: np.ndarray) -> Observation:
         images = {
             spec.name: _resized(self._scene.render(spec.name), spec.width, spec.height)
             for spec in self._system1.manifest.cameras
@@ -201,7 +204,7 @@ class EpisodeRunner:
             sequence=tick,
             images=images,
             position=self._scene.position,
-            velocity=self._scene.velocity,
+            velocity=velocity,
         )
 
 

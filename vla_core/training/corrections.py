@@ -1,10 +1,9 @@
 """Corrections (DAgger, Ross et al. 2011): the policy acts, the expert says what it should have done.
 
 The policy acts through the command node's core, its chunks joined and late as they will be on the
-robot. Where that leads, the
-simulation is saved, the expert goes on from there cleanly for a little longer than one chunk, and
-the simulation is set back. So the future features and the actions of such a window are the
-expert's, without a disturbance in them.
+robot. Where that leads, the simulation is saved, the expert goes on from there cleanly for a little
+longer than one chunk, and the simulation is set back. So the future features and the actions of such
+a window are the expert's, without a disturbance in them.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from rich.progress import Progress
 
+from vla_core.data.mean_velocity import MeanVelocity
 from vla_core.evaluation.executor import FilteredExecutor
 from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.evaluation.thinker import Thinker
@@ -50,10 +50,12 @@ def correct(
     thinker = Thinker(system1, executor, EvaluationSettings(manifest.name), rng)
     period_s = executor.period_s
     corrections, done = [], 0
+    velocity = MeanVelocity(period_s)
     for tick in range(round(EPISODE_S / period_s)):
         now_ns = round(tick * period_s * NANOSECONDS)
+        velocity.add(sim.position)
         if thinker.wants_to_look(now_ns):
-            seen = _observe(recorder, manifest.cameras, now_ns)
+            seen = _observe(recorder, manifest.cameras, velocity.value, now_ns)
             thinker.think(seen, system2.intend(seen, instruction))
         thinker.speak(now_ns)
         if tick % round(CORRECT_S / period_s) == 0:
@@ -66,10 +68,10 @@ def correct(
     return corrections
 
 
-def _observe(recorder: Recorder, cameras, stamp_ns: int) -> Observation:
+def _observe(recorder: Recorder, cameras, velocity: np.ndarray, stamp_ns: int) -> Observation:
     sim = recorder.sim
     images = {c.name: resize(sim.render(c.name), c.width) for c in cameras}
-    return Observation(stamp_ns, 0, images, sim.position, sim.velocity)
+    return Observation(stamp_ns, 0, images, sim.position, velocity)
 
 
 def _work(folder: Path, policy: Path, seeds: list[int]) -> int:
