@@ -87,12 +87,21 @@ def test_a_new_chunk_replaces_what_is_later_and_keeps_provenance(timeline):
 
 def test_an_anchor_continues_the_command(timeline):
     timeline.insert(chunk(), 0)
-    timeline.anchor(130 * MS, np.array([0.5, 0.5]), np.array([0.2, 0.0]))
+    joined_ns = timeline.anchor(130 * MS, np.array([0.5, 0.5]), np.array([0.2, 0.0]))
+    assert joined_ns == 200 * MS
     assert timeline.sample(130 * MS).position.tolist() == [0.5, 0.5]
     just_after = timeline.sample(130 * MS + 1)
     assert just_after.velocity == pytest.approx([0.2, 0.0], abs=1e-4)
     assert just_after.step.index == 2
     assert timeline.sample(200 * MS).position.tolist() == [2, -2]
+
+
+def test_the_nearest_step_is_one_that_is_due(timeline):
+    timeline.insert(chunk(stamp_ms=0), 250 * MS)
+    near_the_last = np.array([2.9, -2.9])
+    assert timeline.nearest_due_ns(250 * MS, near_the_last) == 200 * MS
+    assert timeline.nearest_due_ns(250 * MS, np.array([0.2, 0.0])) == 0
+    assert timeline.nearest_due_ns(-1, near_the_last) == -1
 
 
 def test_a_permuted_order_is_put_right_by_name(timeline):

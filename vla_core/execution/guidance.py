@@ -96,9 +96,9 @@ class Guidance:
             follower.leave()
             self._intake.drop_ready("joint states are stale, or the robot is not where it is told")
             return None
-        # The way to the ready pose begins with its first target, however late it came.
-        behind_ns = now_ns - self._intake.ready_stamp_ns if is_ready else 0
-        reference = follower.follow(now_ns, elapsed_s, motion, allowed, self.hand_speed, behind_ns)
+        reference = follower.follow(
+            now_ns, elapsed_s, motion, allowed, self.hand_speed, however_late=is_ready
+        )
         if reference is None:
             constraints.append(ActiveConstraint("chunk_exhausted", "chunk", 0.0))
             self._intake.ready.clear()

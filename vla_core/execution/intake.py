@@ -24,14 +24,13 @@ class Intake:
 
     Attributes:
         timeline: steps of the admitted chunks.
-        ready, ready_stamp_ns: steps of the way to the ready pose, and when the first is meant for.
+        ready: steps of the way to the ready pose.
         measured: the newest joint state, None when none has come.
     """
 
     def __init__(self, joint_names: tuple[str, ...], future_tolerance_s: float) -> None:
         self.timeline = ChunkTimeline(joint_names, future_tolerance_s)
         self.ready = ChunkTimeline(joint_names, future_tolerance_s)
-        self.ready_stamp_ns = 0
         self.measured: JointState | None = None
         self._reader = JointStateReader(joint_names)
         self._future_tolerance_ns = round(future_tolerance_s * NANOSECONDS)
@@ -105,7 +104,7 @@ class Intake:
             )
         self.ready.clear()
         try:
-            self.ready.insert(chunk, chunk.observation_stamp_ns - 1)
+            self.ready.insert(chunk, chunk.observation_stamp_ns)
         except VlaError as error:
             return f"ready motion: {error}"
         start = self.ready.sample(chunk.observation_stamp_ns).position
@@ -118,7 +117,6 @@ class Intake:
                 f"{self.ready.joint_names[joint]}, limit {tolerance}; plan it from where the robot "
                 "stands"
             )
-        self.ready_stamp_ns = chunk.observation_stamp_ns
         return ""
 
     def drop_ready(self, reason: str) -> None:

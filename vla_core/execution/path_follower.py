@@ -6,6 +6,10 @@ that was planned, only later. When a new chunk comes, path time is wall time aga
 planned from what the robot saw, its delay included, so its due step is where the robot should be
 now. The way to there begins at the command, with the command's velocity, and the path speed goes on
 from what it was.
+
+A robot that stands has gone nothing of the way while its chunk was computed. It begins at the step
+that it is nearest to, of those that are due, and path time lags: else the beginning would be cut
+short, and a hand close before it is down.
 """
 
 from __future__ import annotations
@@ -92,7 +96,7 @@ class PathFollower:
         motion: JointMotion,
         allowed: Allowed,
         hand_speed: float,
-        behind_ns: int = 0,
+        however_late: bool = False,
     ) -> Reference | None:
         """What to follow now; None where nothing is left of the path.
 
@@ -103,14 +107,17 @@ class PathFollower:
             motion: the last command.
             allowed: path speed that others than the path itself allow, and why.
             hand_speed: largest speed of a hand [m/s].
-            behind_ns: path time behind the wall clock when a new chunk is joined [ns].
+            however_late: whether a path is begun that is over by the wall clock.
         """
         end_ns = self._timeline.end_ns
-        if end_ns is None or (not self._joined and now_ns - behind_ns > end_ns):
+        if end_ns is None:
             self.leave()
             return None
         if not self._joined:
-            self._join(now_ns, motion, behind_ns)
+            if now_ns > end_ns and not however_late:
+                self.leave()
+                return None
+            self._join(now_ns, motion)
         before_ns = now_ns - self._period_ns - self._lag_ns
         allowed = self._allowed(end_ns, allowed, hand_speed)
         if not self._following:
@@ -132,19 +139,21 @@ class PathFollower:
         later = self._timeline.sample(min(ahead_ns, end_ns))
         return Reference(sample, later.position, later.velocity * ahead.speed, constraints)
 
-    def _join(self, now_ns: int, motion: JointMotion, behind_ns: int) -> None:
+    def _join(self, now_ns: int, motion: JointMotion) -> None:
         """Begin the timeline where the command takes the robot now, with its velocity.
 
         Not a period earlier, at the command itself: a step of the last chunk that is due just now
         would be kept, and a braked robot would head for it.
         """
-        self._joined, self._lag_ns = True, behind_ns
-        start_ns = now_ns - behind_ns
+        start_ns = now_ns
+        if not self._following and not motion.velocity.any():
+            start_ns = self._timeline.nearest_due_ns(now_ns, motion.position)
+        self._joined, self._lag_ns = True, now_ns - start_ns
         position = motion.position + self._period_s * motion.velocity
-        self._timeline.anchor(start_ns, position, motion.velocity)
+        joined_ns = self._timeline.anchor(start_ns, position, motion.velocity)
         self._path_ns = start_ns
         if self._look_ahead is not None:
-            self._look_ahead.forget()
+            self._look_ahead.forget(joined_ns)
 
     def _allowed(self, end_ns: int, allowed: Allowed, hand_speed: float) -> Allowed:
         """The lower of what the path and what others allow."""

@@ -1,8 +1,8 @@
 """What the policy wants, in time: one record a step, from the newest chunk.
 
-Strategy `switch`: a new chunk drops what is past and replaces everything later. Time decides which
-step is due, so a late chunk never plays a past step; its delay is the number of its own steps that
-had passed when it arrived, not a latency measured with a clock.
+Strategy `switch`: a new chunk replaces everything later. Time decides which step is due, so a late
+chunk plays no past step, but for a robot that stands (`path_follower.py`); its delay is the number
+of its own steps that had passed when it arrived, not a latency measured with a clock.
 
 Between records the target is the cubic Hermite polynomial, so position and velocity are continuous.
 Velocities at the steps keep it monotone (the harmonic mean of the slopes beside them, Fritsch and
@@ -82,7 +82,9 @@ class ChunkTimeline:
         return self._steps[-1].due_ns if self._steps else None
 
     def insert(self, chunk: ActionChunk, now_ns: int) -> None:
-        """Take over `chunk` from its first step that is still due.
+        """Take over `chunk`: it replaces what is later.
+
+        Its own steps that are due already are kept for a robot that stands, unless a path is gone.
 
         Raises:
             ChunkError: it cannot be executed; says which field and why. Nothing is changed.
@@ -99,8 +101,7 @@ class ChunkTimeline:
             )
         velocities = _monotone_velocities(targets, chunk.step_s)
         steps = [
-            Step(due_ns[k], targets[k], velocities[k], k, chunk)
-            for k in range(max(first - 1, 0), len(targets))
+            Step(due_ns[k], targets[k], velocities[k], k, chunk) for k in range(len(targets))
         ]
         past = [step for step in self._steps if step.due_ns <= now_ns]
         if past and self._steps[-1].due_ns > now_ns:
@@ -109,17 +110,31 @@ class ChunkTimeline:
         self._newest = (chunk.observation_stamp_ns, chunk.sequence)
         self.delay_steps = first
 
-    def anchor(self, now_ns: int, position: np.ndarray, velocity: np.ndarray) -> None:
+    def nearest_due_ns(self, now_ns: int, position: np.ndarray) -> int:
+        """When the step was due that `(dof,)` is nearest to, of those until `now_ns`.
+
+        The last of several; `now_ns`, if none is due.
+        """
+        due = [step for step in self._steps if step.due_ns <= now_ns]
+        if not due:
+            return now_ns
+        return min(reversed(due), key=lambda step: np.abs(step.position - position).max()).due_ns
+
+    def anchor(self, now_ns: int, position: np.ndarray, velocity: np.ndarray) -> int:
         """Start from where the command is, so that the target continues it.
+
+        Returns when the way from there to the first step is over [ns]; `now_ns`, if none is left.
 
         Args:
             now_ns: time of that command; what was due until then is forgotten.
             position, velocity: `(dof,)` of the command [rad], [rad/s].
         """
         ahead = [step for step in self._steps if step.due_ns > now_ns]
-        if ahead:
-            start = Step(now_ns, position, velocity, -1, None)
-            self._steps = [start, *ahead]
+        if not ahead:
+            return now_ns
+        start = Step(now_ns, position, velocity, -1, None)
+        self._steps = [start, *ahead]
+        return ahead[0].due_ns
 
     def sample(self, now_ns: int) -> Sample | None:
         """The target at `now_ns`; None before the first record and after the last."""

@@ -8,8 +8,8 @@ from vla_core.handover.mirrored_leader import MirroredLeader
 from vla_core.handover.teleop_description import LeaderInput
 from vla_core.robot.model import RobotModel
 
-#: Under the policy before a takeover, how long the leader is near before the press, and how long the
-#: deadman is held [s].
+#: Under the policy before a takeover, how long the leader is near before the press, and how long
+#: the deadman is held [s].
 AFTER_S, ALIGNED_S, HELD_S = (0.5, 4.0), 0.3, (0.6, 2.0)
 #: No joint is farther off, or goes farther, than so many standard deviations.
 _MOST = 2.5

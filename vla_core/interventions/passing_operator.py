@@ -27,7 +27,7 @@ class Manner(NamedTuple):
     aligned_s: float
 
 
-#: `still` takes over where the robot is and stays there; `moving` as the operator of the live bench.
+#: `still` takes over where the robot is and stays; `moving` as the operator of the live bench.
 MANNERS = {"still": Manner(0.0, 0.0, 0.0), "moving": Manner(0.06, 0.12, ALIGNED_S)}
 #: Takeovers in an episode.
 _MOST = 2

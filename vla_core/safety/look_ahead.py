@@ -8,6 +8,10 @@ nearer by `approach` [m/s]; it may come nearer by no more than the barrier allow
 the same inequality that the last-resort QP holds in joint space (`cbf.py`). Hands are kept under
 the speed limit of the mode, and the joints that carry them under their velocity limits. From these
 speeds along the path follows the speed now: what can be braked to each of them in time.
+
+On the way from the command to a chunk that came late, the velocities of joints are left to the
+limiter: nobody planned that way, and slowing all joints for the one that has farthest to go would
+keep the robot behind the plan for longer.
 """
 
 from __future__ import annotations
@@ -102,11 +106,13 @@ class LookAhead:
         self._known = KnownDistances(len(collision.pairs), limits.dof)
         self._limits: deque[PathLimit] = deque()
         self._seen: _Seen | None = None
+        self._joined_ns = 0
 
-    def forget(self) -> None:
-        """The path has changed."""
+    def forget(self, joined_ns: int) -> None:
+        """The path has changed; until `joined_ns` it is the way from the command to it."""
         self._limits.clear()
         self._seen = None
+        self._joined_ns = joined_ns
 
     def allowed(
         self, path: PathSample, now_ns: int, end_ns: int, pace: PathSpeed, hand_speed: float
@@ -207,7 +213,7 @@ class LookAhead:
         """From the velocity limits of the joints that carry the hands."""
         shares = np.abs(velocity) / self._fastest
         joint = int(np.argmax(shares))
-        if shares[joint] <= 1.0:
+        if shares[joint] <= 1.0 or time_ns < self._joined_ns:
             return PathLimit(time_ns, 1.0, None)
         over = float(np.abs(velocity[joint]) - self._fastest[joint])
         reason = ActiveConstraint("velocity", self._names[joint], over)

@@ -1,9 +1,9 @@
 """Corrections (DAgger, Ross et al. 2011): the policy acts, the expert says what it should have done.
 
 The policy acts through the command node's core, its chunks joined and late as they will be on the
-robot. Where that leads, the simulation is saved, the expert goes on from there cleanly for a little
-longer than one chunk, and the simulation is set back. So the future features and the actions of such
-a window are the expert's, without a disturbance in them.
+robot. Where that leads, the simulation is saved, the expert goes on from there cleanly for a
+little longer than one chunk, and the simulation is set back. So the future features and the actions
+of such a window are the expert's, without a disturbance in them.
 """
 
 from __future__ import annotations
