@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import pytest
 import yaml
@@ -43,17 +44,21 @@ OTHERS = {
 }
 
 
-@pytest.fixture(scope="module")
-def robot(tmp_path_factory) -> RobotModel:
+def small_robot(folder: Path, width: int, height: int) -> RobotModel:
     """g1_bottle with a small camera."""
     source = robot_file("g1_bottle")
     described = yaml.safe_load(source.read_text())
     described["urdf"] = str((source.parent / described["urdf"]).resolve())
     del described["safety"]
-    described["cameras"]["head"] |= {"width": 32, "height": 24}
-    path = tmp_path_factory.mktemp("robot") / "small.yaml"
+    described["cameras"]["head"] |= {"width": width, "height": height}
+    path = folder / "small.yaml"
     path.write_text(yaml.safe_dump(described, sort_keys=False))
     return RobotModel.load(str(path))
+
+
+@pytest.fixture(scope="module")
+def robot(tmp_path_factory) -> RobotModel:
+    return small_robot(tmp_path_factory.mktemp("robot"), 32, 24)
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +140,18 @@ def test_there_and_back_gives_the_same_data_set(bags, robot, tmp_path):
         pictures = again.pictures(episode, CAMERA, np.arange(recording.length))
         greys = [picture.mean() for picture in pictures]
         np.testing.assert_allclose(greys, recording.greys(), atol=4)
+
+
+def test_pictures_of_another_size_become_the_robots(tmp_path):
+    """Else `vla replay` of the bag would refuse each of them."""
+    robot = small_robot(tmp_path, 64, 48)
+    dataset = write_dataset(tmp_path / "dataset", robot, RECORDINGS[:1])
+    dataset_to_bags(dataset, tmp_path / "bags", robot)
+    bag = Bag(tmp_path / "bags" / "episode_000000")
+    pictures = [picture for _, _, picture in bag.decoded([robot.cameras["head"].topic])]
+    shapes = {cv2.imdecode(picture.data, cv2.IMREAD_COLOR).shape for picture in pictures}
+    assert shapes == {(48, 64, 3)}
+    assert len(pictures) == RECORDINGS[0].length
 
 
 def test_episodes_are_cut_by_instruction_and_mode_and_interventions_are_marked(robot, tmp_path):

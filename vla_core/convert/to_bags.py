@@ -154,12 +154,16 @@ class EpisodeMessages:
         return self.message(topic, now_ns, list(self._robot.joint_names), values, nothing, nothing)
 
     def _picture(self, camera: CameraDescription, event: ImageCame) -> RecordedMessage:
+        """In the robot's size where the data set keeps another: nodes refuse what is not theirs."""
+        pixels, (height, width) = event.pixels, camera.size(simulated=False)
+        if pixels.shape[:2] not in ((height, width), camera.size(simulated=True)):
+            pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
         if camera.message is ImageMessage.COMPRESSED_IMAGE:
-            bgr = cv2.cvtColor(event.pixels, cv2.COLOR_RGB2BGR)
+            bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
             _, data = cv2.imencode(".jpg", bgr, _JPEG)
             return self.message(camera.topic, event.now_ns, "jpeg", data.reshape(-1))
-        height, width, _ = event.pixels.shape
-        data = np.ascontiguousarray(event.pixels).reshape(-1)
+        height, width, _ = pixels.shape
+        data = np.ascontiguousarray(pixels).reshape(-1)
         return self.message(
             camera.topic, event.now_ns, height, width, "rgb8", 0, 3 * width, data
         )
