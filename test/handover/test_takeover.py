@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from point_hand import MS, PointBench, assert_inside_limits, line
+from point_hand import MS, PointBench, assert_inside_limits, eased, line
 
 from vla_core.handover.settings import HandoverSettings, Release, Takeover
 from vla_core.safety.freshness import AgeLimit, FreshnessLimits, Response
@@ -123,6 +123,24 @@ def test_after_the_release_only_what_was_seen_since_moves_the_robot():
     bench.tick(60)
     assert bench.commands[-1].position[0] > AWAY[0] + 0.02
     assert_inside_limits(bench.positions(), bench.limits)
+
+
+def test_the_first_chunk_after_a_return_is_gone_from_its_beginning():
+    """The robot stood while it was computed; else a hand would close before it is down."""
+    patient = FreshnessLimits(AgeLimit(99.0), AgeLimit(99.0), AgeLimit(99.0))
+    bench = under_policy(freshness=patient)
+    guide(bench, stay(AWAY), 3.0)
+    bench.operate(AWAY, held=False)
+    bench.tick(80)
+    down, across = eased((0, 0), (0.1, 0), 4), eased((0.1, 0), (0.1, 0.1), 4)
+    bench.push(AWAY + np.vstack((down, across[1:])), age_ms=350)
+    assert bench.tick().execution.pace.lag_s == pytest.approx(0.355)
+    bench.tick(170)
+    corner = np.abs(bench.positions() - (AWAY + (0.1, 0.0))).max(axis=1)
+    assert corner.min() < 6e-3
+    assert bench.measured == pytest.approx(AWAY + 0.1, abs=2e-3)
+    bench.push(line(bench.measured, bench.measured - (0.2, 0.0)), age_ms=100)
+    assert bench.tick().execution.pace.lag_s == 0.0
 
 
 def test_a_takeover_from_hold_goes_back_to_hold():

@@ -169,7 +169,7 @@ class CommandCore:
             chunk, now_ns, self._motion.now.position, self._settings.start_tolerance
         )
         if not problem:
-            self._paths.ready.leave()
+            self._paths.ready.begin()
         return problem
 
     def on_teleop(self, target: TeleopTarget, now_ns: int) -> str:

@@ -85,6 +85,7 @@ class Guidance:
             if arbiter.mode == ControlMode.BLEND and self._intake.has_chunk:
                 reason = "the policy goes on from what it sees now"
                 arbiter.happens(Happening.RENEWED, reason, now_ns)
+                self._paths.policy.begin()
         follower = self._paths.followed(arbiter.mode)
         if follower is None or motion is None:
             self._paths.leave()
@@ -96,9 +97,7 @@ class Guidance:
             follower.leave()
             self._intake.drop_ready("joint states are stale, or the robot is not where it is told")
             return None
-        reference = follower.follow(
-            now_ns, elapsed_s, motion, allowed, self.hand_speed, however_late=is_ready
-        )
+        reference = follower.follow(now_ns, elapsed_s, motion, allowed, self.hand_speed)
         if reference is None:
             constraints.append(ActiveConstraint("chunk_exhausted", "chunk", 0.0))
             self._intake.ready.clear()

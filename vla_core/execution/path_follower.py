@@ -7,9 +7,9 @@ planned from what the robot saw, its delay included, so its due step is where th
 now. The way to there begins at the command, with the command's velocity, and the path speed goes on
 from what it was.
 
-A robot that stands has gone nothing of the way while its chunk was computed. It begins at the step
-that it is nearest to, of those that are due, and path time lags: else the beginning would be cut
-short, and a hand close before it is down.
+A path that was made for a robot that stands (to the ready pose; on from where an operator let go)
+is gone from its beginning, however late it comes: path time lags from the start. Else the beginning
+would be cut short, and a hand close before it is down.
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ class PathFollower:
         self._settle_ns = round(2 * horizon_s * NANOSECONDS)
         self._following = False
         self._joined = False
+        self._from_standstill = False
         self._lag_ns = self._path_ns = 0
 
     @property
@@ -85,6 +86,11 @@ class PathFollower:
         """A new chunk has come: its times are those of the wall clock."""
         self._joined = False
 
+    def begin(self) -> None:
+        """The next path is made for a robot that stands: it is gone from its beginning."""
+        self.leave()
+        self._from_standstill = True
+
     def leave(self) -> None:
         """The path is not followed now; the next time it begins at a standstill."""
         self._following = self._joined = False
@@ -96,7 +102,6 @@ class PathFollower:
         motion: JointMotion,
         allowed: Allowed,
         hand_speed: float,
-        however_late: bool = False,
     ) -> Reference | None:
         """What to follow now; None where nothing is left of the path.
 
@@ -107,14 +112,13 @@ class PathFollower:
             motion: the last command.
             allowed: path speed that others than the path itself allow, and why.
             hand_speed: largest speed of a hand [m/s].
-            however_late: whether a path is begun that is over by the wall clock.
         """
         end_ns = self._timeline.end_ns
         if end_ns is None:
             self.leave()
             return None
         if not self._joined:
-            if now_ns > end_ns and not however_late:
+            if now_ns > end_ns and not self._from_standstill:
                 self.leave()
                 return None
             self._join(now_ns, motion)
@@ -146,9 +150,10 @@ class PathFollower:
         would be kept, and a braked robot would head for it.
         """
         start_ns = now_ns
-        if not self._following and not motion.velocity.any():
+        if self._from_standstill and not motion.velocity.any():
             start_ns = self._timeline.nearest_due_ns(now_ns, motion.position)
-        self._joined, self._lag_ns = True, now_ns - start_ns
+        self._joined, self._from_standstill = True, False
+        self._lag_ns = now_ns - start_ns
         position = motion.position + self._period_s * motion.velocity
         joined_ns = self._timeline.anchor(start_ns, position, motion.velocity)
         self._path_ns = start_ns
