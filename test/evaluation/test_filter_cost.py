@@ -69,3 +69,5 @@ def test_every_case_runs_on_the_same_tables_with_what_it_says(monkeypatch):
     assert [settings.arms_margin_m for settings, _ in asked] == [0, 0, 0, 0.04, 0.04]
     assert all(row["success_rate"] == 0.75 and row["off_path_rad"] == 0.25 for row in rows)
     assert rows[0]["successes"] == [True, True, False, True]
+    assert "beside_unfiltered" not in rows[0]
+    assert all(row["beside_unfiltered"]["lost"] == 0 for row in rows[1:])

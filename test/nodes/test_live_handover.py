@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -103,6 +105,19 @@ def test_a_leader_takes_over_moves_the_robot_and_gives_it_back(live, leader, rob
     assert (ended["operator"], ended["source"]) == ("alice", "leader")
     assert ended["end_cause"] == "alice with leader let go"
     assert int(ended["end_ns"]) > int(ended["begin_ns"])
+
+
+def test_what_brings_a_press_runs_before_the_policy_and_the_loop_before_all(live, leader):
+    if "no SCHED_FIFO" in live.log("command_node"):
+        pytest.skip("SCHED_FIFO is not permitted")
+    loop, *middleware = priorities(live, "command_node")
+    assert loop > middleware[0] >= middleware[-1] >= max(priorities(live, "teleop_node")) > 0
+
+
+def priorities(live: Live, name: str) -> list[int]:
+    """Of the threads of a process, highest first; 0: not of SCHED_FIFO."""
+    threads = Path(f"/proc/{live.group._processes[name].pid}/task").iterdir()
+    return sorted((os.sched_getparam(int(t.name)).sched_priority for t in threads), reverse=True)
 
 
 def test_a_teleop_node_that_dies_leaves_a_robot_at_rest_in_hold(live, leader):

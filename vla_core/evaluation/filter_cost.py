@@ -20,11 +20,13 @@ from rich.text import Text
 from vla_core.evaluation.asynchrony import summary
 from vla_core.evaluation.episode import EpisodeResult
 from vla_core.evaluation.evaluate import evaluate_each
+from vla_core.evaluation.paired import compare_paired
 from vla_core.evaluation.settings import EvaluationSettings
 
 _CAPTION = (
-    "arms' margins wider by [mm]; mean time to success [s]; 99th percentile of how far the command "
-    "is from what the policy wants then, mean of the episodes [rad]"
+    "arms' margins wider by [mm]; tables gained and lost beside no filter, and the difference's 95 % "
+    "interval; mean time to success [s]; 99th percentile of how far the command is from what the "
+    "policy wants then, mean of the episodes [rad]"
 )
 
 
@@ -62,7 +64,11 @@ def compare_filters(
     workers: int,
     progress: Callable[[EpisodeResult], None],
 ) -> Iterator[dict[str, Any]]:
-    """Run all cases on the same seeds; a row a case, as soon as it is measured."""
+    """Run all cases on the same seeds; a row a case, as soon as it is measured.
+
+    Args:
+        cases: the one without a filter first; the others are set beside it.
+    """
     settings = [
         replace(
             base,
@@ -72,21 +78,28 @@ def compare_filters(
         )
         for case in cases
     ]
+    unfiltered: list[bool] = []
     for case, results in zip(cases, evaluate_each(settings, seeds, workers, progress), strict=True):
-        yield {
+        successes = [result.success for result in results]
+        row = {
             "filter": case.name,
             "wider_mm": case.wider_mm,
             **summary(results),
             "off_path_rad": float(np.mean([result.motion.off_path for result in results])),
-            "successes": [result.success for result in results],
+            "successes": successes,
         }
+        if case.filtered:
+            row["beside_unfiltered"] = compare_paired(unfiltered, successes)._asdict()
+        else:
+            unfiltered = successes
+        yield row
 
 
 def print_filters(rows: Sequence[dict[str, Any]], console: Console | None = None) -> None:
     """The table in the terminal."""
     table = Table(caption=Text(_CAPTION), box=SIMPLE_HEAD)
     table.add_column("filter")
-    for heading in ("wider", "success", "95 %", "time", "off path"):
+    for heading in ("wider", "success", "95 %", "beside none", "difference", "time", "off path"):
         table.add_column(heading, justify="right")
     for row in rows:
         low, high = row["ci95"]
@@ -96,7 +109,15 @@ def print_filters(rows: Sequence[dict[str, Any]], console: Console | None = None
             str(row["wider_mm"]),
             f"{row['success_rate']:.1%}",
             f"{low:.0%}-{high:.0%}",
+            *_beside(row.get("beside_unfiltered")),
             time_s,
             f"{row['off_path_rad']:.3f}",
         )
     (console or Console()).print(table)
+
+
+def _beside(found: dict[str, Any] | None) -> tuple[str, str]:
+    if found is None:
+        return "", ""
+    low, high = found["ci95"]
+    return f"+{found['gained']} -{found['lost']}", f"{low:+.1%} to {high:+.1%}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 def make_realtime(threads: Iterable[int], priority: int) -> str:
@@ -22,6 +23,16 @@ def make_realtime(threads: Iterable[int], priority: int) -> str:
             "or `ulimit -r 80`"
         )
     return f"SCHED_FIFO, priority {priority}"
+
+
+@contextmanager
+def realtime(priority: int) -> Iterator[None]:
+    """The calling thread runs before all ordinary ones meanwhile, where that is permitted."""
+    make_realtime((0,), priority)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 def threads_of_this_process() -> list[int]:
