@@ -16,7 +16,7 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from vla_core.execution.command import CommandSettings
 from vla_core.execution.command_core import CommandCore
 from vla_core.execution.periodic import PeriodicLoop
-from vla_core.execution.realtime import make_realtime, threads_of_this_process
+from vla_core.execution.realtime import make_early
 from vla_core.execution.tick_clock import LEAD_S
 from vla_core.handover.load_teleop import load_teleop
 from vla_core.robot.description import CommandInterface
@@ -37,8 +37,6 @@ _TICKS_PER_SERVICE = 4
 #: An executor's pass is not begun with less time left to the deadline [s].
 _TIME_FOR_SERVICE_S = 0.001
 _IDLE_WAIT_S = 0.1
-#: Of the threads that receive what the loop polls: less than the loop's own.
-_MIDDLEWARE_PRIORITY = 75
 _INITIAL_MODES = {"idle": (), "hold": (ControlMode.HOLD,)}
 _INPUTS = ("observation", "intent", "chunk", "joint_state", "teleop")
 _RESPONSES = tuple(response.value for response in Response)
@@ -65,7 +63,7 @@ class CommandNode(SuiteNode):
     PARAMETERS = (
         ROBOT,
         NodeParameter("rate_hz", 0.0, "Commands a second [Hz]; 0: as the robot says.", 0.0, 1000.0),
-        NodeParameter("realtime", True, "Whether to ask for SCHED_FIFO."),
+        NodeParameter("realtime", True, "Whether to ask for SCHED_FIFO and a low niceness."),
         NodeParameter(
             "initial_mode",
             "hold",
@@ -180,7 +178,7 @@ class CommandNode(SuiteNode):
         gc.collect()
         gc.freeze()  # what is loaded by now is not searched again by a collection between ticks
         if self.values["realtime"]:
-            make_realtime(threads_of_this_process(), _MIDDLEWARE_PRIORITY)
+            make_early()
             self.get_logger().info(loop.make_realtime())
         # In simulated time, /clock is served before each tick, however little time there is: else
         # inputs would seem to come from the future.
@@ -209,8 +207,7 @@ class CommandNode(SuiteNode):
                 and loop.time_left_s() > _TIME_FOR_SERVICE_S
             ):
                 executor.spin_once(timeout_sec=0)
-        for thread in threads_of_this_process():
-            os.sched_setscheduler(thread, os.SCHED_OTHER, os.sched_param(0))
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
         gc.unfreeze()
 
     def _in_command(self) -> bool:

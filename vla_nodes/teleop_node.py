@@ -18,7 +18,7 @@ from sensor_msgs.msg import JointState, Joy
 from std_msgs.msg import Bool
 
 from vla_core.errors import VlaError
-from vla_core.execution.realtime import make_realtime, threads_of_this_process
+from vla_core.execution.realtime import make_early
 from vla_core.handover.load_teleop import load_teleop
 from vla_core.handover.station import OperatorStation
 from vla_core.handover.teleop_description import PoseInput, TwistInput
@@ -36,8 +36,6 @@ from vla_nodes.suite_node import Health, SuiteNode, run
 _RELEASED_PERIOD_S = 0.1
 #: A command that is older says nothing of where the robot is [s].
 _STALE_S = 0.5
-#: Less than that of the command node's loop.
-_PRIORITY = 70
 
 
 class TeleopNode(SuiteNode):
@@ -47,7 +45,7 @@ class TeleopNode(SuiteNode):
         ROBOT,
         TELEOP,
         NodeParameter("operator", "", "Who operates; goes into every intervention's record."),
-        NodeParameter("realtime", True, "Whether to ask for SCHED_FIFO."),
+        NodeParameter("realtime", True, "Whether to ask for a low niceness."),
         NodeParameter("rate_hz", 60.0, "Solutions a second of hands' poses [Hz].", 5.0, 200.0),
     )
 
@@ -117,7 +115,7 @@ class TeleopNode(SuiteNode):
     def spin(self) -> None:
         """Serve callbacks, before the policy's processes get the processor: a press is not late."""
         if self.get_parameter("realtime").value:
-            self.get_logger().info(make_realtime(threads_of_this_process(), _PRIORITY))
+            self.get_logger().info(make_early())
         super().spin()
 
     def health(self) -> Health:

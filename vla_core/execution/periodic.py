@@ -72,7 +72,7 @@ class PeriodicLoop:
 
     def make_realtime(self, priority: int = _PRIORITY) -> str:
         """Ask for SCHED_FIFO for the calling thread; returns what came of it, to be said once."""
-        return make_realtime((0,), priority)
+        return make_realtime(priority)
 
     def time_left_s(self) -> float:
         """Time until the next deadline [s], for work that fits in between; never negative."""

@@ -9,15 +9,12 @@ import numpy as np
 from rclpy.node import Node
 from sensor_msgs.msg import JointState, Joy
 
-from vla_core.execution.realtime import realtime
 from vla_core.handover.scripted_leader import ScriptedLeader
 from vla_core.handover.teleop_description import TeleopDescription
 from vla_nodes import qos
 
 #: Beats of the deadman a second.
 _BEATS_HZ = 25.0
-#: A device's interrupt is not kept waiting by the policy, as this process would be.
-_DRIVER_PRIORITY = 60
 
 
 class ScriptedOperator:
@@ -61,7 +58,7 @@ class ScriptedOperator:
 
     def press(self, command: np.ndarray) -> int:
         """Hold the deadman, and go; when that was said [ns]."""
-        with self._lock, realtime(_DRIVER_PRIORITY):
+        with self._lock:
             self._leader.grasp(command)
             self._begin_s = time.monotonic()
             self._say_leader()
@@ -69,7 +66,7 @@ class ScriptedOperator:
 
     def release(self) -> int:
         """Let go; when that was said [ns]."""
-        with self._lock, realtime(_DRIVER_PRIORITY):
+        with self._lock:
             return self._beat(False)
 
     def _play(self) -> None:
