@@ -113,7 +113,7 @@ def test_what_brings_a_press_runs_before_the_policy_and_the_loop_before_all(live
     loop, *middleware = threads(live, "command_node")
     assert os.sched_getscheduler(loop) == os.SCHED_FIFO
     for thread in (*middleware, *threads(live, "teleop_node")):
-        assert os.sched_getscheduler(thread) == os.SCHED_OTHER, "waits for locks of ordinary threads"
+        assert os.sched_getscheduler(thread) == os.SCHED_OTHER
         assert os.getpriority(os.PRIO_PROCESS, thread) < 0
 
 
