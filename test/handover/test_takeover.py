@@ -309,3 +309,15 @@ def test_a_press_ends_the_policys_motion_even_where_the_leader_is_silent():
         bench.tick()
     assert bench.core.mode is ControlMode.BLEND and not bench.commands[-1].velocity.any()
     assert_inside_limits(bench.positions(), bench.limits)
+
+
+def test_a_return_that_came_to_nothing_leaves_the_next_start_as_it_was():
+    patient = FreshnessLimits(AgeLimit(99.0), AgeLimit(99.0), AgeLimit(99.0), AgeLimit(0.02))
+    bench = under_policy(freshness=patient)
+    guide(bench, stay(AWAY), 3.0)
+    bench.operate(AWAY, held=False)
+    bench.tick(80)
+    bench.push(line(AWAY, AWAY + 0.1), age_ms=100)
+    bench.now_ns += 50 * MS  # joint states are too old to follow it
+    bench.core.tick(bench.now_ns)
+    assert bench.tick().execution.pace.lag_s == 0.0

@@ -108,7 +108,7 @@ def test_a_leader_takes_over_moves_the_robot_and_gives_it_back(live, leader, rob
 
 
 def test_what_brings_a_press_runs_before_the_policy_and_the_loop_before_all(live, leader):
-    if "no " in live.log("teleop_node") or "no SCHED_FIFO" in live.log("command_node"):
+    if "no niceness" in live.log("teleop_node") or "no SCHED_FIFO" in live.log("command_node"):
         pytest.skip("neither niceness nor SCHED_FIFO is permitted")
     loop, *middleware = threads(live, "command_node")
     assert os.sched_getscheduler(loop) == os.SCHED_FIFO

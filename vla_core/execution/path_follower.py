@@ -93,7 +93,7 @@ class PathFollower:
 
     def leave(self) -> None:
         """The path is not followed now; the next time it begins at a standstill."""
-        self._following = self._joined = False
+        self._following = self._joined = self._from_standstill = False
 
     def follow(
         self,

@@ -57,14 +57,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what the safety filter costs the task, margins as they are and wider",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    safety.add_argument("--policy", default="tabletop", help="under config/policies, or folder")
-    safety.add_argument("--episodes", type=int, default=100, help="tables for each case")
-    safety.add_argument("--seed", type=int, default=0, help="chooses the tables")
     safety.add_argument(
         "--wider-mm", type=int, default=120, help="added to the arms' margins in the last cases"
     )
-    safety.add_argument("--workers", type=int, default=2, help="processes")
-    safety.add_argument("--json", type=Path, help="write a row per case here")
+    _add_stepped_arguments(safety, 100)
     handover = benches.add_parser(
         "handover",
         help="a scripted operator takes over and gives back, on the live graph",
@@ -76,17 +72,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what takeovers cost the task, in stepped simulated time",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    takeovers.add_argument("--policy", default="tabletop", help="under config/policies, or folder")
-    takeovers.add_argument("--episodes", type=int, default=200, help="tables for each operator")
-    takeovers.add_argument("--seed", type=int, default=0, help="chooses the tables")
-    takeovers.add_argument("--workers", type=int, default=2, help="processes")
-    takeovers.add_argument("--json", type=Path, help="write a row per operator here")
+    _add_stepped_arguments(takeovers, 200)
     corrections = benches.add_parser(
         "corrections",
         help="an operator corrects the policy where it fails; success before and after retraining",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     _add_corrections_arguments(corrections)
+
+
+def _add_stepped_arguments(parser: argparse.ArgumentParser, episodes: int) -> None:
+    """What comparisons of `tabletop` on the same tables have in common."""
+    parser.add_argument("--policy", default="tabletop", help="under config/policies, or folder")
+    parser.add_argument("--episodes", type=int, default=episodes, help="tables for each case")
+    parser.add_argument("--seed", type=int, default=0, help="chooses the tables")
+    parser.add_argument("--workers", type=int, default=2, help="processes")
+    parser.add_argument("--json", type=Path, help="write a row per case here")
 
 
 def _add_corrections_arguments(parser: argparse.ArgumentParser) -> None:
