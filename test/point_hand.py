@@ -10,6 +10,7 @@ from vla_core.handover.settings import HandoverSettings
 from vla_core.safety.collision import Pair, Proximity
 from vla_core.safety.command_safety import CommandSafety
 from vla_core.safety.description import HandSpeedMode, PairKind
+from vla_core.safety.distance_bounds import KnownDistances
 from vla_core.safety.freshness import FreshnessLimits
 from vla_core.safety.joint_limits import JointLimits
 from vla_core.types import ActionChunk, ControlMode, TeleopTarget
@@ -30,6 +31,7 @@ class PointHandCollision:
     soft_m = np.full(2, SOFT_M)
     exact_m = np.full(2, np.inf)
     hands = ("hand",)
+    known = KnownDistances(2, 2)
 
     def distances(self, position: np.ndarray) -> np.ndarray:
         return np.array([WALL_X - position[0], np.linalg.norm(position - POST) - POST_RADIUS])

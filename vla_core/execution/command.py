@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,10 +36,20 @@ class StopTail:
     @classmethod
     def along(cls, stop: Stop, period_s: float) -> StopTail:
         """Every second point of a stop, and its last; the first is one period ahead."""
-        last = len(stop.after_s) - 1
-        kept = np.arange(0, last + 2, 2)
-        kept[-1] = last
-        return cls(stop.after_s[kept] + period_s, stop.position[kept], stop.velocity[kept])
+        kept = _every_second(len(stop.after_s))
+        return cls(
+            stop.after_s.take(kept) + period_s,
+            stop.position.take(kept, axis=0),
+            stop.velocity.take(kept, axis=0),
+        )
+
+
+@cache
+def _every_second(points: int) -> np.ndarray:
+    """Every second of `points` places, and the last."""
+    kept = np.arange(0, points + 1, 2)
+    kept[-1] = points - 1
+    return kept
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ class RobotModel:
         self._index = MappingProxyType({name: i for i, name in enumerate(self.joint_names)})
         self._model: pin.Model = pin.buildModelFromUrdf(str(self.urdf))
         self._data = self._model.createData()
-        self._fixed_position, self._position_index = self._pinocchio_layout()
+        self._mover, self._mover_scale, self._mover_offset = self._pinocchio_layout()
         self._wrist_frames = [
             self._model.getFrameId(end_effector.wrist_frame)
             for end_effector in self.end_effectors.values()
@@ -135,11 +135,7 @@ class RobotModel:
         Args:
             position: `(..., dof)` in canonical order.
         """
-        moved = self.to_urdf(position)
-        configuration = np.empty((*moved.shape[:-1], len(self._fixed_position)))
-        configuration[...] = self._fixed_position
-        configuration[..., self._position_index] = moved
-        return configuration
+        return np.take(position, self._mover, axis=-1) * self._mover_scale + self._mover_offset
 
     def wrist_poses(self, position: np.ndarray) -> np.ndarray:
         """Poses of the wrists in the base frame.
@@ -173,17 +169,22 @@ class RobotModel:
     def _per_joint(self, key: str) -> np.ndarray:
         return _frozen([getattr(joint, key) for joint in self.description.joints])
 
-    def _pinocchio_layout(self) -> tuple[np.ndarray, np.ndarray]:
-        """Configuration with the fixed joints set, and where each canonical joint lies in it."""
+    def _pinocchio_layout(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Which canonical joint each joint of a configuration is, its scale and its offset.
+
+        A fixed joint is any joint with a scale of zero.
+        """
+        mover = np.zeros(self._model.nq, dtype=int)
+        scale, offset = np.zeros(self._model.nq), np.zeros(self._model.nq)
         index = {
             name: self._model.joints[self._model.getJointId(name)].idx_q
             for name in self._model.names[1:]
         }
-        configuration = np.zeros(self._model.nq)
         for name, position in self.description.fixed_joints.items():
-            configuration[index[name]] = position
+            offset[index[name]] = position
         moved = [index[joint.urdf_joint] for joint in self.description.joints]
-        return configuration, np.array(moved)
+        mover[moved], scale[moved], offset[moved] = range(self.dof), self._scale, self._offset
+        return mover, scale, offset
 
 
 def _frozen(values: Sequence[float]) -> np.ndarray:

@@ -108,6 +108,7 @@ class CollisionModel:
         hard_m, soft_m: `(pairs,)` margins [m], read-only.
         exact_m: `(pairs,)`: larger distances may be told too small, but not below this [m].
         hands: names of the end effectors.
+        known: what was measured last, by whoever keeps none of its own.
 
     Raises:
         RobotDescriptionError: a shape was dropped by the loader, nothing is left to compare, or the
@@ -128,7 +129,7 @@ class CollisionModel:
         walls = () if safety.workspace is None else safety.workspace.walls()
         self.boxes: tuple[Box, ...] = (*safety.boxes.values(), *walls)
         self._find_pairs()
-        self._known = KnownDistances(len(self.pairs), robot.dof)
+        self.known = KnownDistances(len(self.pairs), robot.dof)
         self.hard_m, self.soft_m, self.exact_m = (
             _frozen([getattr(safety.margins[pair.kind], name) + more for pair in self.pairs])
             for name, more in (("hard_m", 0), ("soft_m", 0), ("soft_m", _EXACT_ABOVE_SOFT_M))
@@ -146,8 +147,9 @@ class CollisionModel:
         self._go_to(self.robot.pinocchio_position(position))
         exact_m = self.exact_m.tolist()
         distances = [self._measure(pair, exact_m[pair]) for pair in range(len(self.pairs))]
-        self._known.distance_m[:], self._known.at[:] = distances, position
-        return np.array(distances)
+        found_m = _frozen([distances])
+        self.known.distance_m, self.known.at = found_m, np.array([position], dtype=float)
+        return found_m[0]
 
     def distances_along(
         self,
@@ -166,21 +168,20 @@ class CollisionModel:
                 and again keeps its own.
         """
         exact_m = self.exact_m if exact_m is None else exact_m
-        known = self._known if known is None else known
-        positions = np.ascontiguousarray(positions, dtype=float)
+        known = self.known if known is None else known
+        positions = np.array(positions, dtype=float, order="C")  # its own: it is kept
         distances = lower_bounds(known.distance_m, known.at, self._levers, positions)
-        configurations = self.robot.pinocchio_position(positions)
-        enough_m, renewed = exact_m.tolist(), np.zeros(len(self.pairs), bool)
         row = next_row(distances, exact_m, 0)
         while row < len(positions):
             unknown = (distances[row] < exact_m).nonzero()[0]
-            self._go_to(configurations[row])
-            found_m = np.array([self._measure(pair, enough_m[pair]) for pair in unknown.tolist()])
-            learn(
-                distances, row, unknown, found_m, self._levers, positions,
-                known.distance_m, known.at, renewed,
-            )  # fmt: skip
+            enough_m = exact_m[unknown].tolist()
+            self._go_to(self.robot.pinocchio_position(positions[row]))
+            found_m = np.array(list(map(self._measure, unknown.tolist(), enough_m)))
+            learn(distances, row, unknown, found_m, self._levers, positions)
             row = next_row(distances, exact_m, row + 1)
+        distances.setflags(write=False)
+        if len(positions):
+            known.distance_m, known.at = distances, positions
         return distances
 
     def nearest(self, position: np.ndarray, within_m: float) -> Proximity:
@@ -190,8 +191,10 @@ class CollisionModel:
         changes by n . (velocity of the second at p - velocity of the first at p); the joints that
         carry both cancel.
         """
-        known = self._known
-        bounds = lower_bounds(known.distance_m, known.at, self._levers, position[None])
+        known = self.known
+        bounds = lower_bounds(
+            known.distance_m, known.at, self._levers, np.array([position], dtype=float)
+        )
         near = np.flatnonzero(bounds[0] < within_m)
         self._go_to(self.robot.pinocchio_position(position))
         pairs, results, joints = [], [], []
@@ -254,11 +257,13 @@ class CollisionModel:
         joint_velocity[self._velocity_index] = velocity * self._scale
         configuration = self.robot.pinocchio_position(position)
         pin.forwardKinematics(self._model, self._data, configuration, joint_velocity)
-        found = [
-            pin.getFrameVelocity(self._model, self._data, frame, pin.LOCAL).linear
-            for frame in self._hand_frames
-        ]
-        return np.linalg.norm(found, axis=1)
+        found = np.array(
+            [
+                pin.getFrameVelocity(self._model, self._data, frame, pin.LOCAL).linear
+                for frame in self._hand_frames
+            ]
+        )
+        return np.sqrt((found * found).sum(axis=1))
 
     def placement(self, shape: Shape, position: np.ndarray) -> pin.SE3:
         """Where a shape is in the base frame at `(dof,)`."""
@@ -316,7 +321,7 @@ class CollisionModel:
         self.pairs = tuple(pairs)
         self._hulls = _Shapes(self._model, hulls)
         self._shapes = shapes
-        self._levers = np.array(most)
+        self._levers = np.ascontiguousarray(np.array(most).T)
 
     def _levers_of(self, frame: int) -> np.ndarray:
         """`(dof,)` fastest that a joint can move a frame [m per unit]."""
@@ -382,7 +387,7 @@ def _box_body(box: Box) -> Body:
     return Body(box.name, shape, (shape,))
 
 
-def _frozen(values: list[float]) -> np.ndarray:
+def _frozen(values: list) -> np.ndarray:
     array = np.array(values, dtype=np.float64)
     array.setflags(write=False)
     return array

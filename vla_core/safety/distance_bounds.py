@@ -1,9 +1,9 @@
-"""Lower bounds of distances, from distances known elsewhere, compiled.
+"""Lower bounds of distances, from distances known beside, compiled.
 
 A joint that moves by dq changes the distance of a pair by at most lever * |dq|. Compiled when this
-module is imported, as `joint_kernels.py` is, and for the same types only. Where nothing else is
-said, distances are `(pairs,)` [m] and positions `(n, dof)`, `levers` is `(pairs, dof)`: the most
-that a joint changes a distance [m per unit].
+module is imported, as `joint_kernels.py` is, and for the same types only. Distances are
+`(n, pairs)` [m] at `(n, dof)` positions; `levers` is `(dof, pairs)`: the most that a joint changes
+a distance [m per unit].
 """
 
 from __future__ import annotations
@@ -15,44 +15,64 @@ from numba import njit, types
 
 
 class KnownDistances:
-    """What was measured last of each pair.
+    """What is known of the distances along a way that was looked at last.
+
+    Who looks along nearly the same way again and again, as at the stop from each command, finds
+    each of its points beside the one that was there before.
 
     Attributes:
-        distance_m: [m]; minus infinity before.
-        at: `(pairs, dof)` the position there.
+        distance_m: `(n, pairs)` no more than the distances [m]; minus infinity before.
+        at: `(n, dof)` where; at least one position.
     """
 
     def __init__(self, pairs: int, dof: int) -> None:
-        self.distance_m = np.full(pairs, -np.inf)
-        self.at = np.zeros((pairs, dof))
+        self.distance_m = np.full((1, pairs), -np.inf)
+        self.at = np.zeros((1, dof))
+
+    def renew(self, other: KnownDistances) -> None:
+        """Know what is known of another way. Arrays are shared: none is written to once it is kept."""
+        self.distance_m, self.at = other.distance_m, other.at
 
 
 _POINTS, _ROWS = types.float64[::1], types.float64[:, ::1]
 _GIVEN_ROWS = types.Array(types.float64, 2, "C", readonly=True)
 _GIVEN = types.Array(types.float64, 1, "C", readonly=True)
-_PLACES, _FLAGS = types.int64[::1], types.boolean[::1]
+_PLACES = types.int64[::1]
 
 
-def _compiled(result: types.Type, *arguments: types.Type) -> Callable[[Callable], Callable]:
-    return njit(result(*arguments), cache=True, fastmath=False, boundscheck=True)
+def _compiled(
+    result: types.Type, *arguments: types.Type, boundscheck: bool = True
+) -> Callable[[Callable], Callable]:
+    return njit(result(*arguments), cache=True, fastmath=False, boundscheck=boundscheck)
 
 
-@njit(fastmath=False)
-def _way(levers, pair, to, start):
-    """Most that the distance of `pair` changes between two positions `(dof,)` [m]."""
-    way_m = 0.0
-    for j in range(len(to)):
-        way_m += levers[pair, j] * abs(to[j] - start[j])
-    return way_m
-
-
-@_compiled(_ROWS, _GIVEN, _GIVEN_ROWS, _GIVEN_ROWS, _GIVEN_ROWS)
+@_compiled(_ROWS, *[_GIVEN_ROWS] * 4, boundscheck=False)  # checked once, so that it is vectorised
 def lower_bounds(known_m, known_at, levers, positions):
-    """`(n, pairs)` lower bounds at `positions`, where `known_m` was measured at `known_at`."""
-    bounds = np.empty((len(positions), len(known_m)))
-    for n in range(len(positions)):
-        for pair in range(len(known_m)):
-            bounds[n, pair] = known_m[pair] - _way(levers, pair, positions[n], known_at[pair])
+    """`(n, pairs)` lower bounds at `positions`, each from the known position of the same place.
+
+    The last known one serves all that are farther along.
+    """
+    joints, pairs = levers.shape
+    rows, known = len(positions), len(known_m)
+    if not (
+        known == len(known_at)
+        and known > 0
+        and known_m.shape[1] == pairs
+        and known_at.shape[1] == joints
+        and positions.shape[1] == joints
+    ):
+        raise IndexError("known distances, levers and positions are of different sizes")
+    bounds = np.empty((rows, pairs))
+    way_m = np.empty(pairs)
+    for n in range(rows):
+        beside = min(n, known - 1)
+        way_m[:] = 0.0
+        for j in range(joints):
+            moved = abs(positions[n, j] - known_at[beside, j])
+            for pair in range(pairs):
+                way_m[pair] += levers[j, pair] * moved
+        for pair in range(pairs):
+            bounds[n, pair] = known_m[beside, pair] - way_m[pair]
     return bounds
 
 
@@ -64,23 +84,22 @@ def next_row(bounds, exact_m, row):
     return row
 
 
-@_compiled(
-    types.void, _ROWS, types.int64, _PLACES, _GIVEN, _GIVEN_ROWS, _GIVEN_ROWS, _POINTS, _ROWS, _FLAGS
-)  # fmt: skip
-def learn(bounds, row, pairs, measured_m, levers, positions, known_m, known_at, renewed):
-    """Put what was measured of `pairs` at `positions[row]`, and raise the later rows' bounds by it.
+@_compiled(types.void, _ROWS, types.int64, _PLACES, _GIVEN, _GIVEN_ROWS, _GIVEN_ROWS)
+def learn(bounds, row, pairs, measured_m, levers, positions):
+    """Put what was measured of `pairs` at `positions[row]`, and raise the other rows' bounds by it.
 
-    The first measurement of a pair that is not yet `renewed` becomes the known one.
+    Args:
+        pairs, measured_m: `(measured,)` which, and their distances [m].
     """
+    for n in range(len(positions)):
+        moved = np.abs(positions[n] - positions[row])
+        for k in range(len(pairs)):
+            way_m = 0.0
+            for j in range(len(moved)):
+                way_m += levers[j, pairs[k]] * moved[j]
+            bounds[n, pairs[k]] = max(bounds[n, pairs[k]], measured_m[k] - way_m)
     for k in range(len(pairs)):
-        pair = pairs[k]
-        bounds[row, pair] = measured_m[k]
-        for n in range(row + 1, len(positions)):
-            way_m = _way(levers, pair, positions[n], positions[row])
-            bounds[n, pair] = max(bounds[n, pair], measured_m[k] - way_m)
-        if not renewed[pair]:
-            renewed[pair], known_m[pair] = True, measured_m[k]
-            known_at[pair] = positions[row]
+        bounds[row, pairs[k]] = measured_m[k]
 
 
 @_compiled(types.Tuple((types.int64, types.float64)), _GIVEN_ROWS, _GIVEN, _GIVEN, types.float64)

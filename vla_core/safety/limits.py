@@ -138,9 +138,11 @@ class JointLimiter:
 
     def _limited(self, step: joint_kernels.Following) -> tuple[ActiveConstraint, ...]:
         """Why joints do not track: what that needs too much of, in the order of `names`."""
+        joints, reasons = step.excess.nonzero()
+        amounts = step.excess[joints, reasons].tolist()
         return tuple(
-            ActiveConstraint(
-                REASONS[reason], self.limits.names[joint], float(step.excess[joint, reason])
+            ActiveConstraint(REASONS[reason], self.limits.names[joint], amount)
+            for joint, reason, amount in zip(
+                joints.tolist(), reasons.tolist(), amounts, strict=True
             )
-            for joint, reason in np.argwhere(step.excess).tolist()
         )

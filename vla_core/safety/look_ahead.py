@@ -113,6 +113,7 @@ class LookAhead:
         self._limits.clear()
         self._seen = None
         self._joined_ns = joined_ns
+        self._known.renew(self._collision.known)  # of the stop, which begins beside the command
 
     def allowed(
         self, path: PathSample, now_ns: int, end_ns: int, pace: PathSpeed, hand_speed: float
@@ -202,7 +203,7 @@ class LookAhead:
     ) -> PathLimit:
         """From the speed of the hands."""
         speeds = self._collision.hand_speeds(position, velocity, hand_speed)
-        hand = int(np.argmax(speeds))
+        hand = int(speeds.argmax())
         over = float(speeds[hand]) - hand_speed
         if over <= 0:
             return PathLimit(time_ns, 1.0, None)
@@ -212,7 +213,7 @@ class LookAhead:
     def _joints(self, time_ns: int, velocity: np.ndarray) -> PathLimit:
         """From the velocity limits of the joints that carry the hands."""
         shares = np.abs(velocity) / self._fastest
-        joint = int(np.argmax(shares))
+        joint = int(shares.argmax())
         if shares[joint] <= 1.0 or time_ns < self._joined_ns:
             return PathLimit(time_ns, 1.0, None)
         over = float(np.abs(velocity[joint]) - self._fastest[joint])

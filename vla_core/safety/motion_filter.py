@@ -156,7 +156,7 @@ class MotionFilter:
         )
         fastest = hand_speed * _HAND_TOLERANCE
         speeds = self._collision.hand_speeds(motion.position, glide, fastest)
-        hand = int(np.argmax(speeds))
+        hand = int(speeds.argmax())
         if speeds[hand] > fastest:
             return ActiveConstraint("hand_speed", f"hand {hand}", float(speeds[hand]) - hand_speed)
         return self._too_near(self._limiter.stop_profile(motion))
