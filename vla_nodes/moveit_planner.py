@@ -33,7 +33,8 @@ class MoveItPlanner:
         timeout_s: longest search [s].
 
     Raises:
-        ConfigError: `moveit_py` is not installed, or the configuration is not complete.
+        ConfigError: `moveit_py` is not installed, the configuration is not complete, or MoveIt
+            does not start with it.
     """
 
     def __init__(self, collision: CollisionModel, name: str, timeout_s: float) -> None:
@@ -44,18 +45,26 @@ class MoveItPlanner:
         except ImportError as error:
             raise ConfigError(
                 f"moveit {name!r}",
-                f"moveit_py cannot be imported ({error}); install ros-<distro>-moveit-py, or leave "
-                "`moveit` empty: OMPL plans then",
+                f"moveit_py cannot be imported ({error}); install ros-<distro>-moveit-py and "
+                "ros-<distro>-moveit-planners-ompl, or leave `moveit` empty: OMPL plans then",
             ) from error
         self._collision = collision
         self._group = configuration.pop("group")
         configuration["plan_request_params"]["planning_time"] = timeout_s
-        self._moveit = MoveItPy(node_name="vla_moveit", config_dict=configuration)
+        try:
+            self._moveit = MoveItPy(node_name="vla_moveit", config_dict=configuration)
+        except RuntimeError as error:
+            raise ConfigError(
+                f"moveit {name!r}",
+                f"MoveIt does not start: {error}; its log says more. It plans by OMPL: is "
+                "ros-<distro>-moveit-planners-ompl installed?",
+            ) from error
         self._state = RobotState
+        self._refuse_partial_group(name)
         self._add_boxes()
 
     def plan(self, start: np.ndarray, goal: np.ndarray) -> np.ndarray:
-        """As `PathPlanner.plan`."""
+        """As `PathPlanner.plan`; positions outside the limits are planned from the limits."""
         component = self._moveit.get_planning_component(self._group)
         component.set_start_state(robot_state=self._robot_state(start))
         component.set_goal_state(robot_state=self._robot_state(goal))
@@ -69,10 +78,21 @@ class MoveItPlanner:
             raise PlanningError(f"MoveIt's path is not clear: {problem}; plan again")
         return path
 
+    def _refuse_partial_group(self, name: str) -> None:
+        group = self._moveit.get_robot_model().get_joint_model_group(self._group)
+        moved = set() if group is None else set(group.active_joint_model_names)
+        joints = self._collision.robot.description.joints
+        if missing := [each.urdf_joint for each in joints if each.urdf_joint not in moved]:
+            raise ConfigError(
+                f"moveit {name!r}, group",
+                f"{self._group!r} lacks {missing}; name a group of every joint of the robot",
+            )
+
     def _robot_state(self, position: np.ndarray) -> Any:
         robot = self._collision.robot
         state = self._state(self._moveit.get_robot_model())
-        values = robot.to_urdf(position)
+        # MoveIt refuses a start that is outside its limits by any amount.
+        values = robot.to_urdf(np.clip(position, robot.limits.lower, robot.limits.upper))
         names = [joint.urdf_joint for joint in robot.description.joints]
         state.joint_positions = dict(zip(names, map(float, values), strict=True))
         state.update()
@@ -142,7 +162,6 @@ def moveit_configuration(name: str) -> dict[str, Any]:
         "planning_scene_monitor_options": {
             "name": "planning_scene_monitor",
             "robot_description": "robot_description",
-            "joint_state_topic": "/joint_states",
             "wait_for_initial_state_timeout": 0.0,
         },
         **loaded["controllers"],

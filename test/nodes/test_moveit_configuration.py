@@ -68,9 +68,21 @@ def test_limits_and_controller_are_the_robots(collision, configuration):
         ("max_acceleration", robot.limits.acceleration),
     ):
         np.testing.assert_allclose([limit[key] for limit in limits.values()], values)
+    for key, values in (("min_position", robot.limits.lower), ("max_position", robot.limits.upper)):
+        # MoveIt compares without tolerance.
+        np.testing.assert_array_equal([limit[key] for limit in limits.values()], values)
     manager = configuration["moveit_simple_controller_manager"]
     controller = manager["joint_trajectory_controller"]
     assert controller["joints"] == list(robot.joint_names)
+
+
+def test_paths_come_as_corners_because_the_motion_rests_at_each_waypoint(configuration):
+    """Resampled or interpolated, a straight way would be a stop every few centimetres."""
+    pipeline = configuration["ompl"]
+    assert not [name for name in pipeline["response_adapters"] if "/Add" in name]
+    for planner in pipeline["planner_configs"].values():
+        assert planner["interpolate"] == 0
+        assert not isinstance(planner["interpolate"], bool)  # "false" is no number to MoveIt
 
 
 def test_boxes_stand_where_the_description_says(collision):
