@@ -3,9 +3,13 @@
     .venv/bin/python benchmarks/command_loop.py --json out/command_loop.json
 
 The command core follows chunks that come twice a second, with everything on: limits, look-ahead,
-distances along the stop, tracking. Loops take turns, at 200 and 500 Hz, on an idle machine and with
-one core burnt by another process. The same ticks back to back, in the loop's own time, tell what
-they cost a processor that never rests in between.
+distances along the stop, tracking. Loops take turns, several rounds of them, so that what a shared
+machine does meanwhile falls on all of them alike; at 200 and 500 Hz, on an idle machine and with one
+core burnt by another process.
+
+In a loop a tick finds the processor's caches as whoever ran since the last one has left them, on a
+shared machine its neighbours, too. What that costs is told by the same ticks back to back, as they
+are and with every cache emptied before each.
 """
 
 from __future__ import annotations
@@ -35,6 +39,11 @@ from vla_core.types import NANOSECONDS, ActionChunk, ControlMode
 _CHUNK_PERIOD_S = 0.5
 _STEP_S, _HORIZON = 0.1, 16
 _WARM_UP = 100
+#: More than the caches of any processor hold.
+_EMPTIES_CACHES = np.ones(64 << 20, np.uint8)
+
+Samples = dict[str, np.ndarray]
+"""`period_error` and `tick`, of one round [us]."""
 
 
 class Work:
@@ -91,7 +100,7 @@ class Work:
         )  # fmt: skip
 
 
-def own_loop(rate_hz: float, seconds: float, work: Callable[[], None] | None) -> dict[str, float]:
+def own_loop(rate_hz: float, seconds: float, work: Callable[[], None] | None) -> Samples:
     """The suite's loop with absolute deadlines; `work` None is the empty loop."""
     freeze_what_is_loaded()
     loop = PeriodicLoop(rate_hz)
@@ -107,21 +116,27 @@ def own_loop(rate_hz: float, seconds: float, work: Callable[[], None] | None) ->
             costs_ns.append(time.perf_counter_ns() - started_ns)
     finally:
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-    return figures(rate_hz, woke_ns, costs_ns)
+    return samples(rate_hz, woke_ns, costs_ns)
 
 
-def back_to_back(robot: RobotModel, rate_hz: float, seconds: float) -> dict[str, float]:
-    """The same ticks as the command loop's, none of which waits for the one before it."""
+def back_to_back(robot: RobotModel, rate_hz: float, seconds: float, cold: bool) -> Samples:
+    """The same ticks as the command loop's, none of which waits for the one before it.
+
+    Args:
+        cold: whether caches are emptied before each.
+    """
     freeze_what_is_loaded()
     period_ns = round(NANOSECONDS / rate_hz)
     ticks_ns = count(time.time_ns(), period_ns)
     work = Work(robot, 1 / rate_hz, lambda: (now_ns := next(ticks_ns), now_ns))
     costs_ns = []
     for _ in range(round(rate_hz * seconds)):
+        if cold:
+            _EMPTIES_CACHES.sum()
         started_ns = time.perf_counter_ns()
         work.tick()
         costs_ns.append(time.perf_counter_ns() - started_ns)
-    return quantiles("tick", np.array(costs_ns[_WARM_UP:]) / 1e3)
+    return {"tick": np.array(costs_ns[_WARM_UP:]) / 1e3}
 
 
 def freeze_what_is_loaded() -> None:
@@ -130,7 +145,7 @@ def freeze_what_is_loaded() -> None:
     gc.freeze()
 
 
-def rclpy_timer(rate_hz: float, seconds: float, work: Callable[[], None]) -> dict[str, float]:
+def rclpy_timer(rate_hz: float, seconds: float, work: Callable[[], None]) -> Samples:
     """The same work in the callback of a plain timer, spun by a SingleThreadedExecutor."""
     import rclpy
     from rclpy.executors import SingleThreadedExecutor
@@ -154,21 +169,23 @@ def rclpy_timer(rate_hz: float, seconds: float, work: Callable[[], None]) -> dic
         while time.monotonic() < end_s:
             executor.spin_once(timeout_sec=0.1)
         node.destroy_node()
-    return figures(rate_hz, woke_ns, costs_ns)
+    return samples(rate_hz, woke_ns, costs_ns)
 
 
-def figures(rate_hz: float, woke_ns: list[int], costs_ns: list[int]) -> dict[str, float]:
-    """Percentiles of the period's absolute error and of the cost [us]."""
-    errors_us = np.abs(np.diff(woke_ns[_WARM_UP:]) - NANOSECONDS / rate_hz) / 1e3
-    costs_us = np.array(costs_ns[_WARM_UP:]) / 1e3
-    return quantiles("period_error", errors_us) | quantiles("tick", costs_us)
+def samples(rate_hz: float, woke_ns: list[int], costs_ns: list[int]) -> Samples:
+    """The period's absolute errors, and the ticks' costs."""
+    errors_ns = np.abs(np.diff(woke_ns[_WARM_UP:]) - NANOSECONDS / rate_hz)
+    return {"period_error": errors_ns / 1e3, "tick": np.array(costs_ns[_WARM_UP:]) / 1e3}
 
 
-def quantiles(name: str, values: np.ndarray) -> dict[str, float]:
-    """p50, p99 and the largest of values in [us]."""
-    found = np.percentile(values, [50, 99, 100])
-    labels = ("p50", "p99", "max")
-    return {f"{name}_{q}_us": round(float(v), 1) for q, v in zip(labels, found, strict=True)}
+def quantiles(rounds: list[Samples]) -> dict[str, float]:
+    """p50, p99 and the largest of all rounds together [us]."""
+    found = {}
+    for name in rounds[0]:
+        values = np.percentile(np.concatenate([each[name] for each in rounds]), [50, 99, 100])
+        for label, value in zip(("p50", "p99", "max"), values, strict=True):
+            found[f"{name}_{label}_us"] = round(float(value), 1)
+    return found
 
 
 @contextmanager
@@ -191,11 +208,29 @@ def _burn() -> None:
         sum(range(10_000))
 
 
+def _loops(
+    robot: RobotModel, rate_hz: float, seconds: float
+) -> dict[str, Callable[[], Samples]]:
+    """What is compared, by name; each call runs it for `seconds` anew."""
+
+    def tick() -> Callable[[], None]:
+        return Work(robot, 1 / rate_hz).tick
+
+    return {
+        "empty loop": lambda: own_loop(rate_hz, seconds, None),
+        "ticks back to back": lambda: back_to_back(robot, rate_hz, seconds, cold=False),
+        "the same, caches emptied": lambda: back_to_back(robot, rate_hz, seconds, cold=True),
+        "command loop": lambda: own_loop(rate_hz, seconds, tick()),
+        "rclpy timer": lambda: rclpy_timer(rate_hz, seconds, tick()),
+    }
+
+
 def main() -> None:
     """Measure, print a table, and write it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--robot", default="g1_inspire")
-    parser.add_argument("--seconds", type=float, default=10.0, help="of each loop")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each loop in a round")
+    parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     robot = RobotModel.load(args.robot)
@@ -206,21 +241,17 @@ def main() -> None:
     for rate_hz in (200.0, 500.0):
         for burn in (False, True):
             with burnt_core(burn):
-                measured = {
-                    "empty loop": own_loop(rate_hz, args.seconds, None),
-                    "ticks back to back": back_to_back(robot, rate_hz, args.seconds),
-                    "command loop": own_loop(
-                        rate_hz, args.seconds, Work(robot, 1 / rate_hz).tick
-                    ),
-                    "rclpy timer": rclpy_timer(
-                        rate_hz, args.seconds, Work(robot, 1 / rate_hz).tick
-                    ),
-                }
-            for loop, values in measured.items():
+                loops = _loops(robot, rate_hz, args.seconds)
+                measured: dict[str, list[Samples]] = {name: [] for name in loops}
+                for _ in range(args.rounds):
+                    for name, run in loops.items():
+                        measured[name].append(run())
+            for loop, found in measured.items():
+                values = quantiles(found)
                 rows.append({"loop": loop, "rate_hz": rate_hz, "core_burnt": burn, **values})
                 console.print(f"{loop}, {rate_hz:g} Hz, burnt {burn}: {values}")
-    quantiles = "p50 / p99 / max [us]"
-    headers = ("loop", "Hz", "core burnt", f"tick {quantiles}", f"period error {quantiles}")
+    told = "p50 / p99 / max [us]"
+    headers = ("loop", "Hz", "core burnt", f"tick {told}", f"period error {told}")
     table = Table(*headers, title=f"{args.robot}, {robot.dof} joints")
     for row in rows:
         cells = [

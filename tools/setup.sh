@@ -122,6 +122,8 @@ fi
 if [[ $ros == pypi ]]; then
     logged "$venv/bin/python" "$root/tools/mend_cmake.py"
 fi
+# `.venv/bin/python benchmarks/…` finds the suite, too.
+echo "$root" >"$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/vla.pth"
 
 # --- vla_msgs ------------------------------------------------------------------------------------
 if ! done_already vla_msgs "$interfaces_hash"; then
