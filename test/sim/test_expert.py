@@ -72,10 +72,15 @@ class WatchedRecorder(Recorder):
         sim.render = lambda camera: np.zeros((4, 4, 3), np.uint8)
         self.recording, self.disturbances, self.starts = False, 0, []
 
-    def _disturb(self, rng, duration_s):
+    def _carry(self, rng, duration_s):
         assert not self.recording
         self.disturbances += 1
-        super()._disturb(rng, duration_s)
+        super()._carry(rng, duration_s)
+
+    def _put_off(self, rng, duration_s):
+        assert not self.recording
+        self.disturbances += 1
+        super()._put_off(rng, duration_s)
 
     def _record(self, limit_s, states):
         self.recording = True
@@ -120,6 +125,26 @@ def test_recoveries_begin_off_the_demonstrated_way(demonstration):
     for recovery in recoveries:
         away = np.abs(whole.position - recovery.position[0]).max(axis=1).min()
         assert away > 0.01  # rad
+
+
+def test_the_expert_goes_on_from_a_posture_that_an_operator_left(sim, expert, robot):
+    """What is recorded then shows the policy a way out, so the task has to be done in the end."""
+    recorder, done = Recorder(sim, expert, 4), 0
+    for seed in range(8):
+        sim.reset(seed)
+        expert.reset()
+        for _ in range(60):
+            sim.set_targets(expert.act())
+            sim.step(CONTROL_S)
+        before = sim.position
+        recorder._put_off(np.random.default_rng(seed), 0.4)
+        arms = np.concatenate([robot.group_indices(g) for g in ("left_arm", "right_arm")])
+        assert (np.abs(sim.position - before)[arms] > 0.01).mean() > 0.6
+        while sim.time_s < TIME_LIMIT_S and not sim.success:
+            sim.set_targets(expert.act())
+            sim.step(CONTROL_S)
+        done += sim.success
+    assert done >= 7
 
 
 def test_a_restored_state_goes_on_exactly_as_before(sim, expert):

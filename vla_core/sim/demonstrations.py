@@ -23,6 +23,9 @@ RATE_HZ = 10.0
 TIME_LIMIT_S, AFTER_SUCCESS_S = 12.0, 1.6
 #: Recoveries a demonstration, and how long each is recorded [s].
 RECOVERIES, RECOVERY_S = 3, 2.4
+#: Of the disturbances, how many put every joint of both arms off, as an operator leaves them; by how
+#: much (standard deviation, and most) [rad]. The others carry the working hand off its way.
+JOINTS_OFF, OFF_RAD, MOST_OFF_RAD = 0.5, 0.08, 0.2
 
 
 def resize(image: np.ndarray, size: int) -> np.ndarray:
@@ -51,7 +54,7 @@ class Recorder:
         self.sim.reset_to(sample_layout(rng), self.sim.robot.ready_pose)
         self.expert.reset()
         if rng.random() < 0.5:
-            self._disturb(rng, 0.8)
+            self._carry(rng, 0.8)
         states: list[np.ndarray] = []
         whole = self._record(TIME_LIMIT_S, states)
         if not self.sim.success:
@@ -59,7 +62,8 @@ class Recorder:
         episodes = [whole]
         for start in rng.choice(len(states) - 10, RECOVERIES, replace=False):
             self._restore(states[start])
-            self._disturb(rng, rng.uniform(0.2, 0.6))
+            disturb = self._put_off if rng.random() < JOINTS_OFF else self._carry
+            disturb(rng, rng.uniform(0.2, 0.6))
             episodes.append(self._record(RECOVERY_S, []))
         return episodes
 
@@ -101,7 +105,20 @@ class Recorder:
             complete=done_at is not None and sim.time_s - begin < limit_s,
         )
 
-    def _disturb(self, rng: np.random.Generator, duration_s: float) -> None:
+    def _put_off(self, rng: np.random.Generator, duration_s: float) -> None:
+        """Bring each joint of both arms somewhere else, in a posture that the expert has not."""
+        robot = self.sim.robot
+        ends = robot.end_effectors.values()
+        arms = np.concatenate([robot.group_indices(end.arm_group) for end in ends])
+        off = np.clip(rng.normal(0.0, OFF_RAD, len(arms)), -MOST_OFF_RAD, MOST_OFF_RAD)
+        command, steps = self.sim.position, round(duration_s / CONTROL_S)
+        for _ in range(steps):
+            command[arms] += off / steps
+            self.sim.set_targets(np.clip(command, robot.limits.lower, robot.limits.upper))
+            self.sim.step(CONTROL_S)
+        self.expert.reset()
+
+    def _carry(self, rng: np.random.Generator, duration_s: float) -> None:
         """Carry the working hand off its way at a random velocity, fingers too now and then."""
         sim, side = self.sim, self.sim.layout.side
         arm = self.expert.arms[side]
