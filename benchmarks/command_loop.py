@@ -4,8 +4,8 @@
 
 The command core follows chunks that come twice a second, with everything on: limits, look-ahead,
 distances along the stop, tracking. Loops take turns, several rounds of them, so that what a shared
-machine does meanwhile falls on all of them alike; at 200 and 500 Hz, on an idle machine and with one
-core burnt by another process.
+machine does meanwhile falls on all of them alike; at 200 and 500 Hz, on an idle machine and with
+one core burnt by another process.
 
 In a loop a tick finds the processor's caches as whoever ran since the last one has left them, on a
 shared machine its neighbours, too. What that costs is told by the same ticks back to back, as they

@@ -146,6 +146,28 @@ def test_what_was_measured_elsewhere_never_makes_a_distance_larger_than_mujocos(
     assert told_by_levers > 100
 
 
+def test_along_ways_of_changing_length_nothing_near_is_told_too_far(collision):
+    """As the stops of successive commands: each a little elsewhere, longer or shorter."""
+    other = CollisionModel(collision.robot, collision.safety)
+    reference = MujocoDistances(collision)
+    rng, limits = np.random.default_rng(5), collision.robot.limits
+    begin, velocity = random_position(collision.robot, rng), rng.normal(0, 0.5, limits.dof)
+    bounded = 0
+    for _ in range(60):
+        velocity += rng.normal(0, 0.1, limits.dof)
+        begin = np.clip(begin + 0.02 * velocity, limits.lower, limits.upper)
+        steps = np.arange(rng.integers(1, 9))[:, None]
+        way = np.clip(begin + 0.03 * steps * velocity, limits.lower, limits.upper)
+        along = collision.distances_along(way)
+        each = np.array([other.distances(position) for position in way])
+        near = each < collision.exact_m
+        np.testing.assert_allclose(along[near], each[near], rtol=0, atol=1e-12)
+        assert (along[-1] <= reference.of(way[-1]) + TOLERANCE_M).all()
+        assert (along >= np.minimum(each, collision.exact_m) - 1e-12).all()
+        bounded += (along != each).sum()
+    assert bounded > 1000  # so far pairs were not measured again
+
+
 def nearest_of_pairs(collision: CollisionModel, position: np.ndarray) -> dict[int, list[tuple]]:
     """Of each pair: (distance, gradient), nearest first."""
     near = collision.nearest(position, 0.3)

@@ -1,4 +1,4 @@
-"""The environment's own interpreter finds the suite from anywhere, as benchmarks are run with it."""
+"""The environment's interpreter finds the suite from anywhere: benchmarks are run with it."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class KnownDistances:
         self.at = np.zeros((1, dof))
 
     def renew(self, other: KnownDistances) -> None:
-        """Know what is known of another way. Arrays are shared: none is written to once it is kept."""
+        """Know what is known of another way; arrays are shared, as none kept is written to."""
         self.distance_m, self.at = other.distance_m, other.at
 
 

@@ -23,7 +23,7 @@ RATE_HZ = 10.0
 TIME_LIMIT_S, AFTER_SUCCESS_S = 12.0, 1.6
 #: Recoveries a demonstration, and how long each is recorded [s].
 RECOVERIES, RECOVERY_S = 3, 2.4
-#: Of the disturbances, how many put every joint of both arms off, as an operator leaves them; by how
+#: Share of disturbances that put every joint of both arms off, as an operator leaves them; by how
 #: much (standard deviation, and most) [rad]. The others carry the working hand off its way.
 JOINTS_OFF, OFF_RAD, MOST_OFF_RAD = 0.5, 0.08, 0.2
 
@@ -131,7 +131,8 @@ class Recorder:
             target = here + velocity * CONTROL_S
             target[2] = max(target[2], 0.02)
             command = arm.follow(command, target)
-            command[hand] = np.clip(fingers, sim.robot.limits.lower[hand], sim.robot.limits.upper[hand])
+            limits = sim.robot.limits
+            command[hand] = np.clip(fingers, limits.lower[hand], limits.upper[hand])
             sim.set_targets(command)
             sim.step(CONTROL_S)
         self.expert.reset()
