@@ -14,8 +14,8 @@ from vla_core.evaluation.takeover_cost import compare_operators, print_operators
 
 MOTION = MotionQuality(0.0, 0.0, 0.0)
 #: Tables that each operator leaves done, and that it took over on.
-DONE = {"": {1, 2, 3}, "still": {1, 2, 4}, "moving": {1}}
-TAKEN = {"": set(), "still": {2, 3, 4}, "moving": {1, 2, 3, 4}}
+DONE = {"": {1, 2, 3}, "still": {1, 2, 4}, "returning": {1, 2, 3}, "moving": {1}}
+TAKEN = {"": set(), "still": {2, 3, 4}, "returning": {1}, "moving": {1, 2, 3, 4}}
 
 
 def rows(monkeypatch) -> list[dict]:
@@ -33,7 +33,7 @@ def rows(monkeypatch) -> list[dict]:
 
 
 def test_only_tables_that_were_taken_over_are_compared(monkeypatch):
-    nobody, still, moving = rows(monkeypatch)
+    nobody, still, _, moving = rows(monkeypatch)
     assert nobody["operator"] == "nobody" and "beside_undisturbed" not in nobody
     assert (still["tables"], still["undisturbed"], still["done"]) == (3, 2, 2)
     assert (still["beside_undisturbed"]["gained"], still["beside_undisturbed"]["lost"]) == (1, 1)

@@ -74,6 +74,16 @@ def test_the_one_leaves_the_robot_where_it_is_and_the_other_moves_it(robot, mann
     assert least <= np.ptp(held, axis=0).max() <= most
 
 
+def test_one_who_returns_has_gone_away_and_is_back_when_letting_go(robot):
+    _, seen = run(robot, "returning")
+    first = next(list(group) for by_operator, group in groupby(
+        seen, lambda tick: tick[0] in MOVED_BY_OPERATOR) if by_operator)  # fmt: skip
+    held = np.array([command for _, command in first])
+    away = np.abs(held - held[0]).max(axis=1)
+    assert away.max() > 0.1
+    assert away[-1] < 0.5 * away.max()  # the robot is a little behind the leader
+
+
 def test_every_operator_of_the_settings_has_a_manner():
     assert tuple(MANNERS) == OPERATORS
     with pytest.raises(VlaError, match=r"operator: got 'absent', expected one of"):

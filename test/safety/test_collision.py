@@ -168,6 +168,19 @@ def test_along_ways_of_changing_length_nothing_near_is_told_too_far(collision):
     assert bounded > 1000  # so far pairs were not measured again
 
 
+def test_what_is_not_a_number_is_not_remembered_as_far(collision):
+    """Bounds are kept from look to look; one that is broken must not hide a pair for ever."""
+    position = collision.robot.ready_pose
+    exact = collision.distances(position)
+    nowhere = np.array([position, np.full_like(position, np.nan)])
+    assert (collision.distances_along(nowhere)[1] == -np.inf).all()
+    along = collision.distances_along(position[None])[0]
+    near = exact < collision.exact_m
+    np.testing.assert_allclose(along[near], exact[near], rtol=0, atol=1e-12)
+    assert np.isfinite(along).all()
+    assert (along >= np.minimum(exact, collision.exact_m) - 1e-12).all()
+
+
 def nearest_of_pairs(collision: CollisionModel, position: np.ndarray) -> dict[int, list[tuple]]:
     """Of each pair: (distance, gradient), nearest first."""
     near = collision.nearest(position, 0.3)

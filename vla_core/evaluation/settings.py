@@ -13,7 +13,7 @@ from vla_core.execution.trigger import Trigger
 #: How blocks may move, keys of `vla_core.sim.moving.PATTERNS` but for standing still.
 MOVING = ("left", "forward", "diagonal", "circle")
 #: Who may take over meanwhile, keys of `vla_core.interventions.passing_operator.MANNERS`.
-OPERATORS = ("still", "moving")
+OPERATORS = ("still", "returning", "moving")
 #: Tables by name, as changes of the settings; `USUAL` are those that `tabletop` was made for.
 USUAL = "usual"
 TABLES: Mapping[str, Mapping[str, Any]] = {

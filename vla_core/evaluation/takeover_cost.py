@@ -1,8 +1,8 @@
 """What takeovers cost the task: the same tables undisturbed and taken over, in one run.
 
 In stepped simulated time, so that neither the machine's load nor its clocks take part: what is left
-is the handover itself (an operator who stays where the robot was) and what the operator moves (one
-who wanders off with it).
+is the handover itself (an operator who stays where the robot was), what the operator moves (one who
+goes away with it and comes back), and where the robot is left (one who does not come back).
 """
 
 from __future__ import annotations

@@ -27,8 +27,13 @@ class Manner(NamedTuple):
     aligned_s: float
 
 
-#: `still` takes over where the robot is and stays; `moving` as the operator of the live bench.
-MANNERS = {"still": Manner(0.0, 0.0, 0.0), "moving": Manner(0.06, 0.12, ALIGNED_S)}
+#: `still` takes over where the robot is and stays; `returning` goes away from there and is back when
+#: it lets go; `moving`, as the operator of the live bench, leaves the robot elsewhere.
+MANNERS = {
+    "still": Manner(0.0, 0.0, 0.0),
+    "returning": Manner(0.0, 0.12, 0.0),
+    "moving": Manner(0.06, 0.12, ALIGNED_S),
+}
 #: Takeovers in an episode.
 _MOST = 2
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -160,7 +161,7 @@ class CollisionModel:
         """`(n, pairs)` signed distances at `(n, dof)` positions [m].
 
         Those above `exact_m` are told by what was measured before: too small perhaps, but not below
-        `exact_m`.
+        `exact_m`. At a position that is not finite they are minus infinity, so nobody goes there.
 
         Args:
             exact_m: `(pairs,)`, at most the attribute of that name, which is the default [m].
@@ -173,10 +174,13 @@ class CollisionModel:
         distances = lower_bounds(known.distance_m, known.at, self._levers, positions)
         row = next_row(distances, exact_m, 0)
         while row < len(positions):
-            unknown = (distances[row] < exact_m).nonzero()[0]
+            unknown = (~(distances[row] >= exact_m)).nonzero()[0]
             enough_m = exact_m[unknown].tolist()
-            self._go_to(self.robot.pinocchio_position(positions[row]))
-            found_m = np.array(list(map(self._measure, unknown.tolist(), enough_m)))
+            if math.isfinite(positions[row].sum()):
+                self._go_to(self.robot.pinocchio_position(positions[row]))
+                found_m = np.array(list(map(self._measure, unknown.tolist(), enough_m)))
+            else:
+                found_m = np.full(len(unknown), -np.inf)
             learn(distances, row, unknown, found_m, self._levers, positions)
             row = next_row(distances, exact_m, row + 1)
         distances.setflags(write=False)
@@ -195,7 +199,7 @@ class CollisionModel:
         bounds = lower_bounds(
             known.distance_m, known.at, self._levers, np.array([position], dtype=float)
         )
-        near = np.flatnonzero(bounds[0] < within_m)
+        near = np.flatnonzero(~(bounds[0] >= within_m))
         self._go_to(self.robot.pinocchio_position(position))
         pairs, results, joints = [], [], []
         for pair in near.tolist():

@@ -78,8 +78,11 @@ def lower_bounds(known_m, known_at, levers, positions):
 
 @_compiled(types.int64, _GIVEN_ROWS, _GIVEN, types.int64)
 def next_row(bounds, exact_m, row):
-    """First row from `row` on with a bound below `exact_m`; the number of rows if there is none."""
-    while row < len(bounds) and not (bounds[row] < exact_m).any():
+    """First row from `row` on with a bound not at least `exact_m`; their number if there is none.
+
+    A bound that is not a number is none: what it is of has to be measured.
+    """
+    while row < len(bounds) and (bounds[row] >= exact_m).all():
         row += 1
     return row
 
