@@ -50,10 +50,11 @@ def recorder():
         yield Recorder(sim, Expert(sim), 4)
 
 
-def correct(recorder) -> tuple[list, np.ndarray]:
-    policy = Waving(recorder.sim.robot)
-    safety = CommandSafety.of(recorder.sim.robot)
-    found = corrections.correct(recorder, policy, policy, safety, np.random.default_rng(3))
+def correct(recorder, operated: bool = False) -> tuple[list, np.ndarray]:
+    robot, rng = recorder.sim.robot, np.random.default_rng(3)
+    policy, safety = Waving(robot), CommandSafety.of(robot)
+    executor = corrections.executor_of(robot, safety, rng, operated)
+    found = corrections.correct(recorder, policy, policy, executor, rng)
     return found, np.array(policy.been)
 
 
@@ -73,3 +74,14 @@ def test_a_correction_is_a_few_windows_long_and_starts_where_the_policy_was(reco
         assert len(episode) - HORIZON - corrections.WINDOWS in (0, 1)
         assert not episode.complete
         assert np.array_equal(episode.position[0], position)
+
+
+def test_where_an_operator_takes_over_the_robot_is_corrected_off_the_policys_way(recorder):
+    operated, _ = correct(recorder, operated=True)
+    alone, _ = correct(recorder)
+    shoulder = recorder.sim.robot.index("right_shoulder_roll_joint")  # the policy leaves it alone
+    off = [
+        [abs(e.position[0, shoulder] - recorder.sim.robot.ready_pose[shoulder]) for e in found]
+        for found in (operated, alone)
+    ]
+    assert max(off[0]) > 0.05 > max(off[1])

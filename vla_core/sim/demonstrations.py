@@ -54,7 +54,7 @@ class Recorder:
         self.sim.reset_to(sample_layout(rng), self.sim.robot.ready_pose)
         self.expert.reset()
         if rng.random() < 0.5:
-            self._carry(rng, 0.8)
+            self._disturb(rng, 0.8)
         states: list[np.ndarray] = []
         whole = self._record(TIME_LIMIT_S, states)
         if not self.sim.success:
@@ -62,8 +62,7 @@ class Recorder:
         episodes = [whole]
         for start in rng.choice(len(states) - 10, RECOVERIES, replace=False):
             self._restore(states[start])
-            disturb = self._put_off if rng.random() < JOINTS_OFF else self._carry
-            disturb(rng, rng.uniform(0.2, 0.6))
+            self._disturb(rng, rng.uniform(0.2, 0.6))
             episodes.append(self._record(RECOVERY_S, []))
         return episodes
 
@@ -104,6 +103,10 @@ class Recorder:
             RATE_HZ,
             complete=done_at is not None and sim.time_s - begin < limit_s,
         )
+
+    def _disturb(self, rng: np.random.Generator, duration_s: float) -> None:
+        disturb = self._put_off if rng.random() < JOINTS_OFF else self._carry
+        disturb(rng, duration_s)
 
     def _put_off(self, rng: np.random.Generator, duration_s: float) -> None:
         """Bring each joint of both arms somewhere else, in a posture that the expert has not."""

@@ -4,6 +4,8 @@ The policy acts through the command node's core, its chunks joined and late as t
 robot. Where that leads, the simulation is saved, the expert goes on from there cleanly for a
 little longer than one chunk, and the simulation is set back. So the future features and the actions
 of such a window are the expert's, without a disturbance in them.
+
+On every second table an operator takes over meanwhile, and leaves the arms elsewhere.
 """
 
 from __future__ import annotations
@@ -16,9 +18,12 @@ import numpy as np
 from rich.progress import Progress
 
 from vla_core.data.mean_velocity import MeanVelocity
-from vla_core.evaluation.executor import FilteredExecutor
+from vla_core.evaluation.executor import Executor, FilteredExecutor
 from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.evaluation.thinker import Thinker
+from vla_core.handover.load_teleop import load_teleop
+from vla_core.interventions.operated_executor import OperatedExecutor
+from vla_core.interventions.passing_operator import MANNERS, PassingOperator
 from vla_core.policies.protocol import System1, System2
 from vla_core.policies.registry import load_system1, load_system2
 from vla_core.robot.model import RobotModel
@@ -29,8 +34,9 @@ from vla_core.sim.layout import sample_layout
 from vla_core.sim.tabletop import TabletopSim
 from vla_core.types import NANOSECONDS, Observation
 
-#: How long the policy acts on a table, and how often it is corrected [s].
-EPISODE_S, CORRECT_S = 9.0, 0.9
+#: How long the policy acts on a table, and where an operator takes over; how often it is corrected
+#: [s].
+EPISODE_S, OPERATED_S, CORRECT_S = 9.0, 14.0, 0.9
 #: Steps that a correction is longer than a chunk: as many windows come of it.
 WINDOWS = 3
 
@@ -39,19 +45,19 @@ def correct(
     recorder: Recorder,
     system2: System2,
     system1: System1,
-    safety: CommandSafety | None,
+    executor: Executor,
     rng: np.random.Generator,
+    episode_s: float = EPISODE_S,
 ) -> list:
     """Let the policy act on one random table; returns the expert's corrections as episodes."""
     sim, manifest = recorder.sim, system1.manifest
     instruction = sim.reset_to(sample_layout(rng), sim.robot.ready_pose)
     seconds = (manifest.horizon + WINDOWS) * manifest.step_s
-    executor = FilteredExecutor(sim.robot, safety)
     thinker = Thinker(system1, executor, EvaluationSettings(manifest.name), rng)
     period_s = executor.period_s
     corrections, done = [], 0
     velocity = MeanVelocity(period_s)
-    for tick in range(round(EPISODE_S / period_s)):
+    for tick in range(round(episode_s / period_s)):
         now_ns = round(tick * period_s * NANOSECONDS)
         velocity.add(sim.position)
         if thinker.wants_to_look(now_ns):
@@ -66,6 +72,17 @@ def correct(
         if done > 1.0 / period_s:
             break
     return corrections
+
+
+def executor_of(
+    robot: RobotModel, safety: CommandSafety, rng: np.random.Generator, operated: bool
+) -> Executor:
+    """The command core of one table; `operated`: with an operator who leaves the robot elsewhere."""
+    if not operated:
+        return FilteredExecutor(robot, safety)
+    leader = load_teleop("leader", robot.description)
+    core = FilteredExecutor(robot, safety, handover=leader.handover)
+    return OperatedExecutor(core, PassingOperator(leader, robot, rng, MANNERS["moving"]))
 
 
 def _observe(recorder: Recorder, cameras, velocity: np.ndarray, stamp_ns: int) -> Observation:
@@ -84,7 +101,11 @@ def _work(folder: Path, policy: Path, seeds: list[int]) -> int:
             done = folder / f"{seed:06d}.done"
             if done.exists():
                 continue
-            found = correct(recorder, system2, system1, safety, np.random.default_rng((seed, 13)))
+            rng = np.random.default_rng((seed, 13))
+            operated = bool(seed % 2)
+            executor = executor_of(sim.robot, safety, rng, operated)
+            episode_s = OPERATED_S if operated else EPISODE_S
+            found = correct(recorder, system2, system1, executor, rng, episode_s)
             for part, episode in enumerate(found):
                 episode.save(folder / f"{seed:06d}_{part:02d}.npz")
             done.touch()
