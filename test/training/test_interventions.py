@@ -190,7 +190,7 @@ def test_the_shipped_configuration_begins_with_the_shipped_policy():
         ({"robot": "g1_bottle", "scenes": 3}, "",
          "keys ['robot', 'scenes'] are decided by `start`; leave them out"),
         ({"stages": {"system2": {}}}, "stages",
-         "got ['system2'], after `start` there are end_to_end, refined"),
+         "got ['system2'], after `start` there are end_to_end, refined, refined_again"),
         ({"start": "tabletop_async"}, "start", "tabletop_async has learned what is committed "
          "(prefix, forward), which stage 2 would undo; begin with a policy before that"),
     ],

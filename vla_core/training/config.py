@@ -16,8 +16,8 @@ from vla_core.policies.dial.model import DialSizes
 from vla_core.policies.manifest import PolicyManifest
 from vla_core.training.trainer import Schedule
 
-#: Stage 2 may have two parts: before each the expert corrects the policy as it is by then.
-STAGE_2 = ("end_to_end", "refined")
+#: Stage 2 may have three parts: before each the expert corrects the policy as it is by then.
+STAGE_2 = ("end_to_end", "refined", "refined_again")
 #: Optional stages, after stage 2, about the plan that is executed while System 1 computes.
 COMMITTED = ("prefix", "forward")
 
