@@ -38,9 +38,11 @@ STAGES = {
     name: Schedule(steps=12, batch=4, learning_rate=1e-3)
     for name in ("encoder", "system2", "system1", "end_to_end")
 }
+STAGES_FROM_EXPERT = {**STAGES, **dict.fromkeys(("refined", "refined_again"), STAGES["system1"])}
 FROM_EXPERT = TrainingConfig(
-    "tiny", "dial", "g1_inspire", 1, 2, None, 0.5, 30, ("head", "front"), MODEL, STAGES, 1
-)
+    "tiny", "dial", "g1_inspire", 1, 2, None, 0.5, 30, ("head", "front"), MODEL,
+    STAGES_FROM_EXPERT, 1,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -80,11 +82,13 @@ def test_from_the_expert(tmp_path):
 
     tables = {path.stem.split("_")[0] for path in (tmp_path / "demonstrations").glob("*.npz")}
     assert tables == {"000000", "000001"}
-    assert list((tmp_path / "corrections_end_to_end").glob("000000_*.npz"))
+    for table, part in enumerate(("end_to_end", "refined", "refined_again")):
+        assert list((tmp_path / f"corrections_{part}").glob(f"00000{table}_*.npz"))
+    assert manifest.provenance["corrected_tables"] == 3
     assert (manifest.robot, manifest.horizon, manifest.step_s) == ("g1_inspire", 4, 0.1)
     assert set(manifest.model["vocabulary"]) >= {"put", "the", "block", "on", "pad"}
     metrics = manifest.provenance["metrics"]
-    assert set(metrics) == set(STAGES)
+    assert set(metrics) == set(STAGES_FROM_EXPERT)
     assert {"position_mm", "recall", "train_s"} == set(metrics["encoder"])
     assert {"foresight", "copy", "action_rad", "train_s"} == set(metrics["end_to_end"])
     told = Episode.load(next((tmp_path / "demonstrations").glob("000001_0.npz"))).instruction

@@ -51,7 +51,8 @@ def plot_takeover(
     axes[0].plot(_since(press_ns, [stamp for stamp, _ in asked]), [value for _, value in asked],
                  color="#c2571a", linewidth=1, label="asked for")  # fmt: skip
     axes[0].plot(time_s, position, color="#1f4e8c", linewidth=1.5, label="sent")
-    axes[0].set_ylabel(f"{limits.names[joint]} [rad]")
+    figure.suptitle(limits.names[joint])
+    axes[0].set_ylabel("position [rad]")
     axes[0].legend(loc="best")
     axes[1].plot(time_s[1:], velocity, color="#1f4e8c", linewidth=1)
     axes[1].set_ylabel("velocity [rad/s]")

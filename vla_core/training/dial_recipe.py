@@ -65,13 +65,15 @@ class DialRecipe:
         self.committed = [stage for stage in COMMITTED if stage in config.stages]
         #: The policy whose weights all begins with, if there is one.
         self.start = PolicyManifest.load(policy_folder(config.start)) if config.start else None
+        warmed_up = () if config.start else ("system2", "system1")
         #: Whose weights a stage begins with.
         self.before = {
             "system2": (),
             "system1": (),
-            "end_to_end": () if config.start else ("system2", "system1"),
-            "refined": ("end_to_end",),
-            "refined_again": ("end_to_end", "refined"),
+            **{
+                stage: tuple(self.stage_2[:part][-1:]) or warmed_up
+                for part, stage in enumerate(self.stage_2)
+            },
             "prefix": tuple(self.stage_2[-1:]),
             "forward": (),
             "cloning": (),
@@ -107,7 +109,8 @@ class DialRecipe:
             "copies as other cameras": self.config.augmented,
             "windows": len(training),
             "labelled_scenes": self.config.scenes,
-            "corrected_tables": self.config.corrections,
+            "corrected_tables": self.config.corrections
+            * sum(len(self._corrected(stage)) for stage in stages[-1:]),
             **self._continued(),
             "seed": self.config.seed,
             "training_minutes": round(sum(m["train_s"] for m in metrics.values()) / 60, 1),
