@@ -58,6 +58,7 @@ class OperatorFollower:
     ) -> None:
         self._limits, self._collision, self._horizon_s = limits, collision, horizon_s
         self._others = np.empty(0)
+        self._change = limits.change_within(horizon_s)
         if collision is not None:
             middle = (limits.lower + limits.upper) / 2
             self._carries = np.abs(collision.hand_jacobians(middle)).max(axis=(0, 1)) > 0
@@ -78,7 +79,10 @@ class OperatorFollower:
         wanted, velocity = self._others.copy(), np.zeros_like(self._others)
         wanted[targets.joints] = targets.position
         velocity[targets.joints] = targets.velocity
-        velocity += (wanted - motion.position) / (_TAU_HORIZONS * self._horizon_s)
+        away = wanted - motion.position
+        # Slow enough to stop there: a joint of little jerk would swing about the target.
+        approach = np.sqrt(self._change / self._horizon_s * np.abs(away))
+        velocity += np.clip(away / (_TAU_HORIZONS * self._horizon_s), -approach, approach)
         most = _SHARE * speed * self._limits.velocity
         velocity = np.clip(velocity, -most, most)
         if self._collision is not None:
@@ -87,6 +91,10 @@ class OperatorFollower:
             fastest = float(speeds.max(initial=0.0))
             if fastest > allowed:
                 velocity = np.where(self._carries, velocity * (allowed / fastest), velocity)
+        # No more than the limiter can bring about by the horizon: asked to turn round faster, it
+        # would have to be there later, and take its run-up the other way.
+        glide = self._limits.glide(motion.velocity, motion.acceleration)
+        velocity = np.clip(velocity, glide - self._change, glide + self._change)
         way = (motion.velocity + velocity) / 2 * self._horizon_s
         return Goal(wanted, motion.position + way, velocity)
 

@@ -53,10 +53,7 @@ class BarrierQp:
         self._collision, self._limits = collision, limits
         self._kept_m, self._rate_per_s, self._horizon_s = kept_m, rate_per_s, horizon_s
         self._within_m = float(collision.soft_m.max()) if len(collision.soft_m) else 0.0
-        # What the limiter's quartic can change within the horizon: inside, no joint takes longer.
-        self._change = np.minimum(
-            limits.jerk * horizon_s**2 / 6, limits.acceleration * horizon_s / 1.5
-        )
+        self._change = limits.change_within(horizon_s)
         hands = len(collision.hand_jacobians((limits.lower + limits.upper) / 2))
         dof = limits.dof
         self._rows = np.zeros((_MOST_PAIRS + hands, dof))
@@ -86,9 +83,7 @@ class BarrierQp:
             robot must stop then.
         """
         limits, dof = self._limits, self._limits.dof
-        glide = motion.velocity + motion.acceleration * np.abs(motion.acceleration) / (
-            2 * limits.jerk
-        )
+        glide = limits.glide(motion.velocity, motion.acceleration)
         self._upper[:dof] = np.minimum(
             np.minimum(limits.velocity, glide + self._change),
             (limits.upper - rest) / self._horizon_s,

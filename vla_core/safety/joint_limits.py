@@ -46,3 +46,11 @@ class JointLimits:
     def dof(self) -> int:
         """Number of joints."""
         return len(self.names)
+
+    def glide(self, velocity: np.ndarray, acceleration: np.ndarray) -> np.ndarray:
+        """`(dof,)` velocity that a joint comes to as its acceleration is let go of [rad/s]."""
+        return velocity + acceleration * np.abs(acceleration) / (2 * self.jerk)
+
+    def change_within(self, horizon_s: float) -> np.ndarray:
+        """`(dof,)` change of velocity that the limiter's quartic can bring about by then [rad/s]."""
+        return np.minimum(self.jerk * horizon_s**2 / 6, self.acceleration * horizon_s / 1.5)

@@ -151,9 +151,7 @@ class MotionFilter:
 
     def _problem(self, motion: JointMotion, hand_speed: float) -> ActiveConstraint | None:
         """What forbids `motion`; None admits it, and remembers the distances there."""
-        glide = motion.velocity + motion.acceleration * np.abs(motion.acceleration) / (
-            2 * self._limiter.limits.jerk
-        )
+        glide = self._limiter.limits.glide(motion.velocity, motion.acceleration)
         fastest = hand_speed * _HAND_TOLERANCE
         speeds = self._collision.hand_speeds(motion.position, glide, fastest)
         hand = int(speeds.argmax())
