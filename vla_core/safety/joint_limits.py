@@ -52,5 +52,5 @@ class JointLimits:
         return velocity + acceleration * np.abs(acceleration) / (2 * self.jerk)
 
     def change_within(self, horizon_s: float) -> np.ndarray:
-        """`(dof,)` change of velocity that the limiter's quartic can bring about by then [rad/s]."""
+        """`(dof,)` change of velocity that the limiter's quartic brings about by then [rad/s]."""
         return np.minimum(self.jerk * horizon_s**2 / 6, self.acceleration * horizon_s / 1.5)
