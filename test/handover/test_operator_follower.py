@@ -17,9 +17,7 @@ PERIOD_S = 0.005
 @pytest.mark.parametrize("share", [0.5, 1.0])
 @pytest.mark.parametrize("speed", [0.1, 0.3, 0.5, 0.9])
 @pytest.mark.parametrize("push", [-0.3, 0.0, 0.3])
-def test_joints_that_go_the_other_way_turn_round_soon(
-    share, speed, push
-):
+def test_joints_that_go_the_other_way_turn_round_soon(share, speed, push):
     """Asked to turn faster than it can a joint took a run-up, up to 3 rad the wrong way."""
     limits = RobotModel.load("g1_inspire").limits
     limiter = JointLimiter(limits, PERIOD_S)
