@@ -7,6 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from vla_core.evaluation.executor import FilteredExecutor
+from vla_core.handover.load_teleop import load_teleop
+from vla_core.interventions.operated_executor import OperatedExecutor
+from vla_core.interventions.passing_operator import MANNERS
 from vla_core.policies.manifest import CameraSpec, PolicyManifest
 from vla_core.robot.model import RobotModel
 from vla_core.safety.command_safety import CommandSafety
@@ -53,7 +57,10 @@ def recorder():
 def correct(recorder, operated: bool = False) -> tuple[list, np.ndarray]:
     robot, rng = recorder.sim.robot, np.random.default_rng(3)
     policy, safety = Waving(robot), CommandSafety.of(robot)
-    executor = corrections.executor_of(robot, safety, rng, operated)
+    executor = FilteredExecutor(robot, safety)
+    if operated:
+        leader = load_teleop("leader", robot.description)
+        executor = OperatedExecutor.passing(robot, safety, leader, rng, MANNERS["moving"])
     found = corrections.correct(recorder, policy, policy, executor, rng)
     return found, np.array(policy.been)
 

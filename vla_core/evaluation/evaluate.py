@@ -154,7 +154,7 @@ def load_runner(settings: EvaluationSettings) -> EpisodeRunner:
     from vla_core.evaluation.executor import Executor, FilteredExecutor, TimelineExecutor
     from vla_core.handover.load_teleop import load_teleop
     from vla_core.interventions.operated_executor import OperatedExecutor
-    from vla_core.interventions.passing_operator import MANNERS, PassingOperator
+    from vla_core.interventions.passing_operator import MANNERS
     from vla_core.policies.registry import load_system1, load_system2
     from vla_core.robot.model import RobotModel
     from vla_core.safety.command_safety import CommandSafety
@@ -174,11 +174,9 @@ def load_runner(settings: EvaluationSettings) -> EpisodeRunner:
             return TimelineExecutor(robot.joint_names, settings.control_s)
         if described is None:
             return FilteredExecutor(robot, safety, settings.path_braking)
-        core = FilteredExecutor(robot, safety, settings.path_braking, described.handover)
-        random = np.random.default_rng((seed, 3))
-        return OperatedExecutor(
-            core, PassingOperator(described, robot, random, MANNERS[settings.operator])
-        )
+        random, manner = np.random.default_rng((seed, 3)), MANNERS[settings.operator]
+        braking = settings.path_braking
+        return OperatedExecutor.passing(robot, safety, described, random, manner, braking)
 
     scene = MovingBlockSim(robot, settings.pattern, settings.outside)
     return EpisodeRunner(scene, system1, system2, settings, instructions, executor)

@@ -7,9 +7,12 @@ import numpy as np
 from vla_core.errors import VlaError
 from vla_core.evaluation.executor import FilteredExecutor
 from vla_core.execution.timeline import ChunkTimeline
+from vla_core.handover.teleop_description import TeleopDescription
 from vla_core.interventions.attempt_record import AttemptRecord
 from vla_core.interventions.expert_operator import ExpertOperator
-from vla_core.interventions.passing_operator import PassingOperator
+from vla_core.interventions.passing_operator import Manner, PassingOperator
+from vla_core.robot.model import RobotModel
+from vla_core.safety.command_safety import CommandSafety
 from vla_core.types import NANOSECONDS, ActionChunk, Pace
 
 
@@ -32,6 +35,20 @@ class OperatedExecutor:
         self.period_s = executor.period_s
         self._command: np.ndarray | None = None
         self._acts_ns = 0
+
+    @classmethod
+    def passing(
+        cls,
+        robot: RobotModel,
+        safety: CommandSafety,
+        described: TeleopDescription,
+        random: np.random.Generator,
+        manner: Manner,
+        path_braking: bool = True,
+    ) -> OperatedExecutor:
+        """With a `PassingOperator` of that manner at a core of the robot's own."""
+        core = FilteredExecutor(robot, safety, path_braking, described.handover)
+        return cls(core, PassingOperator(described, robot, random, manner))
 
     @property
     def timeline(self) -> ChunkTimeline:

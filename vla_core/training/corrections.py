@@ -23,7 +23,7 @@ from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.evaluation.thinker import Thinker
 from vla_core.handover.load_teleop import load_teleop
 from vla_core.interventions.operated_executor import OperatedExecutor
-from vla_core.interventions.passing_operator import MANNERS, PassingOperator
+from vla_core.interventions.passing_operator import MANNERS
 from vla_core.policies.protocol import System1, System2
 from vla_core.policies.registry import load_system1, load_system2
 from vla_core.robot.model import RobotModel
@@ -74,17 +74,6 @@ def correct(
     return corrections
 
 
-def executor_of(
-    robot: RobotModel, safety: CommandSafety, rng: np.random.Generator, operated: bool
-) -> Executor:
-    """The command core of one table; `operated`: with an operator who leaves the robot elsewhere."""
-    if not operated:
-        return FilteredExecutor(robot, safety)
-    leader = load_teleop("leader", robot.description)
-    core = FilteredExecutor(robot, safety, handover=leader.handover)
-    return OperatedExecutor(core, PassingOperator(leader, robot, rng, MANNERS["moving"]))
-
-
 def _observe(recorder: Recorder, cameras, velocity: np.ndarray, stamp_ns: int) -> Observation:
     sim = recorder.sim
     images = {c.name: resize(sim.render(c.name), c.width) for c in cameras}
@@ -96,15 +85,17 @@ def _work(folder: Path, policy: Path, seeds: list[int]) -> int:
     size = system1.manifest.cameras[0].width
     with TabletopSim(RobotModel.load(system1.manifest.robot)) as sim:
         recorder = Recorder(sim, Expert(sim), size)
-        safety = CommandSafety.of(sim.robot)
+        robot, safety = sim.robot, CommandSafety.of(sim.robot)
+        leader = load_teleop("leader", robot.description)
         for seed in seeds:
             done = folder / f"{seed:06d}.done"
             if done.exists():
                 continue
             rng = np.random.default_rng((seed, 13))
-            operated = bool(seed % 2)
-            executor = executor_of(sim.robot, safety, rng, operated)
-            episode_s = OPERATED_S if operated else EPISODE_S
+            executor, episode_s = FilteredExecutor(robot, safety), EPISODE_S
+            if seed % 2:
+                executor = OperatedExecutor.passing(robot, safety, leader, rng, MANNERS["moving"])
+                episode_s = OPERATED_S
             found = correct(recorder, system2, system1, executor, rng, episode_s)
             for part, episode in enumerate(found):
                 episode.save(folder / f"{seed:06d}_{part:02d}.npz")

@@ -104,13 +104,13 @@ class DialRecipe:
     def ship(self, out: Path, metrics: dict[str, dict[str, float]], *stages: str) -> None:
         """Write a policy's folder with the weights of finished `stages`."""
         training = Windows.load(self.folder / "windows" / "training")
+        corrected = self._corrected(stages[-1]) if stages else []
         provenance = {
             "demonstrations": self.config.demonstrations or len(self._whole()),
             "copies as other cameras": self.config.augmented,
             "windows": len(training),
             "labelled_scenes": self.config.scenes,
-            "corrected_tables": self.config.corrections
-            * sum(len(self._corrected(stage)) for stage in stages[-1:]),
+            "corrected_tables": self.config.corrections * len(corrected),
             **self._continued(),
             "seed": self.config.seed,
             "training_minutes": round(sum(m["train_s"] for m in metrics.values()) / 60, 1),
