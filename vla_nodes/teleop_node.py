@@ -6,6 +6,7 @@ that are moved by their pose are solved at a rate of their own.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,7 @@ from sensor_msgs.msg import JointState, Joy
 from std_msgs.msg import Bool
 
 from vla_core.errors import VlaError
-from vla_core.execution.realtime import make_early
+from vla_core.execution.realtime import make_realtime
 from vla_core.handover.load_teleop import load_teleop
 from vla_core.handover.station import OperatorStation
 from vla_core.handover.teleop_description import PoseInput, TwistInput
@@ -36,6 +37,8 @@ from vla_nodes.suite_node import Health, SuiteNode, run
 _RELEASED_PERIOD_S = 0.1
 #: A command that is older says nothing of where the robot is [s].
 _STALE_S = 0.5
+#: Before whatever has no such priority, after the command loop.
+_PRIORITY = 10
 
 
 class TeleopNode(SuiteNode):
@@ -45,7 +48,7 @@ class TeleopNode(SuiteNode):
         ROBOT,
         TELEOP,
         NodeParameter("operator", "", "Who operates; goes into every intervention's record."),
-        NodeParameter("realtime", True, "Whether to ask for a low niceness."),
+        NodeParameter("realtime", True, "Whether to ask for SCHED_FIFO."),
         NodeParameter("rate_hz", 60.0, "Solutions a second of hands' poses [Hz].", 5.0, 200.0),
     )
 
@@ -114,8 +117,10 @@ class TeleopNode(SuiteNode):
 
     def spin(self) -> None:
         """Serve callbacks, before the policy's processes get the processor: a press is not late."""
+        gc.collect()
+        gc.freeze()  # what is loaded by now is not searched again while a press waits
         if self.get_parameter("realtime").value:
-            self.get_logger().info(make_early())
+            self.get_logger().info(make_realtime(_PRIORITY, whole_process=True))
         super().spin()
 
     def health(self) -> Health:

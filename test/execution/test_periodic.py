@@ -1,8 +1,12 @@
 """Deadlines are absolute, missed ones are skipped; the clock is a fake one."""
 
+import os
+import threading
+
 import pytest
 
 from vla_core.execution.periodic import PeriodicLoop
+from vla_core.execution.realtime import make_realtime
 
 US = 1_000
 
@@ -93,6 +97,28 @@ def test_realtime_says_what_came_of_it(loop, monkeypatch):
 
     monkeypatch.setattr("os.sched_setscheduler", refuse)
     assert "no SCHED_FIFO (not permitted)" in loop.make_realtime()
+
+
+def test_a_whole_process_is_asked_for_thread_by_thread_without_those_that_have_ended(monkeypatch):
+    asked = []
+
+    def ask(thread, policy, parameters):
+        asked.append((thread, policy, parameters.sched_priority))
+        if thread == asked[0][0]:
+            raise ProcessLookupError
+
+    over = threading.Event()
+    other = threading.Thread(target=over.wait)
+    other.start()
+    monkeypatch.setattr("os.sched_setscheduler", ask)
+    try:
+        assert make_realtime(10, whole_process=True) == "SCHED_FIFO, priority 10"
+        every = {threading.get_native_id(), other.native_id}
+    finally:
+        over.set()
+        other.join()
+    assert every <= {thread for thread, _, _ in asked}
+    assert {row[1:] for row in asked} == {(os.SCHED_FIFO, 10)}
 
 
 def test_a_rate_that_is_none_is_refused():

@@ -152,14 +152,18 @@ def test_without_a_graph_it_waits_and_says_for_what():
 
 
 def test_an_instruction_is_typed_and_the_policy_follows_it(up):
+    async def type_it(console: Driven) -> None:
+        """As a person does who is told that the intent node has not been found yet."""
+        if not console.now.asks:
+            for key in ("enter", *"wave the elbow", "enter"):
+                await console.press(key)
+
     async def script(console: Driven) -> None:
         await to_hold(console)
-        await console.press("enter")
-        for letter in "wave the elbow":
-            await console.press(letter)
-        await console.press("enter")
         await console.until(
-            lambda: "wave the elbow" in console.says("instruction"), "it is in force"
+            lambda: "wave the elbow" in console.says("instruction"),
+            "it is in force",
+            each=lambda: type_it(console),
         )
         await console.until_mode(ControlMode.POLICY, key="f3")
 
