@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from vla_core.execution.processor_watch import Absence
 from vla_core.handover.takeover_record import (
     SentCommand,
     Tick,
@@ -52,12 +53,34 @@ def test_a_takeover_is_timed_in_ticks_and_in_time():
     modes = [policy] * 4 + [blend] * 6 + [teleop] * 10 + [blend] * 10 + [policy] * 5
     ticks = [tick(k, mode, chunk=7 if mode is policy else 0) for k, mode in enumerate(modes)]
     sent = commands(np.zeros(len(modes)))
-    found = judge_takeover(13 * MS, 98 * MS, 1.5, ticks, sent, LIMITS, PERIOD_S)
+    found = judge_takeover(13 * MS, 98 * MS, 1.5, ticks, sent, LIMITS, PERIOD_S, [])
     assert (found.ticks_to_operator, found.ms_to_operator) == (2, 7.0)
     assert (found.ms_to_joined, found.ms_to_policy) == (37.0, 52.0)
     assert (found.off, found.speed, found.held_s) == (0.4, 0.3, 0.085)
-    lost = judge_takeover(13 * MS, 98 * MS, 1.5, ticks[:4], sent[:4], LIMITS, PERIOD_S)
+    lost = judge_takeover(13 * MS, 98 * MS, 1.5, ticks[:4], sent[:4], LIMITS, PERIOD_S, None)
     assert lost.ticks_to_operator is None and lost.ms_to_policy is None
     both = summarise([found, lost], [True, True], [True, False])
     assert both["within_two_ticks"] == 1 and both["ms_to_policy"]["missing"] == 1
     assert (both["undisturbed"]["rate"], both["disturbed"]["rate"]) == (1.0, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("absences", "away_ms", "late"),
+    [
+        (None, None, None),
+        ([], 0.0, 0),
+        ([Absence(2 * MS, 13 * MS), Absence(23 * MS, 30 * MS)], 0.0, 0),
+        ([Absence(11 * MS, 14 * MS), Absence(16 * MS, 18 * MS)], 2.0, 1),
+        ([Absence(20 * MS, 90 * MS)], 3.0, 1),
+    ],
+    ids=["not watched", "none", "before and after", "the longest", "for the rest of it"],
+)
+def test_what_a_processor_was_away_in_the_two_periods_after_a_press(absences, away_ms, late):
+    ticks = [tick(k, ControlMode.POLICY if k < 6 else ControlMode.BLEND) for k in range(9)]
+    found = judge_takeover(
+        13 * MS, 40 * MS, 1.5, ticks, commands(np.zeros(9)), LIMITS, PERIOD_S, absences
+    )
+    assert not found.in_time and found.away_ms == away_ms
+    every = summarise([found], [], [])
+    assert every["late_while_a_processor_was_away"] == late
+    assert every["in_time_while_a_processor_was_away"] == 0

@@ -9,12 +9,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vla_core.evaluation.success_rate import SuccessRate
+from vla_core.execution.processor_watch import Absence
 from vla_core.replay.quantiles import quantiles
 from vla_core.safety.joint_limits import JointLimits
 from vla_core.types import NANOSECONDS, ControlMode
 
 ORDERS = ("position", "velocity", "acceleration")
 _OPERATOR = (ControlMode.BLEND, ControlMode.TELEOP)
+#: The operator is to be followed within so many.
+_TICKS_ALLOWED = 2
 
 
 class Tick(NamedTuple):
@@ -60,6 +63,8 @@ class TakeoverRecord:
             share of what limits allow in one.
         step_joints: whose they are.
         missed: ticks whose command did not come a period after the one before; not judged.
+        away_ms: longest that the machine kept a processor to itself in the two periods after the
+            press; 0: not for a millisecond; None: not known.
     """
 
     after_s: float
@@ -73,6 +78,12 @@ class TakeoverRecord:
     steps: tuple[float, float, float]
     step_joints: tuple[str, str, str]
     missed: int
+    away_ms: float | None
+
+    @property
+    def in_time(self) -> bool:
+        """Whether the operator was followed within two ticks."""
+        return self.ticks_to_operator is not None and self.ticks_to_operator <= _TICKS_ALLOWED
 
     def row(self) -> dict[str, Any]:
         """For JSON."""
@@ -87,6 +98,7 @@ def judge_takeover(
     sent: Sequence[SentCommand],
     limits: JointLimits,
     period_s: float,
+    absences: Sequence[Absence] | None,
 ) -> TakeoverRecord:
     """Find out what happened.
 
@@ -94,6 +106,7 @@ def judge_takeover(
         press_ns, release_ns: when the deadman said so, on the clock of the ticks.
         ticks, sent: from shortly before the press to shortly after the return.
         limits, period_s: of the command node.
+        absences: of processors, if they were watched.
     """
     since = [tick for tick in ticks if tick.stamp_ns > press_ns]
     taken = next((k for k, tick in enumerate(since) if tick.mode in _OPERATOR), None)
@@ -121,6 +134,7 @@ def judge_takeover(
         steps=steps,
         step_joints=joints,
         missed=missed,
+        away_ms=_longest_ms(absences, press_ns, _TICKS_ALLOWED * period_s),
     )
 
 
@@ -168,7 +182,11 @@ def summarise(
         values = [getattr(record, name) for record in takeovers]
         found[name] = quantiles([value for value in values if value is not None])
         found[name]["missing"] = values.count(None)
-    found["within_two_ticks"] = sum((record.ticks_to_operator or 99) <= 2 for record in takeovers)
+    found["within_two_ticks"] = sum(record.in_time for record in takeovers)
+    for name, in_time in (("in_time", True), ("late", False)):
+        away = [record.away_ms for record in takeovers if record.in_time is in_time]
+        known = None not in away
+        found[f"{name}_while_a_processor_was_away"] = sum(map(bool, away)) if known else None
     for place, name in enumerate(ORDERS):
         found[f"largest_{name}_step"] = max(
             (record.steps[place] for record in takeovers), default=0.0
@@ -179,6 +197,16 @@ def summarise(
 
 def _first_ms(ticks: Sequence[Tick], since_ns: int, holds) -> float | None:
     return next((_ms(tick.stamp_ns - since_ns) for tick in ticks if holds(tick)), None)
+
+
+def _longest_ms(
+    absences: Sequence[Absence] | None, begin_ns: int, within_s: float
+) -> float | None:
+    if absences is None:
+        return None
+    end_ns = begin_ns + round(within_s * NANOSECONDS)
+    spans = [min(gone.end_ns, end_ns) - max(gone.begin_ns, begin_ns) for gone in absences]
+    return _ms(max([0, *spans]))
 
 
 def _ms(time_ns: int) -> float:

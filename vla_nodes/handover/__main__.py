@@ -21,6 +21,7 @@ import rclpy
 from vla_core.cli.commands.bench import add_handover_arguments
 from vla_core.errors import ConfigError, VlaError
 from vla_core.evaluation.seeds import episode_seeds
+from vla_core.execution.processor_watch import ProcessorWatch
 from vla_core.execution.realtime import make_early
 from vla_core.handover.load_teleop import load_teleop
 from vla_core.handover.scripted_leader import ScriptedLeader
@@ -70,8 +71,10 @@ def run_bench(args: argparse.Namespace) -> dict[str, Any]:
             operator = ScriptedOperator(observer, described, leader, args.leader_hz)
             make_early()  # a press is not kept waiting by the policy, as a device's driver is not
             try:
-                with operator:
-                    run = HandoverRun(observer, operator, robot, random, args.time_limit_s)
+                with operator, ProcessorWatch() as processors:
+                    run = HandoverRun(
+                        observer, operator, processors, robot, random, args.time_limit_s
+                    )
                     return _run_episodes(args, graph, observer, run, robot)
             finally:
                 observer.destroy_node()

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from std_msgs.msg import Bool
 
+from vla_core.execution.processor_watch import ProcessorWatch
 from vla_core.handover.scripted_leader import AFTER_S, ALIGNED_S, HELD_S
 from vla_core.handover.takeover_record import (
     SentCommand,
@@ -47,6 +48,7 @@ class HandoverRun:
     Args:
         observer: listens to the graph and asks it.
         operator: takes over when told.
+        processors: tells whether the machine was away around a press.
         robot: the simulated one.
         random: when, and for how long.
         time_limit_s: an instruction not done by then has failed; takeovers do not count [s].
@@ -61,11 +63,13 @@ class HandoverRun:
         self,
         observer: GraphObserver,
         operator: ScriptedOperator,
+        processors: ProcessorWatch,
         robot: RobotModel,
         random: np.random.Generator,
         time_limit_s: float,
     ) -> None:
         self._observer, self._operator, self._robot = observer, operator, robot
+        self._processors = processors
         self._random, self._time_limit_s = random, time_limit_s
         self._period_s = 1.0 / robot.description.command.rate_hz
         self._recorder = CommandRecorder(observer, robot)
@@ -128,7 +132,10 @@ class HandoverRun:
         ticks, sent = self._recorder.ticks(*around), self._recorder.sent(*around)
         after_s = (press_ns - start_ns) / NANOSECONDS
         limits, period_s = self._robot.limits, self._period_s
-        record = judge_takeover(press_ns, release_ns, after_s, ticks, sent, limits, period_s)
+        absences = self._processors.absences()
+        record = judge_takeover(
+            press_ns, release_ns, after_s, ticks, sent, limits, period_s, absences
+        )
         self.takeovers.append(record)
         whole = record.ms_to_joined is not None and record.ms_to_policy is not None
         if whole and (self.shown is None or record.off > self.shown.record.off):
