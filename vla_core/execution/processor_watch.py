@@ -18,7 +18,7 @@ from typing_extensions import Self
 
 from vla_core.execution.periodic import PeriodicLoop
 
-_RATE_HZ = 1000.0
+_RATE_HZ = 500.0
 #: Before the command loop, and whatever else runs here.
 _PRIORITY = 95
 #: What is less is not told [ns].
@@ -35,7 +35,7 @@ class Absence(NamedTuple):
 class ProcessorWatch:
     """Watches every processor that this process may use, by a process on each; use it in `with`.
 
-    Absences from 2 ms on are all noticed.
+    Absences from 3 ms on are all noticed.
 
     Args:
         priority: of SCHED_FIFO, 1 to 99.
