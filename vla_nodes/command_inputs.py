@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from sensor_msgs.msg import JointState
@@ -20,6 +21,16 @@ from vla_nodes.suite_node import SuiteNode
 
 #: Most messages of the emergency stop heard in a tick; a press behind them waits for the next one.
 _ESTOPS = 200
+
+
+class News(NamedTuple):
+    """The newest message of each topic, None where nothing has come; of the stop, all."""
+
+    estop: list[bool]
+    joint_state: JointState | None
+    chunk: msg.ActionChunk | None
+    ready: msg.ActionChunk | None
+    target: msg.TeleopTarget | None
 
 
 class CommandInputs:
@@ -43,22 +54,33 @@ class CommandInputs:
             self._estop, self._joint_states, self._chunks, self._ready, self._teleop
         )  # fmt: skip
 
-    def take(self, now_ns: int) -> None:
-        """Tell the core what has come; never waits."""
-        for pressed in self._estop.take_all():
-            self._core.on_estop(pressed.data, now_ns, topics.ESTOP)
-        state = self._joint_states.newest()
-        if state is not None:
-            self._on_joint_state(state, now_ns)
-        chunk = self._chunks.newest()
-        if chunk is not None:
-            self._on_chunk(chunk, now_ns)
-        ready = self._ready.newest()
-        if ready is not None:
-            self._on_ready(ready, now_ns)
-        target = self._teleop.newest()
-        if target is not None:
-            self._on_teleop(target, now_ns)
+    def take(self) -> News:
+        """What has come since the last time; never waits."""
+        return News(
+            [pressed.data for pressed in self._estop.take_all()],
+            self._joint_states.newest(),
+            self._chunks.newest(),
+            self._ready.newest(),
+            self._teleop.newest(),
+        )
+
+    def tell(self, news: News, now_ns: int) -> None:
+        """Tell the core of it.
+
+        Args:
+            now_ns: read after it was taken: else, where the process loses the processor in between,
+                what was stamped meanwhile would seem to come from the future.
+        """
+        for pressed in news.estop:
+            self._core.on_estop(pressed, now_ns, topics.ESTOP)
+        if news.joint_state is not None:
+            self._on_joint_state(news.joint_state, now_ns)
+        if news.chunk is not None:
+            self._on_chunk(news.chunk, now_ns)
+        if news.ready is not None:
+            self._on_ready(news.ready, now_ns)
+        if news.target is not None:
+            self._on_teleop(news.target, now_ns)
 
     def destroy(self) -> None:
         """End the subscriptions."""

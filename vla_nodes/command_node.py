@@ -222,8 +222,9 @@ class CommandNode(SuiteNode):
 
     def _tick(self) -> None:
         """Inputs, decision, outputs."""
+        news = self._inputs.take()
         now_ns, steady_ns = self.now_ns(), time.monotonic_ns()
-        self._inputs.take(now_ns)
+        self._inputs.tell(news, now_ns)
         self._enter_initial_mode(now_ns)
         command = self._core.tick(now_ns, steady_ns)
         for reason in command.dropped:

@@ -132,6 +132,11 @@ class Live:
     def states(self) -> str:
         return "\n".join(f"{name}: {s.message}" for name, s in self.reports.items())
 
+    def values(self, name: str) -> dict[str, str]:
+        """Keys and values of a node's newest report."""
+        status = self.reports.get(f"/{name}", DiagnosticStatus())
+        return {pair.key: pair.value for pair in status.values}
+
     def call(self, service_type: type, name: str, request: Any) -> Any:
         client = self.node.create_client(service_type, name)
         self.wait_until(client.service_is_ready, f"service {name}")

@@ -51,6 +51,6 @@ def test_a_press_of_the_emergency_stop_is_not_lost_among_many_who_say_released(n
     button.publish(Bool(data=True))
     for _ in range(500):
         flood.publish(Bool(data=False))
-    until(lambda: core.mode is ControlMode.ESTOP, lambda: inputs.take(node.now_ns()))
+    until(lambda: core.mode is ControlMode.ESTOP, lambda: inputs.tell(inputs.take(), 0))
     inputs.destroy()
     node.close()

@@ -109,11 +109,10 @@ def test_every_node_reports_its_rates_ages_and_memory(live, in_policy):
         strict=True,
     ):
         live.wait_until(
-            lambda: key in {pair.key for pair in live.reports[f"/{name}"].values},  # noqa: B023
+            lambda: key in live.values(name),  # noqa: B023
             f"{key} of {name}",
         )
-        values = {pair.key: pair.value for pair in live.reports[f"/{name}"].values}
-        assert 20 < float(values["memory_mb"]) < 1500
+        assert 20 < float(live.values(name)["memory_mb"]) < 1500
 
 
 def test_all_who_speak_and_listen_on_a_topic_fit_together(live, in_policy):
@@ -148,8 +147,7 @@ def test_an_intent_of_another_feature_space_is_refused_by_name(live, in_policy):
 
 
 def drops(live: Live, node: str, reason: str) -> int:
-    values = {pair.key: pair.value for pair in live.reports[f"/{node}"].values}
-    return int(values.get(f"drops/{reason}", 0))
+    return int(live.values(node).get(f"drops/{reason}", 0))
 
 
 def test_an_instruction_that_the_policy_cannot_follow_is_refused_and_nothing_moves(live, in_policy):
