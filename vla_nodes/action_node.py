@@ -10,9 +10,9 @@ import rclpy
 from rclpy.executors import ExternalShutdownException
 
 from vla_core.errors import FeatureSpaceError, VlaError
-from vla_core.execution.delay import DelayTracker, Lateness, joined_steps
+from vla_core.execution.delay import Lateness
+from vla_core.execution.given_plan import GivenPlan
 from vla_core.execution.strategies.choose import fitting_strategy
-from vla_core.execution.timeline import ChunkTimeline
 from vla_core.execution.trigger import Trigger, TriggerRule
 from vla_core.policies.protocol import System1
 from vla_core.policies.registry import load_system1
@@ -20,15 +20,21 @@ from vla_core.robot.model import RobotModel
 from vla_core.types import (
     NANOSECONDS,
     CommittedPlan,
+    Conditioning,
     ControlMode,
     LatentIntent,
     Observation,
-    Pace,
 )
 from vla_msgs import msg
 from vla_msgs.srv import SetMode
 from vla_nodes import qos, topics
-from vla_nodes.conversions import chunk_message, read_intent, read_observation, to_nanoseconds
+from vla_nodes.conversions import (
+    chunk_message,
+    read_execution_state,
+    read_intent,
+    read_observation,
+    to_nanoseconds,
+)
 from vla_nodes.inference_worker import InferenceWorker
 from vla_nodes.parameters import BACKEND, POLICY, ROBOT, NodeParameter
 from vla_nodes.policy_check import require_fit
@@ -61,8 +67,8 @@ class _Loaded:
 class ActionNode(SuiteNode):
     """Runs System 1, and makes its chunks one motion by a strategy of execution.
 
-    It keeps what it has given out on a timeline of its own, so it knows the plan that a new chunk
-    should join, and learns from `ExecutionState` how many steps were executed in the meantime.
+    It keeps what it has given out, so it knows the plan that a new chunk should join, and learns
+    from `ExecutionState` what became of it.
     """
 
     PARAMETERS = (
@@ -123,6 +129,7 @@ class ActionNode(SuiteNode):
             system1.manifest, self._trigger.executed_steps(period, horizon)
         )
         self._loaded = _Loaded(robot, system1)
+        self._given = GivenPlan(robot.joint_names)
         self._stale = StaleIntent(self.values["stale_intent"])
         self._publisher = self.create_lifecycle_publisher(
             msg.ActionChunk, topics.ACTION_CHUNK, qos.LATEST
@@ -205,8 +212,7 @@ class ActionNode(SuiteNode):
             return False
         if self._age_s(intent, stamp_ns) > self.values["intent_timeout_s"]:
             return True
-        step_s = self._loaded.system1.manifest.step_s
-        steps_left = self._timeline.steps_left(self.now_ns(), step_s, self._pace)
+        steps_left = self._given.steps_left(self.now_ns(), self._loaded.system1.manifest.step_s)
         return self._trigger.due(steps_left, intent is not self._acted_on)
 
     def _act(self, message: msg.Observation) -> None:
@@ -220,15 +226,15 @@ class ActionNode(SuiteNode):
             return
         arguments = (observation, intent, self._rng)
         if self._strategy.conditioning is not None:
-            arguments += (self._plan(observation.stamp_ns),)
+            arguments += (self._plan(observation.stamp_ns, self._strategy.conditioning),)
         chunk = self._loaded.system1.act(*arguments)
         if intent.instruction.id != self._instruction_id:
             self.meters.drops["instruction changed while computing"] += 1
             return
         now_ns = self.now_ns()
-        lateness = Lateness(self.values["strategy"], self._delay.steps, self._limit)
+        lateness = Lateness(self.values["strategy"], self._given.delay_steps, self._limit)
         chunk = replace(self._strategy.prepare(chunk, now_ns), path_speed=lateness.path_speed)
-        self._timeline.insert(chunk, now_ns)
+        self._given.give(chunk, now_ns)
         policy = self._loaded.system1.manifest.name
         self._publisher.publish(chunk_message(chunk, now_ns, policy))
         self.meters.rate("chunk").tick()
@@ -241,30 +247,20 @@ class ActionNode(SuiteNode):
         if lateness.exceeded:
             self.refuse(str(lateness), "chunk/late")
 
+    def _plan(self, stamp_ns: int, conditioning: Conditioning) -> CommittedPlan:
+        manifest = self._loaded.system1.manifest
+        return self._given.plan(stamp_ns, manifest.step_s, manifest.horizon, conditioning)
+
     def _forget_plan(self) -> None:
         """Nothing of what was given out will be executed further."""
-        self._timeline = ChunkTimeline(self._loaded.robot.joint_names)
-        self._delay = DelayTracker()
-        self._pace = Pace()
-        self._counted_chunk = 0
+        self._given.restart()
         self._strategy.forget()
 
-    def _plan(self, stamp_ns: int) -> CommittedPlan:
-        """What is being executed, at the steps of a chunk of an observation of `stamp_ns`."""
-        manifest, frozen = self._loaded.system1.manifest, self._delay.steps
-        steps = joined_steps(manifest.horizon, frozen, self._pace)
-        targets = self._timeline.plan(stamp_ns, manifest.step_s, steps, self._pace)
-        return CommittedPlan(targets, frozen, self._strategy.conditioning)
-
     def _on_execution(self, message: msg.ExecutionState) -> None:
-        """Count a chunk's delay once; without POLICY nothing is executed that could be joined."""
-        self._pace = Pace(message.path_lag_s, message.path_speed)
-        if message.mode.mode != int(ControlMode.POLICY):
-            if self._timeline.end_ns is not None:
-                self._forget_plan()
-        elif message.chunk_sequence not in (0, self._counted_chunk):
-            self._counted_chunk = message.chunk_sequence
-            self._delay.add(int(message.delay_steps))
+        state = read_execution_state(message)
+        void = self._given.hear(state, to_nanoseconds(message.mode.header.stamp))
+        if void or state.mode not in (ControlMode.POLICY, ControlMode.BLEND):
+            self._strategy.forget()
 
     def _fresh_enough(self, observation: Observation, intent: LatentIntent) -> bool:
         """Whether to follow the intent, by the declared policy for stale ones."""
