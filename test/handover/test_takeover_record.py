@@ -62,6 +62,7 @@ def test_a_takeover_is_timed_in_ticks_and_in_time():
     both = summarise([found, lost], [True, True], [True, False])
     assert both["within_two_ticks"] == 1 and both["ms_to_policy"]["missing"] == 1
     assert (both["undisturbed"]["rate"], both["disturbed"]["rate"]) == (1.0, 0.5)
+    assert (both["beside_undisturbed"]["lost"], both["beside_undisturbed"]["difference"]) == (1, -0.5)
 
 
 @pytest.mark.parametrize(

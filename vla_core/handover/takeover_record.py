@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vla_core.evaluation.paired import compare_paired
 from vla_core.evaluation.success_rate import SuccessRate
 from vla_core.execution.processor_watch import Absence
 from vla_core.replay.quantiles import quantiles
@@ -167,7 +168,12 @@ def largest_steps(
 def summarise(
     takeovers: Sequence[TakeoverRecord], undisturbed: Sequence[bool], disturbed: Sequence[bool]
 ) -> dict[str, Any]:
-    """All takeovers in one, and what they cost the task."""
+    """All takeovers in one, and what they cost the task.
+
+    Args:
+        takeovers: of the whole run.
+        undisturbed, disturbed: whether the same tables were done without takeovers, and with.
+    """
     found: dict[str, Any] = {"takeovers": len(takeovers)}
     for name, rows in (("undisturbed", undisturbed), ("disturbed", disturbed)):
         if rows:
@@ -178,6 +184,8 @@ def summarise(
                 "rate": round(rate.rate, 4),
                 "ci95": [round(bound, 4) for bound in rate.ci95],
             }
+    if disturbed:
+        found["beside_undisturbed"] = compare_paired(undisturbed, disturbed)._asdict()
     for name in ("ticks_to_operator", "ms_to_operator", "ms_to_joined", "ms_to_policy"):
         values = [getattr(record, name) for record in takeovers]
         found[name] = quantiles([value for value in values if value is not None])

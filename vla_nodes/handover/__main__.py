@@ -109,14 +109,11 @@ def _run_episodes(
             for kind in outcomes:
                 left = args.takeovers - len(run.takeovers)
                 before = len(run.takeovers)
-                success, reason = run.episode(
-                    seed, min(args.each, left) if kind == "disturbed" else 0
-                )
+                outcome = run.episode(seed, min(args.each, left) if kind == "disturbed" else 0)
                 taken = len(run.takeovers) - before
-                pair[kind] = success
-                rows.append({"seed": seed, "kind": kind, "success": success, "reason": reason,
-                             "takeovers": taken})  # fmt: skip
-                word = "done" if success else f"not done ({reason})"
+                pair[kind] = outcome.success
+                rows.append({"seed": seed, "kind": kind, **outcome._asdict(), "takeovers": taken})
+                word = "done" if outcome.success else f"not done ({outcome.reason})"
                 status.say(f"{len(run.takeovers):3d}  {kind}: {word}")
             if taken:  # done before the first takeover, it tells nothing of one
                 for kind, success in pair.items():

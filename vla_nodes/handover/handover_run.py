@@ -32,6 +32,20 @@ _RETURN_TIMEOUT_S = 6.0
 _BEFORE_S, _BEHIND_S = 0.3, 0.7
 
 
+class Outcome(NamedTuple):
+    """What became of an instruction.
+
+    Attributes:
+        success: whether it was done.
+        reason: why not; empty where it was.
+        policy_s: time under the policy until then [s].
+    """
+
+    success: bool
+    reason: str
+    policy_s: float
+
+
 class Shown(NamedTuple):
     """A takeover with what is plotted of it."""
 
@@ -80,8 +94,8 @@ class HandoverRun:
         self.takeovers: list[TakeoverRecord] = []
         self.shown: Shown | None = None
 
-    def episode(self, seed: int, most_takeovers: int) -> tuple[bool, str]:
-        """Run the table of a seed, taken over up to so many times; success, or why not.
+    def episode(self, seed: int, most_takeovers: int) -> Outcome:
+        """Run the table of a seed, taken over up to so many times.
 
         Raises:
             GraphError: the graph did not answer, or refused.
@@ -104,13 +118,13 @@ class HandoverRun:
                 break
             taken += 1
             if problem := self._take_over(start_ns):
-                return False, problem
+                return Outcome(False, problem, self._time_limit_s - left_s)
         success = self._succeeded()
         reason = "" if success else "time limit"
         if not success and observer.mode is not ControlMode.POLICY:
             reason = observer.mode_reason
         observer.set_mode(ControlMode.HOLD)
-        return success, reason
+        return Outcome(success, reason, self._time_limit_s - left_s)
 
     def rest(self) -> None:
         """Bring the robot to a stop and command nothing."""

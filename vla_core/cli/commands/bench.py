@@ -123,7 +123,7 @@ def add_handover_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--takeovers", type=int, default=100, help="of the whole run")
     parser.add_argument("--each", type=int, default=2, help="takeovers in an episode, at most")
     parser.add_argument("--leader-hz", type=float, default=80.0, help="messages of the leader")
-    parser.add_argument("--time-limit-s", type=float, default=15.0, help="under the policy [s]")
+    parser.add_argument("--time-limit-s", type=float, default=30.0, help="under the policy [s]")
     parser.add_argument("--seed", type=int, default=0, help="chooses tables and takeovers")
     parser.add_argument("--json", type=Path, help="write what was measured here")
     parser.add_argument("--plot", type=Path, help="write the picture of a takeover here (PNG)")
