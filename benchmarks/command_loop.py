@@ -9,7 +9,7 @@ one core burnt by another process.
 
 In a loop a tick finds the processor's caches as whoever ran since the last one has left them, on a
 shared machine its neighbours, too. What that costs is told by the same ticks back to back, as they
-are and with every cache emptied before each.
+are, with every cache emptied before each, and with an operator who has the robot.
 """
 
 from __future__ import annotations
@@ -32,12 +32,17 @@ from rich.table import Table
 from vla_core.execution.command import CommandSettings
 from vla_core.execution.command_core import CommandCore
 from vla_core.execution.periodic import PeriodicLoop
+from vla_core.handover.load_teleop import load_teleop
+from vla_core.handover.scripted_leader import ScriptedLeader
+from vla_core.handover.settings import HandoverSettings
+from vla_core.handover.station import OperatorStation
 from vla_core.robot.model import RobotModel
 from vla_core.safety.command_safety import CommandSafety
 from vla_core.types import NANOSECONDS, ActionChunk, ControlMode
 
 _CHUNK_PERIOD_S = 0.5
 _STEP_S, _HORIZON = 0.1, 16
+_LEADER_PERIOD_S, _LEADER_WAY_S = 0.01, 2.0
 _WARM_UP = 100
 #: More than the caches of any processor hold.
 _EMPTIES_CACHES = np.ones(64 << 20, np.uint8)
@@ -51,6 +56,7 @@ class Work:
 
     Args:
         clocks: gives the clock of the stamps and the steady one [ns].
+        handover: how an operator takes over; None: nobody can.
     """
 
     def __init__(
@@ -58,11 +64,13 @@ class Work:
         robot: RobotModel,
         period_s: float,
         clocks: Callable[[], tuple[int, int]] = lambda: (time.time_ns(), time.monotonic_ns()),
+        handover: HandoverSettings | None = None,
     ) -> None:
         self._robot = robot
         self._clocks = clocks
         settings = CommandSettings(period_s=period_s, late_ticks=10**9)
-        self._core = CommandCore(robot.limits, settings, safety=CommandSafety.of(robot))
+        safety = CommandSafety.of(robot)
+        self._core = CommandCore(robot.limits, settings, safety=safety, handover=handover)
         self._random = np.random.default_rng(0)
         self._position = robot.ready_pose
         self._next_chunk_ns = 0
@@ -73,18 +81,18 @@ class Work:
             answer = self._core.request_mode(mode, now_ns)
             if not answer.accepted:
                 raise SystemExit(answer.reason)
-        self.slowest_path = 1.0
 
     def tick(self) -> None:
         """What the command node does in a tick, but for the messages."""
         now_ns, steady_ns = self._clocks()
+        self._hear(now_ns)
+        self._core.on_joint_state(self._robot.joint_names, self._position, [], now_ns, now_ns)
+        self._position = self._core.tick(now_ns, steady_ns).position
+
+    def _hear(self, now_ns: int) -> None:
         if now_ns >= self._next_chunk_ns:
             self._core.on_chunk(self._chunk(now_ns), now_ns)
             self._next_chunk_ns = now_ns + round(_CHUNK_PERIOD_S * NANOSECONDS)
-        self._core.on_joint_state(self._robot.joint_names, self._position, [], now_ns, now_ns)
-        command = self._core.tick(now_ns, steady_ns)
-        self._position = command.position
-        self.slowest_path = min(self.slowest_path, command.execution.pace.speed)
 
     def _chunk(self, now_ns: int) -> ActionChunk:
         """From where the robot is to somewhere around the ready pose, at up to 1 rad/s."""
@@ -98,6 +106,36 @@ class Work:
             self._sequence, now_ns, self._sequence, 1, now_ns, _STEP_S, self._robot.joint_names,
             (1 - ease) * self._position + ease * goal,
         )  # fmt: skip
+
+
+class OperatedWork(Work):
+    """The same with an operator who keeps the robot: leader arms out and back, again and again."""
+
+    def __init__(
+        self, robot: RobotModel, period_s: float, clocks: Callable[[], tuple[int, int]]
+    ) -> None:
+        described = load_teleop("leader", robot.description)
+        super().__init__(robot, period_s, clocks, described.handover)
+        self._station = OperatorStation(described, robot, "script")
+        self._leader = ScriptedLeader(described.leader, robot, self._random)
+        self._next_message_ns = self._laid_ns = 0
+
+    def _hear(self, now_ns: int) -> None:
+        super()._hear(now_ns)
+        if now_ns < self._next_message_ns:
+            return
+        self._next_message_ns = now_ns + round(_LEADER_PERIOD_S * NANOSECONDS)
+        way_s = (now_ns - self._laid_ns) / NANOSECONDS
+        if way_s > _LEADER_WAY_S:
+            if self._laid_ns and self._core.mode is not ControlMode.TELEOP:
+                raise SystemExit(f"the operator has not the robot: {self._core.mode_reason}")
+            self._leader.lay(self._position, _LEADER_WAY_S)
+            self._laid_ns, way_s = now_ns, 0.0
+        joints = self._leader.at(way_s)
+        self._station.leader.hear(self._leader.joint_names, joints, now_ns)
+        self._station.hear_deadman(self._station.deadman_ns is not None, now_ns)  # at first, let go
+        if problem := self._core.on_teleop(self._station.target(self._position, now_ns), now_ns):
+            raise SystemExit(problem)
 
 
 def own_loop(rate_hz: float, seconds: float, work: Callable[[], None] | None) -> Samples:
@@ -119,16 +157,23 @@ def own_loop(rate_hz: float, seconds: float, work: Callable[[], None] | None) ->
     return samples(rate_hz, woke_ns, costs_ns)
 
 
-def back_to_back(robot: RobotModel, rate_hz: float, seconds: float, cold: bool) -> Samples:
+def back_to_back(
+    robot: RobotModel,
+    rate_hz: float,
+    seconds: float,
+    cold: bool = False,
+    make: type[Work] = Work,
+) -> Samples:
     """The same ticks as the command loop's, none of which waits for the one before it.
 
     Args:
         cold: whether caches are emptied before each.
+        make: the work of a tick.
     """
     freeze_what_is_loaded()
     period_ns = round(NANOSECONDS / rate_hz)
     ticks_ns = count(time.time_ns(), period_ns)
-    work = Work(robot, 1 / rate_hz, lambda: (now_ns := next(ticks_ns), now_ns))
+    work = make(robot, 1 / rate_hz, lambda: (now_ns := next(ticks_ns), now_ns))
     costs_ns = []
     for _ in range(round(rate_hz * seconds)):
         if cold:
@@ -218,7 +263,8 @@ def _loops(
 
     return {
         "empty loop": lambda: own_loop(rate_hz, seconds, None),
-        "ticks back to back": lambda: back_to_back(robot, rate_hz, seconds, cold=False),
+        "ticks back to back": lambda: back_to_back(robot, rate_hz, seconds),
+        "the same, operated": lambda: back_to_back(robot, rate_hz, seconds, make=OperatedWork),
         "the same, caches emptied": lambda: back_to_back(robot, rate_hz, seconds, cold=True),
         "command loop": lambda: own_loop(rate_hz, seconds, tick()),
         "rclpy timer": lambda: rclpy_timer(rate_hz, seconds, tick()),
@@ -255,7 +301,9 @@ def main() -> None:
     table = Table(*headers, title=f"{args.robot}, {robot.dof} joints")
     for row in rows:
         cells = [
-            " / ".join(f"{row.get(f'{what}_{q}_us', np.nan):.0f}" for q in ("p50", "p99", "max"))
+            " / ".join(f"{row[f'{what}_{q}_us']:.0f}" for q in ("p50", "p99", "max"))
+            if f"{what}_p50_us" in row
+            else ""
             for what in ("tick", "period_error")
         ]
         table.add_row(row["loop"], f"{row['rate_hz']:g}", str(row["core_burnt"]), *cells)
