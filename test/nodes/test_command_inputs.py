@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from vla_core.safety.joint_limits import JointLimits
 from vla_core.types import ControlMode
 from vla_nodes import qos, topics
 from vla_nodes.command_inputs import CommandInputs
+from vla_nodes.command_node import CommandNode
 from vla_nodes.suite_node import SuiteNode
 
 TIMEOUT_S = 20.0
@@ -54,3 +56,10 @@ def test_a_press_of_the_emergency_stop_is_not_lost_among_many_who_say_released(n
     until(lambda: core.mode is ControlMode.ESTOP, lambda: inputs.tell(inputs.take(), 0))
     inputs.destroy()
     node.close()
+
+
+def test_a_tick_reads_its_clock_after_its_messages_so_that_none_is_from_the_future():
+    node = MagicMock()
+    CommandNode._tick(node)
+    called = [name for name, *_ in node.mock_calls]
+    assert called.index("_inputs.take") < called.index("now_ns") < called.index("_inputs.tell")

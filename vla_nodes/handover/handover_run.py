@@ -65,7 +65,8 @@ class HandoverRun:
         processors: tells whether the machine was away around a press.
         robot: the simulated one.
         random: when, and for how long.
-        time_limit_s: an instruction not done by then has failed; takeovers do not count [s].
+        time_limit_s: an instruction not done by then has failed; what an operator has of it, and
+            the way back to the policy, do not count [s].
 
     Attributes:
         meanwhile: called between two polls.
@@ -117,6 +118,7 @@ class HandoverRun:
             if ended or left_s <= 0 or taken >= most_takeovers:
                 break
             taken += 1
+            left_s -= ALIGNED_S + _BEHIND_S  # of a takeover, what is under the policy
             if problem := self._take_over(start_ns):
                 return Outcome(False, problem, self._time_limit_s - left_s)
         success = self._succeeded()

@@ -47,7 +47,7 @@ class Ensemble:
 
     def forget(self) -> None:
         """Average nothing that came before."""
-        self._chunks.clear()
+        self._chunks = deque(maxlen=_CHUNKS_KEPT)  # another one: a thread may be averaging
 
 
 def _end_ns(chunk: ActionChunk) -> float:
