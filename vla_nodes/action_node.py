@@ -87,7 +87,7 @@ class ActionNode(SuiteNode):
         NodeParameter(
             "remaining_steps", 6, "Steps left at which trigger `remaining` is due [steps].", 0, 1000
         ),
-        NodeParameter("seed", 0, "Seed of the sampler's noise.", 0, 2**31 - 1),
+        NodeParameter("seed", 0, "Seed of the sampler's noise.", 0, 2**63 - 1),
         NodeParameter(
             "intent_timeout_s",
             1.5,

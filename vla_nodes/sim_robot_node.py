@@ -44,7 +44,7 @@ class SimRobotNode(SuiteNode):
 
     PARAMETERS = (
         ROBOT,
-        NodeParameter("seed", 0, "Chooses the table that the next reset lays.", 0, 2**31 - 1),
+        NodeParameter("seed", 0, "Chooses the table that the next reset lays.", 0, 2**63 - 1),
         NodeParameter("state_rate_hz", 125.0, "Joint states a second [Hz].", 10.0, 500.0),
         NodeParameter("camera_rate_hz", 30.0, "Images a second and camera [Hz].", 1.0, 100.0),
         NodeParameter(

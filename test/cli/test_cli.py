@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import pkgutil
+from collections.abc import Iterator
 
 import pytest
 
 from vla_core.cli import commands
 from vla_core.cli.main import EXIT_INTERRUPTED, EXIT_REFUSED, build_parser, main
+from vla_core.cli.seed_argument import HIGHEST_NOISE_SEED
 from vla_core.errors import ConfigError
+from vla_core.evaluation.seeds import HIGHEST_SEED, episode_seeds
 
 
 @pytest.mark.parametrize("name", [m.name for m in pkgutil.iter_modules(commands.__path__)])
@@ -55,3 +59,36 @@ def test_other_errors_keep_their_traceback(monkeypatch):
 
 def test_help_lists_the_commands():
     assert "eval" in build_parser().format_help()
+
+
+def seeded(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    """`--seed` of a parser and of all its sub-commands."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for choice in action.choices.values():
+                yield from seeded(choice)
+        elif "--seed" in action.option_strings:
+            yield action
+
+
+def test_every_seed_is_good_or_refused_before_anything_starts():
+    found = list(seeded(build_parser()))
+    assert len(found) >= 7
+    for action in found:
+        highest = HIGHEST_SEED if "scenes" in action.help or "tables" in action.help else None
+        highest = highest or HIGHEST_NOISE_SEED
+        assert action.type("0") == 0 and action.type(str(highest)) == highest
+        for wrong in (-1, highest + 1, 2**64 - 1, -(2**63)):
+            with pytest.raises(argparse.ArgumentTypeError, match=f"got {wrong}, expected 0 to"):
+                action.type(str(wrong))
+
+
+def test_a_seed_out_of_range_says_what_is_expected(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["demo", "--seed", "700000"])
+    assert ended.value.code == EXIT_REFUSED
+    assert "argument --seed: got 700000, expected 0 to 9999" in capsys.readouterr().err
+
+
+def test_the_highest_seed_of_scenes_fits_a_nodes_parameter():
+    assert max(episode_seeds(HIGHEST_SEED, 100_000)) <= HIGHEST_NOISE_SEED

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from vla_core.errors import VlaError
+from vla_core.errors import ConfigError, VlaError
 from vla_core.evaluation.paired import compare_paired
-from vla_core.evaluation.seeds import correction_seeds, episode_seeds
+from vla_core.evaluation.seeds import HIGHEST_SEED, correction_seeds, episode_seeds
 
 
 def outcomes(gained: int, lost: int, both: int = 0, neither: int = 0) -> tuple[list[bool], ...]:
@@ -47,6 +47,13 @@ def test_it_has_to_be_the_same_tables(before, after):
 
 
 def test_no_policy_is_evaluated_on_a_table_that_it_was_corrected_on():
-    corrected = {seed for run in range(20) for seed in correction_seeds(run, 1000)}
-    evaluated = {seed for run in range(20) for seed in episode_seeds(run, 1000)}
-    assert not corrected & evaluated and len(corrected) == 20_000
+    runs = (*range(10), HIGHEST_SEED - 1, HIGHEST_SEED)
+    corrected = {seed for run in runs for seed in correction_seeds(run, 1000)}
+    evaluated = {seed for run in runs for seed in episode_seeds(run, 1000)}
+    assert not corrected & evaluated and len(corrected) == 12_000
+
+
+@pytest.mark.parametrize(("seed", "count"), [(-1, 1), (HIGHEST_SEED + 1, 1), (0, 100_001)])
+def test_seeds_whose_tables_would_meet_others_are_refused(seed, count):
+    with pytest.raises(ConfigError, match="expected 0 to"):
+        episode_seeds(seed, count)

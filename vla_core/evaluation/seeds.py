@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from vla_core.errors import ConfigError
+
 _EVALUATED, _CORRECTED = 1_000_000_000, 2_000_000_000
 _EACH = 100_000
+#: From the next one on, scenes that are evaluated would be those that corrections are made on.
+HIGHEST_SEED = (_CORRECTED - _EVALUATED) // _EACH - 1
 
 
 def episode_seeds(seed: int, episodes: int) -> list[int]:
     """Seeds of the scenes: never those of another `seed`, nor those that training draws."""
-    return [_EVALUATED + _EACH * seed + k for k in range(episodes)]
+    return _numbered(_EVALUATED, seed, episodes)
 
 
 def correction_seeds(seed: int, tables: int) -> list[int]:
     """Seeds of tables on which an operator corrects a policy: never one that is evaluated."""
-    return [_CORRECTED + _EACH * seed + k for k in range(tables)]
+    return _numbered(_CORRECTED, seed, tables)
+
+
+def _numbered(begin: int, seed: int, count: int) -> list[int]:
+    for what, got, highest in (("seed", seed, HIGHEST_SEED), ("scenes", count, _EACH)):
+        if not 0 <= got <= highest:
+            raise ConfigError(what, f"got {got}, expected 0 to {highest}")
+    return [begin + _EACH * seed + number for number in range(count)]

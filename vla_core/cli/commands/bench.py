@@ -11,6 +11,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from vla_core.cli.seed_argument import add_seed
+
 HELP = "compare strategies of execution or ways of filtering; takeovers; what corrections bring"
 
 STRATEGIES = ("switch", "ensemble", "rtc", "rtc_trained", "fdm", "naive", "sync")
@@ -34,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     async_.add_argument("--policy", default="tabletop_async", help="under config/policies, or folder")
     async_.add_argument("--episodes", type=int, default=30, help="tables for each case")
-    async_.add_argument("--seed", type=int, default=0, help="chooses the tables")
+    add_seed(async_, "chooses the tables")
     async_.add_argument("--strategies", nargs="+", choices=EVERYONE, default=list(EVERYONE))
     async_.add_argument("--delays-ms", nargs="*", type=int, default=[0, 100, 200, 300, 500])
     async_.add_argument(
@@ -85,7 +87,7 @@ def _add_stepped_arguments(parser: argparse.ArgumentParser, episodes: int) -> No
     """What comparisons of `tabletop` on the same tables have in common."""
     parser.add_argument("--policy", default="tabletop", help="under config/policies, or folder")
     parser.add_argument("--episodes", type=int, default=episodes, help="tables for each case")
-    parser.add_argument("--seed", type=int, default=0, help="chooses the tables")
+    add_seed(parser, "chooses the tables")
     parser.add_argument("--workers", type=int, default=2, help="processes")
     parser.add_argument("--json", type=Path, help="write a row per case here")
 
@@ -107,7 +109,7 @@ def _add_corrections_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--time-limit-s", type=float, default=10.0, help="of an evaluated episode [s]"
     )
-    parser.add_argument("--seed", type=int, default=0, help="chooses the tables")
+    add_seed(parser, "chooses the tables")
     parser.add_argument("--workers", type=int, default=2, help="processes")
     parser.add_argument(
         "--out", type=Path, default=Path("out/corrections"),
@@ -124,7 +126,7 @@ def add_handover_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--each", type=int, default=2, help="takeovers in an episode, at most")
     parser.add_argument("--leader-hz", type=float, default=80.0, help="messages of the leader")
     parser.add_argument("--time-limit-s", type=float, default=30.0, help="under the policy [s]")
-    parser.add_argument("--seed", type=int, default=0, help="chooses tables and takeovers")
+    add_seed(parser, "chooses tables and takeovers")
     parser.add_argument("--json", type=Path, help="write what was measured here")
     parser.add_argument("--plot", type=Path, help="write the picture of a takeover here (PNG)")
 

@@ -7,13 +7,15 @@ import os
 import sys
 from pathlib import Path
 
+from vla_core.cli.seed_argument import add_seed
+
 HELP = "the live demonstration: instructions on unseen scenes, measured, with videos and a report"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `vla demo`."""
     parser.add_argument("--episodes", type=int, default=10, help="instructions to follow")
-    parser.add_argument("--seed", type=int, default=0, help="chooses the scenes")
+    add_seed(parser, "chooses the scenes")
     parser.add_argument("--policy", default="tabletop", help="name under config/policies, or folder")
     parser.add_argument("--backend", choices=("torch", "onnx"), default="onnx", help="inference")
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder of the results")

@@ -6,6 +6,8 @@ import argparse
 import json
 from pathlib import Path
 
+from vla_core.cli.seed_argument import add_seed
+
 HELP = "success rate of a policy in the stepped simulation, with its interval"
 
 TRIGGERS = ("time", "remaining", "intent")
@@ -16,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `vla eval`."""
     parser.add_argument("--policy", default="tabletop", help="name under config/policies, or folder")
     parser.add_argument("--episodes", type=int, default=50, help="scenes to try")
-    parser.add_argument("--seed", type=int, default=0, help="chooses the scenes")
+    add_seed(parser, "chooses the scenes")
     parser.add_argument(
         "--intent", choices=INTENTS, default="predicted", help="what System 1 is given"
     )

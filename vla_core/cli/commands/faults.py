@@ -7,6 +7,8 @@ import os
 import sys
 from pathlib import Path
 
+from vla_core.cli.seed_argument import add_seed
+
 HELP = "faults on the live graph with the simulated robot: found, stopped, inside the limits?"
 
 
@@ -18,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--markdown", type=Path, help="write the table here, for a page")
     parser.add_argument("--policy", default="tabletop", help="under config/policies, or folder")
     parser.add_argument("--backend", choices=("torch", "onnx"), default="onnx", help="inference")
-    parser.add_argument("--seed", type=int, default=0, help="chooses the tables")
+    add_seed(parser, "chooses the tables")
     parser.add_argument("--out", type=Path, default=Path("out/faults"), help="folder of the logs")
 
 

@@ -14,6 +14,8 @@ import os
 import sys
 from pathlib import Path
 
+from vla_core.cli.seed_argument import HIGHEST_NOISE_SEED, add_seed
+
 HELP = "play a recorded bag into the running graph, or offline, and measure it"
 INSTRUCTION = "pick up the yellow bottle"
 RANDOM, HOLD = "random", "hold"
@@ -76,7 +78,7 @@ def _add_offline_arguments(parser: argparse.ArgumentParser) -> None:
     offline.add_argument(
         "--system2-delay-ms", type=float, default=100.0, help="from a picture to its intent"
     )
-    offline.add_argument("--seed", type=int, default=0, help="of the sampler's noise")
+    add_seed(offline, "of the sampler's noise", HIGHEST_NOISE_SEED)
     offline.add_argument(
         "--limit", action="append", default=[], metavar="GROUP.KEY=VALUE",
         help="another velocity, acceleration or jerk, e.g. right_arm.velocity=1.0",
