@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mcap.writer import Writer
 from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_typestore
@@ -20,8 +21,9 @@ from vla_core.cli.main import main
 from vla_core.data.bag_writer import Attachment, BagWriter, RecordedMessage, RecordedTopic
 from vla_core.data.mcap_scan import McapScan
 from vla_core.data.ring_buffer import RingBuffer
-from vla_core.data.whole_mcap import mend
+from vla_core.data.whole_mcap import WholeFile, mend
 from vla_core.errors import VlaError
+from vla_core.replay.doctor.bag_source import BagSource
 
 STORE = get_typestore(Stores.ROS2_JAZZY)
 FLOATS = "std_msgs/msg/Float64MultiArray"
@@ -78,6 +80,27 @@ def test_rosbags_reads_it_whole_whether_it_was_closed_or_not(tmp_path: Path, clo
         assert {name: info.msgcount for name, info in reader.topics.items()} == bag.counts
     scan = McapScan(tmp_path / "bag" / "bag_0.mcap")
     assert sum(1 for _ in scan.messages()) == 101 and scan.losses == []
+
+
+def test_a_file_is_not_there_before_it_is_whole(tmp_path: Path):
+    path = tmp_path / "bag_0.mcap"
+    output = WholeFile(path)
+    mcap = Writer(output)
+    mcap.start("ros2", "vla")
+    assert not path.exists()
+    mcap.flush()
+    assert list(tmp_path.iterdir()) == [path]
+    scan = McapScan(path)
+    assert list(scan.messages()) == [] and scan.losses == []
+    output.close()
+
+
+def test_of_an_empty_file_it_is_said_why_that_may_be(tmp_path: Path):
+    path = tmp_path / "bag_0.mcap"
+    path.touch()
+    for read in (McapScan, mend, BagSource):
+        with pytest.raises(VlaError, match="is empty; its recorder had not written yet"):
+            read(path)
 
 
 def test_the_index_lets_rosbags_read_a_part(tmp_path: Path):

@@ -18,15 +18,10 @@ from mcap.records import Channel, Chunk, DataEnd, McapRecord, Message, MessageIn
 from mcap.stream_reader import StreamReader, breakup_chunk
 from mcap.writer import MCAP0_MAGIC
 
-from vla_core.data.whole_mcap import BROKEN
-from vla_core.errors import VlaError
+from vla_core.data.whole_mcap import BROKEN, McapError, require_magic
 from vla_core.types import NANOSECONDS
 
 _HEAD_SIZE = 9
-
-
-class McapError(VlaError):
-    """A file that is no MCAP."""
 
 
 class Loss(NamedTuple):
@@ -91,8 +86,7 @@ class McapScan:
                 magic = file.read(len(MCAP0_MAGIC))
         except OSError as error:
             raise McapError(f"{path}: cannot be read ({error.strerror})") from error
-        if magic != MCAP0_MAGIC:
-            raise McapError(f"{path}: begins with {magic!r}, it is no MCAP file")
+        require_magic(path, magic)
 
     def messages(self) -> Iterator[McapMessage]:
         """Every message that can be read."""

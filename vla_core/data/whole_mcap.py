@@ -11,10 +11,11 @@ from __future__ import annotations
 import os
 import struct
 from contextlib import suppress
+from errno import EEXIST
 from pathlib import Path
 
 from mcap.data_stream import RecordBuilder
-from mcap.exceptions import McapError
+from mcap.exceptions import McapError as McapLibraryError
 from mcap.records import DataEnd, Footer
 from mcap.stream_reader import StreamReader
 from mcap.writer import MCAP0_MAGIC
@@ -22,7 +23,30 @@ from mcap.writer import MCAP0_MAGIC
 from vla_core.errors import VlaError
 
 #: What the library raises where a file is cut off or broken.
-BROKEN = (McapError, struct.error, ValueError)
+BROKEN = (McapLibraryError, struct.error, ValueError)
+
+
+class McapError(VlaError):
+    """A file that is no MCAP."""
+
+
+def require_magic(path: Path, begin: bytes) -> None:
+    """Check how a file begins.
+
+    Args:
+        path: of the file.
+        begin: its first bytes, as many as an MCAP begins with.
+
+    Raises:
+        McapError: another kind of file, or an empty one.
+    """
+    if not begin:
+        raise McapError(
+            f"{path}: is empty; its recorder had not written yet, was killed before it did, or "
+            "found the disk full"
+        )
+    if begin != MCAP0_MAGIC:
+        raise McapError(f"{path}: begins with {begin!r}, it is no MCAP file")
 
 
 def _end() -> bytes:
@@ -37,10 +61,10 @@ _END = _end()
 
 
 class WholeFile:
-    """Where `mcap.writer.Writer` writes to; nothing is in the file before it is flushed.
+    """Where `mcap.writer.Writer` writes to; the file is there from its first flush on, and whole.
 
     Args:
-        path: of the file, which must not exist.
+        path: of the file, which must not exist; until the first flush it is called `.part`.
 
     Raises:
         VlaError: the file cannot be made.
@@ -48,8 +72,11 @@ class WholeFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._part: Path | None = path.with_name(f"{path.name}.part")
         try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+            if path.exists():
+                raise FileExistsError(EEXIST, os.strerror(EEXIST))
+            self._file = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
         except OSError as error:
             raise VlaError(f"{path}: cannot be made ({error.strerror})") from error
         self._size = 0
@@ -81,6 +108,9 @@ class WholeFile:
     def _append(self, end: bytes) -> None:
         try:
             self._put(self._new + end, self._size)
+            if self._part is not None:
+                self._part.rename(self._path)
+                self._part = None
         except OSError as error:
             with suppress(OSError):  # the end that was there before fits where it was
                 os.ftruncate(self._file, self._size)
@@ -114,8 +144,7 @@ def mend(path: Path) -> int:
         file.seek(max(0, size - len(MCAP0_MAGIC)))
         ended = file.read() == MCAP0_MAGIC
         file.seek(0)
-        if file.read(len(MCAP0_MAGIC)) != MCAP0_MAGIC:
-            raise VlaError(f"{path}: is no MCAP file")
+        require_magic(path, file.read(len(MCAP0_MAGIC)))
         whole = file.tell()
         if ended and size > whole:
             return 0
