@@ -1,8 +1,8 @@
 """The graph fed by a recorded bag: `ros2 launch vla_nodes replay.launch.py robot:=… bag:=…`.
 
-The nodes follow the bag's clock. The first moment is held until
-`ros2 service call /bag_player_node/resume std_srvs/srv/Trigger`; before it, set instruction and
-mode. `vla replay` does all of it without ROS 2 launch, and measures.
+The nodes are apart, in the namespace /replay, follow the bag's clock, and command nothing. The
+first moment is held until `ros2 service call /replay/bag_player_node/resume std_srvs/srv/Trigger`;
+before it, set instruction and mode. `vla replay` does all of it without launch, and measures.
 """
 
 from launch import LaunchDescription

@@ -1,5 +1,5 @@
-"""Plays a recorded bag into the graph on the recording's own clock: messages as they lie in it, and
-/clock. Pause, step, rate, part and loop are parameters and services of it.
+"""Plays a recorded bag into the graph of a replay on the recording's own clock: messages as they
+lie in it, and the clock. Pause, step, rate, part and loop are parameters and services of it.
 """
 
 from __future__ import annotations
@@ -15,16 +15,19 @@ from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock
 from std_srvs.srv import Trigger
 
+from vla_core.data.observation_builder import cameras_of
 from vla_core.errors import ConfigError, VlaError
 from vla_core.paths import policy_folder
 from vla_core.policies.manifest import PolicyManifest
+from vla_core.replay.offline.bag_recording import input_topics
 from vla_core.replay.part import Part
 from vla_core.replay.playback import Phase, Playback, open_playback
 from vla_core.robot.load import load_robot
-from vla_nodes import qos, topics
+from vla_nodes import qos
 from vla_nodes.conversions import to_time
 from vla_nodes.message_definitions import message_class
 from vla_nodes.parameters import POLICY, ROBOT, NodeParameter
+from vla_nodes.replay_space import clock_topic, on_graph, require_apart
 from vla_nodes.suite_node import SuiteNode, run
 
 #: Services, named as those of `ros2 bag play`.
@@ -58,16 +61,18 @@ class BagPlayerNode(SuiteNode):
         NodeParameter("from_s", 0.0, "First moment, since the bag's begin [s].", 0.0, 1e6),
         NodeParameter("to_s", 0.0, "Last moment [s]; 0: the bag's end.", 0.0, 1e6),
         NodeParameter("loop", False, "Whether to begin anew at the end."),
-        NodeParameter("clock_hz", 100.0, "How often /clock is published [Hz].", 10.0, 1000.0),
+        NodeParameter("clock_hz", 100.0, "How often the clock is published [Hz].", 10.0, 1000.0),
     )
 
     def __init__(self) -> None:
         super().__init__("bag_player_node")
         self._playback: Playback | None = None
+        #: Topic of the bag -> where it is played.
+        self._live_names: dict[str, str] = {}
         self._sources: dict[str, Publisher] = {}
         self._clock_due_s = 0.0
         self._told: tuple[Phase, int, float] | None = None
-        self._clock_publisher = self.create_publisher(Clock, topics.CLOCK, _CLOCK)
+        self._clock_publisher: Publisher | None = None
         for name, action in SERVICES.items():
             self.create_service(Trigger, f"~/{name}", self._served(action))
 
@@ -78,18 +83,29 @@ class BagPlayerNode(SuiteNode):
         robot = load_robot(self.values["robot"])
         manifest = PolicyManifest.load(policy_folder(self.values["policy"]))
         part = Part(self.values["from_s"], self.values["to_s"])
-        self._playback = open_playback(Path(self.values["bag"]), robot, manifest, part)
+        here = on_graph(self, robot)
+        live = input_topics(here, cameras_of(here.cameras, manifest))
+        require_apart(self, [clock_topic(self.get_namespace()), *live])
+        playback = open_playback(Path(self.values["bag"]), robot, manifest, part)
+        self._live_names = dict(zip(playback.topics, live, strict=True))
+        self._playback = playback
 
     def activate(self) -> None:
         """Show the first moment; after a deactivation go on."""
+        clock = clock_topic(self.get_namespace())
+        self._clock_publisher = self.create_publisher(Clock, clock, _CLOCK)
         self._sources = {
-            topic: self.create_publisher(message_class(kind), topic, qos.SENSOR_SOURCE)
+            topic: self.create_publisher(
+                message_class(kind), self._live_names[topic], qos.SENSOR_SOURCE
+            )
             for topic, kind in self._playback.topics.items()
         }
 
     def deactivate(self) -> None:
         """Publish nothing more."""
-        for publisher in self._sources.values():
+        if not self._sources:
+            return
+        for publisher in (self._clock_publisher, *self._sources.values()):
             self.destroy_publisher(publisher)
         self._sources = {}
 

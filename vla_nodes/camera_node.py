@@ -25,6 +25,7 @@ from vla_nodes import qos, topics
 from vla_nodes.conversions import ObservationWriter, to_nanoseconds
 from vla_nodes.images import decode_image
 from vla_nodes.parameters import POLICY, ROBOT, NodeParameter
+from vla_nodes.replay_space import on_graph
 from vla_nodes.suite_node import SuiteNode, run
 
 #: An input that was silent for longer is named as missing [s].
@@ -92,7 +93,7 @@ class CameraNode(SuiteNode):
 
     def configure(self) -> None:
         """Read robot and policy, subscribe to what both need."""
-        robot = load_robot(self.values["robot"])
+        robot = on_graph(self, load_robot(self.values["robot"]))
         policy = PolicyManifest.load(policy_folder(self.values["policy"]))
         cameras = cameras_of(robot.cameras, policy)
         limits = ImageLimits(

@@ -20,6 +20,7 @@ from vla_core.execution.realtime import make_early
 from vla_core.execution.tick_clock import LEAD_S
 from vla_core.handover.load_teleop import load_teleop
 from vla_core.robot.description import CommandInterface
+from vla_core.robot.load import load_robot
 from vla_core.robot.model import RobotModel
 from vla_core.safety.command_safety import CommandSafety
 from vla_core.safety.freshness import AgeLimit, FreshnessLimits, Response
@@ -30,6 +31,7 @@ from vla_nodes.authority import Authority, SecondCommandNodeError
 from vla_nodes.command_inputs import CommandInputs
 from vla_nodes.command_outputs import CommandOutputs
 from vla_nodes.parameters import ROBOT, TELEOP, NodeParameter
+from vla_nodes.replay_space import is_replay, on_graph
 from vla_nodes.suite_node import SuiteNode, run
 
 #: Ticks between two looks at services and timers.
@@ -101,7 +103,7 @@ class CommandNode(SuiteNode):
 
     def configure(self) -> None:
         """Read the robot, its safety description, the limits of freshness, and the handover."""
-        self._robot = RobotModel.load(self.values["robot"])
+        self._robot = RobotModel(on_graph(self, load_robot(self.values["robot"])))
         self._rate_hz = self.values["rate_hz"] or self._robot.description.command.rate_hz
         interface = self._robot.description.command.interface
         simulated = self.get_parameter("use_sim_time").value
@@ -143,7 +145,10 @@ class CommandNode(SuiteNode):
         )
         self._asked = list(_INITIAL_MODES[self.values["initial_mode"]])
         self._inputs = CommandInputs(self, self._core, robot.joint_states_topic)
-        self._outputs = CommandOutputs(self, self._robot, self.values["status_every"])
+        sends = not is_replay(self.get_namespace())
+        if not sends:
+            self.get_logger().info("a replay: commands are computed and reported, and not sent")
+        self._outputs = CommandOutputs(self, self._robot, self.values["status_every"], sends)
         self._service = self.create_service(SetMode, topics.SET_MODE, self._on_set_mode)
         self._loop = PeriodicLoop(self._rate_hz)
 

@@ -24,9 +24,10 @@ class CommandOutputs:
         node: owns the publishers.
         robot: what is commanded.
         status_every: ticks between two reports of safety and execution.
+        sends: whether there is a robot to command; in a replay no publisher is made for one.
     """
 
-    def __init__(self, node: Node, robot: RobotModel, status_every: int) -> None:
+    def __init__(self, node: Node, robot: RobotModel, status_every: int, sends: bool) -> None:
         self._node = node
         self._status_every = status_every
         command = robot.description.command
@@ -41,7 +42,7 @@ class CommandOutputs:
                     np.array([robot.index(name) for name in controller.joint_names]),
                 ),
             )
-            for controller in command.controllers
+            for controller in (command.controllers if sends else ())
         ]
         self._mode = node.create_publisher(msg.ControlMode, topics.MODE, qos.LATCHED)
         self._status = node.create_publisher(msg.SafetyStatus, topics.SAFETY_STATUS, qos.STATUS)
@@ -57,7 +58,7 @@ class CommandOutputs:
         self._robot_name = robot.name
 
     def send(self, command: Command) -> None:
-        """Send an active command to the robot's controllers."""
+        """Send an active command to the robot's controllers, where there is a robot."""
         for publisher, writer in self._controllers:
             publisher.publish(writer.write(command))
 

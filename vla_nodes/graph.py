@@ -17,6 +17,7 @@ import yaml
 
 from vla_core.errors import ConfigError
 from vla_core.paths import root
+from vla_nodes.replay_space import CLOCK_REMAP, REPLAY, graph_namespace
 
 ArgumentValue = bool | int | float | str
 
@@ -118,20 +119,32 @@ class Graph:
             if name not in self.arguments:
                 known = ", ".join(self.arguments)
                 raise ConfigError(f"argument {name!r}", f"is unknown; there are {known}")
-        return {
+        values = {
             name: argument.parse(given[name]) if name in given else argument.default
             for name, argument in self.arguments.items()
         }
+        self.namespace(values)
+        return values
+
+    @staticmethod
+    def namespace(values: Mapping[str, ArgumentValue]) -> str:
+        """Of all nodes, such as `/robot1`; a replay is apart. Empty: the root.
+
+        Raises:
+            ConfigError: it is none, or that of replays.
+        """
+        return graph_namespace(str(values["source"]), str(values["namespace"]))
 
     def processes(self, values: Mapping[str, ArgumentValue]) -> list[NodeProcess]:
         """The processes for these arguments, the bring-up last."""
+        apart = CLOCK_REMAP if values["source"] == REPLAY else {}
         started = [
             NodeProcess(
                 name,
                 name,
                 self._parameters(name, values),
                 respawn=values["respawn"] and node.get("respawn", True),
-                remappings=node.get("remap", {}),
+                remappings={**node.get("remap", {}), **apart},
             )
             for name, node in self.nodes.items()
             if all(values[key] in allowed for key, allowed in node.get("when", {}).items())
@@ -169,7 +182,7 @@ class Graph:
             key: self._value(f"{self.source}, nodes.{name}.{key}", given, values)
             for key, given in self.nodes[name]["parameters"].items()
         }
-        follows_clock = values["use_sim_time"] or values["source"] == "replay"
+        follows_clock = values["use_sim_time"] or values["source"] == REPLAY
         return {**parameters, "use_sim_time": follows_clock}
 
     def _value(self, where: str, given: Any, values: Mapping[str, ArgumentValue]) -> ArgumentValue:

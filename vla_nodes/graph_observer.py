@@ -21,6 +21,7 @@ from vla_msgs.srv import SetInstruction, SetMode
 from vla_nodes import qos, topics
 from vla_nodes.conversions import to_nanoseconds
 from vla_nodes.polled_subscription import PolledSubscription
+from vla_nodes.replay_space import clock_topic
 
 #: Deeper than the nodes' own, so that this observer may look away for a moment and count all.
 _DEEP = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE)
@@ -37,11 +38,12 @@ class GraphObserver(Node):
     """Collects `RunMetrics` from the topics, and the nodes' own counts from `/diagnostics`.
 
     Args:
-        simulated: whether the graph follows /clock, and so do this observer's times.
+        simulated: whether the graph follows a clock, and so do this observer's times.
+        namespace: of the graph, such as `/robot1`; empty: the root.
 
     Attributes:
         metrics: everything measured so far.
-        diagnostics: newest DiagnosticStatus of each node, by full name.
+        diagnostics: newest DiagnosticStatus of each node of the graph, by its name in there.
         intent, chunk: newest messages, None before the first.
         mode, mode_reason: who commands the robot, and why.
         since_ns: observations of before are not counted [ns].
@@ -49,8 +51,10 @@ class GraphObserver(Node):
         background: called between any two polls, whatever is waited for.
     """
 
-    def __init__(self, name: str = "graph_observer", simulated: bool = False) -> None:
-        super().__init__(name)
+    def __init__(
+        self, name: str = "graph_observer", simulated: bool = False, namespace: str = ""
+    ) -> None:
+        super().__init__(name, namespace=namespace)
         self._clock_ns: int | None = 0 if simulated else None
         self.metrics = RunMetrics()
         self.diagnostics: dict[str, DiagnosticStatus] = {}
@@ -72,7 +76,7 @@ class GraphObserver(Node):
         ):
             self.listen(message_type, topic, profile, handler)
         if simulated:
-            self.listen(Clock, topics.CLOCK, qos.NEWEST_STATUS, self._on_clock)
+            self.listen(Clock, clock_topic(namespace), qos.NEWEST_STATUS, self._on_clock)
         self._set_instruction = self.create_client(SetInstruction, topics.SET_INSTRUCTION)
         self._set_mode = self.create_client(SetMode, topics.SET_MODE)
 
@@ -125,7 +129,7 @@ class GraphObserver(Node):
     def complaints(self) -> str:
         """What the nodes say is wrong or missing, in one line; empty when all is well."""
         return "; ".join(
-            f"{name.lstrip('/')}: {status.message}"
+            f"{name}: {status.message}"
             for name, status in sorted(self.diagnostics.items())
             if status.level != DiagnosticStatus.OK
         )
@@ -246,7 +250,11 @@ class GraphObserver(Node):
         self.mode, self.mode_reason = ControlMode(message.mode), message.reason
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
-        self.diagnostics.update((status.name, status) for status in message.status)
+        own = f"{self.get_namespace().rstrip('/')}/"
+        for status in message.status:
+            name = status.name.removeprefix(own)
+            if status.name.startswith(own) and "/" not in name:
+                self.diagnostics[name] = status
 
 
 def node_counts(diagnostics: dict[str, DiagnosticStatus], prefix: str) -> dict[str, dict[str, int]]:
@@ -263,5 +271,5 @@ def node_counts(diagnostics: dict[str, DiagnosticStatus], prefix: str) -> dict[s
             if pair.key.startswith(prefix)
         }
         if own:
-            counts[name.lstrip("/")] = own
+            counts[name] = own
     return counts

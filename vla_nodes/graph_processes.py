@@ -15,10 +15,10 @@ from vla_nodes.shared_memory import free_orphans
 
 
 def command_line(process: NodeProcess, namespace: str) -> list[str]:
-    """How a process is started: the module, then `--ros-args`."""
+    """How a process is started: the module, then `--ros-args`; namespace: as `Graph` gives it."""
     arguments = ["-r", f"__node:={process.name}"]
     if namespace:
-        arguments += ["-r", f"__ns:=/{namespace.strip('/')}"]
+        arguments += ["-r", f"__ns:={namespace}"]
     for name, target in process.remappings.items():
         arguments += ["-r", f"{name}:={target}"]
     for name, value in process.parameters.items():
@@ -68,6 +68,7 @@ class GraphProcesses(ProcessGroup):
         say: told in words what happens to the nodes.
 
     Attributes:
+        namespace: of its nodes, such as `/robot1`; empty: the root.
         is_up: whether the bring-up of the whole graph is done.
     """
 
@@ -82,6 +83,7 @@ class GraphProcesses(ProcessGroup):
     ) -> None:
         super().__init__(logs)
         self.values = values
+        self.namespace = graph.namespace(values)
         self.is_up = False
         self._environment = environment
         self._back_off = back_off
@@ -103,9 +105,7 @@ class GraphProcesses(ProcessGroup):
     def start_process(self, process: NodeProcess) -> None:
         """Start one process as it is described."""
         self._started_s[process.name] = time.monotonic()
-        self.start(
-            process.name, command_line(process, str(self.values["namespace"])), self._environment
-        )
+        self.start(process.name, command_line(process, self.namespace), self._environment)
 
     @property
     def processes(self) -> Mapping[str, int]:

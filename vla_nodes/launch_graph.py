@@ -63,7 +63,7 @@ def _expand(
     missing = {k: v for k, v in wanted.items() if k not in os.environ}
     actions: Entities = [SetEnvironmentVariable(name, value) for name, value in missing.items()]
     for process in graph.processes(values):
-        node = _node(process, str(values["namespace"]))
+        node = _node(process, graph.namespace(values))
         # Registered before the node starts, so that one that ends at once is seen.
         actions += [
             RegisterEventHandler(
@@ -101,6 +101,6 @@ def _on_exit(
         return []
     reason = f"{process.name} ended with {event.returncode}"
     if process.respawn:
-        bring_up = _node(Graph.bring_up_again(process.name, values), str(values["namespace"]))
+        bring_up = _node(Graph.bring_up_again(process.name, values), Graph.namespace(values))
         return [LogInfo(msg=f"{reason}: it is started again"), bring_up]
     return [LogInfo(msg=f"{reason}: the graph goes down"), EmitEvent(event=Shutdown(reason=reason))]

@@ -84,5 +84,5 @@ class PlayerControl:
     @property
     def values(self) -> dict[str, str]:
         """What the player said of itself last."""
-        status = self._observer.diagnostics.get(f"/{PLAYER}")
+        status = self._observer.diagnostics.get(PLAYER)
         return {} if status is None else {pair.key: pair.value for pair in status.values}

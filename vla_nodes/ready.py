@@ -18,6 +18,7 @@ from vla_core.types import ActionChunk
 from vla_msgs import msg
 from vla_nodes import qos, topics
 from vla_nodes.ready_node import ReadyNode
+from vla_nodes.replay_space import namespace_arguments
 
 #: Longest wait for the command node to be seen, and for it to arrive after the planned time [s].
 _FOUND_S, _LATE_S = 5.0, 10.0
@@ -134,8 +135,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("robot")
     parser.add_argument("--moveit", default="")
     parser.add_argument("--timeout-s", type=float, default=5.0)
+    parser.add_argument("--namespace", default="")
     given = parser.parse_args(arguments)
-    with rclpy.init():
+    try:
+        where = namespace_arguments(given.namespace)
+    except VlaError as error:
+        print(f"vla ready: {error}", file=sys.stderr)
+        return 2
+    with rclpy.init(args=["--ros-args", *where]):
         node = ReadyNode()
         node.set_parameters(
             [

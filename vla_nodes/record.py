@@ -17,6 +17,7 @@ from rclpy.executors import ExternalShutdownException
 from vla_core.cli.commands.record import add_arguments
 from vla_core.errors import VlaError
 from vla_nodes.recorder_node import RecorderNode
+from vla_nodes.replay_space import namespace_arguments
 
 _SAVE = "s"
 
@@ -46,7 +47,7 @@ class KeyedRecorder(RecorderNode):
 
 
 def ros_arguments(args: argparse.Namespace) -> list[str]:
-    """The node's parameters, as ROS takes them."""
+    """The node's namespace and parameters, as ROS takes them."""
     values = {
         "robot": f"'{args.robot}'",
         "policy": f"'{args.policy}'",
@@ -56,7 +57,8 @@ def ros_arguments(args: argparse.Namespace) -> list[str]:
         "last_s": str(float(args.last_s)),
         "exclude": f"'{args.exclude}'",
     }
-    return ["--ros-args", *(part for k, v in values.items() for part in ("-p", f"{k}:={v}"))]
+    parameters = [part for k, v in values.items() for part in ("-p", f"{k}:={v}")]
+    return ["--ros-args", *namespace_arguments(args.namespace), *parameters]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,7 +67,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_arguments(parser)
     args = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with rclpy.init(args=ros_arguments(args)):
+    try:
+        given = ros_arguments(args)
+    except VlaError as error:
+        print(f"vla record: {error}", file=sys.stderr)
+        return 2
+    with rclpy.init(args=given):
         recorder = KeyedRecorder()
         try:
             recorder.trigger_configure()

@@ -35,6 +35,7 @@ from vla_nodes.live_graph import LiveGraph
 from vla_nodes.live_status import LiveStatus, report_console
 from vla_nodes.player_control import PLAYER, PlayerControl
 from vla_nodes.replay_modes import FASTEST_COMMANDED, ReplayModes
+from vla_nodes.replay_space import REPLAY
 from vla_nodes.watch import Watch
 
 TITLE = "Replay of a recording"
@@ -63,7 +64,7 @@ def run_replay(args: argparse.Namespace, policy: Path) -> dict[str, Any]:
     with LiveGraph(_graph_arguments(args, policy), args.out / "logs") as graph:
         graph.start_all()
         with rclpy.init(args=[]):
-            observer = GraphObserver("replay", simulated=True)
+            observer = GraphObserver(REPLAY, simulated=True, namespace=graph.namespace)
             player, modes = PlayerControl(observer, args.rate), ReplayModes(observer)
             title = f"{TITLE}: {args.bag.name}"
             extra: Callable[[], dict[str, Any]] = lambda: {"memory_mb": memory.summary()}  # noqa: E731
@@ -79,7 +80,8 @@ def run_replay(args: argparse.Namespace, policy: Path) -> dict[str, Any]:
 
 def _graph_arguments(args: argparse.Namespace, policy: Path) -> dict[str, str]:
     return {
-        "source": "replay",
+        "source": REPLAY,
+        "namespace": args.namespace,
         "robot": str(args.robot),
         "policy": str(policy),
         "backend": args.backend,

@@ -20,6 +20,7 @@ from std_srvs.srv import Trigger
 
 from vla_core.errors import JointMismatchError, VlaError
 from vla_core.robot.description import CameraDescription, ControllerDescription
+from vla_core.robot.load import load_robot
 from vla_core.robot.model import RobotModel
 from vla_core.sim.layout import BLOCKS, PADS
 from vla_core.types import ControlMode, Instruction
@@ -30,6 +31,7 @@ from vla_nodes.command_messages import MESSAGE_TYPES, ReceivedCommand, read_comm
 from vla_nodes.conversions import read_instruction, to_time
 from vla_nodes.images import fill_image
 from vla_nodes.parameters import ROBOT, NodeParameter
+from vla_nodes.replay_space import on_graph
 from vla_nodes.suite_node import SuiteNode, run
 
 STATUS_RATE_HZ = 10.0
@@ -66,7 +68,7 @@ class SimRobotNode(SuiteNode):
         os.environ.setdefault("MUJOCO_GL", "egl")  # MuJoCo reads it when it is imported
         from vla_core.sim.tabletop import CAMERAS, TabletopSim
 
-        self._robot = RobotModel.load(self.values["robot"])
+        self._robot = RobotModel(on_graph(self, load_robot(self.values["robot"])))
         chosen = self.values["cameras"].split(",") if self.values["cameras"] else CAMERAS
         self._cameras = [self._robot.cameras[name] for name in chosen if name in CAMERAS]
         self._sim = TabletopSim(self._robot)

@@ -20,6 +20,7 @@ from vla_core.errors import VlaError
 from vla_nodes import topics
 from vla_nodes.meters import Meters
 from vla_nodes.parameters import NodeParameter, ParameterValue, declare, read
+from vla_nodes.replay_space import is_replay, require_apart
 
 DIAGNOSTICS_PERIOD_S = 1.0
 #: How soon it is told that a node became ready, or refuses something.
@@ -147,6 +148,8 @@ class SuiteNode(LifecycleNode):
         return self._state_machine.current_state[1]
 
     def _read_and_configure(self) -> None:
+        if is_replay(self.get_namespace()) and self.get_parameter("use_sim_time").value:
+            require_apart(self, [topics.CLOCK])
         self.values = read(self, self.PARAMETERS)
         self.configure()
 

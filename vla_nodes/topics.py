@@ -1,6 +1,7 @@
 """Names of the topics and services of the suite; relative, so that a namespace moves all of them.
 
-A robot's own topics (cameras, joint states, command) are in its YAML.
+A robot's own topics (cameras, joint states, command) are in its YAML; `replay_space` gives their
+full names.
 """
 
 OBSERVATION = "vla/observation"
@@ -35,5 +36,5 @@ SIM_RESET = "sim/reset"
 
 #: Absolute by convention: the tools look for it there.
 DIAGNOSTICS = "/diagnostics"
-#: The recording's clock, or a simulator's; the same for all.
+#: A simulator's, the same for all; a recording's is in its replay's namespace.
 CLOCK = "/clock"

@@ -33,6 +33,7 @@ from vla_core.paths import robot_file
 from vla_core.replay.bag import Bag
 from vla_core.replay.offline.recording import CommandCame, ImageCame, JointStateCame
 from vla_core.robot.model import RobotModel
+from vla_core.robot.topics import full_name
 from vla_core.types import NANOSECONDS, ControlMode
 
 RECORDINGS = [Recording(20), Recording(14, task=1, first_grey=90)]
@@ -148,7 +149,8 @@ def test_pictures_of_another_size_become_the_robots(tmp_path):
     dataset = write_dataset(tmp_path / "dataset", robot, RECORDINGS[:1])
     dataset_to_bags(dataset, tmp_path / "bags", robot)
     bag = Bag(tmp_path / "bags" / "episode_000000")
-    pictures = [picture for _, _, picture in bag.decoded([robot.cameras["head"].topic])]
+    topic = full_name(robot.cameras["head"].topic)
+    pictures = [picture for _, _, picture in bag.decoded([topic])]
     shapes = {cv2.imdecode(picture.data, cv2.IMREAD_COLOR).shape for picture in pictures}
     assert shapes == {(48, 64, 3)}
     assert len(pictures) == RECORDINGS[0].length
@@ -265,7 +267,7 @@ def test_a_joint_state_that_is_none_is_left_out_and_counted(robot, tmp_path, mon
 
     def broken(self, topic, now_ns, position):
         spoilt = np.where(now_ns == SECOND + 2 * SECOND, np.nan, position)
-        measured = topic == robot.description.joint_states_topic
+        measured = topic == full_name(robot.description.joint_states_topic)
         return states(self, topic, now_ns, spoilt if measured else position)
 
     monkeypatch.setattr(EpisodeMessages, "_joints", broken)

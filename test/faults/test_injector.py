@@ -22,6 +22,7 @@ from vla_nodes.fault_injector_node import KNOWN
 from vla_nodes.faults.fault_graph import INJECTOR, routes, with_injector
 from vla_nodes.faults.flood import BIG, MANY
 from vla_nodes.faults.heartbeat_robot import HEARTBEAT_S, make_heartbeat_robot
+from vla_nodes.faults.replay_beside import PLAYED
 from vla_nodes.faults.transforms import AHEAD_S, ALTERATIONS
 from vla_nodes.graph import Graph
 from vla_nodes.graph_processes import command_line
@@ -113,7 +114,8 @@ def test_a_bad_chunk_is_bad_in_one_way_only():
 
 def test_every_fault_of_the_catalogue_is_known_to_whoever_makes_it():
     nodes = Graph.load().nodes
-    makers = {Kind.ALTER: KNOWN, Kind.FLOOD: (BIG, MANY), Kind.KILL: nodes, Kind.FREEZE: nodes}
+    makers = {Kind.ALTER: KNOWN, Kind.FLOOD: (BIG, MANY), Kind.REPLAY: (PLAYED,)}
+    makers |= {Kind.KILL: nodes, Kind.FREEZE: nodes}
     assert all(fault.target in makers[fault.kind] for fault in FAULTS)
 
 
@@ -126,9 +128,9 @@ def test_streams_lead_through_the_injector_and_the_nodes_are_the_same(simulated_
     lines = {p.name: command_line(p, "") for p in graph.processes(values)}
     moved = {name: [a for a in line if "before_faults" in a] for name, line in lines.items()}
     assert moved.pop("sim_robot_node") == [
-        "/head_camera/image_raw:=/before_faults/head_camera/image_raw",
-        "/front_camera/image_raw:=/before_faults/front_camera/image_raw",
-        "/joint_states:=/before_faults/joint_states",
+        "head_camera/image_raw:=before_faults/head_camera/image_raw",
+        "front_camera/image_raw:=before_faults/front_camera/image_raw",
+        "joint_states:=before_faults/joint_states",
     ]
     assert moved.pop("intent_node") == ["vla/intent:=before_faults/vla/intent"]
     assert moved.pop("action_node") == ["vla/action_chunk:=before_faults/vla/action_chunk"]

@@ -81,7 +81,7 @@ def test_a_stream_passes_as_it_is_until_a_fault_takes_hold(node, robot):
     got: list[JointState] = []
     topic = robot.description.joint_states_topic
     node.create_subscription(JointState, topic, got.append, qos.SENSOR)
-    robot_side = node.create_publisher(JointState, f"/before_faults{topic}", qos.SENSOR_SOURCE)
+    robot_side = node.create_publisher(JointState, f"before_faults/{topic}", qos.SENSOR_SOURCE)
 
     def work() -> None:
         robot_side.publish(joint_state(robot))
@@ -121,7 +121,7 @@ def test_a_command_arrives_at_a_time_of_the_robot_s_clock_which_its_joint_states
         JointTrajectory, robot.description.command.topic, qos.COMMAND
     )
     joints = node.create_publisher(
-        JointState, f"/before_faults{robot.description.joint_states_topic}", qos.SENSOR_SOURCE
+        JointState, f"before_faults/{robot.description.joint_states_topic}", qos.SENSOR_SOURCE
     )
     state = joint_state(robot)
 

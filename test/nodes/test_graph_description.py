@@ -109,7 +109,7 @@ def test_arguments_reach_the_nodes(graph):
 
 def test_texts_stay_texts_on_the_command_line(graph):
     process = graph.processes(graph.values({"policy": "12", "use_sim_time": "true"}))[0]
-    line = command_line(process, "left/robot")
+    line = command_line(process, "/left/robot")
     assert "policy:='12'" in line and "use_sim_time:=true" in line
     assert "__ns:=/left/robot" in line
 

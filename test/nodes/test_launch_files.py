@@ -79,4 +79,4 @@ def test_arguments_become_parameters():
         ((parameters),) = node._Node__parameters
         plain = {"".join(s.text for s in key): value for key, value in parameters.items()}
         assert set(plain) == set(process.parameters)
-        assert node._Node__node_namespace == "left"
+        assert node._Node__node_namespace == "/left"

@@ -1,4 +1,4 @@
-"""The bag player on a live domain: /clock, pause, step, part, loop, and what the nodes make of it."""
+"""The bag player on a live domain: clock, pause, step, part, loop, and what the nodes make of it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from vla_msgs import msg
 from vla_nodes import qos, topics
 from vla_nodes.conversions import to_nanoseconds
 from vla_nodes.player_control import PlayerControl
+from vla_nodes.replay_space import CLOCK_REMAP, REPLAY, clock_topic, namespace_arguments
 
-PLAYER, CAMERA = "bag_player_node", "camera_node"
+PLAYER, CAMERA = "replay/bag_player_node", "replay/camera_node"
 RIGHT_ARROW = "\x1b[C"
 FROM_S, TO_S = 0.5, 1.5
 FRAMES_PLAYED = list(range(15, 45))
@@ -39,7 +40,9 @@ def arguments(tmp_path_factory) -> list[str]:
     hold_policy(RobotModel(WHOLE_ROBOT)).system1.manifest.save(folder)
     values = {"robot": "g1_bottle", "policy": folder, "use_sim_time": "true", "bag": bag}
     values |= {"from_s": FROM_S, "to_s": TO_S, "rate_hz": 200.0}
-    return ["--ros-args", *(part for k, v in values.items() for part in ("-p", f"{k}:={v}"))]
+    apart = [part for k, v in CLOCK_REMAP.items() for part in ("-r", f"{k}:={v}")]
+    parameters = [part for k, v in values.items() for part in ("-p", f"{k}:={v}")]
+    return ["--ros-args", *namespace_arguments(REPLAY), *apart, *parameters]
 
 
 class Asking:
@@ -47,8 +50,13 @@ class Asking:
 
     def __init__(self, live: Live) -> None:
         self._live = live
-        self.create_client = live.node.create_client
-        self.diagnostics = live.reports
+
+    @property
+    def diagnostics(self):
+        return {name.removeprefix(f"/{REPLAY}/"): s for name, s in self._live.reports.items()}
+
+    def create_client(self, kind, name):
+        return self._live.node.create_client(kind, f"{REPLAY}/{name}")
 
     def call(self, client, request):
         self._live.wait_until(client.service_is_ready, client.srv_name)
@@ -64,12 +72,14 @@ class Player:
         self.control = PlayerControl(Asking(live), 1.0)
         self.frames: list[int] = []
         self.clock: list[int] = []
-        live.node.create_subscription(msg.Observation, topics.OBSERVATION, self._observed, 50)
-        live.node.create_subscription(Clock, topics.CLOCK, self._ticked, qos.NEWEST_STATUS)
+        observations = f"{REPLAY}/{topics.OBSERVATION}"
+        live.node.create_subscription(msg.Observation, observations, self._observed, 50)
+        clock = clock_topic(f"/{REPLAY}")
+        live.node.create_subscription(Clock, clock, self._ticked, qos.NEWEST_STATUS)
         for name in (PLAYER, CAMERA):
-            live.start(name, *arguments)
+            live.start(name.removeprefix(f"{REPLAY}/"), *arguments)
             for word in ("configure", "activate"):
-                assert live.change(name, word), live.log(name)
+                assert live.change(name, word), live.states()
         live.wait_for_report(CAMERA, DiagnosticStatus.OK)
 
     def _observed(self, message: msg.Observation) -> None:
@@ -130,7 +140,7 @@ def test_a_loop_begins_anew_and_the_camera_node_goes_on(live, player):
     player.control.set("loop", True)
     player.control.set("rate", 2.0)
     for word in ("configure", "activate"):
-        assert live.change(PLAYER, word), live.log(PLAYER)
+        assert live.change(PLAYER, word), live.states()
     player.frames.clear()
     player.control.ask("resume")
     live.wait_until(lambda: int(player.control.values["loops"]) >= 2, "two loops")

@@ -112,7 +112,7 @@ def test_the_command_prints_everything_and_draws_the_robot(tmp_path, capsys):
     for expected in (
         "29 joints in canonical order",
         "right_thumb_proximal_pitch_joint",
-        "/joint_trajectory_controller/joint_trajectory",
+        "joint_trajectory_controller/joint_trajectory",
         "margins [mm]",
         "g1_inspire.srdf allows",
         "table_under_fingers",

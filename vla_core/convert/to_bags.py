@@ -20,6 +20,7 @@ from vla_core.replay.offline.lerobot_recording import LeRobotRecording
 from vla_core.replay.offline.recording import CommandCame, ImageCame, JointStateCame
 from vla_core.robot.description import CameraDescription, ImageMessage
 from vla_core.robot.model import RobotModel
+from vla_core.robot.topics import with_full_names
 from vla_core.types import NANOSECONDS, ControlMode
 
 _JOINT_STATE = "sensor_msgs/msg/JointState"
@@ -55,6 +56,8 @@ def dataset_to_bags(
             "which bags have the joint targets"
         )
     recording = LeRobotRecording(dataset, robot, list(robot.cameras))
+    described = with_full_names(robot.description)
+    first_camera = next(iter(described.cameras.values()))
     done = dict.fromkeys(("episodes", "frames", "skipped"), 0)
     passed = 0
     for number, episode in enumerate(recording.episodes()):
@@ -72,8 +75,8 @@ def dataset_to_bags(
             for message in messages.of(episode.instruction, episode.events):
                 bag.write(message)
                 bag.flush_if_due(message.log_ns)
-                done["frames"] += message.topic == robot.description.joint_states_topic
-                passed += message.topic == robot.cameras[next(iter(robot.cameras))].topic
+                done["frames"] += message.topic == described.joint_states_topic
+                passed += message.topic == first_camera.topic
                 progress(path.name, passed / max(1, recording.frames))
         finally:
             bag.close()
@@ -106,15 +109,16 @@ class EpisodeMessages:
 
     def __init__(self, robot: RobotModel) -> None:
         self._robot = robot
+        self._described = with_full_names(robot.description)
         self._store = get_typestore(Stores.ROS2_JAZZY)
         for name in (_INSTRUCTION, _MODE):
             path = root() / "vla_msgs" / "msg" / f"{name.rpartition('/')[2]}.msg"
             self._store.register(get_types_from_msg(path.read_text(), name))
         self._types = {
             **{camera.topic: f"sensor_msgs/msg/{camera.message.value}"
-               for camera in robot.cameras.values()},
-            robot.description.joint_states_topic: _JOINT_STATE,
-            robot.description.recording.command_topic: _JOINT_STATE,
+               for camera in self._described.cameras.values()},
+            self._described.joint_states_topic: _JOINT_STATE,
+            self._described.recording.command_topic: _JOINT_STATE,
             "/vla/instruction": _INSTRUCTION,
             "/vla/mode": _MODE,
         }  # fmt: skip
@@ -127,7 +131,7 @@ class EpisodeMessages:
 
     def of(self, instruction: str, events: Iterator[Any]) -> Iterator[RecordedMessage]:
         """The instruction, POLICY, each event, and HOLD behind the last."""
-        description = self._robot.description
+        description = self._described
         last_ns = None
         for event in events:
             if last_ns is None:
@@ -140,7 +144,7 @@ class EpisodeMessages:
                 topic = description.recording.command_topic
                 yield self._joints(topic, event.now_ns, event.position)
             elif isinstance(event, ImageCame):
-                yield self._picture(self._robot.cameras[event.camera], event)
+                yield self._picture(description.cameras[event.camera], event)
         if last_ns is not None:
             yield self.mode(last_ns + 1, ControlMode.HOLD)
 

@@ -16,6 +16,7 @@ class Kind(Enum):
     FREEZE = "process frozen (SIGSTOP)"
     ALTER = "messages altered between the nodes"
     FLOOD = "middleware flooded"
+    REPLAY = "a replay on the same network"
 
 
 class Expected(Enum):
@@ -39,7 +40,7 @@ class Fault:
         name: for the command line and the record.
         does: what is done, in words.
         kind, target: how, and to what: a node for KILL and FREEZE, else a name that the injector,
-            or the flood, knows.
+            the flood or the replay knows.
         expected: what must follow.
         found_by: patterns of what counts as finding it, the texts of `Evidence`.
         lasts_s: how long it stays [s]; a killed process stays dead.
@@ -162,6 +163,10 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "flood_many", "thousands of messages a second on vla/estop and vla/action_chunk",
         Kind.FLOOD, "many", Expected.STAY_INSIDE, (".",), lasts_s=4.0,
+    ),
+    Fault(
+        "replay_beside", "a recording of the same robot played beside it, in a loop, and followed",
+        Kind.REPLAY, "replay_beside", Expected.GO_ON, lasts_s=4.0,
     ),
     Fault(
         "clock_forwards", "/clock jumps 10 s ahead", Kind.ALTER, "clock_forwards",

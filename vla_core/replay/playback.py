@@ -22,6 +22,7 @@ from vla_core.replay.offline.bag_recording import input_topics
 from vla_core.replay.part import Part
 from vla_core.replay.play_clock import PlayClock
 from vla_core.robot.description import RobotDescription
+from vla_core.robot.topics import with_full_names
 from vla_core.types import NANOSECONDS
 
 #: Of the first moment, which is shown again and again until the play begins [ns].
@@ -258,6 +259,7 @@ def open_playback(
     Raises:
         VlaError: the bag cannot be read or lacks a topic, or the robot a camera.
     """
+    robot = with_full_names(robot)
     cameras = cameras_of(robot.cameras, policy)
     topics = input_topics(robot, cameras)
     bag = Bag(path)

@@ -7,6 +7,7 @@ import numpy as np
 from vla_core.policies.manifest import PolicyManifest
 from vla_core.robot.geometry_count import GeometryCount
 from vla_core.robot.model import RobotModel
+from vla_core.robot.topics import with_full_names
 
 
 def check_robot(robot: RobotModel) -> list[str]:
@@ -59,7 +60,8 @@ def _check_stopping(robot: RobotModel) -> list[str]:
 
 
 def _check_topics(robot: RobotModel) -> list[str]:
-    if robot.description.command.topic == robot.description.joint_states_topic:
+    named = with_full_names(robot.description)
+    if named.joint_states_topic in [controller.topic for controller in named.command.controllers]:
         return ["command and joint_states share a topic; give `command.topic` its own"]
     return []
 

@@ -1,4 +1,7 @@
-"""A robot as data: joints in canonical order, limits, cameras, topics, ready pose."""
+"""A robot as data: joints in canonical order, limits, cameras, topics, ready pose.
+
+Topics are named as in the YAML; `vla_core.robot.topics` knows their full names.
+"""
 
 from __future__ import annotations
 

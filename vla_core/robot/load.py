@@ -22,6 +22,7 @@ from vla_core.robot.description import (
     RobotDescription,
 )
 from vla_core.robot.load_joints import load_joints
+from vla_core.robot.topics import TOPIC
 from vla_core.robot.urdf import Urdf
 
 Groups = dict[str, tuple[JointDescription, ...]]
@@ -55,7 +56,7 @@ def load_robot(name: str | Path) -> RobotDescription:
         fixed_joints=MappingProxyType(_fixed_joints(yaml, urdf, {j.urdf_joint for j in joints})),
         end_effectors=MappingProxyType(_end_effectors(yaml, urdf, groups)),
         cameras=MappingProxyType(cameras),
-        joint_states_topic=states.text("topic"),
+        joint_states_topic=_topic(states, "topic"),
         command=_command(yaml.mapping("command"), groups),
         ready_pose=_ready_pose(yaml.mapping("ready_pose"), groups),
         safety_file=(path.parent / yaml.text("safety")).resolve() if "safety" in yaml else None,
@@ -74,6 +75,17 @@ def _link(yaml: CheckedMapping, key: str, urdf: Urdf) -> str:
     name = yaml.text(key)
     if name not in urdf.links:
         raise RobotDescriptionError(yaml.where(key), f"got {name!r}, no link of {urdf.path.name}")
+    return name
+
+
+def _topic(yaml: CheckedMapping, key: str) -> str:
+    name = yaml.text(key)
+    if TOPIC.fullmatch(name) is None:
+        raise RobotDescriptionError(
+            yaml.where(key),
+            f"got {name!r}, expected a topic of letters, digits and _ between single slashes, "
+            "relative or, with a slash before it, absolute",
+        )
     return name
 
 
@@ -148,9 +160,9 @@ def _camera(name: str, yaml: CheckedMapping, urdf: Urdf) -> CameraDescription:
     width, height = yaml.pixels("width"), yaml.pixels("height")
     camera = CameraDescription(
         name=name,
-        topic=yaml.text("topic"),
+        topic=_topic(yaml, "topic"),
         message=yaml.choice("message", ImageMessage),
-        info_topic=yaml.text("info_topic") if "info_topic" in yaml else None,
+        info_topic=_topic(yaml, "info_topic") if "info_topic" in yaml else None,
         frame=_link(yaml, "frame", urdf) if "frame" in yaml else None,
         width=width,
         height=height,
@@ -173,7 +185,7 @@ def _recording(
             raise RobotDescriptionError(
                 inner.where(), f"got {', '.join(unknown)}, expected some of {', '.join(cameras)}"
             )
-    topic = yaml.text("command_topic") if "command_topic" in yaml else None
+    topic = _topic(yaml, "command_topic") if "command_topic" in yaml else None
     yaml.done()
     return RecordingDescription(topic, keys)
 
@@ -195,7 +207,7 @@ def _command(yaml: CheckedMapping, groups: Groups) -> CommandDescription:
             )
     else:
         joints = [joint.name for group in groups.values() for joint in group]
-        controllers = (ControllerDescription(yaml.text("topic"), tuple(joints)),)
+        controllers = (ControllerDescription(_topic(yaml, "topic"), tuple(joints)),)
     command = CommandDescription(
         controllers=controllers,
         interface=yaml.choice("interface", CommandInterface),
@@ -213,7 +225,7 @@ def _controller(yaml: CheckedMapping, groups: Groups) -> ControllerDescription:
             yaml.where("groups"), f"got {list(named)}, expected some of {', '.join(groups)}"
         )
     joints = tuple(joint.name for name in named for joint in groups[name])
-    controller = ControllerDescription(yaml.text("topic"), joints)
+    controller = ControllerDescription(_topic(yaml, "topic"), joints)
     yaml.done()
     return controller
 

@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import rclpy
 from rclpy.parameter import Parameter
@@ -18,13 +18,13 @@ from rich.table import Table
 
 from vla_core.cli.commands.faults import add_arguments
 from vla_core.errors import VlaError
-from vla_core.faults.catalogue import Fault, choose
+from vla_core.faults.catalogue import Fault, Kind, choose
 from vla_core.faults.fault_table import fault_table, markdown_table
 from vla_core.faults.judgement import FaultRecord, not_run
 from vla_core.paths import policy_folder, robot_file
 from vla_core.policies.manifest import PolicyManifest
 from vla_core.robot.model import RobotModel
-from vla_nodes.faults.fault_graph import policy_routes, with_injector
+from vla_nodes.faults.fault_graph import Route, policy_routes, with_injector
 from vla_nodes.faults.fault_recorder import FaultRecorder
 from vla_nodes.faults.fault_run import FaultRun
 from vla_nodes.faults.heartbeat_robot import make_heartbeat_robot
@@ -107,9 +107,8 @@ class Faults:
             routes = {route.name: route for route in self._routes}
             recorder = FaultRecorder(observer, self._robot, routes[JOINTS])
             graph.wait_until_up(lambda: (observer.poll(), recorder.poll(), status.update()))
-            run = FaultRun(
-                graph, observer, recorder, self._robot, routes[FIRST_CAMERA].topic, update
-            )
+            programs = self._programs(routes)
+            run = FaultRun(graph, observer, recorder, self._robot, programs, update)
             for done, fault in enumerate(faults, start=1):
                 try:
                     record = run.run(fault, self._args.seed + len(self.records))
@@ -121,6 +120,15 @@ class Faults:
                 if not record.recovered:
                     return done
         return len(faults)
+
+    def _programs(self, routes: Mapping[str, Route]) -> dict[Kind, list[str]]:
+        """What makes faults from outside of the graph."""
+        python, folder = [sys.executable, "-m"], str(self._args.out / "replay")
+        replayed = [str(self._robot_file), str(self._args.policy), folder]
+        return {
+            Kind.FLOOD: [*python, "vla_nodes.faults.flood", routes[FIRST_CAMERA].topic],
+            Kind.REPLAY: [*python, "vla_nodes.faults.replay_beside", *replayed],
+        }
 
 
 def in_words(record: FaultRecord) -> str:

@@ -182,7 +182,8 @@ class FaultRecorder:
     def _complaints(self) -> Iterator[Evidence]:
         for taken, message in self._messages("diagnostics"):
             for status in message.status:
-                name = status.name.rpartition("/")[2]
-                if status.level != DiagnosticStatus.OK and name != INJECTOR:
+                name = status.name.lstrip("/")
+                other_graph = "/" in name
+                if status.level != DiagnosticStatus.OK and name != INJECTOR and not other_graph:
                     first_line = status.message.partition("\n")[0]
                     yield Evidence(taken.sent_ns, f"diagnostics {name}: {first_line}")

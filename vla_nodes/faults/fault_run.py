@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -41,14 +40,14 @@ _MOVING_TIMEOUT_S = 10.0
 _STILL_S = 1.0
 #: Time between two looks at who has found the fault [s].
 _LOOK_AGAIN_S = 0.2
-#: A flood is a process that has to start [s].
-_INJECTION_TIMEOUT_S = 10.0
+#: A flood is a process that has to start, a replay several that have to be brought up [s].
+_INJECTION_TIMEOUT_S = 60.0
 #: Longest wait for a killed node to be active again [s]; a killed command node's publisher still
 #: counts as another one for up to 20 s.
 _BACK_TIMEOUT_S = 60.0
 #: How long each way of recovering is given [s].
 _FOLLOWS_TIMEOUT_S = 5.0
-_COMMAND_NODE, _INTENT_NODE, _FLOOD = "command_node", "intent_node", "flood"
+_COMMAND_NODE, _INTENT_NODE, _PROGRAM = "command_node", "intent_node", "fault_program"
 
 
 class FaultRun:
@@ -59,7 +58,7 @@ class FaultRun:
         observer: listens to it and asks it.
         recorder: keeps what it says.
         robot: the simulated one.
-        picture_topic: where a flood of pictures goes.
+        programs: command lines of what is started for a fault, by its kind; its target follows.
         update: renews the display; told in words what is being done.
     """
 
@@ -69,14 +68,14 @@ class FaultRun:
         observer: GraphObserver,
         recorder: FaultRecorder,
         robot: RobotModel,
-        picture_topic: str,
+        programs: Mapping[Kind, Sequence[str]],
         update: Callable[[str], None],
     ) -> None:
         self._graph = graph
         self._observer = observer
         self._recorder = recorder
         self._robot = robot
-        self._picture_topic = picture_topic
+        self._programs = programs
         self._update = update
         self._doing = ""
         self._table = TableSetup(observer)
@@ -163,10 +162,9 @@ class FaultRun:
             number = signal.SIGKILL if fault.kind is Kind.KILL else signal.SIGSTOP
             os.kill(self._graph.processes[fault.target], number)
             return asked_ns
-        if fault.kind is Kind.FLOOD:
-            module = "vla_nodes.faults.flood"
-            command = [sys.executable, "-m", module, fault.target, self._picture_topic]
-            self._graph.start(_FLOOD, command, os.environ)
+        if fault.kind in self._programs:
+            command = [*self._programs[fault.kind], fault.target]
+            self._graph.start(_PROGRAM, command, os.environ)
         else:
             self._set_fault(fault.target)
         found: list[int] = []
@@ -209,8 +207,8 @@ class FaultRun:
     def _take_back(self, fault: Fault) -> None:
         if fault.kind is Kind.FREEZE:
             os.kill(self._graph.processes[fault.target], signal.SIGCONT)
-        elif fault.kind is Kind.FLOOD:
-            self._graph.signal(_FLOOD, signal.SIGKILL)
+        elif fault.kind in self._programs:
+            self._graph.signal(_PROGRAM, signal.SIGKILL)
         elif fault.kind is Kind.ALTER:
             self._set_fault("")
 
@@ -252,11 +250,10 @@ class FaultRun:
             how = "started again by hand"
             self._restarting = True
             self._graph.start_again(node)
-        full_name = f"/{node}"
-        self._observer.diagnostics.pop(full_name, None)
+        self._observer.diagnostics.pop(node, None)
 
         def is_back() -> bool:
-            report = self._observer.diagnostics.get(full_name)
+            report = self._observer.diagnostics.get(node)
             return (
                 node in self._graph.processes
                 and report is not None
@@ -301,7 +298,7 @@ class FaultRun:
     def _watch(self) -> None:
         """Look after the processes; only the one that was killed may end."""
         ended = self._graph.watch()
-        if ended is None or ended.name == _FLOOD:
+        if ended is None or ended.name == _PROGRAM:
             return
         if ended.name != self._killed:
             raise GraphError(f"{ended}, which was not part of the fault")

@@ -1,4 +1,4 @@
-"""`python -m vla_nodes.faults.flood KIND TOPIC`: more messages than anybody asked for.
+"""`python -m vla_nodes.faults.flood TOPIC KIND`: more messages than anybody asked for.
 
 `big`: pictures of 6 MB on TOPIC, which somebody subscribes to. `many`: small messages on the
 topics of the emergency stop (false) and of chunks (for no joint). As fast as they go, until killed.
@@ -29,8 +29,8 @@ _DISCOVERY_TIMEOUT_S, _POLL_S = 5.0, 0.01
 def main(arguments: Sequence[str] | None = None) -> None:
     """Flood until killed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=(BIG, MANY))
     parser.add_argument("topic", help="of the pictures")
+    parser.add_argument("kind", choices=(BIG, MANY))
     args = parser.parse_args(arguments)
     try:
         with rclpy.init(args=[]):

@@ -13,6 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `vla ready`."""
     parser.add_argument("robot", help="name under config/robots, or a YAML; as the graph's")
     parser.add_argument("--moveit", default="", help="MoveIt configuration: MoveItPy plans then")
+    parser.add_argument("--namespace", default="", help="of the graph; empty: none")
     parser.add_argument("--timeout-s", type=float, default=5.0, help="longest search [s]")
 
 
@@ -20,4 +21,5 @@ def run(args: argparse.Namespace) -> int:
     """Become `python -m vla_nodes.ready`: ROS is not for this library."""
     command = [sys.executable, "-m", "vla_nodes.ready", args.robot]
     command += ["--moveit", args.moveit, "--timeout-s", str(args.timeout_s)]
+    command += ["--namespace", args.namespace]
     os.execv(command[0], command)

@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("out/recordings"), help="folder of bags")
     parser.add_argument("--robot", default="g1_inspire", help="name under config/robots, or a YAML")
     parser.add_argument("--policy", default="tabletop", help="under config/policies, or a folder")
+    parser.add_argument("--namespace", default="", help="of the graph; empty: none")
     parser.add_argument(
         "--last-s",
         type=float,
@@ -47,6 +48,6 @@ def run(args: argparse.Namespace) -> int:
         print(f"{args.mend}: {mend(args.mend)} bytes of an unfinished write were cut off")
         return 0
     command = [sys.executable, "-m", "vla_nodes.record", "--out", str(args.out)]
-    for name in ("robot", "policy", "last_s", "flush_s", "exclude"):
+    for name in ("robot", "policy", "namespace", "last_s", "flush_s", "exclude"):
         command += [f"--{name.replace('_', '-')}={getattr(args, name)}"]
     os.execv(command[0], command + ["--only-events"] * args.only_events)

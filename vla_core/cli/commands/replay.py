@@ -1,10 +1,11 @@
 """Play a recording into the nodes that run on the robot, or, with --offline, through the same
 pipeline without middleware, and measure what comes of it.
 
-The clock is the recording's, /clock in the graph: it runs at a rate, stands still, steps. Offline,
+The clock is the recording's: it runs at a rate, stands still, steps. Offline,
 two runs give the same chunks and commands, bit for bit, and chunks are scored against what was
-recorded. Either way nothing moves: the command node decides as it would, and its commands go
-nowhere. Give the policy and its robot the recording was made on.
+recorded. Either way nothing moves: the command node decides as it would and sends nothing, and the
+graph is apart, in the namespace /replay, where no robot listens. Give the policy and its robot the
+recording was made on.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ def _add_live_arguments(parser: argparse.ArgumentParser) -> None:
         help="last moment; 0: the bag's end",
     )  # fmt: skip
     live.add_argument("--loop", action="store_true", help="begin anew at the end")
+    live.add_argument("--namespace", default="", help="of the graph, inside of /replay")
 
 
 def _add_offline_arguments(parser: argparse.ArgumentParser) -> None:
@@ -107,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
     if args.offline:
         return _run_offline(args)
     command = [sys.executable, "-m", "vla_nodes.replay", str(args.bag)]
-    for name in ("robot", "policy", "instruction", "rate", "backend", "out", "json"):
+    for name in ("robot", "policy", "instruction", "rate", "backend", "out", "json", "namespace"):
         if (value := getattr(args, name)) is not None:
             command += [f"--{name}", str(value)]
     command += ["--from", str(args.from_s), "--to", str(args.to_s), *["--loop"] * args.loop]

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vla_core.robot.description import CommandInterface, RobotDescription
+from vla_core.robot.topics import with_full_names
 
 JOINT_STATE = "sensor_msgs/msg/JointState"
 JOINT_TRAJECTORY = "trajectory_msgs/msg/JointTrajectory"
@@ -60,6 +61,7 @@ class Contract:
         """The robot's own topics; its cameras, real or simulated, and states must be there."""
         if robot is None:
             return cls()
+        robot = with_full_names(robot)
         cameras = robot.cameras.values()
         types = {c.topic: f"sensor_msgs/msg/{c.message.value}" for c in cameras}
         interface = _COMMAND_TYPES[robot.command.interface]

@@ -23,6 +23,7 @@ from vla_core.replay.offline.recording import (
 )
 from vla_core.robot.description import CameraDescription, CommandInterface, RobotDescription
 from vla_core.robot.model import RobotModel
+from vla_core.robot.topics import with_full_names
 from vla_core.types import NANOSECONDS
 
 #: Source of an `UnreadableCame` that is about the bag itself.
@@ -38,7 +39,7 @@ _COMMAND_TYPES = {
 def input_topics(
     robot: RobotDescription, cameras: Sequence[CameraDescription]
 ) -> dict[str, str]:
-    """Topics that a policy needs of the robot, and their message types."""
+    """Topics that a policy needs of the robot, named as the description names them, and types."""
     topics = {camera.topic: f"sensor_msgs/msg/{camera.message.value}" for camera in cameras}
     return topics | {robot.joint_states_topic: JOINT_STATE}
 
@@ -64,12 +65,15 @@ class BagRecording:
         self._bag = Bag(path)
         self._robot = robot
         self._simulated = simulated
-        self._cameras = {robot.cameras[name].topic: robot.cameras[name] for name in cameras}
-        topics = input_topics(robot.description, list(self._cameras.values()))
+        described = with_full_names(robot.description)
+        chosen = [described.cameras[name] for name in cameras]
+        self._cameras = {camera.topic: camera for camera in chosen}
+        self._joint_states_topic = described.joint_states_topic
+        topics = input_topics(described, chosen)
         self._bag.require(topics)
         self._commands = RecordedCommands(robot, self._bag)
         self._topics = [*topics, *self._commands.topics]
-        self.frames = self._bag.topics[robot.cameras[cameras[0]].topic].count
+        self.frames = self._bag.topics[chosen[0].topic].count
         self.has_commands = bool(self._commands.topics)
         self.episode_names = (self._bag.path.name,)
 
@@ -105,7 +109,7 @@ class BagRecording:
             pixels = checked_pixels(fields, camera, camera.size(self._simulated))
             took_s = time.perf_counter() - started_s
             return ImageCame(now_ns, _stamp_ns(fields), camera.name, pixels, took_s)
-        if message.topic == self._robot.description.joint_states_topic:
+        if message.topic == self._joint_states_topic:
             return JointStateCame(
                 now_ns, _stamp_ns(fields), fields.name, fields.position, fields.velocity
             )
@@ -124,7 +128,7 @@ class RecordedCommands:
     """
 
     def __init__(self, robot: RobotModel, bag: Bag) -> None:
-        description = robot.description
+        description = with_full_names(robot.description)
         self._robot = robot
         self._interface = description.command.interface
         named = {c.topic: c.joint_names for c in description.command.controllers}
