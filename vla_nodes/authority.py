@@ -1,10 +1,12 @@
 """Only one command node may command a robot: the newcomer on a graph gives way, by name.
 
-On one machine a locked file decides, at once; the kernel lets go of it when the node dies, however
-it dies. Across machines, a node looks before it activates for whoever else publishes the robot's
-command topic. Discovery takes seconds on a busy network, so that alone is not proof: each node in
+A robot is commanded by whoever publishes the topic of any of its controllers, so all of this holds
+for each of them. On one machine a locked file decides, at once; the kernel lets go of it when the
+node dies, however it dies. Across machines, a node looks before it activates for whoever else
+publishes. Discovery takes seconds on a busy network, so that alone is not proof: each node in
 command also announces, latched beside the command topic, since when it is, and whoever finds an
-earlier claim gives way at once.
+earlier claim gives way at once. Who comes later and is no command node makes no claim: see
+`other_commanders`.
 """
 
 from __future__ import annotations
@@ -13,19 +15,20 @@ import fcntl
 import os
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from rclpy.node import Node
+from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import Header
 
 from vla_core.errors import VlaError
 from vla_nodes.conversions import to_nanoseconds, to_time
+from vla_nodes.other_commanders import UNKNOWN, OtherCommanders
 from vla_nodes.polled_subscription import PolledSubscription
 
 _POLL_S = 0.05
-#: How rmw calls a node whose publisher it knows already, but not yet its name.
-_UNKNOWN = "_UNKNOWN_"
 #: Longest wait for the robot's joint states to be discovered, in units of the discovery time.
 _MOST_DISCOVERY = 5
 _CLAIMS = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -36,7 +39,7 @@ class SecondCommandNodeError(VlaError):
 
     Args:
         other: full name of the node that commands.
-        topic: the robot's command topic.
+        topic: the command topic of the robot that is contested.
     """
 
     def __init__(self, other: str, topic: str) -> None:
@@ -52,19 +55,20 @@ class Authority:
 
     Args:
         node: who claims.
-        command_topic: the robot's; whoever publishes it commands the robot.
+        command_topics: of the robot's controllers, resolved.
         robot_topic: what the robot itself publishes; once seen, discovery has worked.
     """
 
-    def __init__(self, node: Node, command_topic: str, robot_topic: str) -> None:
+    def __init__(self, node: Node, command_topics: Sequence[str], robot_topic: str) -> None:
         self._node = node
-        self._topic = node.resolve_topic_name(command_topic)
+        self._topics = tuple(command_topics)
+        self._others = OtherCommanders(node, self._topics)
         self._robot_topic = robot_topic
         self._name = node.get_fully_qualified_name()
         self._since_ns = 0
-        self._lock: int | None = None
-        self._publisher = None
-        self._claims: PolledSubscription | None = None
+        self._locks: list[int] = []
+        self._publishers: list[Publisher] = []
+        self._claims: dict[str, PolledSubscription] = {}
 
     def require_alone(self, discovery_s: float) -> None:
         """Look for whoever commands the robot now.
@@ -75,8 +79,10 @@ class Authority:
         Raises:
             SecondCommandNodeError: there is one.
         """
-        self._lock = _locked(_lock_file(self._node, self._topic), self._name, self._topic)
         try:
+            for topic in sorted(self._topics):  # two newcomers take them in the same order
+                file = _lock_file(self._node, topic)
+                self._locks.append(_locked(file, self._name, topic))
             self._look(discovery_s)
         except SecondCommandNodeError:
             self.release()
@@ -87,43 +93,45 @@ class Authority:
         while True:
             looked_s = time.monotonic() - start_s
             at_most = looked_s >= discovery_s * _MOST_DISCOVERY
-            others = self._node.get_publishers_info_by_topic(self._topic)
-            names = [f"{o.node_namespace.rstrip('/')}/{o.node_name}" for o in others]
-            if names and (at_most or _UNKNOWN not in names[0]):  # its name may come a little later
-                raise SecondCommandNodeError(names[0], self._topic)
+            other = self._others.look_everywhere(own=0)
+            if other is not None and (at_most or UNKNOWN not in other.node):  # it may come later
+                raise SecondCommandNodeError(*other)
             robot_seen = self._node.count_publishers(self._robot_topic) > 0
-            if not names and (at_most or (robot_seen and looked_s >= discovery_s)):
+            if other is None and (at_most or (robot_seen and looked_s >= discovery_s)):
                 return
             time.sleep(_POLL_S)
 
     def claim(self, now_ns: int) -> None:
         """Announce that the node is in command since `now_ns`."""
         self._since_ns = now_ns
-        topic = f"{self._topic}/authority"
-        self._claims = PolledSubscription(self._node, Header, topic, _CLAIMS)
-        self._publisher = self._node.create_publisher(Header, topic, _CLAIMS)
-        self._publisher.publish(Header(stamp=to_time(now_ns), frame_id=self._name))
+        for command_topic in self._topics:
+            topic = f"{command_topic}/authority"
+            self._claims[command_topic] = PolledSubscription(self._node, Header, topic, _CLAIMS)
+            publisher = self._node.create_publisher(Header, topic, _CLAIMS)
+            self._publishers.append(publisher)
+            publisher.publish(Header(stamp=to_time(now_ns), frame_id=self._name))
 
     def check(self) -> None:
-        """Give way to an earlier claim; costs microseconds, so call it every tick.
+        """Give way to an earlier claim; costs microseconds a controller, so call it every tick.
 
         Raises:
             SecondCommandNodeError: there is one.
         """
-        for claim in self._claims.take_all():
-            earlier = (to_nanoseconds(claim.stamp), claim.frame_id) < (self._since_ns, self._name)
-            if earlier:
-                raise SecondCommandNodeError(claim.frame_id, self._topic)
+        own = (self._since_ns, self._name)
+        for topic, claims in self._claims.items():
+            for claim in claims.take_all():
+                if (to_nanoseconds(claim.stamp), claim.frame_id) < own:
+                    raise SecondCommandNodeError(claim.frame_id, topic)
 
     def release(self) -> None:
         """Take the claim back."""
-        if self._claims is not None:
-            self._claims.destroy()
-            self._node.destroy_publisher(self._publisher)
-            self._claims = self._publisher = None
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        for claims in self._claims.values():
+            claims.destroy()
+        for publisher in self._publishers:
+            self._node.destroy_publisher(publisher)
+        for lock in self._locks:
+            os.close(lock)
+        self._claims, self._publishers, self._locks = {}, [], []
 
 
 def _lock_file(node: Node, topic: str) -> Path:

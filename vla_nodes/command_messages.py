@@ -11,7 +11,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
-from vla_core.errors import ChunkError
+from vla_core.errors import ChunkError, JointMismatchError
 from vla_core.execution.command import Command
 from vla_core.robot.description import CommandInterface
 from vla_core.types import NANOSECONDS
@@ -97,6 +97,19 @@ class ReceivedCommand(NamedTuple):
     stamp_ns: int
     time_s: np.ndarray
     position: np.ndarray
+
+    def in_order(self, joint_names: Sequence[str]) -> np.ndarray:
+        """`(points, len(joint_names))` positions in an order; all of its joints, and no others.
+
+        Raises:
+            JointMismatchError: joints missing or unknown.
+        """
+        given = self.joint_names or tuple(joint_names)
+        own = set(joint_names)
+        if len(given) != len(own) or set(given) != own or self.position.shape[1] != len(given):
+            missing, unknown = sorted(own - set(given)), sorted(set(given) - own)
+            raise JointMismatchError("command", missing, unknown)
+        return self.position[:, [given.index(name) for name in joint_names]]
 
     def is_over(self, now_ns: int) -> bool:
         """Whether it is a trajectory that has ended before `now_ns`; ros2_control refuses those."""

@@ -30,6 +30,7 @@ from vla_nodes import topics
 from vla_nodes.authority import Authority, SecondCommandNodeError
 from vla_nodes.command_inputs import CommandInputs
 from vla_nodes.command_outputs import CommandOutputs
+from vla_nodes.other_commanders import OtherCommanders
 from vla_nodes.parameters import ROBOT, TELEOP, NodeParameter
 from vla_nodes.replay_space import is_replay, on_graph
 from vla_nodes.suite_node import SuiteNode, run
@@ -38,6 +39,8 @@ from vla_nodes.suite_node import SuiteNode, run
 _TICKS_PER_SERVICE = 4
 #: An executor's pass is not begun with less time left to the deadline [s].
 _TIME_FOR_SERVICE_S = 0.001
+#: A look at who else commands the robot waits no longer for a moment when there is time [s].
+_LOOK_OVERDUE_S = 0.3
 _IDLE_WAIT_S = 0.1
 _INITIAL_MODES = {"idle": (), "hold": (ControlMode.HOLD,)}
 _INPUTS = ("observation", "intent", "chunk", "joint_state", "teleop")
@@ -105,12 +108,16 @@ class CommandNode(SuiteNode):
         """Read the robot, its safety description, the limits of freshness, and the handover."""
         self._robot = RobotModel(on_graph(self, load_robot(self.values["robot"])))
         self._rate_hz = self.values["rate_hz"] or self._robot.description.command.rate_hz
-        interface = self._robot.description.command.interface
         simulated = self.get_parameter("use_sim_time").value
         late_s = LEAD_S if simulated else 0.0  # what is stamped by now seems so much ahead
         self._settings = CommandSettings(
             period_s=1.0 / self._rate_hz,
-            tail_is_followed=interface is CommandInterface.JOINT_TRAJECTORY,
+            positions_alone=tuple(
+                name
+                for controller in self._robot.description.command.controllers
+                if controller.interface is not CommandInterface.JOINT_TRAJECTORY
+                for name in controller.joint_names
+            ),
             simulated_clock=simulated,
             future_tolerance_s=CommandSettings.future_tolerance_s + late_s,
         )
@@ -137,7 +144,8 @@ class CommandNode(SuiteNode):
     def activate(self) -> None:
         """Take command, unless another node has it."""
         robot = self._robot.description
-        self._authority = Authority(self, robot.command.topic, robot.joint_states_topic)
+        commanded = [self.resolve_topic_name(c.topic) for c in robot.command.controllers]
+        self._authority = Authority(self, commanded, robot.joint_states_topic)
         self._authority.require_alone(self.values["discovery_s"])
         self._authority.claim(self.now_ns())
         self._core = CommandCore(
@@ -150,6 +158,7 @@ class CommandNode(SuiteNode):
             self.get_logger().info("a replay: commands are computed and reported, and not sent")
         self._outputs = CommandOutputs(self, self._robot, self.values["status_every"], sends)
         self._service = self.create_service(SetMode, topics.SET_MODE, self._on_set_mode)
+        self._others = OtherCommanders(self, commanded)
         self._loop = PeriodicLoop(self._rate_hz)
 
     def deactivate(self) -> None:
@@ -206,6 +215,7 @@ class CommandNode(SuiteNode):
             self._tick_cost_us = (time.perf_counter_ns() - begun_ns) / 1e3
             self.meters.latency("tick").add(self._tick_cost_us * 1e-6)
             ticks += 1
+            self._look_for_others(loop.time_left_s())
             if (
                 not simulated
                 and ticks % _TICKS_PER_SERVICE == 0
@@ -224,6 +234,16 @@ class CommandNode(SuiteNode):
             self.refuse(str(error))
             return False
         return True
+
+    def _look_for_others(self, time_left_s: float) -> None:
+        """Between two ticks, see who else commands the robot; later where there is no time."""
+        overdue_s = self._others.overdue_s()
+        if overdue_s < 0 or (time_left_s < _TIME_FOR_SERVICE_S and overdue_s < _LOOK_OVERDUE_S):
+            return
+        other = self._others.look(self._outputs.publishers_a_topic)
+        self._core.on_other_commander(other)
+        if other is not None:
+            self.refuse(str(other), "other commander/seen")
 
     def _tick(self) -> None:
         """Inputs, decision, outputs."""

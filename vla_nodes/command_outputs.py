@@ -25,25 +25,28 @@ class CommandOutputs:
         robot: what is commanded.
         status_every: ticks between two reports of safety and execution.
         sends: whether there is a robot to command; in a replay no publisher is made for one.
+
+    Attributes:
+        publishers_a_topic: how many of a command topic's publishers are this node's.
     """
 
     def __init__(self, node: Node, robot: RobotModel, status_every: int, sends: bool) -> None:
         self._node = node
         self._status_every = status_every
-        command = robot.description.command
         self._controllers = [
             (
                 node.create_publisher(
-                    MESSAGE_TYPES[command.interface], controller.topic, qos.COMMAND
+                    MESSAGE_TYPES[controller.interface], controller.topic, qos.COMMAND
                 ),
                 CommandWriter(
-                    command.interface,
+                    controller.interface,
                     controller.joint_names,
                     np.array([robot.index(name) for name in controller.joint_names]),
                 ),
             )
-            for controller in (command.controllers if sends else ())
+            for controller in (robot.description.command.controllers if sends else ())
         ]
+        self.publishers_a_topic = 1 if sends else 0
         self._mode = node.create_publisher(msg.ControlMode, topics.MODE, qos.LATCHED)
         self._status = node.create_publisher(msg.SafetyStatus, topics.SAFETY_STATUS, qos.STATUS)
         self._execution = node.create_publisher(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vla_nodes.graph import BRING_UP, Graph
 from vla_nodes.graph_observer import GraphError
-from vla_nodes.graph_processes import GraphProcesses
+from vla_nodes.graph_processes import BackOff, GraphProcesses
 from vla_nodes.process_group import Ended
 
 
@@ -23,6 +23,7 @@ class LiveGraph(GraphProcesses):
         logs: folder for one log a process.
         graph: the description; None: the package's.
         say: told in words what happens to the nodes.
+        back_off: how long a node stays down.
     """
 
     def __init__(
@@ -31,11 +32,12 @@ class LiveGraph(GraphProcesses):
         logs: Path,
         graph: Graph | None = None,
         say: Callable[[str], None] = lambda line: None,
+        back_off: BackOff = BackOff(),
     ) -> None:
         graph = graph or Graph.load()
         values = graph.values({"respawn": "false", **given})
         environment = graph.process_environment(os.environ)
-        super().__init__(graph, values, environment, logs, say=say)
+        super().__init__(graph, values, environment, logs, back_off, say)
         self.logs = logs
 
     def check(self) -> bool:

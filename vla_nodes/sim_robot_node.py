@@ -62,6 +62,8 @@ class SimRobotNode(SuiteNode):
         #: By controller: where its joints are in the canonical order, and its newest command,
         #: stamped by the steady clock.
         self._commands: dict[str, tuple[np.ndarray, ReceivedCommand]] = {}
+        #: By controller: when its newest command came, by the steady clock [s].
+        self._heard_s: dict[str, float] = {}
 
     def configure(self) -> None:
         """Build the scene and lay the first table."""
@@ -96,15 +98,14 @@ class SimRobotNode(SuiteNode):
         self._publishers_made = [
             self._states, self._status, self._success, *self._images.values(), *self._infos.values()
         ]  # fmt: skip
-        command = description.command
         self._controllers = [
             self.create_subscription(
-                MESSAGE_TYPES[command.interface],
+                MESSAGE_TYPES[controller.interface],
                 controller.topic,
                 partial(self._on_command, controller),
                 qos.LATEST,
             )
-            for controller in command.controllers
+            for controller in description.command.controllers
         ]
         self._told = Instruction(0, "")
         self._instructions = self.create_subscription(
@@ -138,11 +139,15 @@ class SimRobotNode(SuiteNode):
 
     def waiting_for(self) -> str:
         """Commands, once a node in command has gone silent; the robot stands at its last one."""
-        age_s = self.meters.rate("command").age_s()
-        if self._mode is ControlMode.IDLE or age_s is None or age_s <= SILENT_S:
+        if self._mode is ControlMode.IDLE:
             return ""
-        topic = self._robot.description.command.topic
-        return f"{topic}: the last came {age_s:.1f} s ago, in mode {self._mode.name}"
+        now_s = time.monotonic()
+        silent = [
+            f"{topic}: the last came {now_s - heard_s:.1f} s ago, in mode {self._mode.name}"
+            for topic, heard_s in self._heard_s.items()
+            if now_s - heard_s > SILENT_S
+        ]
+        return "; ".join(silent)
 
     def cleanup(self) -> None:
         """Free the renderer."""
@@ -169,6 +174,7 @@ class SimRobotNode(SuiteNode):
         age_ns = now_ns - (received.stamp_ns or now_ns)
         received = received._replace(stamp_ns=time.monotonic_ns() - age_ns)
         self._commands[controller.topic] = (places, received)
+        self._heard_s[controller.topic] = time.monotonic()
         self.meters.rate("command").tick()
 
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:

@@ -271,19 +271,30 @@ def test_a_path_is_not_gone_on_along_where_the_robot_has_come_to_rest_off_it(ben
     assert bench.tick().execution.chunk_sequence == 1
 
 
-@pytest.mark.parametrize(("gap_ms", "moved"), [(15, True), (600, False)])
-def test_a_robot_that_takes_positions_alone_is_where_it_was_left(make_bench, gap_ms, moved):
-    bench = make_bench(settings=CommandSettings(tail_is_followed=False))
+@pytest.mark.parametrize("gap_ms", [15, 100, 600])
+@pytest.mark.parametrize("alone", [(), ("shoulder",), ("elbow",), ("shoulder", "elbow")])
+def test_after_a_gap_each_joint_is_where_its_controller_has_taken_it(make_bench, alone, gap_ms):
+    """Along the stop that it was told, or where it was left by a controller of positions alone."""
+    bench = make_bench(settings=CommandSettings(positions_alone=alone))
     bench.start_policy()
     bench.push(ramp(bench.measured, 0.08))
     left = bench.tick(40)
     bench.now_ns += gap_ms * MS
     late = bench.tick()
-    way = abs(late.position - left.position).max()
-    if moved:  # its servos did not feel the gap: the motion goes on
-        assert way == pytest.approx(abs(left.velocity[0]) * 0.02, rel=0.1)
-    else:
-        assert way < 1e-4 and abs(late.velocity).max() < 0.02
+    period_s = 0.005
+    after_s = gap_ms * 1e-3 + 2 * period_s  # the tail's first point is one period ahead
+    for joint, name in enumerate(("shoulder", "elbow")):
+        if name in alone and gap_ms > 20:
+            assert late.position[joint] == pytest.approx(left.position[joint], abs=1e-4)
+            assert abs(late.velocity[joint]) < 0.02
+        else:  # a gap that servos do not feel: the motion goes on for all
+            stop = np.interp(after_s, left.tail.time_s, left.tail.position[:, joint])
+            assert late.position[joint] == pytest.approx(stop, abs=2e-3)
+
+
+def test_settings_name_the_joints_that_take_positions_alone():
+    with pytest.raises(ConfigError, match="positions_alone: got True, expected names of joints"):
+        CommandSettings(positions_alone=True)
 
 
 def test_a_clock_set_forward_moves_nothing_and_is_no_lost_heartbeat(bench, names_of):

@@ -60,7 +60,8 @@ class Run:
         self.jitter_s = jitter_s
         self.lost = lost
         self.period_ns = round(PERIOD_S * NANOSECONDS)
-        settings = CommandSettings(period_s=PERIOD_S, tail_is_followed=tail_is_followed)
+        alone = () if tail_is_followed else NAMES
+        settings = CommandSettings(period_s=PERIOD_S, positions_alone=alone)
         self.core = CommandCore(LIMITS, settings)
         self.deadline_ns = self.now_ns = 10 * NANOSECONDS
         self.commands: list[ArrivedCommand] = []

@@ -21,8 +21,9 @@ from vla_nodes.conversions import to_nanoseconds, to_time
 from vla_nodes.fault_injector_node import KNOWN
 from vla_nodes.faults.fault_graph import INJECTOR, routes, with_injector
 from vla_nodes.faults.flood import BIG, MANY
-from vla_nodes.faults.heartbeat_robot import HEARTBEAT_S, make_heartbeat_robot
 from vla_nodes.faults.replay_beside import PLAYED
+from vla_nodes.faults.robot_under_faults import HEARTBEAT_S, make_robot_under_faults
+from vla_nodes.faults.second_commander import FIRST, LAST
 from vla_nodes.faults.transforms import AHEAD_S, ALTERATIONS
 from vla_nodes.graph import Graph
 from vla_nodes.graph_processes import command_line
@@ -115,7 +116,7 @@ def test_a_bad_chunk_is_bad_in_one_way_only():
 def test_every_fault_of_the_catalogue_is_known_to_whoever_makes_it():
     nodes = Graph.load().nodes
     makers = {Kind.ALTER: KNOWN, Kind.FLOOD: (BIG, MANY), Kind.REPLAY: (PLAYED,)}
-    makers |= {Kind.KILL: nodes, Kind.FREEZE: nodes}
+    makers |= {Kind.KILL: nodes, Kind.FREEZE: nodes, Kind.COMMANDER: (FIRST, LAST)}
     assert all(fault.target in makers[fault.kind] for fault in FAULTS)
 
 
@@ -143,14 +144,20 @@ def test_streams_lead_through_the_injector_and_the_nodes_are_the_same(simulated_
     assert f"clock:={str(simulated_time).lower()}" in lines[INJECTOR]
 
 
-def test_the_robot_of_the_faults_differs_by_the_heartbeat_alone(tmp_path):
+def test_the_robot_of_the_faults_differs_by_the_heartbeat_and_the_controller_of_the_hands(tmp_path):
     robot = load_robot("g1_inspire")
     from vla_core.paths import robot_file
     from vla_core.safety.load_description import load_safety
 
-    path = make_heartbeat_robot("g1_inspire", robot_file("g1_inspire"), tmp_path)
+    path = make_robot_under_faults("g1_inspire", robot_file("g1_inspire"), tmp_path)
     other = load_robot(path)
     assert (other.joint_names, other.urdf.path) == (robot.joint_names, robot.urdf.path)
+    (whole,) = robot.command.controllers
+    body, hands = other.command.controllers
+    assert body.topic == whole.topic != hands.topic
+    assert {c.interface for c in (body, hands)} == {whole.interface}
+    of_hands = {hand.hand_group for hand in robot.end_effectors.values()}
+    assert set(hands.joint_names) == {j.name for j in robot.joints if j.group in of_hands}
     before, after = load_safety(robot), load_safety(other)
     assert after.estop_heartbeat_s == HEARTBEAT_S
     assert (after.allowed, after.margins, after.srdf) == (

@@ -27,6 +27,7 @@ from vla_nodes.conversions import mode_message, to_time
 from vla_nodes.fault_injector_node import FaultInjectorNode
 from vla_nodes.faults.fault_graph import routes
 from vla_nodes.faults.fault_recorder import FaultRecorder
+from vla_nodes.faults.second_commander import second_command
 from vla_nodes.faults.transforms import JOINTS
 
 TIMEOUT_S = 20.0
@@ -117,9 +118,8 @@ def test_an_unknown_fault_is_refused_by_name(node):
 
 def test_a_command_arrives_at_a_time_of_the_robot_s_clock_which_its_joint_states_tell(node, robot):
     recorder = recorder_of(node, robot)
-    command = node.create_publisher(
-        JointTrajectory, robot.description.command.topic, qos.COMMAND
-    )
+    (controller,) = robot.description.command.controllers
+    command = node.create_publisher(JointTrajectory, controller.topic, qos.COMMAND)
     joints = node.create_publisher(
         JointState, f"before_faults/{robot.description.joint_states_topic}", qos.SENSOR_SOURCE
     )
@@ -131,15 +131,17 @@ def test_a_command_arrives_at_a_time_of_the_robot_s_clock_which_its_joint_states
         command.publish(JointTrajectory())
         recorder.poll()
 
-    until(lambda: len(recorder.motion().time_ns) > 1 and len(recorder.commands()) > 1, speak)
-    ahead_s = [(c.robot_ns - c.arrived_ns) * 1e-9 for c in recorder.commands()]
+    until(
+        lambda: len(recorder.motion().time_ns) > 1 and len(recorder.commands(controller)) > 1, speak
+    )
+    ahead_s = [(c.robot_ns - c.arrived_ns) * 1e-9 for c in recorder.commands(controller)]
     assert ahead_s[-1] == pytest.approx(10.0, abs=0.5)
 
 
 def test_commands_and_who_said_what_are_kept_in_time(node, robot):
     recorder = recorder_of(node, robot)
-    description = robot.description.command
-    command = node.create_publisher(JointTrajectory, description.topic, qos.COMMAND)
+    (controller,) = robot.description.command.controllers
+    command = node.create_publisher(JointTrajectory, controller.topic, qos.COMMAND)
     status = node.create_publisher(msg.SafetyStatus, topics.SAFETY_STATUS, qos.STATUS)
     mode = node.create_publisher(msg.ControlMode, topics.MODE, qos.LATCHED)
     diagnostics = node.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, 10)
@@ -151,19 +153,23 @@ def test_commands_and_who_said_what_are_kept_in_time(node, robot):
         message.header.stamp = to_time(7_000_000_000)
         return message
 
-    until(lambda: recorder.commands(), lambda: (command.publish(trajectory(0.0)), recorder.poll()))
+    until(
+        lambda: recorder.commands(controller),
+        lambda: (command.publish(trajectory(0.0)), recorder.poll()),
+    )
     recorder.clear()
-    assert len(recorder.commands()) == 1  # the newest is kept: what comes next follows it
+    assert len(recorder.commands(controller)) == 1  # the newest is kept: what comes next follows it
     backwards = robot.joint_names[::-1]
+    command.publish(second_command(controller, np.ones(robot.dof)))  # is not counted
     for message in (
         trajectory(0.25),
         trajectory(float("nan")),
         trajectory(0.5, [*backwards[:-1], "tail_joint"]),
     ):
-        count = len(recorder.commands())
+        count = len(recorder.commands(controller))
         command.publish(message)
-        until(lambda: len(recorder.commands()) > count, recorder.poll)  # noqa: B023
-    _, good, nan, stranger = recorder.commands()
+        until(lambda: len(recorder.commands(controller)) > count, recorder.poll)  # noqa: B023
+    _, good, nan, stranger = recorder.commands(controller)
     assert (good.position == 0.25).all() and good.stamp_ns == 7_000_000_000
     assert np.allclose(good.time_s, [0.005])
     assert np.isnan(nan.position).all() and np.isnan(stranger.position).all()

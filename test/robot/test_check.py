@@ -131,3 +131,29 @@ def test_the_command_fails_for_a_policy_of_another_robot(tmp_path, capsys, manif
     assert code == 1
     printed = " ".join(capsys.readouterr().out.split())
     assert "the robot lacks [waist_yaw_joint, waist_roll_joint," in printed
+
+
+def test_every_controller_is_printed_with_its_topic_message_and_joints(tiny_robot, capsys, tmp_path):
+    listed = """  controllers:
+    grip: {topic: /grip/commands, groups: [hand], interface: joint_state}
+    arm: {topic: /arm/joint_trajectory, groups: [arm], interface: joint_trajectory}"""
+    main(["check", str(tiny_robot("  topic: /command", listed)), "--out", str(tmp_path)])
+    printed = " ".join(capsys.readouterr().out.split())
+    for told in (
+        "/grip/commands joint_state, to it at 100 Hz, for 1 joints: grip",
+        "/arm/joint_trajectory joint_trajectory, to it at 100 Hz, for 1 joints: shoulder",
+    ):
+        assert told in printed
+
+
+@pytest.mark.parametrize("shared", ["/grip", "/arm"])
+def test_joint_states_on_any_command_topic_are_a_problem(tiny_robot, shared):
+    listed = """  controllers:
+    grip: {topic: /grip, groups: [hand]}
+    arm: {topic: /arm, groups: [arm]}"""
+    file = tiny_robot("  topic: /command", listed)
+    file.write_text(file.read_text().replace("/joint_states", shared))
+    (problem,) = [p for p in check_robot(RobotModel.load(file)) if "share" in p]
+    assert problem == (
+        f"commands and joint states share {shared}; give each command topic its own"
+    )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vla_core.errors import RobotDescriptionError
-from vla_core.robot.description import RecordingDescription, Unit
+from vla_core.robot.description import CommandInterface, RecordingDescription, Unit
 from vla_core.robot.load import load_robot
 
 
@@ -61,7 +61,36 @@ def test_a_command_goes_to_one_controller_unless_several_are_listed(tiny_robot):
         ("/grip", ("grip",)),
         ("/arm", ("shoulder",)),
     ]
-    assert command.topic == "/grip"
+
+
+INTERFACES = [interface.value for interface in CommandInterface]
+
+
+@pytest.mark.parametrize("given", INTERFACES)
+@pytest.mark.parametrize("of_all", INTERFACES)
+def test_a_controller_has_an_interface_of_its_own_or_that_of_all(tiny_robot, of_all, given):
+    listed = f"""  interface: {of_all}
+  controllers:
+    grip: {{topic: /grip, groups: [hand], interface: {given}}}
+    arm: {{topic: /arm, groups: [arm]}}"""
+    file = tiny_robot("  topic: /command\n  interface: forward_command", listed)
+    grip, arm = load_robot(file).command.controllers
+    assert (grip.interface.value, arm.interface.value) == (given, of_all)
+
+
+def test_a_controller_without_any_interface_is_refused(tiny_robot):
+    listed = "  controllers: {arm: {topic: /arm, groups: [arm, hand]}}"
+    refused = refusal(tiny_robot("  topic: /command\n  interface: forward_command", listed))
+    assert refused.startswith("tiny.yaml, command.controllers.arm.interface: ")
+
+
+def test_two_controllers_on_one_topic_are_refused(tiny_robot):
+    listed = """  controllers:
+    grip: {topic: /arm, groups: [hand]}
+    arm: {topic: /arm, groups: [arm]}"""
+    assert refusal(tiny_robot("  topic: /command", listed)) == (
+        "tiny.yaml, command.controllers: /arm is the topic of several; give each controller its own"
+    )
 
 
 def test_a_joint_that_no_controller_moves_is_refused(tiny_robot):

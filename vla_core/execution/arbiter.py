@@ -7,6 +7,7 @@ from vla_core.execution.command import CommandSettings
 from vla_core.execution.commanded_motion import CommandedMotion
 from vla_core.execution.intake import Intake
 from vla_core.execution.late_ticks import LateTicks
+from vla_core.execution.other_commander import OtherCommander
 from vla_core.execution.paths import Paths
 from vla_core.handover.handover import Ask, Handover
 from vla_core.handover.modes import Condition, Happening, ModeAnswer, find_transition, follows
@@ -30,6 +31,7 @@ class Arbiter:
 
     Attributes:
         mode, reason, since_ns: who commands the robot, why, and since when.
+        other_commander: somebody outside who commands it, too; None: nobody does.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Arbiter:
         self.mode = ControlMode.IDLE
         self.reason = "started"
         self.since_ns = 0
+        self.other_commander: OtherCommander | None = None
         self._joint_state_limit_s = joint_state_limit_s
         self._intake, self._motion, self._paths = intake, motion, paths
         self._button, self._tracking, self._handover = button, tracking, handover
@@ -85,7 +88,7 @@ class Arbiter:
         return self.request(ask.asked, now_ns, ask.reason).reason
 
     def watch(self, now_ns: int, late: bool) -> None:
-        """Emergency stop, pace of the loop, tracking: what ends a motion whatever is followed.
+        """Emergency stop, pace, tracking, other commanders: what ends any motion.
 
         Args:
             late: whether ticks were missed before this one.
@@ -100,6 +103,8 @@ class Arbiter:
         problem = self._late_ticks.problem(now_ns)
         if not problem and self._tracking is not None:
             problem = self._tracking.problem
+        if not problem and self.other_commander is not None:
+            problem = str(self.other_commander)
         if not problem:
             return
         self.happens(Happening.LOST, problem, now_ns)
@@ -137,6 +142,8 @@ class Arbiter:
             return "" if self._motion.is_still else "the command is still moving"
         if condition == Condition.ESTOP_RELEASED:
             return self._button.problem(now_ns)
+        if condition == Condition.ALONE:
+            return str(self.other_commander or "")
         if condition == Condition.TRACKS:
             return "" if self._tracking is None else self._tracking.problem
         if condition in (Condition.OPERATOR_HOLDS, Condition.OPERATOR_RELEASED):

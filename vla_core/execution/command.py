@@ -120,8 +120,8 @@ class CommandSettings:
     Attributes:
         period_s: time between ticks [s].
         horizon_s: preview of the policy's path that is tracked without lag [s].
-        tail_is_followed: whether the robot goes on along the tail while commands stay out; one that
-            takes positions alone keeps the last one.
+        positions_alone: joints whose controller takes positions alone: while commands stay out they
+            keep the last one. The others go on along the tail.
         start_tolerance: how far outside its limits, or from the last command, a joint may be found
             when the command starts [rad].
         start_speed: fastest joint when the command starts [rad/s].
@@ -140,7 +140,7 @@ class CommandSettings:
 
     period_s: float = 0.005
     horizon_s: float = 0.1
-    tail_is_followed: bool = True
+    positions_alone: tuple[str, ...] = ()
     start_tolerance: float = 0.1
     start_speed: float = 0.5
     future_tolerance_s: float = 0.01
@@ -157,6 +157,10 @@ class CommandSettings:
         for field in fields(self):
             value = getattr(self, field.name)
             switch = isinstance(value, bool)
+            if field.name == "positions_alone":
+                if not (isinstance(value, tuple) and all(isinstance(name, str) for name in value)):
+                    raise ConfigError(field.name, f"got {value!r}, expected names of joints")
+                continue
             if isinstance(field.default, bool):
                 if not switch:
                     raise ConfigError(field.name, f"got {value!r}, expected true or false")

@@ -23,6 +23,7 @@ from vla_core.execution.command_maker import CommandMaker
 from vla_core.execution.commanded_motion import CommandedMotion
 from vla_core.execution.guidance import Guidance
 from vla_core.execution.intake import Intake
+from vla_core.execution.other_commander import OtherCommander
 from vla_core.execution.path_follower import Reference
 from vla_core.execution.paths import Paths
 from vla_core.execution.tick_clock import Passed, TickClock
@@ -163,6 +164,8 @@ class CommandCore:
         """
         if self.mode != ControlMode.HOLD:
             return f"ready motion: refused in {self.mode.name}; ask for HOLD first"
+        if self._arbiter.other_commander is not None:
+            return f"ready motion: refused, {self._arbiter.other_commander}"
         if not self._motion.is_still:
             return "ready motion: refused, the command is still moving"
         problem = self._intake.take_ready(
@@ -181,6 +184,10 @@ class CommandCore:
         except TeleopTargetError as error:
             return str(error)
         return "" if ask is None else self._arbiter.heed(ask, now_ns)
+
+    def on_other_commander(self, other: OtherCommander | None) -> None:
+        """Hear who else commands the robot: it stops, and holds as long as there is anybody."""
+        self._arbiter.other_commander = other
 
     def on_estop(self, pressed: bool, now_ns: int, source: str = "its topic") -> None:
         """Take a message of the emergency stop: pressed, or (its heartbeat) released."""
@@ -217,6 +224,8 @@ class CommandCore:
         constraints: list[ActiveConstraint] = []
         passed = self._clock.tick(now_ns, now_ns if steady_ns is None else steady_ns)
         self._heed_clock(passed, constraints)
+        if (other := self._arbiter.other_commander) is not None:
+            constraints.append(ActiveConstraint("other_commander", other.topic, 0.0))
         self._arbiter.watch(now_ns, passed.late)
         self._catch_up(passed.periods - 1)
         ages_s = self._intake.ages_s(now_ns)

@@ -42,6 +42,7 @@ class CommandedMotion:
         self, limits: JointLimits, settings: CommandSettings, collision: CollisionModel | None
     ) -> None:
         self._limits, self._settings = limits, settings
+        self._positions_alone = np.isin(limits.names, settings.positions_alone)
         self._limiter = JointLimiter(limits, settings.period_s, settings.horizon_s)
         self._filter = MotionFilter(
             self._limiter,
@@ -86,19 +87,19 @@ class CommandedMotion:
         return rest.at(float(rest.duration_s.max())).position
 
     def catch_up(self, missed: int) -> bool:
-        """Go on from where the robot was taken by the last command while ticks were missed.
+        """Go on from where each joint was taken by the last command while ticks were missed.
 
-        Whether it has come to rest by that. Not in a gap that nobody feels: at a motion's first
+        Whether all have come to rest by that. Not in a gap that nobody feels: at a motion's first
         ticks the robot is so slow that it would come to rest in any.
         """
         if missed <= 0 or self.now is None or self._stop is None:
             return False
         moved = not self.is_still
         missed_s = missed * self._settings.period_s
-        if self._settings.tail_is_followed or missed_s <= _BRIDGED_S:
-            self.now = self._stop.at(missed_s)
-        else:
-            self.now = JointMotion.at_rest(self.now.position)
+        left = self.now.position
+        self.now = self._stop.at(missed_s)
+        if missed_s > _BRIDGED_S:
+            self.now = self.now.with_at_rest(self._positions_alone, left)
         return moved and missed_s > _BRIDGED_S and self.is_still
 
     def advance(

@@ -17,6 +17,7 @@ class Kind(Enum):
     ALTER = "messages altered between the nodes"
     FLOOD = "middleware flooded"
     REPLAY = "a replay on the same network"
+    COMMANDER = "another node commands the robot"
 
 
 class Expected(Enum):
@@ -40,7 +41,7 @@ class Fault:
         name: for the command line and the record.
         does: what is done, in words.
         kind, target: how, and to what: a node for KILL and FREEZE, else a name that the injector,
-            the flood or the replay knows.
+            the flood, the replay or the second commander knows.
         expected: what must follow.
         found_by: patterns of what counts as finding it, the texts of `Evidence`.
         lasts_s: how long it stays [s]; a killed process stays dead.
@@ -163,6 +164,15 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "flood_many", "thousands of messages a second on vla/estop and vla/action_chunk",
         Kind.FLOOD, "many", Expected.STAY_INSIDE, (".",), lasts_s=4.0,
+    ),
+    *(
+        Fault(
+            f"second_commander_{which}",
+            f"another node commands the {which} of the robot's controllers", Kind.COMMANDER,
+            f"second_commander_{which}", Expected.STOP,
+            ("constraint other_commander", "mode STOPPING: .* commands this robot, too"),
+        )
+        for which in ("first", "last")
     ),
     Fault(
         "replay_beside", "a recording of the same robot played beside it, in a loop, and followed",

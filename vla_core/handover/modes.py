@@ -18,6 +18,7 @@ class Condition(Enum):
     JOINT_STATE_FRESH = "joint states arrive"
     ESTOP_RELEASED = "the emergency stop is released and its heartbeat arrives"
     TRACKS = "the robot is where it is commanded"
+    ALONE = "nobody else publishes a command topic of the robot"
     START_POSSIBLE = "the robot stands inside its limits, where the command can start"
     OPERATOR_HOLDS = "the operator holds the deadman"
     OPERATOR_RELEASED = "the operator has let go of the deadman"
@@ -30,7 +31,7 @@ class Happening(Enum):
     JOINED = "the command has come to the operator's targets"
     RENEWED = "a chunk has come that was made after the return"
     STRAYED = "the operator's targets stay out"
-    LOST = "what moves the robot is lost, the robot is not where it should be, ticks come late"
+    LOST = "what moves the robot is lost, it is not where it should be, ticks are late, two command"
 
 
 Asked = ControlMode | Happening
@@ -63,10 +64,15 @@ class ModeAnswer(NamedTuple):
 
 _IDLE, _HOLD, _POLICY, _TELEOP, _BLEND, _STOPPING, _ESTOP = ControlMode
 _START = frozenset(
-    {Condition.ESTOP_RELEASED, Condition.JOINT_STATE_FRESH, Condition.START_POSSIBLE}
+    {
+        Condition.ESTOP_RELEASED,
+        Condition.JOINT_STATE_FRESH,
+        Condition.START_POSSIBLE,
+        Condition.ALONE,
+    }
 )
-_FOLLOW = frozenset({Condition.JOINT_STATE_FRESH, Condition.TRACKS})
-_TAKE_OVER = frozenset({Condition.OPERATOR_HOLDS})
+_FOLLOW = frozenset({Condition.JOINT_STATE_FRESH, Condition.TRACKS, Condition.ALONE})
+_TAKE_OVER = frozenset({Condition.OPERATOR_HOLDS, Condition.ALONE})
 _RETURN = frozenset({Condition.OPERATOR_RELEASED})
 _STILL = frozenset({Condition.STANDING_STILL})
 

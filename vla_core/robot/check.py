@@ -61,8 +61,9 @@ def _check_stopping(robot: RobotModel) -> list[str]:
 
 def _check_topics(robot: RobotModel) -> list[str]:
     named = with_full_names(robot.description)
-    if named.joint_states_topic in [controller.topic for controller in named.command.controllers]:
-        return ["command and joint_states share a topic; give `command.topic` its own"]
+    topic = named.joint_states_topic
+    if topic in [controller.topic for controller in named.command.controllers]:
+        return [f"commands and joint states share {topic}; give each command topic its own"]
     return []
 
 

@@ -104,10 +104,14 @@ def _cameras(description: RobotDescription) -> Table:
 
 
 def _topics(description: RobotDescription) -> Table:
-    table = report_table("topics", "topic", "carries")
+    table = report_table("topics")
+    table.add_column("topic", no_wrap=True)
+    table.add_column("carries", overflow="fold")
     table.add_row(description.joint_states_topic, "joint states, from the robot")
-    command = description.command
-    table.add_row(command.topic, f"{command.interface.value}, to it at {command.rate_hz:g} Hz")
+    for controller in description.command.controllers:
+        rate = f"to it at {description.command.rate_hz:g} Hz"
+        joints = f"for {len(controller.joint_names)} joints: {' '.join(controller.joint_names)}"
+        table.add_row(controller.topic, f"{controller.interface.value}, {rate}, {joints}")
     return table
 
 

@@ -113,10 +113,17 @@ class CameraDescription:
 
 @dataclass(frozen=True)
 class ControllerDescription:
-    """A controller of the robot: its topic and the joints that it moves, in their order there."""
+    """A controller of the robot.
+
+    Attributes:
+        topic: where it takes commands.
+        joint_names: what it moves, in their order there.
+        interface: the message that it takes.
+    """
 
     topic: str
     joint_names: tuple[str, ...]
+    interface: CommandInterface
 
 
 @dataclass(frozen=True)
@@ -124,17 +131,13 @@ class CommandDescription:
     """Where and how commands go to the robot.
 
     Attributes:
-        controllers: at least one; together they move every joint once.
+        controllers: at least one, each with a topic of its own; together they move every joint
+            once. Who publishes one of their topics commands the robot.
+        rate_hz: commands a second [Hz].
     """
 
     controllers: tuple[ControllerDescription, ...]
-    interface: CommandInterface
     rate_hz: float
-
-    @property
-    def topic(self) -> str:
-        """Topic of the first controller: who publishes it commands the robot."""
-        return self.controllers[0].topic
 
 
 @dataclass(frozen=True)

@@ -191,11 +191,22 @@ def _recording(
 
 
 def _command(yaml: CheckedMapping, groups: Groups) -> CommandDescription:
-    """One `topic` for all joints, or `controllers`, each with its topic and groups."""
+    """One `topic` for all joints, or `controllers`, each with its topic and groups.
+
+    The `interface` is that of every controller that has none of its own.
+    """
+    interface = yaml.choice("interface", CommandInterface) if "interface" in yaml else None
     if "controllers" in yaml:
         controllers = tuple(
-            _controller(inner, groups) for inner in yaml.mappings("controllers").values()
+            _controller(inner, groups, interface)
+            for inner in yaml.mappings("controllers").values()
         )
+        topics = [controller.topic for controller in controllers]
+        if shared := sorted({topic for topic in topics if topics.count(topic) > 1}):
+            raise RobotDescriptionError(
+                yaml.where("controllers"),
+                f"{', '.join(shared)} is the topic of several; give each controller its own",
+            )
         moved = [name for controller in controllers for name in controller.joint_names]
         joints = [joint.name for group in groups.values() for joint in group]
         wrong = sorted({name for name in joints if moved.count(name) != 1})
@@ -207,17 +218,17 @@ def _command(yaml: CheckedMapping, groups: Groups) -> CommandDescription:
             )
     else:
         joints = [joint.name for group in groups.values() for joint in group]
-        controllers = (ControllerDescription(_topic(yaml, "topic"), tuple(joints)),)
-    command = CommandDescription(
-        controllers=controllers,
-        interface=yaml.choice("interface", CommandInterface),
-        rate_hz=yaml.positive("rate_hz"),
-    )
+        if interface is None:
+            interface = yaml.choice("interface", CommandInterface)  # says that it is missing
+        controllers = (ControllerDescription(_topic(yaml, "topic"), tuple(joints), interface),)
+    command = CommandDescription(controllers, rate_hz=yaml.positive("rate_hz"))
     yaml.done()
     return command
 
 
-def _controller(yaml: CheckedMapping, groups: Groups) -> ControllerDescription:
+def _controller(
+    yaml: CheckedMapping, groups: Groups, interface: CommandInterface | None
+) -> ControllerDescription:
     named = yaml.texts("groups")
     unknown = [name for name in named if name not in groups]
     if unknown or not named:
@@ -225,7 +236,9 @@ def _controller(yaml: CheckedMapping, groups: Groups) -> ControllerDescription:
             yaml.where("groups"), f"got {list(named)}, expected some of {', '.join(groups)}"
         )
     joints = tuple(joint.name for name in named for joint in groups[name])
-    controller = ControllerDescription(_topic(yaml, "topic"), joints)
+    if "interface" in yaml or interface is None:
+        interface = yaml.choice("interface", CommandInterface)
+    controller = ControllerDescription(_topic(yaml, "topic"), joints, interface)
     yaml.done()
     return controller
 

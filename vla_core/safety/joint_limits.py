@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,6 +47,12 @@ class JointLimits:
     def dof(self) -> int:
         """Number of joints."""
         return len(self.names)
+
+    def of(self, names: Sequence[str]) -> JointLimits:
+        """The limits of some of the joints, in the order of `names`."""
+        places = [self.names.index(name) for name in names]
+        arrays = (self.lower, self.upper, self.velocity, self.acceleration, self.jerk)
+        return JointLimits(tuple(names), *(array[places] for array in arrays))
 
     def glide(self, velocity: np.ndarray, acceleration: np.ndarray) -> np.ndarray:
         """`(dof,)` velocity that a joint comes to as its acceleration is let go of [rad/s]."""

@@ -32,6 +32,14 @@ class JointMotion:
         position = np.array(position, dtype=float)
         return cls(position, np.zeros_like(position), np.zeros_like(position))
 
+    def with_at_rest(self, chosen: np.ndarray, position: np.ndarray) -> JointMotion:
+        """This motion, with the `chosen` joints, `(dof,)` of bool, at rest at their `position`."""
+        return JointMotion(
+            np.where(chosen, position, self.position),
+            np.where(chosen, 0.0, self.velocity),
+            np.where(chosen, 0.0, self.acceleration),
+        )
+
     def frozen(self) -> JointMotion:
         """This motion, with its arrays made read-only."""
         for array in (self.position, self.velocity, self.acceleration):

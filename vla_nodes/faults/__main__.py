@@ -27,7 +27,7 @@ from vla_core.robot.model import RobotModel
 from vla_nodes.faults.fault_graph import Route, policy_routes, with_injector
 from vla_nodes.faults.fault_recorder import FaultRecorder
 from vla_nodes.faults.fault_run import FaultRun
-from vla_nodes.faults.heartbeat_robot import make_heartbeat_robot
+from vla_nodes.faults.robot_under_faults import make_robot_under_faults
 from vla_nodes.faults.transforms import FIRST_CAMERA, JOINTS
 from vla_nodes.graph import Graph
 from vla_nodes.graph_observer import GraphError, GraphObserver
@@ -46,7 +46,7 @@ class Faults:
         manifest = PolicyManifest.load(policy_folder(args.policy))
         self._manifest = manifest
         source = robot_file(manifest.robot)
-        self._robot_file = make_heartbeat_robot(manifest.robot, source, args.out / "robot")
+        self._robot_file = make_robot_under_faults(manifest.robot, source, args.out / "robot")
         self._robot = RobotModel.load(self._robot_file)
         self._routes = policy_routes(self._robot.description, manifest)
         self.records: list[FaultRecord] = []
@@ -127,6 +127,7 @@ class Faults:
         replayed = [str(self._robot_file), str(self._args.policy), folder]
         return {
             Kind.FLOOD: [*python, "vla_nodes.faults.flood", routes[FIRST_CAMERA].topic],
+            Kind.COMMANDER: [*python, "vla_nodes.faults.second_commander", str(self._robot_file)],
             Kind.REPLAY: [*python, "vla_nodes.faults.replay_beside", *replayed],
         }
 

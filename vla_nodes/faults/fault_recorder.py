@@ -18,6 +18,7 @@ from std_msgs.msg import Header
 from vla_core.errors import VlaError
 from vla_core.faults.command_monitor import ArrivedCommand, Emergency
 from vla_core.faults.judgement import Evidence, Motion
+from vla_core.robot.description import ControllerDescription
 from vla_core.robot.model import RobotModel
 from vla_core.types import ControlMode
 from vla_msgs import msg
@@ -26,6 +27,7 @@ from vla_nodes.command_messages import MESSAGE_TYPES, read_command
 from vla_nodes.conversions import to_nanoseconds
 from vla_nodes.fault_injector_node import INJECTED
 from vla_nodes.faults.fault_graph import INJECTOR, Route
+from vla_nodes.faults.second_commander import is_of_second_commander
 from vla_nodes.polled_subscription import PolledSubscription, Taken
 
 #: Deeper than the robot's own, so that nothing is lost while this process looks away.
@@ -46,9 +48,9 @@ class FaultRecorder:
 
     def __init__(self, node: Node, robot: RobotModel, joints: Route) -> None:
         self._robot = robot
-        command = robot.description.command
+        controllers = robot.description.command.controllers
         self._types = {
-            "command": MESSAGE_TYPES[command.interface],
+            **{c.topic: MESSAGE_TYPES[c.interface] for c in controllers},
             "joints": JointState,
             "safety": msg.SafetyStatus,
             "mode": msg.ControlMode,
@@ -58,7 +60,7 @@ class FaultRecorder:
         self._subscriptions = {
             name: PolledSubscription(node, self._types[name], topic, profile, raw=True)
             for name, topic, profile in (
-                ("command", command.topic, _DEEP),
+                *((c.topic, c.topic, _DEEP) for c in controllers),
                 ("joints", joints.before, _DEEP),
                 ("safety", topics.SAFETY_STATUS, qos.STATUS),
                 ("mode", topics.MODE, qos.LATCHED),
@@ -99,19 +101,23 @@ class FaultRecorder:
                 return stamp_ns
         return None
 
-    def commands(self) -> list[ArrivedCommand]:
-        """Every command as it reached the robot; one that cannot be read holds NaN."""
+    def commands(self, controller: ControllerDescription) -> list[ArrivedCommand]:
+        """Every command as it reached a controller, in its joints' order.
+
+        One that cannot be read holds NaN; what the second commander of a fault says is left out.
+        """
         found = []
         ahead_ns = self._robot_clock()
-        for taken, message in self._messages("command"):
+        for taken, message in self._messages(controller.topic):
+            if is_of_second_commander(message):
+                continue
             try:
                 received = read_command(message)
-                names = received.joint_names or self._robot.joint_names
-                position = self._robot.to_canonical(names, received.position, "command")
+                position = received.in_order(controller.joint_names)
                 time_s, stamp_ns = received.time_s, received.stamp_ns
             except VlaError:
-                position, time_s = np.full((1, self._robot.dof), np.nan), np.zeros(1)
-                stamp_ns = 0
+                position = np.full((1, len(controller.joint_names)), np.nan)
+                time_s, stamp_ns = np.zeros(1), 0
             arrived_ns = taken.received_ns
             robot_ns = arrived_ns + ahead_ns(arrived_ns)
             found.append(

@@ -208,7 +208,9 @@ class FaultRun:
         if fault.kind is Kind.FREEZE:
             os.kill(self._graph.processes[fault.target], signal.SIGCONT)
         elif fault.kind in self._programs:
-            self._graph.signal(_PROGRAM, signal.SIGKILL)
+            # A commander that is killed would be known for up to 20 s: it takes its leave.
+            leaves = fault.kind is Kind.COMMANDER
+            self._graph.signal(_PROGRAM, signal.SIGINT if leaves else signal.SIGKILL)
         elif fault.kind is Kind.ALTER:
             self._set_fault("")
 
@@ -284,11 +286,12 @@ class FaultRun:
 
     def _judge_commands(self) -> None:
         """Those that reached the robot since it was last put somewhere."""
-        commands = self._recorder.commands()
-        self._commands += len(commands)
-        self._violations += check_commands(
-            commands, self._robot.limits, self._period_s, self._recorder.emergencies()
-        )
+        emergencies = self._recorder.emergencies()
+        for controller in self._robot.description.command.controllers:
+            commands = self._recorder.commands(controller)
+            limits = self._robot.limits.of(controller.joint_names)
+            self._commands += len(commands)
+            self._violations += check_commands(commands, limits, self._period_s, emergencies)
 
     # Meanwhile
 

@@ -8,6 +8,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 
 from vla_core.handover.takeover_record import SentCommand, Tick
+from vla_core.robot.description import ControllerDescription
 from vla_core.robot.model import RobotModel
 from vla_core.types import ControlMode
 from vla_msgs import msg
@@ -25,54 +26,76 @@ class CommandRecorder:
 
     Args:
         node: owns the subscriptions.
-        robot: whose command; with one controller.
+        robot: whose commands.
     """
 
     def __init__(self, node: Node, robot: RobotModel) -> None:
-        command = robot.description.command
         self._robot = robot
-        self._type = MESSAGE_TYPES[command.interface]
-        self._commands = PolledSubscription(
-            node, self._type, command.topic, _DEEP, raw=True, most=400
-        )
+        self._controllers = robot.description.command.controllers
+        self._commands = [
+            PolledSubscription(
+                node, MESSAGE_TYPES[one.interface], one.topic, _DEEP, raw=True, most=400
+            )
+            for one in self._controllers
+        ]
         self._statuses = PolledSubscription(
             node, msg.SafetyStatus, topics.SAFETY_STATUS, _DEEP_STATUS, raw=True, most=400
         )
-        self._kept: tuple[list[Taken], list[Taken]] = ([], [])
+        self._kept_commands: list[list[Taken]] = [[] for _ in self._controllers]
+        self._kept_statuses: list[Taken] = []
 
     def poll(self) -> None:
         """Take in what has come."""
-        for kept, source in zip(self._kept, (self._commands, self._statuses), strict=True):
+        for kept, source in zip(self._kept_commands, self._commands, strict=True):
             kept.extend(source.take_stamped())
+        self._kept_statuses.extend(self._statuses.take_stamped())
 
     def clear(self) -> None:
         """Forget what was recorded."""
         self.poll()
-        for kept in self._kept:
+        for kept in (*self._kept_commands, self._kept_statuses):
             del kept[:-1]
 
     def newest(self) -> np.ndarray | None:
         """`(dof,)` where the command is; None where nobody commands."""
         self.poll()
-        if not self._kept[1]:
+        if not self._kept_statuses:
             return None
-        status = deserialize_message(self._kept[1][-1].message, msg.SafetyStatus)
+        status = deserialize_message(self._kept_statuses[-1].message, msg.SafetyStatus)
         return np.array(status.commanded) if len(status.commanded) else None
 
     def sent(self, from_ns: int, to_ns: int) -> list[SentCommand]:
-        """Commands that were sent between two times of this machine; of a period, the last."""
+        """Commands that were sent between two times of this machine; of a period, the last.
+
+        The command node tells the controllers in turn: with the last one, the command is whole.
+        """
         found: dict[int, SentCommand] = {}
-        for taken in _between(self._kept[0], from_ns, to_ns):
-            received = read_command(deserialize_message(taken.message, self._type))
-            names = received.joint_names or self._robot.joint_names
-            position = self._robot.to_canonical(names, received.position[0], "command")
-            found[received.stamp_ns] = SentCommand(received.stamp_ns, position)
+        position = np.full(self._robot.dof, np.nan)
+        last = self._controllers[-1]
+        for taken, controller in self._told_between(from_ns, to_ns):
+            message = deserialize_message(taken.message, MESSAGE_TYPES[controller.interface])
+            received = read_command(message)
+            columns = [self._robot.index(name) for name in controller.joint_names]
+            position[columns] = received.in_order(controller.joint_names)[0]
+            if controller is last and not np.isnan(position).any():
+                stamp_ns = received.stamp_ns or taken.sent_ns
+                found[stamp_ns] = SentCommand(stamp_ns, position.copy())
         return list(found.values())
+
+    def _told_between(
+        self, from_ns: int, to_ns: int
+    ) -> list[tuple[Taken, ControllerDescription]]:
+        told = [
+            (taken, controller)
+            for kept, controller in zip(self._kept_commands, self._controllers, strict=True)
+            for taken in _between(kept, from_ns, to_ns)
+        ]
+        return sorted(told, key=lambda one: one[0].sent_ns)
 
     def ticks(self, from_ns: int, to_ns: int) -> list[Tick]:
         """The same of the ticks' reports."""
         found = []
-        for taken in _between(self._kept[1], from_ns, to_ns):
+        for taken in _between(self._kept_statuses, from_ns, to_ns):
             status = deserialize_message(taken.message, msg.SafetyStatus)
             found.append(
                 Tick(

@@ -64,8 +64,7 @@ class Contract:
         robot = with_full_names(robot)
         cameras = robot.cameras.values()
         types = {c.topic: f"sensor_msgs/msg/{c.message.value}" for c in cameras}
-        interface = _COMMAND_TYPES[robot.command.interface]
-        commands = {controller.topic: interface for controller in robot.command.controllers}
+        commands = {c.topic: _COMMAND_TYPES[c.interface] for c in robot.command.controllers}
         if robot.recording.command_topic is not None:
             commands[robot.recording.command_topic] = JOINT_STATE
         return cls(

@@ -21,7 +21,12 @@ from vla_core.replay.offline.recording import (
     RecordedEpisode,
     UnreadableCame,
 )
-from vla_core.robot.description import CameraDescription, CommandInterface, RobotDescription
+from vla_core.robot.description import (
+    CameraDescription,
+    CommandInterface,
+    ControllerDescription,
+    RobotDescription,
+)
 from vla_core.robot.model import RobotModel
 from vla_core.robot.topics import with_full_names
 from vla_core.types import NANOSECONDS
@@ -130,14 +135,14 @@ class RecordedCommands:
     def __init__(self, robot: RobotModel, bag: Bag) -> None:
         description = with_full_names(robot.description)
         self._robot = robot
-        self._interface = description.command.interface
-        named = {c.topic: c.joint_names for c in description.command.controllers}
-        if description.recording.command_topic in bag.topics:
-            self._interface = CommandInterface.JOINT_STATE
-            named = {description.recording.command_topic: robot.joint_names}
-        self._joints = named if set(named) <= set(bag.topics) else {}
-        self.topics = tuple(self._joints)
-        bag.require(dict.fromkeys(self.topics, _COMMAND_TYPES[self._interface]))
+        controllers = description.command.controllers
+        if (asked := description.recording.command_topic) in bag.topics:
+            interface = CommandInterface.JOINT_STATE
+            controllers = (ControllerDescription(asked, robot.joint_names, interface),)
+        named = {controller.topic: controller for controller in controllers}
+        self._controllers = named if set(named) <= set(bag.topics) else {}
+        self.topics = tuple(self._controllers)
+        bag.require({c.topic: _COMMAND_TYPES[c.interface] for c in self._controllers.values()})
         self._position = np.full(robot.dof, np.nan)
 
     def read(self, topic: str, message: Any, now_ns: int) -> CommandCame | None:
@@ -147,10 +152,10 @@ class RecordedCommands:
             ObservationError: another number of values than joints.
             JointMismatchError: joints of another robot.
         """
-        stamp_ns = now_ns
-        if self._interface is CommandInterface.FORWARD_COMMAND:
-            names, values = self._joints[topic], message.data
-        elif self._interface is CommandInterface.JOINT_STATE:
+        stamp_ns, controller = now_ns, self._controllers[topic]
+        if controller.interface is CommandInterface.FORWARD_COMMAND:
+            names, values = controller.joint_names, message.data
+        elif controller.interface is CommandInterface.JOINT_STATE:
             names, values, stamp_ns = message.name, message.position, _stamp_ns(message)
         else:  # the first point is the command, the others are how it would stop
             if not message.points:

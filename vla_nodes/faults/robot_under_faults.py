@@ -1,4 +1,5 @@
-"""A robot's YAML with one change: the emergency stop's heartbeat is required."""
+"""A robot's YAML with two changes: the emergency stop's heartbeat is required, and the hands have a
+controller of their own, so that commands go out on several topics."""
 
 from __future__ import annotations
 
@@ -12,15 +13,16 @@ from vla_core.robot.load import load_robot
 HEARTBEAT_S = 0.5
 
 
-def make_heartbeat_robot(robot: str | Path, source: Path, folder: Path) -> Path:
-    """Write the robot's YAML and its safety description to `folder`, with the heartbeat required.
+def make_robot_under_faults(robot: str | Path, source: Path, folder: Path) -> Path:
+    """Write the robot's YAML and its safety description to `folder`, with both changes.
 
     Args:
         robot: by name, or its YAML.
         source: the robot's YAML.
 
     Returns:
-        The new YAML; of a robot without a safety description, `source`.
+        The new YAML; of a robot without a safety description, `source`. A robot that has several
+        controllers keeps them.
     """
     description = load_robot(robot)
     if description.safety_file is None:
@@ -34,6 +36,16 @@ def make_heartbeat_robot(robot: str | Path, source: Path, folder: Path) -> Path:
     raw = yaml.safe_load(source.read_text())
     raw["urdf"] = str((source.parent / raw["urdf"]).resolve())
     raw["safety"] = str(safety_path.resolve())
+    if len(description.command.controllers) == 1:
+        hands = {hand.hand_group for hand in description.end_effectors.values()}
+        topic = raw["command"].pop("topic")
+        raw["command"]["controllers"] = {
+            "body": {"topic": topic, "groups": [g for g in description.groups if g not in hands]},
+            "hands": {
+                "topic": f"{topic}_of_hands",
+                "groups": [g for g in description.groups if g in hands],
+            },
+        }
     path = folder / source.name
     path.write_text(yaml.safe_dump(raw, sort_keys=False))
     return path.resolve()
