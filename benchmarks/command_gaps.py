@@ -21,7 +21,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -70,9 +69,10 @@ class Kills:
         self._graph, self._observer = graph, observer
         self._table = TableSetup(observer)
         self._speed = 0.0
+        self._reports: dict[str, DiagnosticStatus] = {}
+        self._heard_s: dict[str, float] = {}
         observer.listen(JointState, joint_states_topic, qos.SENSOR, self._on_joint_state)
         observer.background = self._watch
-        self._killed = ""
 
     def kill(self, node: str, seed: int) -> dict[str, Any]:
         """One kill; when it was, and when the watch after it ended [ns]."""
@@ -83,7 +83,7 @@ class Kills:
         if not observer.wait_until(lambda: self._speed > _MOVING_RAD_PER_S, _MOVES_WITHIN_S):
             raise GraphError(f"the robot does not move: {observer.complaints()}")
         observer.wait_until(lambda: False, _BEFORE_S)
-        self._killed, name = node, f"/{node}"
+        name = f"/{node}"
         observer.diagnostics.pop(name, None)
         killed_ns = time.time_ns()
         os.kill(self._graph.processes[node], signal.SIGKILL)
@@ -94,14 +94,23 @@ class Kills:
                 DiagnosticStatus.OK, DiagnosticStatus.WARN
             ) and "active" in {p.value for p in report.values if p.key == "state"}  # fmt: skip
 
-        observer.wait_until(lambda: node not in self._graph.processes, _BACK_WITHIN_S)
+        if not observer.wait_until(lambda: node not in self._graph.processes, _BACK_WITHIN_S):
+            raise GraphError(f"{node} does not end")
         observer.diagnostics.pop(name, None)  # what it said before it was killed
         if not observer.wait_until(is_back, _BACK_WITHIN_S):
-            raise GraphError(f"{node} is not back: {observer.complaints()}")
+            silent = [f"{n} {time.monotonic() - s:.1f} s" for n, s in self._heard_s.items()]
+            raise GraphError(
+                f"{node} is not back: {observer.complaints() or 'nobody complains'}; heard last: "
+                f"{', '.join(silent)}"
+            )
         observer.wait_until(lambda: False, _AFTER_S)
         return {"node": node, "killed_ns": killed_ns, "until_ns": time.time_ns()}
 
     def _watch(self) -> None:
+        for name, report in self._observer.diagnostics.items():
+            if report is not self._reports.get(name):
+                self._reports[name] = report
+                self._heard_s[name] = time.monotonic()
         ended = self._graph.watch()
         if ended is not None:
             raise GraphError(f"{ended}, which was not killed here")
@@ -177,6 +186,7 @@ def run(args: argparse.Namespace, done: list[dict[str, Any]], folder: Path) -> l
     given = {"source": "sim", "respawn": "true", "robot": args.robot, "policy": args.policy}
     back_off = BackOff(first_s=1.0, longest_s=1.0)
     kills: list[dict[str, Any]] = []
+    folder.mkdir(exist_ok=True)
     with (
         ProcessorWatch() as watch,
         LiveGraph(given, folder / "logs", back_off=back_off) as graph,
@@ -256,9 +266,8 @@ def main() -> None:
     results = json.loads(args.json.read_text()) if args.json.exists() else {}
     done = results.setdefault(args.label, [])
     if args.for_s > 0:
-        with tempfile.TemporaryDirectory() as folder:
-            done += run(args, done, Path(folder))
         args.json.parent.mkdir(parents=True, exist_ok=True)
+        done += run(args, done, args.json.with_suffix(".files"))
         args.json.write_text(json.dumps(results, indent=1) + "\n")
     for label, kills in results.items():
         Console(width=150).print(summary_table(kills, label))
