@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from lerobot_writer import CAMERA, FPS, TASKS, Recording, write_dataset
 from rosbags.typesys import Stores, get_typestore
 
 from vla_core.cli.main import main
-from vla_core.convert import dataset_writer, to_bags
-from vla_core.convert.dataset_writer import (
-    INTERVENTION,
-    MOVED_BY,
-    SUCCESS,
-    ConvertError,
-    DatasetWriter,
-)
+from vla_core.convert import to_bags
+from vla_core.convert.dataset_index import ConvertError, episode_rows
+from vla_core.convert.dataset_writer import DatasetWriter
 from vla_core.convert.frames import Frame
+from vla_core.convert.growing_files import VideoWriter
 from vla_core.convert.spans import spans_of
 from vla_core.convert.to_bags import EpisodeMessages, dataset_to_bags
 from vla_core.convert.to_dataset import bags_to_dataset
 from vla_core.data.bag_writer import BagWriter, RecordedMessage, RecordedTopic
-from vla_core.data.lerobot import LeRobotDataset
+from vla_core.data.lerobot import INTERVENTION, MOVED_BY, SUCCESS, LeRobotDataset
 from vla_core.paths import robot_file
 from vla_core.replay.bag import Bag
 from vla_core.replay.offline.recording import CommandCame, ImageCame, JointStateCame
@@ -113,6 +110,11 @@ def taught(
     return bag
 
 
+def rows_of(dataset: Path, episode: int) -> pa.Table:
+    """Its rows in the first file of the data set."""
+    return pq.ParquetFile(dataset / "data/chunk-000/file-000.parquet").read_row_group(episode)
+
+
 def other(now_ns: int, news: Correction | bool) -> RecordedMessage:
     """An intervention's news, or whether the task is done."""
     types = STORE.types
@@ -178,9 +180,7 @@ def test_episodes_are_cut_by_instruction_and_mode_and_interventions_are_marked(r
     dataset = LeRobotDataset(tmp_path / "dataset")
     assert dataset.length(0) == pytest.approx(45, abs=1)
     assert dataset.length(1) == pytest.approx(30, abs=1)
-    table = dataset_writer.pq.read_table(
-        tmp_path / "dataset/data/chunk-000/episode_000000.parquet", columns=[INTERVENTION]
-    )
+    table = rows_of(tmp_path / "dataset", 0)
     by_a_person = np.array(table[INTERVENTION].to_pylist())
     assert by_a_person.sum() == pytest.approx(15, abs=1)
     assert not by_a_person[:14].any() and not by_a_person[-14:].any()
@@ -202,42 +202,20 @@ def test_corrections_and_success_become_columns_and_are_told_by_episode(robot, t
     ]
     bag = taught(tmp_path / "bag", robot, told)
     bags_to_dataset([bag], tmp_path / "data", robot, FPS)
-    table = dataset_writer.pq.read_table(
-        tmp_path / "data/data/chunk-000/episode_000000.parquet",
-        columns=[INTERVENTION, MOVED_BY, SUCCESS],
-    ).to_pydict()
+    table = rows_of(tmp_path / "data", 0).to_pydict()
     runs = [(who, len(list(frames))) for who, frames in groupby(table[MOVED_BY])]
     assert [who for who, _ in runs] == ["policy", "leader", "blend", "policy"]
     assert [count for _, count in runs] == pytest.approx([15, 15, 15, 60], abs=1)
     by_a_person = [who == "leader" for who in table[MOVED_BY]]
     assert table[INTERVENTION] == by_a_person
     assert sum(table[SUCCESS]) == pytest.approx(45, abs=1) and table[SUCCESS][-1]
-    (row,) = map(json.loads, (tmp_path / "data/meta/episodes.jsonl").read_text().splitlines())
+    (row,) = episode_rows(tmp_path / "data")
     assert row["success"] is True
     (correction,) = row["interventions"]
     assert correction["from_frame"] == by_a_person.index(True)
     assert correction["to_frame"] - correction["from_frame"] == sum(by_a_person) - 1
     assert (correction["operator"], correction["source"]) == ("alice", "leader")
     assert (correction["cause"], correction["end_cause"]) == ("took over", "let go")
-
-
-def test_an_interrupted_conversion_goes_on(bags, robot, tmp_path, monkeypatch):
-    def interrupted(self) -> None:
-        if self.index == 1:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(dataset_writer._Episode, "verify", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            bags_to_dataset(bags, tmp_path / "data", robot, FPS)
-    assert len(LeRobotDataset(tmp_path / "data").episodes) == 1
-    assert bags_to_dataset(bags, tmp_path / "data", robot, FPS) == {
-        "episodes": 1, "frames": 14, "skipped": 1, "unreadable": 0
-    }  # fmt: skip
-    assert len(LeRobotDataset(tmp_path / "data").episodes) == 2
-    stats = (tmp_path / "data/meta/episodes_stats.jsonl").read_text().splitlines()
-    assert [json.loads(line)["episode_index"] for line in stats] == [0, 1]
-    assert bags_to_dataset(bags, tmp_path / "data", robot, FPS)["skipped"] == 2
 
 
 def test_what_is_not_on_the_disk_as_written_is_said(robot, tmp_path, monkeypatch):
@@ -247,13 +225,11 @@ def test_what_is_not_on_the_disk_as_written_is_said(robot, tmp_path, monkeypatch
     def frame(grey: int) -> Frame:
         return Frame({"head": np.full((24, 32, 3), grey, np.uint8)}, position, position)
 
-    append = dataset_writer._Video.append
-    monkeypatch.setattr(
-        dataset_writer._Video, "append", lambda self, pixels: append(self, 255 - pixels)
-    )
-    with pytest.raises(ConvertError, match="frame 0 differs by"):
+    append = VideoWriter.append
+    monkeypatch.setattr(VideoWriter, "append", lambda self, pixels: append(self, 255 - pixels))
+    with pytest.raises(ConvertError, match="frame 0 of the episode differs by"):
         writer.add("a", "do", [frame(20), frame(30)])
-    assert not (tmp_path / "meta/episodes.jsonl").exists()
+    assert episode_rows(tmp_path) == []
 
 
 def test_bags_of_one_name_are_not_taken_for_each_other(robot, tmp_path):

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
-from vla_core.convert.dataset_writer import ConvertError
+from vla_core.convert.dataset_index import ConvertError
 from vla_core.data.bag_writer import BagWriter, RecordedMessage, RecordedTopic
 from vla_core.data.mcap_scan import McapScan
 from vla_core.paths import root

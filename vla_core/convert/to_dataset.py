@@ -7,7 +7,8 @@ from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
-from vla_core.convert.dataset_writer import ConvertError, DatasetWriter
+from vla_core.convert.dataset_index import ConvertError
+from vla_core.convert.dataset_writer import DatasetWriter
 from vla_core.convert.frames import frames_of
 from vla_core.convert.spans import spans_of
 from vla_core.data.joint_state import JointStateReader

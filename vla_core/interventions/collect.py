@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -11,6 +10,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from vla_core.convert.dataset_index import episode_rows
 from vla_core.convert.dataset_writer import DatasetWriter
 from vla_core.convert.frames import Frame
 from vla_core.data.lerobot import video_keys
@@ -146,8 +146,7 @@ def collect(
 
 def summary(folder: Path) -> dict[str, Any]:
     """What a data set of attempts holds: tables, those with an intervention, why, and successes."""
-    lines = (folder / "meta" / "episodes.jsonl").read_text().splitlines()
-    rows = [json.loads(line) for line in lines]
+    rows = episode_rows(folder)
     told = [intervention for row in rows for intervention in row["interventions"]]
     return {
         "tables": len(rows),
