@@ -195,6 +195,8 @@ def rclpy_timer(rate_hz: float, seconds: float, work: Callable[[], None]) -> Sam
     import rclpy
     from rclpy.executors import SingleThreadedExecutor
 
+    from vla_nodes.ros_context import ros
+
     freeze_what_is_loaded()
     woke_ns: list[int] = []
     costs_ns: list[int] = []
@@ -205,7 +207,7 @@ def rclpy_timer(rate_hz: float, seconds: float, work: Callable[[], None]) -> Sam
         woke_ns.append(started_ns)
         costs_ns.append(time.perf_counter_ns() - started_ns)
 
-    with rclpy.init(args=[]):
+    with ros([]):
         node = rclpy.create_node("command_loop_benchmark")
         node.create_timer(1.0 / rate_hz, on_timer)
         executor = SingleThreadedExecutor()

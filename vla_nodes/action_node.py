@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
-import rclpy
-from rclpy.executors import ExternalShutdownException
 
 from vla_core.errors import FeatureSpaceError, VlaError
 from vla_core.execution.delay import Lateness
@@ -287,14 +286,10 @@ class ActionNode(SuiteNode):
         self.refuse_error(error, f"{kind}/refused")
 
 
-def main(args: list[str] | None = None) -> None:
+def main(args: list[str] | None = None) -> int:
     """Entry point of `ros2 run vla_nodes action_node`."""
-    try:
-        with rclpy.init(args=args):
-            run(ActionNode)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+    return run(ActionNode, args)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

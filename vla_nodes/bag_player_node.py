@@ -4,12 +4,12 @@ lie in it, and the clock. Pause, step, rate, part and loop are parameters and se
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock
@@ -193,14 +193,10 @@ class BagPlayerNode(SuiteNode):
         return serve
 
 
-def main(args: list[str] | None = None) -> None:
+def main(args: list[str] | None = None) -> int:
     """Entry point of `ros2 run vla_nodes bag_player_node`."""
-    try:
-        with rclpy.init(args=args):
-            run(BagPlayerNode)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+    return run(BagPlayerNode, args)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

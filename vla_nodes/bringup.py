@@ -14,13 +14,16 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
+from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.task import Future
 
 from vla_core.errors import VlaError
+from vla_core.signals import catch_signals
 from vla_nodes import topics
 from vla_nodes.parameters import NodeParameter, declare, read
+from vla_nodes.ros_context import ros
 
 #: How often it says that it still waits [s].
 SAY_AGAIN_S = 2.0
@@ -158,8 +161,9 @@ class BringUp(Node):
 
 def main(args: Sequence[str] | None = None) -> int:
     """Entry point of `ros2 run vla_nodes bringup`; 0 when all is up."""
+    catch_signals()
     try:
-        with rclpy.init(args=args):
+        with ros(args):
             node = BringUp()
             try:
                 node.bring_up()
@@ -168,6 +172,8 @@ def main(args: Sequence[str] | None = None) -> int:
                 return 1
     except (KeyboardInterrupt, ExternalShutdownException):
         return 130
+    except ParameterException as error:
+        raise SystemExit(str(error)) from error
     return 0
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import fields
 from functools import partial
 
 import numpy as np
-import rclpy
-from rclpy.executors import ExternalShutdownException
 from sensor_msgs.msg import CompressedImage, Image, JointState
 
 from vla_core.data.image_check import ImageLimits
@@ -196,14 +195,10 @@ class CameraNode(SuiteNode):
             )
 
 
-def main(args: list[str] | None = None) -> None:
+def main(args: list[str] | None = None) -> int:
     """Entry point of `ros2 run vla_nodes camera_node`."""
-    try:
-        with rclpy.init(args=args):
-            run(CameraNode)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+    return run(CameraNode, args)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import time
 
-import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 
 from vla_core.execution.command import CommandSettings
 from vla_core.execution.command_core import CommandCore
@@ -301,14 +301,10 @@ def _period_values(loop: PeriodicLoop) -> dict[str, str]:
     }
 
 
-def main(args: list[str] | None = None) -> None:
+def main(args: list[str] | None = None) -> int:
     """Entry point of `ros2 run vla_nodes command_node`."""
-    try:
-        with rclpy.init(args=args):
-            run(CommandNode)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+    return run(CommandNode, args)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -9,15 +9,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-
-import rclpy
 
 from vla_core.cli.commands.demo import add_arguments
 from vla_core.errors import VlaError
@@ -32,12 +29,14 @@ from vla_core.replay.process_memory import MemoryWatch
 from vla_core.replay.report.demo_report import ReportVideo, write_report
 from vla_core.replay.run_metrics import RunMetrics
 from vla_core.robot.load import load_robot
+from vla_core.signals import catch_signals
 from vla_nodes.demo_run import DemoRun, DemoSettings
 from vla_nodes.episode_recorder import EpisodeRecorder
 from vla_nodes.graph import Graph
 from vla_nodes.graph_observer import GraphError, GraphObserver, node_counts
 from vla_nodes.live_graph import LiveGraph
 from vla_nodes.live_status import LiveStatus, report_console
+from vla_nodes.ros_context import ros
 from vla_nodes.watch import Watch
 
 TITLE = "Demonstration on the simulated robot"
@@ -70,7 +69,7 @@ def run_demo(args: argparse.Namespace) -> Demo:
     }
     with LiveGraph(given, args.out / "logs") as graph:
         graph.start_all()
-        with rclpy.init(args=[]):
+        with ros([]):
             observer = GraphObserver("demo")
             try:
                 return _run_episodes(args, graph, observer, manifest)
@@ -157,10 +156,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="vla demo")
     add_arguments(parser)
     args = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    os.environ.update(Graph.load().process_environment(os.environ))
+    catch_signals()
     console = report_console()
     try:
+        os.environ.update(Graph.load().process_environment(os.environ))
         if args.episodes < 1:
             raise GraphError(f"--episodes: got {args.episodes}, expected at least 1")
         demo = run_demo(args)

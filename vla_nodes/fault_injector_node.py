@@ -6,11 +6,11 @@ topic, as a healthy button does, and publishes /clock where the graph runs in si
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Any
 
-import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.serialization import deserialize_message
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Bool, Header
@@ -185,14 +185,10 @@ class _Stream:
         self._node.destroy_publisher(self._target)
 
 
-def main(args: list[str] | None = None) -> None:
+def main(args: list[str] | None = None) -> int:
     """Entry point of `ros2 run vla_nodes fault_injector_node`."""
-    try:
-        with rclpy.init(args=args):
-            run(FaultInjectorNode)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+    return run(FaultInjectorNode, args)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

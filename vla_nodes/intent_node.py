@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
-
-import rclpy
-from rclpy.executors import ExternalShutdownException
 
 from vla_core.errors import InstructionError
 from vla_core.policies.protocol import System2
@@ -122,14 +120,10 @@ class IntentNode(SuiteNode):
         self.refuse_error(error, f"{kind}/refused")
 
 
-def main(args: list[str] | None = None) -> None:
+def main(args: list[str] | None = None) -> int:
     """Entry point of `ros2 run vla_nodes intent_node`."""
-    try:
-        with rclpy.init(args=args):
-            run(IntentNode)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+    return run(IntentNode, args)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

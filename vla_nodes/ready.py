@@ -9,16 +9,19 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import rclpy
+from rclpy.executors import ExternalShutdownException
 from rclpy.parameter import Parameter
 
 from vla_core.errors import VlaError
 from vla_core.planning.path_planner import PlanningError
 from vla_core.robot.model import RobotModel
+from vla_core.signals import catch_signals, ignore_signals
 from vla_core.types import ActionChunk
 from vla_msgs import msg
 from vla_nodes import qos, topics
 from vla_nodes.ready_node import ReadyNode
 from vla_nodes.replay_space import namespace_arguments
+from vla_nodes.ros_context import ros
 
 #: Longest wait for the command node to be seen, and for it to arrive after the planned time [s].
 _FOUND_S, _LATE_S = 5.0, 10.0
@@ -137,29 +140,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--timeout-s", type=float, default=5.0)
     parser.add_argument("--namespace", default="")
     given = parser.parse_args(arguments)
+    catch_signals()
     try:
-        where = namespace_arguments(given.namespace)
+        with ros(["--ros-args", *namespace_arguments(given.namespace)]):
+            node = ReadyNode()
+            node.set_parameters(
+                [
+                    Parameter("robot", value=given.robot),
+                    Parameter("moveit", value=given.moveit),
+                    Parameter("timeout_s", value=given.timeout_s),
+                ]
+            )
+            try:
+                go(node, lambda line: print(line, flush=True))
+            finally:
+                ignore_signals()
+                node.close()
     except VlaError as error:
         print(f"vla ready: {error}", file=sys.stderr)
         return 2
-    with rclpy.init(args=["--ros-args", *where]):
-        node = ReadyNode()
-        node.set_parameters(
-            [
-                Parameter("robot", value=given.robot),
-                Parameter("moveit", value=given.moveit),
-                Parameter("timeout_s", value=given.timeout_s),
-            ]
-        )
-        try:
-            go(node, lambda line: print(line, flush=True))
-        except VlaError as error:
-            print(f"vla ready: {error}", file=sys.stderr)
-            return 2
-        except KeyboardInterrupt:
-            return 130
-        finally:
-            node.close()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        return 130
     return 0
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 import numpy as np
-import rclpy
-from rclpy.executors import ExternalShutdownException
 from std_srvs.srv import Trigger
 
 from vla_core.errors import ConfigError, VlaError
@@ -165,14 +164,10 @@ class ReadyNode(SuiteNode):
         return OmplPlanner(collision, self.values["timeout_s"])
 
 
-def main(args: list[str] | None = None) -> None:
-    """Run the node until it is interrupted."""
-    try:
-        with rclpy.init(args=args):
-            run(ReadyNode)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+def main(args: list[str] | None = None) -> int:
+    """Entry point of `ros2 run vla_nodes ready_node`."""
+    return run(ReadyNode, args)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -6,18 +6,19 @@ Started by `vla record`.
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import threading
 from collections.abc import Sequence
 
-import rclpy
+from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException
 
 from vla_core.cli.commands.record import add_arguments
 from vla_core.errors import VlaError
+from vla_core.signals import catch_signals, ignore_signals
 from vla_nodes.recorder_node import RecorderNode
 from vla_nodes.replay_space import namespace_arguments
+from vla_nodes.ros_context import ros
 
 _SAVE = "s"
 
@@ -66,26 +67,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="vla record")
     add_arguments(parser)
     args = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    catch_signals()
     try:
-        given = ros_arguments(args)
-    except VlaError as error:
+        with ros(ros_arguments(args)):
+            recorder = KeyedRecorder()
+            try:
+                return _record(recorder)
+            finally:
+                ignore_signals()
+                recorder.close()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        return 0
+    except (VlaError, ParameterException) as error:
         print(f"vla record: {error}", file=sys.stderr)
         return 2
-    with rclpy.init(args=given):
-        recorder = KeyedRecorder()
-        try:
-            recorder.trigger_configure()
-            if recorder.state_label == "inactive":
-                recorder.trigger_activate()
-            if recorder.state_label != "active":
-                print(f"vla record: {recorder.health().message}", file=sys.stderr)
-                return 2
-            recorder.spin()
-        except (KeyboardInterrupt, ExternalShutdownException):
-            pass
-        finally:
-            recorder.close()
+
+
+def _record(recorder: KeyedRecorder) -> int:
+    recorder.trigger_configure()
+    if recorder.state_label == "inactive":
+        recorder.trigger_activate()
+    if recorder.state_label != "active":
+        print(f"vla record: {recorder.health().message}", file=sys.stderr)
+        return 2
+    recorder.spin()
     return 0
 
 

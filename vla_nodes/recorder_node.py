@@ -7,14 +7,14 @@ keep the clocks of who wrote them.
 from __future__ import annotations
 
 import re
+import sys
 import threading
 import time
 from datetime import datetime
 from pathlib import Path
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticStatus
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.serialization import deserialize_message
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
@@ -248,14 +248,10 @@ class RecorderNode(SuiteNode):
         return time.monotonic_ns() + self._clock_offset_ns
 
 
-def main(args: list[str] | None = None) -> None:
+def main(args: list[str] | None = None) -> int:
     """Entry point of `ros2 run vla_nodes recorder_node`."""
-    try:
-        with rclpy.init(args=args):
-            run(RecorderNode)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+    return run(RecorderNode, args)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -8,13 +8,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
-
-import rclpy
 
 from vla_core.cli.commands.replay import INSTRUCTION, RANDOM, add_arguments
 from vla_core.errors import VlaError
@@ -26,6 +23,7 @@ from vla_core.replay.playback import Phase, Playback, open_playback
 from vla_core.replay.process_memory import MemoryWatch
 from vla_core.replay.run_metrics import RunMetrics
 from vla_core.robot.load import load_robot
+from vla_core.signals import catch_signals
 from vla_core.types import ControlMode
 from vla_nodes.bag_player_node import FASTEST, SLOWEST
 from vla_nodes.graph import Graph
@@ -36,6 +34,7 @@ from vla_nodes.live_status import LiveStatus, report_console
 from vla_nodes.player_control import PLAYER, PlayerControl
 from vla_nodes.replay_modes import FASTEST_COMMANDED, ReplayModes
 from vla_nodes.replay_space import REPLAY
+from vla_nodes.ros_context import ros
 from vla_nodes.watch import Watch
 
 TITLE = "Replay of a recording"
@@ -63,7 +62,7 @@ def run_replay(args: argparse.Namespace, policy: Path) -> dict[str, Any]:
     memory = MemoryWatch()
     with LiveGraph(_graph_arguments(args, policy), args.out / "logs") as graph:
         graph.start_all()
-        with rclpy.init(args=[]):
+        with ros([]):
             observer = GraphObserver(REPLAY, simulated=True, namespace=graph.namespace)
             player, modes = PlayerControl(observer, args.rate), ReplayModes(observer)
             title = f"{TITLE}: {args.bag.name}"
@@ -194,9 +193,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_arguments(parser)
     args = parser.parse_args(arguments)
     args.instruction = args.instruction or INSTRUCTION
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    os.environ.update(Graph.load().process_environment(os.environ))
+    catch_signals()
     try:
+        os.environ.update(Graph.load().process_environment(os.environ))
         if not SLOWEST <= args.rate <= FASTEST:
             raise GraphError(f"--rate: got {args.rate}, expected {SLOWEST:g} to {FASTEST:g}")
         summary = run_replay(args, _policy(args))

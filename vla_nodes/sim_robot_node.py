@@ -7,13 +7,12 @@ the instruction, then ask for HOLD and POLICY.
 from __future__ import annotations
 
 import os
+import sys
 import time
 from functools import partial
 
 import numpy as np
-import rclpy
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
-from rclpy.executors import ExternalShutdownException
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
@@ -279,14 +278,10 @@ class SimRobotNode(SuiteNode):
         return names_a_task and self._sim.success_of(self._told)
 
 
-def main(args: list[str] | None = None) -> None:
+def main(args: list[str] | None = None) -> int:
     """Entry point of `ros2 run vla_nodes sim_robot_node`."""
-    try:
-        with rclpy.init(args=args):
-            run(SimRobotNode)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+    return run(SimRobotNode, args)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -13,14 +13,17 @@ from rclpy._rclpy_pybind11 import RCLError
 from rclpy.clock import Clock, ClockType
 from rclpy.context import Context
 from rclpy.exceptions import ParameterException
+from rclpy.executors import ExternalShutdownException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.timer import Timer
 
 from vla_core.errors import VlaError
+from vla_core.signals import catch_signals, ignore_signals
 from vla_nodes import topics
 from vla_nodes.meters import Meters
 from vla_nodes.parameters import NodeParameter, ParameterValue, declare, read
 from vla_nodes.replay_space import is_replay, require_apart
+from vla_nodes.ros_context import ros
 
 DIAGNOSTICS_PERIOD_S = 1.0
 #: How soon it is told that a node became ready, or refuses something.
@@ -212,12 +215,29 @@ class SuiteNode(LifecycleNode):
         rclpy.spin(self)
 
 
-def run(make_node: Callable[[], SuiteNode]) -> None:
-    """Spin a node, and close it whatever ends it.
+def run(make_node: Callable[[], SuiteNode], args: list[str] | None = None) -> int:
+    """The main of every node: spin it until it is asked to end, and close it whatever ends it.
+
+    Args:
+        args: for ROS; None: those of the process.
+
+    Returns:
+        0: it was asked to end.
 
     Raises:
         SystemExit: a parameter was given a value outside its bounds, or of another type.
     """
+    catch_signals()
+    try:
+        with ros(args):
+            _spin(make_node)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    ignore_signals()
+    return 0
+
+
+def _spin(make_node: Callable[[], SuiteNode]) -> None:
     try:
         node = make_node()
     except ParameterException as error:
@@ -229,4 +249,5 @@ def run(make_node: Callable[[], SuiteNode]) -> None:
     try:
         node.spin()
     finally:
+        ignore_signals()
         node.close()

@@ -7,14 +7,13 @@ that are moved by their pose are solved at a rate of their own.
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import rclpy
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import PoseStamped
-from rclpy.executors import ExternalShutdownException
 from sensor_msgs.msg import JointState, Joy
 from std_msgs.msg import Bool
 
@@ -203,14 +202,10 @@ class TeleopNode(SuiteNode):
         return position if self.now_ns() - stamp_ns < _STALE_S * NANOSECONDS else None
 
 
-def main(args: list[str] | None = None) -> None:
+def main(args: list[str] | None = None) -> int:
     """Entry point of `ros2 run vla_nodes teleop_node`."""
-    try:
-        with rclpy.init(args=args):
-            run(TeleopNode)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+    return run(TeleopNode, args)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -61,7 +61,7 @@ class TopicTaps:
             self._subscriptions[name] = PolledSubscription(
                 self._node, kind, name, profile, raw=True
             )
-            type_hash = str(publishers[0].topic_type_hash)
+            type_hash = str(getattr(publishers[0], "topic_type_hash", ""))  # Humble tells none
             self.topics[name] = RecordedTopic(name, types[0], definition, type_hash)
             found.append(self.topics[name])
         return found

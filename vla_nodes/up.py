@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from vla_core.errors import VlaError
+from vla_core.signals import catch_signals
 from vla_nodes.graph import Graph
 from vla_nodes.graph_processes import GraphProcesses
 
@@ -68,11 +68,11 @@ def parser(graph: Graph) -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until Ctrl-C or SIGTERM."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    graph = Graph.load()
-    given = vars(parser(graph).parse_args(arguments))
-    logs = given.pop("logs")
+    catch_signals()
     try:
+        graph = Graph.load()
+        given = vars(parser(graph).parse_args(arguments))
+        logs = given.pop("logs")
         return run_graph(graph, given, logs)
     except VlaError as error:
         print(f"vla up: {error}", file=sys.stderr)

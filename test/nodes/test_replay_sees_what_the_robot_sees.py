@@ -11,7 +11,6 @@ pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 pytest.importorskip("vla_msgs.msg", reason="vla_msgs is not built")
 
 import cv2
-import rclpy
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import CompressedImage, JointState
 from swaying_robot import CAMERA_TOPIC, WHOLE_ROBOT, picture, write_bag
@@ -25,6 +24,7 @@ from vla_core.replay.offline.settings import OfflineSettings
 from vla_core.robot.model import RobotModel
 from vla_nodes.camera_node import CameraNode
 from vla_nodes.conversions import read_observation
+from vla_nodes.ros_context import ros
 
 FRAMES = range(24)
 CLASSES = {CAMERA_TOPIC: CompressedImage, "/joint_states": JointState}
@@ -69,7 +69,7 @@ def live(bag, tmp_path):
         def now_ns(self):
             return self.clock_ns
 
-    with rclpy.init(args=arguments):
+    with ros(arguments):
         node = Node()
         node.trigger_configure()
         callbacks = {s.topic_name: s.callback for s in node.subscriptions}

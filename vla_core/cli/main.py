@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import pkgutil
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -49,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: the sub-command's, 2 for a `VlaError`, 130 for Ctrl-C.
     """
     parsed = build_parser().parse_args(arguments)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a script's `&` leaves ignored
     try:
         return parsed.run(parsed)
     except VlaError as error:

@@ -13,6 +13,7 @@ from rich.console import Console
 from vla_core.cli.commands.console import add_arguments
 from vla_core.console.app import ConsoleApp
 from vla_core.errors import ConfigError, VlaError
+from vla_core.signals import catch_signals
 from vla_nodes.console.live_client import ClientSettings, LiveClient
 from vla_nodes.graph import Graph
 
@@ -60,11 +61,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run until the operator leaves; 2 where it cannot."""
     parser = argparse.ArgumentParser(prog="vla console")
     add_arguments(parser)
+    args = parser.parse_args(arguments)
+    catch_signals()
     try:
-        run_console(parser.parse_args(arguments))
+        run_console(args)
     except VlaError as error:
         print(f"vla console: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -24,6 +23,7 @@ from vla_core.faults.judgement import FaultRecord, not_run
 from vla_core.paths import policy_folder, robot_file
 from vla_core.policies.manifest import PolicyManifest
 from vla_core.robot.model import RobotModel
+from vla_core.signals import catch_signals
 from vla_nodes.faults.fault_graph import Route, policy_routes, with_injector
 from vla_nodes.faults.fault_recorder import FaultRecorder
 from vla_nodes.faults.fault_run import FaultRun
@@ -33,6 +33,7 @@ from vla_nodes.graph import Graph
 from vla_nodes.graph_observer import GraphError, GraphObserver
 from vla_nodes.live_graph import LiveGraph
 from vla_nodes.live_status import LiveStatus, report_console
+from vla_nodes.ros_context import ros
 
 TITLE = "Faults on the live graph with the simulated robot"
 
@@ -76,7 +77,7 @@ class Faults:
         logs = self._args.out / "logs" / f"graph_{len(self.records)}"
         with LiveGraph(given, logs, described, said.append) as graph:
             graph.start_all()
-            with rclpy.init(args=[]):
+            with ros([]):
                 observer = GraphObserver("faults")
                 try:
                     return self._run_on(graph, observer, faults, simulated, said)
@@ -175,11 +176,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="vla faults")
     add_arguments(parser)
     args = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    os.environ.update(Graph.load().process_environment(os.environ))
+    catch_signals()
     console = report_console()
     error: VlaError | None = None
     try:
+        os.environ.update(Graph.load().process_environment(os.environ))
         faults = choose([name.strip() for name in args.only.split(",") if name.strip()])
         if args.list:
             console.print(listed(faults))

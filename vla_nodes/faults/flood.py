@@ -16,10 +16,12 @@ from rclpy.executors import ExternalShutdownException
 from sensor_msgs.msg import Image
 from std_msgs.msg import Bool, Header
 
+from vla_core.signals import catch_signals
 from vla_msgs import msg
 from vla_nodes import qos, topics
 from vla_nodes.conversions import to_time
 from vla_nodes.fault_injector_node import INJECTED
+from vla_nodes.ros_context import ros
 
 BIG, MANY = "big", "many"
 _WIDTH, _HEIGHT = 1920, 1080
@@ -32,8 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("topic", help="of the pictures")
     parser.add_argument("kind", choices=(BIG, MANY))
     args = parser.parse_args(arguments)
+    catch_signals()
     try:
-        with rclpy.init(args=[]):
+        with ros([]):
             node = rclpy.create_node("flood")
             injected = node.create_publisher(Header, INJECTED, qos.LATCHED)
             if args.kind == BIG:

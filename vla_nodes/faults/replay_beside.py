@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rclpy
 from rclpy.executors import ExternalShutdownException
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image, JointState
@@ -30,6 +29,7 @@ from vla_core.replay.offline.bag_recording import input_topics
 from vla_core.robot.description import CameraDescription
 from vla_core.robot.model import RobotModel
 from vla_core.robot.topics import with_full_names
+from vla_core.signals import catch_signals
 from vla_core.types import NANOSECONDS
 from vla_nodes import qos
 from vla_nodes.byte_buffer import floats_field
@@ -41,6 +41,7 @@ from vla_nodes.live_graph import LiveGraph
 from vla_nodes.message_definitions import message_definition
 from vla_nodes.player_control import PlayerControl
 from vla_nodes.replay_space import REPLAY
+from vla_nodes.ros_context import ros
 
 PLAYED = "replay_beside"
 #: Who would be dangerous to a robot: who plays its joint states, and who commands.
@@ -95,17 +96,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("folder", type=Path, help="of the recording and of logs")
     parser.add_argument("name", choices=(PLAYED,))
     args = parser.parse_args(arguments)
-    shutil.rmtree(args.folder / "bag", ignore_errors=True)
-    manifest = PolicyManifest.load(policy_folder(args.policy))
-    bag = write_recording(args.folder / "bag", RobotModel.load(args.robot), manifest)
-    graph = Graph.load()
-    graph = replace(graph, nodes={name: graph.nodes[name] for name in _NODES})
-    given = {"source": REPLAY, "robot": args.robot, "policy": args.policy}
-    given |= {"bag": str(bag.resolve()), "loop": "true"}
+    catch_signals()
     try:
+        shutil.rmtree(args.folder / "bag", ignore_errors=True)
+        manifest = PolicyManifest.load(policy_folder(args.policy))
+        bag = write_recording(args.folder / "bag", RobotModel.load(args.robot), manifest)
+        graph = Graph.load()
+        graph = replace(graph, nodes={name: graph.nodes[name] for name in _NODES})
+        given = {"source": REPLAY, "robot": args.robot, "policy": args.policy}
+        given |= {"bag": str(bag.resolve()), "loop": "true"}
         with LiveGraph(given, args.folder / "logs", graph) as replay:
             replay.start_all()
-            with rclpy.init(args=[]):
+            with ros([]):
                 observer = GraphObserver(PLAYED, simulated=True, namespace=replay.namespace)
                 injected = observer.create_publisher(Header, f"/{INJECTED}", qos.LATCHED)
                 replay.wait_until_up(observer.poll)

@@ -20,11 +20,13 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from vla_core.robot.description import CommandInterface, ControllerDescription
 from vla_core.robot.model import RobotModel
+from vla_core.signals import catch_signals
 from vla_nodes import qos
 from vla_nodes.command_messages import MESSAGE_TYPES
 from vla_nodes.conversions import to_time
 from vla_nodes.fault_injector_node import INJECTED
 from vla_nodes.polled_subscription import PolledSubscription
+from vla_nodes.ros_context import ros
 
 FIRST, LAST = "second_commander_first", "second_commander_last"
 _PLACES = {FIRST: 0, LAST: -1}
@@ -64,11 +66,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("robot", help="by name or YAML")
     parser.add_argument("which", choices=tuple(_PLACES))
     args = parser.parse_args(arguments)
-    robot = RobotModel.load(args.robot)
-    controller = robot.description.command.controllers[_PLACES[args.which]]
-    columns = [robot.index(name) for name in controller.joint_names]
+    catch_signals()
     try:
-        with rclpy.init(args=[]):
+        robot = RobotModel.load(args.robot)
+        controller = robot.description.command.controllers[_PLACES[args.which]]
+        columns = [robot.index(name) for name in controller.joint_names]
+        with ros([]):
             node = rclpy.create_node("second_commander")
             injected = node.create_publisher(Header, INJECTED, qos.LATCHED)
             states = PolledSubscription(

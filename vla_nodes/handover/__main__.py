@@ -9,15 +9,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rclpy
-
 from vla_core.cli.commands.bench import add_handover_arguments
 from vla_core.errors import ConfigError, VlaError
 from vla_core.evaluation.seeds import episode_seeds
@@ -31,12 +28,14 @@ from vla_core.paths import policy_folder
 from vla_core.policies.manifest import PolicyManifest
 from vla_core.replay.process_memory import MemoryWatch
 from vla_core.robot.model import RobotModel
+from vla_core.signals import catch_signals
 from vla_nodes.graph import Graph
 from vla_nodes.graph_observer import GraphObserver
 from vla_nodes.handover.handover_run import HandoverRun
 from vla_nodes.handover.scripted_operator import ScriptedOperator
 from vla_nodes.live_graph import LiveGraph
 from vla_nodes.live_status import LiveStatus, report_console
+from vla_nodes.ros_context import ros
 from vla_nodes.watch import Watch
 
 TITLE = "Takeover and return on the live graph"
@@ -65,7 +64,7 @@ def run_bench(args: argparse.Namespace) -> dict[str, Any]:
     }
     with LiveGraph(given, args.out / "logs") as graph:
         graph.start_all()
-        with rclpy.init(args=[]):
+        with ros([]):
             observer = GraphObserver("handover")
             leader = ScriptedLeader(described.leader, robot, random)
             operator = ScriptedOperator(observer, described, leader, args.leader_hz)
@@ -147,10 +146,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_handover_arguments(parser)
     parser.add_argument("--out", type=Path, default=Path("out/handover"), help="logs")
     args = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    os.environ.update(Graph.load().process_environment(os.environ))
+    catch_signals()
     console = report_console()
     try:
+        os.environ.update(Graph.load().process_environment(os.environ))
         summary = run_bench(args)
     except VlaError as error:
         print(f"vla bench handover: {error}", file=sys.stderr)

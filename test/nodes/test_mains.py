@@ -1,0 +1,143 @@
+"""Every main of the suite starts with the `rclpy.init` of every distribution, and ends at Ctrl-C,
+also where it inherits SIGINT ignored, as from a script that started it with `&`."""
+
+from __future__ import annotations
+
+import ast
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
+pytest.importorskip("vla_msgs.msg", reason="vla_msgs is not built")
+
+from live import ROOT, environment, free_domain
+from swaying_robot import write_bag
+
+PACKAGE = ROOT / "vla_nodes"
+#: What `rclpy.init` returns before Kilted, and from Kilted on.
+KINDS = ("none", "context manager")
+MADE = "a node is made"
+TIMEOUT_S = 120.0
+#: Of programs that need some; nodes need none.
+ARGUMENTS = {
+    "vla_nodes.faults.flood": ["/camera", "many"],
+    "vla_nodes.faults.replay_beside": ["g1_inspire", "tabletop", "beside", "replay_beside"],
+    "vla_nodes.faults.second_commander": ["g1_inspire", "second_commander_first"],
+    "vla_nodes.ready": ["g1_inspire"],
+    "vla_nodes.replay": ["BAG", "--robot", "g1_bottle", "--policy", "dial_g1"],
+}
+#: Makes no node itself, but processes that do.
+STARTS_ONLY = "vla_nodes.up"
+
+
+def modules_with_a_main() -> Iterator[tuple[str, ast.Module]]:
+    for file in sorted(PACKAGE.rglob("*.py")):
+        tree = ast.parse(file.read_text())
+        if any(isinstance(part, ast.FunctionDef) and part.name == "main" for part in tree.body):
+            name = ".".join(file.relative_to(ROOT).with_suffix("").parts)
+            yield name.removesuffix(".__main__"), tree
+
+
+MAINS = [name for name, _ in modules_with_a_main()]
+
+
+class Program:
+    """A main in a process that inherits SIGINT ignored; its standard input is a terminal."""
+
+    def __init__(self, name: str, kind: str, folder: Path) -> None:
+        self.log = folder / "log"
+        arguments = list(ARGUMENTS.get(name, []))
+        if "BAG" in arguments:
+            arguments[arguments.index("BAG")] = str(write_bag(folder / "bag", frames=range(20)))
+        variables = environment(free_domain())
+        variables["PYTHONPATH"] = f"{Path(__file__).parent / 'distribution'}:{ROOT}"
+        self._terminal, theirs = pty.openpty()
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", name, *arguments],
+                cwd=folder,
+                env=variables | {"RCLPY_INIT": kind, "TERM": "xterm"},
+                stdin=theirs,
+                stdout=log,
+                stderr=theirs if name == "vla_nodes.console" else log,
+                preexec_fn=_ignores_sigint,  # noqa: PLW1509
+            )
+        os.close(theirs)
+
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def wait_until_made(self) -> None:
+        end_s = time.monotonic() + TIMEOUT_S
+        while MADE not in self.said():
+            assert self.process.poll() is None, self.said()
+            assert time.monotonic() < end_s, self.said()
+            time.sleep(0.02)
+
+    def wait_until_it_catches_sigint(self) -> None:
+        end_s = time.monotonic() + TIMEOUT_S
+        while not self._catches_sigint():
+            assert self.process.poll() is None, self.said()
+            assert time.monotonic() < end_s, self.said()
+            time.sleep(0.02)
+
+    def _catches_sigint(self) -> bool:
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        caught = next(line for line in status.splitlines() if line.startswith("SigCgt"))
+        return bool(int(caught.split()[1], 16) >> (signal.SIGINT - 1) & 1)
+
+    def close(self) -> None:
+        os.close(self._terminal)
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+def _ignores_sigint() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", MAINS)
+def test_a_main_starts_with_every_init_and_ends_at_ctrl_c(name, kind, tmp_path):
+    program = Program(name, kind, tmp_path)
+    try:
+        if name == STARTS_ONLY:
+            program.wait_until_it_catches_sigint()
+        else:
+            program.wait_until_made()
+        program.process.send_signal(signal.SIGINT)
+        assert program.process.wait(TIMEOUT_S) in (0, 130), program.said()
+        assert "Traceback" not in program.said()
+    finally:
+        program.close()
+
+
+def test_every_executable_of_the_package_is_a_main_that_was_found():
+    setup = ast.parse((ROOT / "setup.py").read_text())
+    nodes = next(
+        ast.literal_eval(part.value)
+        for part in setup.body
+        if isinstance(part, ast.Assign) and part.targets[0].id == "NODES"
+    )
+    assert {f"vla_nodes.{node}" for node in nodes} <= set(MAINS)
+
+
+def test_ros_is_begun_in_one_place():
+    """But for the console, which has a context of its own and does not use what `init` returns."""
+    places = {}
+    for file in PACKAGE.rglob("*.py"):
+        calls = [ast.unparse(call) for call in ast.walk(ast.parse(file.read_text()))
+                 if isinstance(call, ast.Call) and ast.unparse(call.func) == "rclpy.init"]  # fmt: skip
+        if calls:
+            places[file.name] = calls
+    assert set(places) == {"ros_context.py", "live_client.py"}
+    assert all("context=" in call for call in places["live_client.py"])

@@ -1,0 +1,29 @@
+"""How every program of the suite begins and ends with ROS, whatever the distribution.
+
+`rclpy.init` returns a context manager from Kilted on, and None before: neither is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import rclpy
+from rclpy.signals import uninstall_signal_handlers
+
+
+@contextmanager
+def ros(arguments: Sequence[str] | None = None) -> Iterator[None]:
+    """ROS in this process, for as long as the `with` lasts.
+
+    While it lasts, SIGINT and SIGTERM also shut the context down (rclpy's own handlers).
+
+    Args:
+        arguments: for ROS; None: those of the process.
+    """
+    rclpy.init(args=None if arguments is None else list(arguments))
+    try:
+        yield
+    finally:
+        rclpy.try_shutdown()
+        uninstall_signal_handlers()  # which try_shutdown does from Kilted on; twice does no harm
