@@ -11,6 +11,7 @@ NODES = (
     "action_node",
     "command_node",
     "ready_node",
+    "state_publisher_node",
     "teleop_node",
     "sim_robot_node",
     "bag_player_node",

@@ -22,7 +22,9 @@ stamp() { mkdir -p "$stamps" && echo "$2" >"$stamps/$1.new" && mv "$stamps/$1.ne
 
 requirements=("$root/requirements.txt")
 [[ $ros == pypi ]] && requirements+=("$root/requirements-ros.txt")
-mapfile -t interfaces < <(find "$root/vla_msgs" -type f ! -name '*.md' | LC_ALL=C sort)
+packages=("$root/vla_msgs")
+[[ $ros == pypi ]] && packages+=("$root/tools/tf2_msgs") # which the wheels lack
+mapfile -t interfaces < <(find "${packages[@]}" -type f ! -name '*.md' | LC_ALL=C sort)
 tools=("$root"/tools/{setup.sh,mend_cmake.py,forget_partial.py})
 
 packages_hash=$(fingerprint "${requirements[@]}")
@@ -127,7 +129,7 @@ echo "$root" >"$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_pa
 
 # --- vla_msgs ------------------------------------------------------------------------------------
 if ! done_already vla_msgs "$interfaces_hash"; then
-    say "building vla_msgs (about a minute)"
+    say "building vla_msgs (about a minute)" # and, with the wheels, tf2_msgs
     rm -f "$stamps/vla_msgs"
     rm -rf "$root"/build/setup-* || true  # of set-ups that were ended; what they left running may still write
     build=$root/build/setup-$$
@@ -137,7 +139,7 @@ if ! done_already vla_msgs "$interfaces_hash"; then
     export LD_LIBRARY_PATH=$venv/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
     site=$("$venv/bin/python" -c 'import sys; print("lib/python%d.%d/site-packages" % sys.version_info[:2])')
     PATH=$venv/bin:$PATH logged "$venv/bin/python" -m colcon --log-base "$build/log" build \
-        --paths "$root/vla_msgs" --build-base "$build/build" --install-base "$build/install" \
+        --paths "${packages[@]}" --build-base "$build/build" --install-base "$build/install" \
         --merge-install --event-handlers console_cohesion+ --cmake-args \
         -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF \
         "-DPython3_EXECUTABLE=$venv/bin/python" "-DPYTHON_INSTALL_DIR=$site"
@@ -148,7 +150,7 @@ if ! done_already vla_msgs "$interfaces_hash"; then
     mkdir -p "$stamps"
     (cd "$build/install" && find include lib share -type f -o -type l) >"$stamps/vla_msgs.files"
     (cd "$build/install" && tar cf - include lib share) | tar xf - -C "$venv"
-    logged "$venv/bin/python" -c 'import vla_msgs.action, vla_msgs.msg, vla_msgs.srv
+    logged "$venv/bin/python" -c 'import tf2_msgs.msg, vla_msgs.action, vla_msgs.msg, vla_msgs.srv
 vla_msgs.msg.Observation.__class__.__import_type_support__()'
     stamp vla_msgs "$interfaces_hash"
 fi

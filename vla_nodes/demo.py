@@ -65,12 +65,13 @@ def run_demo(args: argparse.Namespace) -> Demo:
         "policy": str(args.policy),
         "backend": args.backend,
         "seed": str(args.seed),
+        "namespace": args.namespace,
         "initial_mode": "idle",
     }
     with LiveGraph(given, args.out / "logs") as graph:
         graph.start_all()
         with ros([]):
-            observer = GraphObserver("demo")
+            observer = GraphObserver("demo", namespace=graph.namespace)
             try:
                 return _run_episodes(args, graph, observer, manifest)
             finally:

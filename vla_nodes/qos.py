@@ -47,3 +47,6 @@ NEWEST_STATUS = _profile(1, ReliabilityPolicy.BEST_EFFORT)
 #: Emergency stop: must arrive, from any publisher, and every press counts. All publishers share
 #: the reader's queue, so it is deep: who floods the topic must not push a press out of it.
 ESTOP = _profile(1000)
+
+#: Moving transforms, as tf2 publishes them: a buffer of a listener wants each.
+TRANSFORMS = _profile(100)

@@ -31,6 +31,11 @@ READY = "vla/ready"
 SAVE_RECORDING = "vla/save_recording"
 EXECUTE_INSTRUCTION = "vla/execute_instruction"
 
+#: std_msgs/String: the robot's URDF; tf2_msgs/TFMessage: where its frames are.
+ROBOT_DESCRIPTION = "robot_description"
+TF = "tf"
+TF_STATIC = "tf_static"
+
 SIM_STATUS = "sim/status"
 SIM_RESET = "sim/reset"
 

@@ -23,6 +23,7 @@ NODES = {
     "command_node": "CommandNode",
     "teleop_node": "TeleopNode",
     "ready_node": "ReadyNode",
+    "state_publisher_node": "StatePublisherNode",
     "bringup": "BringUp",
 }
 
@@ -77,10 +78,16 @@ def test_the_operators_side_runs_where_a_teleoperation_is_named_and_something_ca
     assert "teleop_node" not in names(graph, source="replay", teleop="leader")
 
 
+def test_frames_are_left_to_the_robots_own_publisher_when_asked_for(graph):
+    for source in ("robot", "sim", "replay"):
+        assert "state_publisher_node" in brought_up(graph, source=source)
+        assert "state_publisher_node" not in names(graph, source=source, robot_state="theirs")
+
+
 def test_system_2_may_run_on_another_host_and_is_brought_up_from_the_robot(graph):
     assert names(graph, system2="only") == ["intent_node"]
     assert "intent_node" not in names(graph, system2="elsewhere")
-    expected = "camera_node,intent_node,action_node,command_node"
+    expected = "camera_node,intent_node,action_node,command_node,state_publisher_node"
     assert brought_up(graph) == brought_up(graph, system2="elsewhere") == expected
 
 

@@ -20,7 +20,8 @@ from launch import LaunchContext, LaunchDescription
 from vla_nodes.graph import Graph
 
 FOLDER = Path(__file__).resolve().parents[2] / "launch"
-ROBOT_NODES = ["camera_node", "intent_node", "action_node", "command_node", "bringup"]
+ROBOT_NODES = ["camera_node", "intent_node", "action_node", "command_node", "state_publisher_node"]
+ROBOT_NODES += ["bringup"]
 
 
 def load(name: str) -> LaunchDescription:

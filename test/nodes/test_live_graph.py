@@ -22,6 +22,7 @@ from readable_policy import MOVED, READY
 from sensor_msgs.msg import CameraInfo, JointState
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
+from tf2_msgs.msg import TFMessage
 
 from vla_core.types import ControlMode, Instruction, LatentIntent
 from vla_msgs import msg
@@ -30,6 +31,7 @@ from vla_nodes import qos, topics
 from vla_nodes.conversions import intent_message
 
 NODES = ("sim_robot_node", "camera_node", "intent_node", "action_node", "command_node")
+OTHERS = ("state_publisher_node", "bringup", "up")
 WAVE = "wave the elbow"
 
 
@@ -123,6 +125,22 @@ def test_all_who_speak_and_listen_on_a_topic_fit_together(live, in_policy):
 def test_the_simulated_cameras_are_calibrated(live, up):
     info = live.wait_until(lambda: live.newest.get("/head_camera/camera_info"), "camera info")
     assert (info.width, info.height) == (192, 192) and info.k[0] > 50
+
+
+def test_tf_knows_the_frame_of_every_picture_and_the_simulated_robot_is_where_it_says(live, up):
+    live.listen(TFMessage, "/tf_static", qos.LATCHED)
+    live.listen(TFMessage, "/tf", qos.TRANSFORMS)
+    live.listen(msg.Observation, topics.OBSERVATION, qos.LATEST)
+    live.wait_until(
+        lambda: all(live.newest.get(t) for t in ("/tf", "/tf_static", topics.OBSERVATION)),
+        "frames and pictures",
+    )
+    told = [*live.newest["/tf"].transforms, *live.newest["/tf_static"].transforms]
+    known = {transform.child_frame_id for transform in told} | {"base_link"}
+    observation = live.newest[topics.OBSERVATION]
+    frames = [image.header.frame_id for image in observation.images]
+    assert len(frames) == 2 and {*frames, observation.header.frame_id} <= known
+    assert len(live.newest["/tf"].transforms) == 29
 
 
 def test_an_intent_of_another_feature_space_is_refused_by_name(live, in_policy):
@@ -241,7 +259,7 @@ def test_no_process_outlives_a_killed_parent(live, policy):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    live.wait_until(lambda: len(processes_of(live.domain)) == len(NODES) + 2, "all processes")
+    live.wait_until(lambda: len(processes_of(live.domain)) == len(NODES + OTHERS), "all processes")
     process.kill()
     process.wait(10)
     live.wait_until(lambda: not processes_of(live.domain), "their end", 10.0)

@@ -98,7 +98,7 @@ def _cameras(description: RobotDescription) -> Table:
             f"{camera.topic}\n{camera.info_topic or 'no CameraInfo'}",
             f"{camera.message.value}\n{camera.encoding}",
             f"{camera.width}x{camera.height}\n{camera.simulated_width}x{camera.simulated_height}",
-            camera.frame or "not on the robot",
+            camera.frame or "nobody knows where",
         )
     return table
 

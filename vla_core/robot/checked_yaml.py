@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from vla_core.errors import RobotDescriptionError
+from vla_core.robot.topics import TOPIC
 
 
 class _NoRepeatedKeys(yaml.SafeLoader):
@@ -73,6 +74,17 @@ class CheckedMapping:
         if not isinstance(value, str) or not value:
             raise RobotDescriptionError(self.where(key), f"got {value!r}, expected text")
         return value
+
+    def topic(self, key: str) -> str:
+        """A topic's name, relative or absolute."""
+        name = self.text(key)
+        if TOPIC.fullmatch(name) is None:
+            raise RobotDescriptionError(
+                self.where(key),
+                f"got {name!r}, expected a topic of letters, digits and _ between single slashes, "
+                "relative or, with a slash before it, absolute",
+            )
+        return name
 
     def choice(self, key: str, choices: type) -> Any:
         """A member of an enumeration, by its value."""

@@ -14,6 +14,9 @@ import numpy as np
 
 from vla_core.robot.urdf import Urdf
 
+#: The frame that REP-105 names the root of a robot.
+ROOT_FRAME = "base_link"
+
 
 class Unit(Enum):
     """Unit of a joint's position on the wire; velocities and beyond are per second of it."""
@@ -87,10 +90,12 @@ class CameraDescription:
 
     Attributes:
         info_topic: its CameraInfo, or None.
-        frame: its optical frame in the URDF (z forward, x right), or None when it is not on the
-            robot.
+        frame: its optical frame (z forward, x right): a link of the URDF, or with `pose_in_base`
+            one of its own; None when nobody knows where it is.
         encoding: of an Image, or the format of a CompressedImage.
         simulated_width, simulated_height: size that the simulation renders.
+        pose_in_base: of a camera that is not on the robot: x, y, z [m] and unit quaternion x, y, z,
+            w of its frame in the base frame; None: it is on the robot, or nobody knows.
     """
 
     name: str
@@ -103,6 +108,7 @@ class CameraDescription:
     encoding: str
     simulated_width: int
     simulated_height: int
+    pose_in_base: tuple[float, ...] | None = None
 
     def size(self, simulated: bool) -> tuple[int, int]:
         """Height and width of its pictures [pixels]."""

@@ -16,13 +16,12 @@ from vla_core.robot.description import (
     CommandInterface,
     ControllerDescription,
     EndEffector,
-    ImageMessage,
     JointDescription,
     RecordingDescription,
     RobotDescription,
 )
+from vla_core.robot.load_cameras import load_cameras
 from vla_core.robot.load_joints import load_joints
-from vla_core.robot.topics import TOPIC
 from vla_core.robot.urdf import Urdf
 
 Groups = dict[str, tuple[JointDescription, ...]]
@@ -42,7 +41,7 @@ def load_robot(name: str | Path) -> RobotDescription:
     groups: Groups = {}
     for joint in joints:
         groups[joint.group] = (*groups.get(joint.group, ()), joint)
-    cameras = {key: _camera(key, inner, urdf) for key, inner in yaml.mappings("cameras").items()}
+    cameras = load_cameras(yaml, urdf)
     states = yaml.mapping("joint_states")
     robot = RobotDescription(
         name=yaml.text("name"),
@@ -56,7 +55,7 @@ def load_robot(name: str | Path) -> RobotDescription:
         fixed_joints=MappingProxyType(_fixed_joints(yaml, urdf, {j.urdf_joint for j in joints})),
         end_effectors=MappingProxyType(_end_effectors(yaml, urdf, groups)),
         cameras=MappingProxyType(cameras),
-        joint_states_topic=_topic(states, "topic"),
+        joint_states_topic=states.topic("topic"),
         command=_command(yaml.mapping("command"), groups),
         ready_pose=_ready_pose(yaml.mapping("ready_pose"), groups),
         safety_file=(path.parent / yaml.text("safety")).resolve() if "safety" in yaml else None,
@@ -75,17 +74,6 @@ def _link(yaml: CheckedMapping, key: str, urdf: Urdf) -> str:
     name = yaml.text(key)
     if name not in urdf.links:
         raise RobotDescriptionError(yaml.where(key), f"got {name!r}, no link of {urdf.path.name}")
-    return name
-
-
-def _topic(yaml: CheckedMapping, key: str) -> str:
-    name = yaml.text(key)
-    if TOPIC.fullmatch(name) is None:
-        raise RobotDescriptionError(
-            yaml.where(key),
-            f"got {name!r}, expected a topic of letters, digits and _ between single slashes, "
-            "relative or, with a slash before it, absolute",
-        )
     return name
 
 
@@ -156,24 +144,6 @@ def _positions(yaml: CheckedMapping, key: str, joints: tuple[JointDescription, .
     return array
 
 
-def _camera(name: str, yaml: CheckedMapping, urdf: Urdf) -> CameraDescription:
-    width, height = yaml.pixels("width"), yaml.pixels("height")
-    camera = CameraDescription(
-        name=name,
-        topic=_topic(yaml, "topic"),
-        message=yaml.choice("message", ImageMessage),
-        info_topic=_topic(yaml, "info_topic") if "info_topic" in yaml else None,
-        frame=_link(yaml, "frame", urdf) if "frame" in yaml else None,
-        width=width,
-        height=height,
-        encoding=yaml.text("encoding"),
-        simulated_width=yaml.pixels("simulated_width") if "simulated_width" in yaml else width,
-        simulated_height=yaml.pixels("simulated_height") if "simulated_height" in yaml else height,
-    )
-    yaml.done()
-    return camera
-
-
 def _recording(
     yaml: CheckedMapping, cameras: dict[str, CameraDescription]
 ) -> RecordingDescription:
@@ -185,7 +155,7 @@ def _recording(
             raise RobotDescriptionError(
                 inner.where(), f"got {', '.join(unknown)}, expected some of {', '.join(cameras)}"
             )
-    topic = _topic(yaml, "command_topic") if "command_topic" in yaml else None
+    topic = yaml.topic("command_topic") if "command_topic" in yaml else None
     yaml.done()
     return RecordingDescription(topic, keys)
 
@@ -220,7 +190,7 @@ def _command(yaml: CheckedMapping, groups: Groups) -> CommandDescription:
         joints = [joint.name for group in groups.values() for joint in group]
         if interface is None:
             interface = yaml.choice("interface", CommandInterface)  # says that it is missing
-        controllers = (ControllerDescription(_topic(yaml, "topic"), tuple(joints), interface),)
+        controllers = (ControllerDescription(yaml.topic("topic"), tuple(joints), interface),)
     command = CommandDescription(controllers, rate_hz=yaml.positive("rate_hz"))
     yaml.done()
     return command
@@ -238,7 +208,7 @@ def _controller(
     joints = tuple(joint.name for name in named for joint in groups[name])
     if "interface" in yaml or interface is None:
         interface = yaml.choice("interface", CommandInterface)
-    controller = ControllerDescription(_topic(yaml, "topic"), joints, interface)
+    controller = ControllerDescription(yaml.topic("topic"), joints, interface)
     yaml.done()
     return controller
 

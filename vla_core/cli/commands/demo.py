@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--policy", default="tabletop", help="name under config/policies, or folder")
     parser.add_argument("--backend", choices=("torch", "onnx"), default="onnx", help="inference")
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder of the results")
+    parser.add_argument("--namespace", default="", help="of the graph; empty: none")
     parser.add_argument(
         "--time-limit-s", type=float, default=15.0, help="time an instruction may take [s]"
     )
@@ -27,6 +28,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Become `python -m vla_nodes.demo`: ROS is not for this library, and signals go straight."""
     command = [sys.executable, "-m", "vla_nodes.demo"]
-    for name in ("episodes", "seed", "policy", "backend", "out", "time_limit_s"):
+    for name in ("episodes", "seed", "policy", "backend", "out", "namespace", "time_limit_s"):
         command += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
     os.execv(command[0], command)
