@@ -24,6 +24,7 @@ from vla_core.types import ControlMode
 from vla_msgs import msg
 from vla_msgs.srv import SetInstruction, SetMode
 from vla_nodes import qos, topics
+from vla_nodes.console.live_client import ClientSettings, LiveClient
 from vla_nodes.replay_space import is_replay
 
 WAVING = ROOT / "test" / "demo" / "waving_policy"
@@ -194,6 +195,13 @@ def test_nothing_of_a_graph_that_plays_in_a_loop_reaches_a_robot(start, robot, f
     )
     assert robot.call(Trigger, f"{player}/resume", Trigger.Request()).success
     robot.wait_until(watch.policy_commands, "POLICY in the replay", each=watch)
+    with LiveClient(ClientSettings("replay", 0.0, robot.domain)) as console:
+        nodes = ("bag_player_node", "command_node")
+        robot.wait_until(
+            lambda: console.snapshot().command and all(map(console.snapshot().node, nodes)),
+            "the console of the replay",
+            each=watch,
+        )
     robot.wait_until(
         lambda: int(robot.values(player).get("loops", 0)) >= 2, "two loops", 60.0, each=watch
     )
