@@ -22,13 +22,15 @@ stamp() { mkdir -p "$stamps" && echo "$2" >"$stamps/$1.new" && mv "$stamps/$1.ne
 
 requirements=("$root/requirements.txt")
 [[ $ros == pypi ]] && requirements+=("$root/requirements-ros.txt")
-packages=("$root/vla_msgs")
-[[ $ros == pypi ]] && packages+=("$root/tools/tf2_msgs") # which the wheels lack
-mapfile -t interfaces < <(find "${packages[@]}" -type f ! -name '*.md' | LC_ALL=C sort)
+interface_packages=("$root/vla_msgs")
+[[ $ros == pypi ]] && interface_packages+=("$root/tools/tf2_msgs") # which the wheels lack
+files_of() { # FOLDERS: what interfaces are made from
+    find "$@" -type f ! -name '*.md' | LC_ALL=C sort
+}
+mapfile -t interfaces < <(files_of "${interface_packages[@]}")
 tools=("$root"/tools/{setup.sh,mend_cmake.py,forget_partial.py})
 
 packages_hash=$(fingerprint "${requirements[@]}")
-interfaces_hash=$(fingerprint "$root/requirements-ros.txt" "${interfaces[@]}")
 equations=("$root"/vla_core/safety/{joint_kernels,distance_bounds}.py)
 all_hash=$(fingerprint "${requirements[@]}" "${interfaces[@]}" "${tools[@]}" "${equations[@]}")
 done_already all "$all_hash" && [[ -x $venv/bin/python ]] && exit 0
@@ -127,33 +129,43 @@ fi
 # `.venv/bin/python benchmarks/…` finds the suite, too.
 echo "$root" >"$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/vla.pth"
 
-# --- vla_msgs ------------------------------------------------------------------------------------
-if ! done_already vla_msgs "$interfaces_hash"; then
-    say "building vla_msgs (about a minute)" # and, with the wheels, tf2_msgs
-    rm -f "$stamps/vla_msgs"
+# --- vla_msgs and tf2_msgs -----------------------------------------------------------------------
+site=$("$venv/bin/python" -c 'import sys; print("lib/python%d.%d/site-packages" % sys.version_info[:2])')
+build_interfaces() { # FOLDER: builds its package into the environment
+    local folder=$1 name build
+    name=$(basename "$folder")
+    say "building $name (about a minute)"
+    rm -f "$stamps/$name"
     rm -rf "$root"/build/setup-* || true  # of set-ups that were ended; what they left running may still write
     build=$root/build/setup-$$
     export AMENT_PREFIX_PATH=$venv${AMENT_PREFIX_PATH:+:$AMENT_PREFIX_PATH}
     export MAKEFLAGS=-j$(nproc)  # else colcon adds a limit of load, and a busy machine builds one at a time
     export CMAKE_PREFIX_PATH=$venv${CMAKE_PREFIX_PATH:+:$CMAKE_PREFIX_PATH}
     export LD_LIBRARY_PATH=$venv/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-    site=$("$venv/bin/python" -c 'import sys; print("lib/python%d.%d/site-packages" % sys.version_info[:2])')
     PATH=$venv/bin:$PATH logged "$venv/bin/python" -m colcon --log-base "$build/log" build \
-        --paths "${packages[@]}" --build-base "$build/build" --install-base "$build/install" \
+        --paths "$folder" --build-base "$build/build" --install-base "$build/install" \
         --merge-install --event-handlers console_cohesion+ --cmake-args \
         -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF \
         "-DPython3_EXECUTABLE=$venv/bin/python" "-DPYTHON_INSTALL_DIR=$site"
     # Into the environment, which is an ament prefix itself: found by Python, the loader and ament.
-    if [[ -f $stamps/vla_msgs.files ]]; then
-        (cd "$venv" && xargs -d '\n' rm -f <"$stamps/vla_msgs.files")
+    if [[ -f $stamps/$name.files ]]; then
+        (cd "$venv" && xargs -d '\n' rm -f <"$stamps/$name.files")
     fi
     mkdir -p "$stamps"
-    (cd "$build/install" && find include lib share -type f -o -type l) >"$stamps/vla_msgs.files"
+    (cd "$build/install" && find include lib share -type f -o -type l) >"$stamps/$name.files"
     (cd "$build/install" && tar cf - include lib share) | tar xf - -C "$venv"
-    logged "$venv/bin/python" -c 'import tf2_msgs.msg, vla_msgs.action, vla_msgs.msg, vla_msgs.srv
-vla_msgs.msg.Observation.__class__.__import_type_support__()'
-    stamp vla_msgs "$interfaces_hash"
-fi
+    logged "$venv/bin/python" -c "import $name.msg as made
+for name in dir(made):
+    if isinstance(getattr(made, name), type):
+        getattr(made, name).__class__.__import_type_support__()"
+}
+for folder in "${interface_packages[@]}"; do
+    mapfile -t made_from < <(files_of "$folder")
+    hash=$(fingerprint "$root/requirements-ros.txt" "${made_from[@]}")
+    done_already "$(basename "$folder")" "$hash" && continue
+    build_interfaces "$folder"
+    stamp "$(basename "$folder")" "$hash"
+done
 
 # --- The safety filter's equations ---------------------------------------------------------------
 say "compiling the safety filter's equations" # numba keeps them: only once
