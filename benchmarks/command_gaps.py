@@ -25,6 +25,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -83,20 +84,18 @@ class Kills:
         if not observer.wait_until(lambda: self._speed > _MOVING_RAD_PER_S, _MOVES_WITHIN_S):
             raise GraphError(f"the robot does not move: {observer.complaints()}")
         observer.wait_until(lambda: False, _BEFORE_S)
-        name = f"/{node}"
-        observer.diagnostics.pop(name, None)
         killed_ns = time.time_ns()
         os.kill(self._graph.processes[node], signal.SIGKILL)
 
         def is_back() -> bool:
-            report = observer.diagnostics.get(name)
+            report = observer.diagnostics.get(node)
             return report is not None and report.level in (
                 DiagnosticStatus.OK, DiagnosticStatus.WARN
             ) and "active" in {p.value for p in report.values if p.key == "state"}  # fmt: skip
 
         if not observer.wait_until(lambda: node not in self._graph.processes, _BACK_WITHIN_S):
             raise GraphError(f"{node} does not end")
-        observer.diagnostics.pop(name, None)  # what it said before it was killed
+        observer.diagnostics.pop(node, None)  # what it said before it was killed
         if not observer.wait_until(is_back, _BACK_WITHIN_S):
             silent = [f"{n} {time.monotonic() - s:.1f} s" for n, s in self._heard_s.items()]
             raise GraphError(
@@ -183,24 +182,28 @@ def listener(kind: str, robot: str, folder: Path) -> Iterator[Path]:
 def run(args: argparse.Namespace, done: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
     """As many kills as there is time for, with what each listener heard after them."""
     robot = RobotModel.load(args.robot)
+    graph = Graph.load()
+    own = {} if args.profile is None else {"profile": args.profile}
+    commanding = {"command_node": {**graph.nodes["command_node"], **own}}
+    graph = replace(graph, nodes={**graph.nodes, **commanding})
     given = {"source": "sim", "respawn": "true", "robot": args.robot, "policy": args.policy}
     back_off = BackOff(first_s=1.0, longest_s=1.0)
     kills: list[dict[str, Any]] = []
     folder.mkdir(exist_ok=True)
     with (
         ProcessorWatch() as watch,
-        LiveGraph(given, folder / "logs", back_off=back_off) as graph,
+        LiveGraph(given, folder / "logs", graph, back_off=back_off) as live,
         listener(AHEAD, args.robot, folder) as ahead,
         listener(ORDINARY, args.robot, folder) as ordinary,
     ):
-        graph.start_all()
+        live.start_all()
         rclpy.init(args=[])
         observer = GraphObserver("command_gaps")
         try:
-            graph.wait_until_up(observer.poll)
+            live.wait_until_up(observer.poll)
             end_s = time.monotonic() + args.for_s
             print("the graph is up", flush=True)
-            killer = Kills(graph, observer, robot.description.joint_states_topic)
+            killer = Kills(live, observer, robot.description.joint_states_topic)
             while time.monotonic() < end_s:
                 counts = {n: sum(k["node"] == n for k in [*done, *kills]) for n in NODES}
                 node = min(NODES, key=counts.__getitem__)
@@ -257,6 +260,9 @@ def main() -> None:
     parser.add_argument("--label", default="as it is", help="of what is compared in one file")
     parser.add_argument("--kills", type=int, default=50, help="of each node")
     parser.add_argument("--for-s", type=float, default=200.0, help="no kill begins later, from when the graph is up [s]")
+    parser.add_argument(
+        "--profile", help="Fast DDS profile of the command node; empty: as the other nodes"
+    )
     parser.add_argument("--robot", default="g1_inspire")
     parser.add_argument("--policy", default="tabletop")
     parser.add_argument("--seed", type=int, default=0)
