@@ -23,7 +23,8 @@ ArgumentValue = bool | int | float | str
 
 PACKAGE = "vla_nodes"
 BRING_UP = "bringup"
-#: Shared memory that must be free for the big segments of config/fastdds.xml, 64 MiB a process.
+_OWN_PROFILE = root() / "config" / "fastdds.xml"
+#: Shared memory that must be free for the big segments of that profile, 64 MiB a process.
 _SHARED_MEMORY_BYTES = 768 * 2**20
 #: Distributions with Fast DDS 2, which reads the variable of the older name; 3 warns of it.
 _FAST_DDS_2 = frozenset({"humble", "iron", "jazzy"})
@@ -69,6 +70,7 @@ class NodeProcess:
         lifecycle: whether the bring-up configures and activates it.
         respawn: whether it is started again should it end once the graph is up.
         remappings: names in the node -> names on the graph.
+        profile: file under `config/` with its own Fast DDS profile; empty: that of the graph.
     """
 
     name: str
@@ -77,6 +79,7 @@ class NodeProcess:
     lifecycle: bool = True
     respawn: bool = False
     remappings: Mapping[str, str] = field(default_factory=dict)
+    profile: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ class Graph:
             choices = tuple(given.get("choices", ()))
             arguments[name] = Argument(name, given["default"], given["help"], choices)
         for name, given in raw["nodes"].items():
-            optional = {"when", "unless", "respawn", "remap"}
+            optional = {"when", "unless", "respawn", "remap", "profile"}
             _check_keys(f"{path}, nodes.{name}", given, {"parameters"}, optional)
         return cls(path, arguments, raw["nodes"], raw["environment"])
 
@@ -145,6 +148,7 @@ class Graph:
                 self._parameters(name, values),
                 respawn=values["respawn"] and node.get("respawn", True),
                 remappings={**node.get("remap", {}), **apart},
+                profile=node.get("profile", ""),
             )
             for name, node in self.nodes.items()
             if all(values[key] in allowed for key, allowed in node.get("when", {}).items())
@@ -167,13 +171,18 @@ class Graph:
     def process_environment(self, environment: Mapping[str, str]) -> dict[str, str]:
         """`environment` with what the graph needs where it is not set."""
         result = {**{k: str(v) for k, v in self.environment.items()}, **environment}
-        profile = root() / "config" / "fastdds.xml"
         free = shutil.disk_usage("/dev/shm").free if os.path.isdir("/dev/shm") else 0
-        if profile.is_file() and free > _SHARED_MEMORY_BYTES:
-            version_2 = environment.get("ROS_DISTRO") in _FAST_DDS_2
-            name = "FASTRTPS" if version_2 else "FASTDDS"
-            result.setdefault(f"{name}_DEFAULT_PROFILES_FILE", str(profile))
+        if _OWN_PROFILE.is_file() and free > _SHARED_MEMORY_BYTES:
+            result.setdefault(_profile_variable(environment), str(_OWN_PROFILE))
         return result
+
+    @staticmethod
+    def environment_of(process: NodeProcess, environment: Mapping[str, str]) -> dict[str, str]:
+        """`environment` of one process: with its own profile, unless a person has set another."""
+        name, own = _profile_variable(environment), str(_OWN_PROFILE)
+        if not process.profile or environment.get(name, own) != own:
+            return dict(environment)
+        return {**environment, name: str(_OWN_PROFILE.with_name(process.profile))}
 
     def _parameters(
         self, name: str, values: Mapping[str, ArgumentValue]
@@ -196,6 +205,11 @@ class Graph:
         if given[1:] not in values:
             raise ConfigError(where, f"{given} is no argument; there are {', '.join(values)}")
         return values[given[1:]]
+
+
+def _profile_variable(environment: Mapping[str, str]) -> str:
+    version_2 = environment.get("ROS_DISTRO") in _FAST_DDS_2
+    return f"{'FASTRTPS' if version_2 else 'FASTDDS'}_DEFAULT_PROFILES_FILE"
 
 
 def _check_keys(

@@ -105,7 +105,8 @@ class GraphProcesses(ProcessGroup):
     def start_process(self, process: NodeProcess) -> None:
         """Start one process as it is described."""
         self._started_s[process.name] = time.monotonic()
-        self.start(process.name, command_line(process, self.namespace), self._environment)
+        environment = Graph.environment_of(process, self._environment)
+        self.start(process.name, command_line(process, self.namespace), environment)
 
     @property
     def processes(self) -> Mapping[str, int]:

@@ -63,7 +63,8 @@ def _expand(
     missing = {k: v for k, v in wanted.items() if k not in os.environ}
     actions: Entities = [SetEnvironmentVariable(name, value) for name, value in missing.items()]
     for process in graph.processes(values):
-        node = _node(process, graph.namespace(values))
+        own = {k: v for k, v in graph.environment_of(process, wanted).items() if wanted.get(k) != v}
+        node = _node(process, graph.namespace(values), own)
         # Registered before the node starts, so that one that ends at once is seen.
         actions += [
             RegisterEventHandler(
@@ -74,7 +75,7 @@ def _expand(
     return actions
 
 
-def _node(process: NodeProcess, namespace: str) -> Node:
+def _node(process: NodeProcess, namespace: str, environment: Mapping[str, str] = {}) -> Node:
     return Node(
         package=PACKAGE,
         executable=process.executable,
@@ -82,6 +83,7 @@ def _node(process: NodeProcess, namespace: str) -> Node:
         namespace=namespace,
         parameters=[dict(process.parameters)],
         remappings=list(process.remappings.items()),
+        additional_env=dict(environment),
         respawn=process.respawn,
         respawn_delay=BackOff().first_s,
         output="screen",
