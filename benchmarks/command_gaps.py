@@ -259,7 +259,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path, required=True, help="results, gone on from")
     parser.add_argument("--label", default="as it is", help="of what is compared in one file")
     parser.add_argument("--kills", type=int, default=50, help="of each node")
-    parser.add_argument("--for-s", type=float, default=200.0, help="no kill begins later, from when the graph is up [s]")
+    parser.add_argument(
+        "--for-s", type=float, default=200.0, help="no kill is begun so long after the start [s]"
+    )
     parser.add_argument(
         "--profile", help="Fast DDS profile of the command node; empty: as the other nodes"
     )

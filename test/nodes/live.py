@@ -56,15 +56,15 @@ def environment(domain: int) -> dict[str, str]:
     }
 
 
-def processes_of(domain: int) -> list[str]:
-    """Command lines of node processes on a domain."""
+def processes_of(domain: int) -> dict[int, str]:
+    """Process id -> command line of node processes on a domain."""
     marker = f"ROS_DOMAIN_ID={domain}\0".encode()
-    found = []
+    found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             command = (folder / "cmdline").read_bytes()
             if b"vla_nodes." in command and marker in (folder / "environ").read_bytes() + b"\0":
-                found.append(command.replace(b"\0", b" ").decode())
+                found[int(folder.name)] = command.replace(b"\0", b" ").decode()
         except OSError:
             continue
     return found

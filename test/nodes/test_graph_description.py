@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 
 from vla_core.errors import ConfigError
+from vla_core.paths import root
 from vla_nodes.graph import Graph
 from vla_nodes.graph_processes import command_line
 
@@ -161,3 +162,25 @@ def test_the_environment_only_fills_what_is_not_set(graph):
     result = graph.process_environment({"RMW_IMPLEMENTATION": "rmw_cyclonedds_cpp"})
     assert result["RMW_IMPLEMENTATION"] == "rmw_cyclonedds_cpp"
     assert result["OMP_NUM_THREADS"] == "1"
+
+
+@pytest.mark.parametrize("distribution", ["", "jazzy", "kilted"])
+@pytest.mark.parametrize("set_before", ["nothing", "the graph's", "a person's"])
+def test_the_command_node_has_a_profile_of_its_own_unless_a_person_has_set_one(
+    graph, distribution, set_before
+):
+    name = f"{'FASTRTPS' if distribution == 'jazzy' else 'FASTDDS'}_DEFAULT_PROFILES_FILE"
+    config = root() / "config"
+    given = {
+        "nothing": {},
+        "the graph's": {name: str(config / "fastdds.xml")},
+        "a person's": {name: "/home/of_a_person.xml"},
+    }[set_before]
+    environment = {"ROS_DISTRO": distribution, **given}
+    found = {
+        process.name: graph.environment_of(process, environment).get(name)
+        for process in graph.processes(graph.values({"source": "sim"}))
+    }
+    expected = given[name] if set_before == "a person's" else str(config / "fastdds_command.xml")
+    assert found.pop("command_node") == expected
+    assert set(found.values()) == {given.get(name)}

@@ -122,6 +122,17 @@ def test_all_who_speak_and_listen_on_a_topic_fit_together(live, in_policy):
     assert "incompatible QoS" not in log, log
 
 
+def maps_of(domain: int, node: str) -> str:
+    """What a node's process has in its memory, as the kernel tells it."""
+    (process,) = [n for n, line in processes_of(domain).items() if f"vla_nodes.{node} " in line]
+    return Path(f"/proc/{process}/maps").read_text()
+
+
+def test_the_command_node_shares_no_locks_with_other_nodes(live, up):
+    assert "/dev/shm/fastdds" in maps_of(live.domain, "camera_node")
+    assert "/dev/shm/fastdds" not in maps_of(live.domain, "command_node")
+
+
 def test_the_simulated_cameras_are_calibrated(live, up):
     info = live.wait_until(lambda: live.newest.get("/head_camera/camera_info"), "camera info")
     assert (info.width, info.height) == (192, 192) and info.k[0] > 50

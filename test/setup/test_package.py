@@ -24,6 +24,13 @@ def test_every_executable_has_its_main(node):
     assert re.search(r"^def main\(", (ROOT / "vla_nodes" / f"{node}.py").read_text(), re.MULTILINE)
 
 
+def test_the_profile_of_the_command_node_has_no_shared_memory():
+    names = {"dds": "http://www.eprosima.com"}
+    profile = ElementTree.parse(ROOT / "config" / "fastdds_command.xml")
+    assert [item.text for item in profile.findall(".//dds:type", names)] == ["UDPv4"]
+    assert profile.find(".//dds:useBuiltinTransports", names).text == "false"
+
+
 def test_the_shared_memory_segment_holds_many_camera_images():
     names = {"dds": "http://www.eprosima.com"}
     profile = ElementTree.parse(ROOT / "config" / "fastdds.xml")
