@@ -39,6 +39,7 @@ from rich.table import Table
 from sensor_msgs.msg import JointState
 
 from vla_core.execution.processor_watch import Absence, ProcessorWatch
+from vla_core.paths import root
 from vla_core.robot.model import RobotModel
 from vla_core.types import ControlMode
 from vla_nodes import qos
@@ -167,11 +168,17 @@ def _overlap_ns(absences: Sequence[Absence], from_ns: int, to_ns: int) -> int:
 
 
 @contextmanager
-def listener(kind: str, robot: str, folder: Path) -> Iterator[Path]:
+def listener(kind: str, args: argparse.Namespace, folder: Path) -> Iterator[Path]:
     """A listener in a process of its own; its file is complete behind the `with`."""
+    environment = dict(os.environ)
+    if args.robot_profile:
+        profile = str(root() / "config" / args.robot_profile)
+        environment["FASTDDS_DEFAULT_PROFILES_FILE"] = profile
     path = folder / f"{kind}.npz"
     script = Path(__file__).with_name("command_gaps_listener.py")
-    process = subprocess.Popen([sys.executable, str(script), kind, robot, str(path)])
+    process = subprocess.Popen(
+        [sys.executable, str(script), kind, args.robot, str(path)], env=environment
+    )
     try:
         yield path
     finally:
@@ -193,8 +200,8 @@ def run(args: argparse.Namespace, done: list[dict[str, Any]], folder: Path) -> l
     with (
         ProcessorWatch() as watch,
         LiveGraph(given, folder / "logs", graph, back_off=back_off) as live,
-        listener(AHEAD, args.robot, folder) as ahead,
-        listener(ORDINARY, args.robot, folder) as ordinary,
+        listener(AHEAD, args, folder) as ahead,
+        listener(ORDINARY, args, folder) as ordinary,
     ):
         live.start_all()
         rclpy.init(args=[])
@@ -264,6 +271,9 @@ def main() -> None:
     )
     parser.add_argument(
         "--profile", help="Fast DDS profile of the command node; empty: as the other nodes"
+    )
+    parser.add_argument(
+        "--robot-profile", default="", help="the same of both listeners, which stand for a robot"
     )
     parser.add_argument("--robot", default="g1_inspire")
     parser.add_argument("--policy", default="tabletop")
