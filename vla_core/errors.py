@@ -77,5 +77,13 @@ class TeleopTargetError(VlaError):
     """A target of the operator's is malformed, not finite, for other joints, or out of order."""
 
 
+class MessageError(VlaError):
+    """A message that contradicts itself, or holds more than its topic can need."""
+
+
+class ModeError(VlaError):
+    """A number that is no mode."""
+
+
 class InstructionError(VlaError):
     """An instruction that the policy cannot follow."""

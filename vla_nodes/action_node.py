@@ -30,6 +30,7 @@ from vla_nodes import qos, topics
 from vla_nodes.conversions import (
     chunk_message,
     read_execution_state,
+    read_instruction,
     read_intent,
     read_observation,
     to_nanoseconds,
@@ -171,7 +172,7 @@ class ActionNode(SuiteNode):
         return topics.OBSERVATION if age_s is None or age_s > SILENT_S else ""
 
     def _on_instruction(self, message: msg.Instruction) -> None:
-        self._instruction_id = message.id
+        self._instruction_id = read_instruction(message).id
         self._intent = None
         self._strategy.forget()
 

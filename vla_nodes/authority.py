@@ -18,12 +18,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import Header
 
 from vla_core.errors import VlaError
+from vla_nodes.boundary import BoundedNode
 from vla_nodes.conversions import to_nanoseconds, to_time
 from vla_nodes.other_commanders import UNKNOWN, OtherCommanders
 from vla_nodes.polled_subscription import PolledSubscription
@@ -59,7 +59,9 @@ class Authority:
         robot_topic: what the robot itself publishes; once seen, discovery has worked.
     """
 
-    def __init__(self, node: Node, command_topics: Sequence[str], robot_topic: str) -> None:
+    def __init__(
+        self, node: BoundedNode, command_topics: Sequence[str], robot_topic: str
+    ) -> None:
         self._node = node
         self._topics = tuple(command_topics)
         self._others = OtherCommanders(node, self._topics)
@@ -134,7 +136,7 @@ class Authority:
         self._claims, self._publishers, self._locks = {}, [], []
 
 
-def _lock_file(node: Node, topic: str) -> Path:
+def _lock_file(node: BoundedNode, topic: str) -> Path:
     """One for each command topic of each domain, of this user on this machine."""
     name = f"vla_command_{os.getuid()}_{node.context.get_domain_id()}{topic.replace('/', '_')}.lock"
     return Path(tempfile.gettempdir()) / name

@@ -16,12 +16,13 @@ from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException
-from rclpy.node import Node
 from rclpy.task import Future
 
+from vla_core.bounded_text import bounded_text
 from vla_core.errors import VlaError
 from vla_core.signals import catch_signals
 from vla_nodes import topics
+from vla_nodes.boundary import BoundedPlainNode
 from vla_nodes.parameters import NodeParameter, declare, read
 from vla_nodes.ros_context import ros
 
@@ -42,7 +43,7 @@ class _Report:
     message: str
 
 
-class BringUp(Node):
+class BringUp(BoundedPlainNode):
     """Walks the nodes through their lifecycle."""
 
     PARAMETERS = (
@@ -145,7 +146,7 @@ class BringUp(Node):
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
-            self._reports[status.name] = _Report(status.level, status.message)
+            self._reports[status.name] = _Report(status.level, bounded_text(status.message))
 
     def _full_name(self, name: str) -> str:
         return f"{self.get_namespace().rstrip('/')}/{name}"

@@ -74,13 +74,13 @@ class CommandInputs:
         for pressed in news.estop:
             self._core.on_estop(pressed, now_ns, topics.ESTOP)
         if news.joint_state is not None:
-            self._on_joint_state(news.joint_state, now_ns)
+            self._joint_states.boundary.tell(self._on_joint_state, news.joint_state, now_ns)
         if news.chunk is not None:
-            self._on_chunk(news.chunk, now_ns)
+            self._chunks.boundary.tell(self._on_chunk, news.chunk, now_ns)
         if news.ready is not None:
-            self._on_ready(news.ready, now_ns)
+            self._ready.boundary.tell(self._on_ready, news.ready, now_ns)
         if news.target is not None:
-            self._on_teleop(news.target, now_ns)
+            self._teleop.boundary.tell(self._on_teleop, news.target, now_ns)
 
     def destroy(self) -> None:
         """End the subscriptions."""

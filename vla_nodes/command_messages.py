@@ -131,7 +131,8 @@ def read_command(message: JointTrajectory | Float64MultiArray | JointState) -> R
     """What a robot's controller reads from any of the three messages.
 
     Raises:
-        ChunkError: no points, or numbers that are not finite.
+        ChunkError: no points, not one position a joint, times that do not increase, or numbers
+            that are not finite.
     """
     if isinstance(message, JointTrajectory):
         points = message.points
@@ -139,8 +140,10 @@ def read_command(message: JointTrajectory | Float64MultiArray | JointState) -> R
             tuple(message.joint_names),
             to_nanoseconds(message.header.stamp),
             np.array([to_nanoseconds(p.time_from_start) / NANOSECONDS for p in points]),
-            np.array([p.positions for p in points]),
+            _positions(points),
         )
+        if (received.time_s < 0.0).any() or (np.diff(received.time_s) <= 0.0).any():
+            raise ChunkError("command: times of its points do not increase from 0")
     elif isinstance(message, JointState):
         stamp_ns = to_nanoseconds(message.header.stamp)
         received = _single(tuple(message.name), stamp_ns, np.array(message.position))
@@ -148,7 +151,19 @@ def read_command(message: JointTrajectory | Float64MultiArray | JointState) -> R
         received = _single((), 0, np.array(message.data))
     if not received.position.size or not np.isfinite(received.position).all():
         raise ChunkError("command holds no positions, or some that are not finite")
+    names, columns = len(received.joint_names), received.position.shape[1]
+    if names not in (0, columns):
+        raise ChunkError(f"command: got {columns} positions for {names} joints")
     return received
+
+
+def _positions(points: Sequence[JointTrajectoryPoint]) -> np.ndarray:
+    lengths = {len(point.positions) for point in points}
+    if len(lengths) > 1:
+        raise ChunkError(
+            f"command: got points of {sorted(lengths)} positions, expected as many in each"
+        )
+    return np.array([point.positions for point in points])
 
 
 def _single(names: tuple[str, ...], stamp_ns: int, position: np.ndarray) -> ReceivedCommand:

@@ -13,6 +13,7 @@ import time
 
 from rclpy.executors import SingleThreadedExecutor
 
+from vla_core.errors import ModeError
 from vla_core.execution.command import CommandSettings
 from vla_core.execution.command_core import CommandCore
 from vla_core.execution.periodic import PeriodicLoop
@@ -30,6 +31,7 @@ from vla_nodes import topics
 from vla_nodes.authority import Authority, SecondCommandNodeError
 from vla_nodes.command_inputs import CommandInputs
 from vla_nodes.command_outputs import CommandOutputs
+from vla_nodes.conversions import read_mode
 from vla_nodes.other_commanders import OtherCommanders
 from vla_nodes.parameters import ROBOT, TELEOP, NodeParameter
 from vla_nodes.replay_space import is_replay, on_graph
@@ -279,10 +281,9 @@ class CommandNode(SuiteNode):
         self, request: SetMode.Request, response: SetMode.Response
     ) -> SetMode.Response:
         try:
-            mode = ControlMode(request.mode)
-        except ValueError:
-            known = ", ".join(f"{mode.value} {mode.name}" for mode in ControlMode)
-            response.reason = f"no mode {request.mode}; there are {known}"
+            mode = read_mode(request)
+        except ModeError as error:
+            response.reason = str(error)
             return response
         self._asked = []
         answer = self._core.request_mode(mode, self.now_ns())

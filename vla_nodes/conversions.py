@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from builtin_interfaces.msg import Time
 from sensor_msgs.msg import Image
 
-from vla_core.errors import ChunkError, JointMismatchError, ObservationError
+from vla_core.errors import (
+    ChunkError,
+    InstructionError,
+    JointMismatchError,
+    MessageError,
+    ModeError,
+    ObservationError,
+)
 from vla_core.types import (
     NANOSECONDS,
     ActionChunk,
+    ActiveConstraint,
     ControlMode,
     ExecutionState,
     Instruction,
@@ -20,9 +30,33 @@ from vla_core.types import (
     Pace,
 )
 from vla_msgs import msg
+from vla_msgs.srv import SetMode
 from vla_nodes.byte_buffer import ByteBuffer, floats_field
 from vla_nodes.images import decode_image, fill_image
 from vla_nodes.tensors import read_tensor, tensor_message
+
+
+#: Longest words of an instruction [characters].
+LONGEST_TEXT = 1000
+#: Most tensors of an intent.
+_MOST_TENSORS = 64
+
+
+class CommandState(NamedTuple):
+    """Where a command node says that its command stands.
+
+    Attributes:
+        stamp_ns: of the tick, on the robot's clock [ns].
+        joint_names: order of the two arrays.
+        commanded, velocity: `(joints,)` position [rad] and velocity [rad/s]; names and both are
+            empty where nothing is commanded.
+    """
+
+    stamp_ns: int
+    mode: ControlMode
+    joint_names: tuple[str, ...]
+    commanded: np.ndarray
+    velocity: np.ndarray
 
 
 def to_time(stamp_ns: int) -> Time:
@@ -92,6 +126,9 @@ def read_observation(message: msg.Observation, joint_names: Sequence[str]) -> Ob
             f"observation {message.sequence}: got {position.size} positions and {velocity.size} "
             f"velocities, expected {len(joint_names)} of each"
         )
+    _require_finite(f"observation {message.sequence}", position, velocity, message.skew_s)
+    if len(set(message.camera_names)) != len(message.camera_names):
+        raise ObservationError(f"observation {message.sequence}: names a camera twice")
     if len(message.camera_names) != len(message.images):
         raise ObservationError(
             f"observation {message.sequence}: got {len(message.images)} images for "
@@ -132,12 +169,21 @@ def read_intent(message: msg.LatentIntent) -> LatentIntent:
 
     Raises:
         TensorError: a tensor contradicts itself.
+        MessageError: too many tensors, one twice, or numbers that are not finite.
+        InstructionError: too many words.
     """
+    where, names = f"intent {message.sequence}", [tensor.name for tensor in message.tensors]
+    if len(names) > _MOST_TENSORS or len(set(names)) != len(names):
+        raise MessageError(
+            f"{where}: got {len(names)} tensors of {len(set(names))} names, expected at most "
+            f"{_MOST_TENSORS}, each once"
+        )
+    _require_finite(where, message.lookahead_s, message.compute_s)
     return LatentIntent(
         sequence=message.sequence,
         observation_stamp_ns=to_nanoseconds(message.observation_stamp),
         observation_sequence=message.observation_sequence,
-        instruction=Instruction(message.instruction_id, message.instruction),
+        instruction=_instruction(message.instruction_id, message.instruction),
         lookahead_s=message.lookahead_s,
         fingerprint=message.fingerprint,
         tensors={tensor.name: read_tensor(tensor) for tensor in message.tensors},
@@ -200,8 +246,12 @@ def instruction_message(instruction: Instruction, stamp_ns: int) -> msg.Instruct
 
 
 def read_instruction(message: msg.Instruction) -> Instruction:
-    """The instruction of a message."""
-    return Instruction(message.id, message.text)
+    """The instruction of a message.
+
+    Raises:
+        InstructionError: too many words.
+    """
+    return _instruction(message.id, message.text)
 
 
 def mode_message(mode: ControlMode, reason: str, since_ns: int) -> msg.ControlMode:
@@ -209,6 +259,19 @@ def mode_message(mode: ControlMode, reason: str, since_ns: int) -> msg.ControlMo
     message = msg.ControlMode(mode=int(mode), reason=reason)
     message.header.stamp = to_time(since_ns)
     return message
+
+
+def read_mode(message: msg.ControlMode | msg.SafetyStatus | SetMode.Request) -> ControlMode:
+    """The mode of a message.
+
+    Raises:
+        ModeError: a number that is none.
+    """
+    try:
+        return ControlMode(message.mode)
+    except ValueError:
+        known = ", ".join(f"{mode.value} {mode.name}" for mode in ControlMode)
+        raise ModeError(f"no mode {message.mode}; there are {known}") from None
 
 
 def execution_state_message(state: ExecutionState, mode: msg.ControlMode) -> msg.ExecutionState:
@@ -227,16 +290,78 @@ def execution_state_message(state: ExecutionState, mode: msg.ControlMode) -> msg
 
 
 def read_execution_state(message: msg.ExecutionState) -> ExecutionState:
-    """The execution state of a message."""
+    """The execution state of a message.
+
+    Raises:
+        ModeError: a mode that is none.
+        MessageError: numbers that are not finite, or negative.
+    """
+    numbers = (message.delay_steps, message.path_lag_s, message.path_speed)
+    _require_finite("execution state", *numbers)
+    if min(numbers) < 0.0 or message.path_speed > 1.0:
+        raise MessageError(
+            f"execution state: got a delay of {message.delay_steps} steps, a lag of "
+            f"{message.path_lag_s} s and a path speed of {message.path_speed}; none is negative, "
+            "and the speed at most 1"
+        )
     return ExecutionState(
         stamp_ns=to_nanoseconds(message.header.stamp),
-        mode=ControlMode(message.mode.mode),
+        mode=read_mode(message.mode),
         chunk_sequence=message.chunk_sequence,
         step=message.step,
         remaining_steps=message.remaining_steps,
         delay_steps=message.delay_steps,
         pace=Pace(message.path_lag_s, message.path_speed),
     )
+
+
+def read_constraints(message: msg.SafetyStatus) -> tuple[ActiveConstraint, ...]:
+    """The active constraints of a tick.
+
+    Raises:
+        MessageError: not as many names, subjects and amounts.
+    """
+    columns = (message.constraints, message.constraint_subjects, message.constraint_amounts)
+    lengths = [len(column) for column in columns]
+    if len(set(lengths)) > 1:
+        raise MessageError(
+            f"safety status: got {lengths[0]} constraints, {lengths[1]} subjects and {lengths[2]} "
+            "amounts, expected as many of each"
+        )
+    return tuple(ActiveConstraint(*one) for one in zip(*columns, strict=True))
+
+
+def read_command_state(message: msg.SafetyStatus) -> CommandState:
+    """Where the command of a tick stands.
+
+    Raises:
+        ModeError: a mode that is none.
+        MessageError: not as many joints, positions and velocities, or not finite.
+    """
+    commanded, velocity = np.array(message.commanded), np.array(message.velocity)
+    names = tuple(message.joint_names) if commanded.size or velocity.size else ()
+    if not len(names) == commanded.size == velocity.size:
+        raise MessageError(
+            f"safety status: got {commanded.size} positions and {velocity.size} velocities for "
+            f"{len(names)} joints, expected one of each"
+        )
+    _require_finite("safety status", commanded, velocity)
+    stamp_ns = to_nanoseconds(message.header.stamp)
+    return CommandState(stamp_ns, read_mode(message), names, commanded, velocity)
+
+
+def _instruction(number: int, text: str) -> Instruction:
+    if len(text) > LONGEST_TEXT:
+        raise InstructionError(
+            f"instruction: got {len(text)} characters, at most {LONGEST_TEXT} are taken"
+        )
+    return Instruction(number, text)
+
+
+def _require_finite(where: str, *values: float | np.ndarray) -> None:
+    for value in values:
+        if not (math.isfinite(value) if isinstance(value, float) else np.isfinite(value).all()):
+            raise MessageError(f"{where}: holds numbers that are not finite")
 
 
 def _on_the_wire(values: np.ndarray) -> np.ndarray:

@@ -11,7 +11,6 @@ import time
 from typing import Any
 
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.serialization import deserialize_message
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Bool, Header
 
@@ -174,7 +173,7 @@ class _Stream:
             if self.transform is not None:
                 took_hold |= self.untold
                 self.untold = False
-                message = self.transform(deserialize_message(data, self.route.message_type))
+                message = self._source.boundary.read_as(self.transform, data)
             if message is not None:
                 self._target.publish(message)
         return took_hold

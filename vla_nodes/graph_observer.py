@@ -9,7 +9,6 @@ from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 
@@ -19,7 +18,8 @@ from vla_core.replay.run_metrics import CommandTick, RunMetrics
 from vla_core.types import ControlMode
 from vla_msgs.srv import SetInstruction, SetMode
 from vla_nodes import qos, topics
-from vla_nodes.conversions import to_nanoseconds
+from vla_nodes.boundary import BoundedPlainNode
+from vla_nodes.conversions import read_mode, to_nanoseconds
 from vla_nodes.polled_subscription import PolledSubscription
 from vla_nodes.replay_space import clock_topic
 
@@ -34,7 +34,7 @@ class GraphError(VlaError):
     """The running graph did not do in time what was asked of it, or refused it."""
 
 
-class GraphObserver(Node):
+class GraphObserver(BoundedPlainNode):
     """Collects `RunMetrics` from the topics, and the nodes' own counts from `/diagnostics`.
 
     Args:
@@ -93,8 +93,7 @@ class GraphObserver(Node):
     def poll(self) -> None:
         """Take in whatever has come."""
         for subscription, handler in self._inputs:
-            for message in subscription.take_all():
-                handler(message)
+            subscription.tell_all(handler)
 
     def now_ns(self) -> int:
         """The clock in force [ns]; 0 before the first message of a simulated one."""
@@ -247,7 +246,7 @@ class GraphObserver(Node):
         )
 
     def _on_mode(self, message: msg.ControlMode) -> None:
-        self.mode, self.mode_reason = ControlMode(message.mode), message.reason
+        self.mode, self.mode_reason = read_mode(message), message.reason
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         own = f"{self.get_namespace().rstrip('/')}/"

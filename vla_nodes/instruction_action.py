@@ -14,6 +14,7 @@ from vla_msgs import msg
 from vla_msgs.action import ExecuteInstruction
 from vla_msgs.srv import SetMode
 from vla_nodes import qos, topics
+from vla_nodes.conversions import read_mode
 from vla_nodes.instruction_authority import InstructionAuthority
 from vla_nodes.suite_node import SuiteNode
 
@@ -63,7 +64,9 @@ class InstructionAction:
             ExecuteInstruction,
             topics.EXECUTE_INSTRUCTION,
             self._execute,
-            goal_callback=self._on_goal,
+            goal_callback=node.guarded(
+                topics.EXECUTE_INSTRUCTION, self._on_goal, GoalResponse.REJECT
+            ),
             cancel_callback=lambda _: CancelResponse.ACCEPT,
         )
 
@@ -72,7 +75,7 @@ class InstructionAction:
         tick.set_result(None)
 
     def _on_mode(self, message: msg.ControlMode) -> None:
-        self._mode = ControlMode(message.mode)
+        self._mode = read_mode(message)
 
     def _on_success(self, message: Bool) -> None:
         self._done = message.data

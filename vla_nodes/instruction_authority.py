@@ -8,9 +8,7 @@ from vla_core.types import Instruction
 from vla_msgs import msg
 from vla_msgs.srv import SetInstruction
 from vla_nodes import qos, topics
-from vla_nodes.conversions import instruction_message
-
-LONGEST_TEXT = 1000
+from vla_nodes.conversions import LONGEST_TEXT, instruction_message
 
 
 class InstructionAuthority:

@@ -12,13 +12,15 @@ import rclpy
 from rclpy.executors import ExternalShutdownException
 from rclpy.parameter import Parameter
 
+from vla_core.bounded_text import bounded_text
 from vla_core.errors import VlaError
 from vla_core.planning.path_planner import PlanningError
 from vla_core.robot.model import RobotModel
 from vla_core.signals import catch_signals, ignore_signals
-from vla_core.types import ActionChunk
+from vla_core.types import ActionChunk, ActiveConstraint
 from vla_msgs import msg
 from vla_nodes import qos, topics
+from vla_nodes.conversions import CommandState, read_command_state, read_constraints
 from vla_nodes.ready_node import ReadyNode
 from vla_nodes.replay_space import namespace_arguments
 from vla_nodes.ros_context import ros
@@ -80,7 +82,8 @@ class Statuses:
 
     def __init__(self, node: ReadyNode, robot: RobotModel) -> None:
         self._node, self._robot = node, robot
-        self._newest: msg.SafetyStatus | None = None
+        self._newest: CommandState | None = None
+        self._constraints: tuple[ActiveConstraint, ...] = ()
         self._moved_s = time.monotonic()
         node.create_subscription(
             msg.SafetyStatus, topics.SAFETY_STATUS, self._keep, qos.NEWEST_STATUS
@@ -89,10 +92,10 @@ class Statuses:
     @property
     def has_arrived(self) -> bool:
         """Whether the command is in the ready pose."""
-        if self._newest is None:
+        if self._newest is None or not self._newest.commanded.size:
             return False
-        names, commanded = self._newest.joint_names, np.array(self._newest.commanded)
-        away = self._robot.to_canonical(names, commanded) - self._robot.ready_pose
+        position = self._robot.to_canonical(self._newest.joint_names, self._newest.commanded)
+        away = position - self._robot.ready_pose
         return bool((np.abs(away) < _ARRIVED).all())
 
     @property
@@ -103,8 +106,8 @@ class Statuses:
     @property
     def because(self) -> str:
         """What acts on the command now, for the end of a sentence; "" where nothing does."""
-        active = () if self._newest is None else self._newest.constraints
-        return f" because of {', '.join(sorted(set(active)))}" if active else ""
+        active = sorted({constraint.name for constraint in self._constraints})
+        return bounded_text(f" because of {', '.join(active)}") if active else ""
 
     def moved(self) -> None:
         """It begins to move now."""
@@ -123,8 +126,11 @@ class Statuses:
             rclpy.spin_once(self._node, timeout_sec=_POLL_S)
 
     def _keep(self, message: msg.SafetyStatus) -> None:
-        self._newest = message
-        if np.abs(message.velocity).max(initial=0.0) > _STILL:
+        state = read_command_state(message)
+        if state.commanded.size:
+            self._robot.to_canonical(state.joint_names, state.commanded)
+        self._newest, self._constraints = state, read_constraints(message)
+        if np.abs(self._newest.velocity).max(initial=0.0) > _STILL:
             self.moved()
 
 

@@ -18,7 +18,7 @@ from vla_core.safety.load_description import load_safety
 from vla_core.types import NANOSECONDS, ActionChunk, ControlMode
 from vla_msgs import msg
 from vla_nodes import qos, topics
-from vla_nodes.conversions import chunk_message, to_nanoseconds
+from vla_nodes.conversions import CommandState, chunk_message, read_command_state
 from vla_nodes.parameters import ROBOT, NodeParameter
 from vla_nodes.polled_subscription import PolledSubscription
 from vla_nodes.suite_node import SuiteNode, run
@@ -133,26 +133,24 @@ class ReadyNode(SuiteNode):
                 f"no command came on {topics.SAFETY_STATUS} in the last {STALE_S:g} s; start the "
                 "command node"
             )
-        if status.mode != ControlMode.HOLD:
+        if status.mode is not ControlMode.HOLD:
             raise PlanningError(
-                f"the command node is in {ControlMode(status.mode).name}; ask {topics.SET_MODE} "
+                f"the command node is in {status.mode.name}; ask {topics.SET_MODE} "
                 "for HOLD first"
             )
-        if np.abs(status.velocity).max() > _STILL:
+        if np.abs(status.velocity).max(initial=0.0) > _STILL:
             raise PlanningError("the robot still moves; ask again once it stands")
         return self._robot.to_canonical(
-            status.joint_names, np.array(status.commanded), topics.SAFETY_STATUS
+            status.joint_names, status.commanded, topics.SAFETY_STATUS
         )
 
-    def _newest_status(self) -> msg.SafetyStatus | None:
+    def _newest_status(self) -> CommandState | None:
         """The newest report of the command node; waits for one, and gives up after `STALE_S`."""
         end_s = time.monotonic() + STALE_S
         while time.monotonic() < end_s:
-            status = self._status.newest()
-            if status is not None:
-                age_ns = self.now_ns() - to_nanoseconds(status.header.stamp)
-                if age_ns <= STALE_S * NANOSECONDS:
-                    return status
+            status = self._status.read_newest(read_command_state)
+            if status is not None and self.now_ns() - status.stamp_ns <= STALE_S * NANOSECONDS:
+                return status
             time.sleep(_POLL_S)
         return None
 

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.serialization import deserialize_message
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
@@ -27,6 +26,8 @@ from vla_core.robot.load import load_robot
 from vla_core.types import ControlMode
 from vla_msgs import msg
 from vla_nodes import topics
+from vla_nodes.boundary import Boundary
+from vla_nodes.conversions import read_mode
 from vla_nodes.handover_messages import has_begun
 from vla_nodes.parameters import POLICY, ROBOT, NodeParameter
 from vla_nodes.suite_node import SuiteNode, run
@@ -71,6 +72,9 @@ class RecorderNode(SuiteNode):
         self._estop_topic = self.resolve_topic_name(topics.ESTOP)
         self._mode_topic = self.resolve_topic_name(topics.MODE)
         self._intervention_topic = self.resolve_topic_name(topics.INTERVENTION)
+        self._estops = Boundary(self, Bool, topics.ESTOP)
+        self._modes = Boundary(self, msg.ControlMode, topics.MODE)
+        self._interventions = Boundary(self, DiagnosticStatus, topics.INTERVENTION)
         self._mode = ControlMode.IDLE
         self._pressed = False
         self._event_s = -_EVENT_PAUSE_S
@@ -213,15 +217,16 @@ class RecorderNode(SuiteNode):
     def _event(self, message: RecordedMessage) -> str:
         """Why the last seconds are to be saved; empty when nothing has happened."""
         if message.topic == self._estop_topic:
-            before, self._pressed = self._pressed, deserialize_message(message.data, Bool).data
+            told = self._estops.read(message.data)
+            before, self._pressed = self._pressed, told is not None and told.data
             return "estop" if self._pressed and not before else ""
         if message.topic == self._mode_topic:
-            mode = ControlMode(deserialize_message(message.data, msg.ControlMode).mode)
-            before, self._mode = self._mode, mode
-            return "estop" if mode is ControlMode.ESTOP is not before else ""
+            mode = self._modes.read_as(read_mode, message.data)
+            before, self._mode = self._mode, self._mode if mode is None else mode
+            return "estop" if self._mode is ControlMode.ESTOP is not before else ""
         if message.topic == self._intervention_topic:
-            told = deserialize_message(message.data, DiagnosticStatus)
-            return "intervention" if has_begun(told) else ""
+            told = self._interventions.read(message.data)
+            return "intervention" if told is not None and has_begun(told) else ""
         return ""
 
     def _on_save(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:

@@ -17,7 +17,7 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
-from vla_core.errors import JointMismatchError, VlaError
+from vla_core.errors import ChunkError, JointMismatchError, VlaError
 from vla_core.robot.description import CameraDescription, ControllerDescription
 from vla_core.robot.load import load_robot
 from vla_core.robot.model import RobotModel
@@ -27,7 +27,7 @@ from vla_msgs import msg
 from vla_nodes import qos, topics
 from vla_nodes.byte_buffer import ByteBuffer, floats_field
 from vla_nodes.command_messages import MESSAGE_TYPES, ReceivedCommand, read_command
-from vla_nodes.conversions import read_instruction, to_time
+from vla_nodes.conversions import read_instruction, read_mode, to_time
 from vla_nodes.images import fill_image
 from vla_nodes.parameters import ROBOT, NodeParameter
 from vla_nodes.replay_space import on_graph
@@ -161,6 +161,10 @@ class SimRobotNode(SuiteNode):
             if sorted(names) != sorted(controller.joint_names):
                 own, given = set(controller.joint_names), set(names)
                 raise JointMismatchError("command", sorted(own - given), sorted(given - own))
+            if received.position.shape[1] != len(names):
+                raise ChunkError(
+                    f"command: got {received.position.shape[1]} positions for {len(names)} joints"
+                )
         except VlaError as error:
             self.refuse(str(error), "command/refused")
             return
@@ -269,7 +273,7 @@ class SimRobotNode(SuiteNode):
         self._told = read_instruction(message)
 
     def _on_mode(self, message: msg.ControlMode) -> None:
-        self._mode = ControlMode(message.mode)
+        self._mode = read_mode(message)
 
     def _told_is_done(self) -> bool:
         """Whether what was told is done on this table; it may be another task than the table's."""

@@ -20,6 +20,7 @@ from rclpy.timer import Timer
 from vla_core.errors import VlaError
 from vla_core.signals import catch_signals, ignore_signals
 from vla_nodes import topics
+from vla_nodes.boundary import BoundedNode
 from vla_nodes.meters import Meters
 from vla_nodes.parameters import NodeParameter, ParameterValue, declare, read
 from vla_nodes.replay_space import is_replay, require_apart
@@ -39,7 +40,7 @@ class Health(NamedTuple):
     message: str
 
 
-class SuiteNode(LifecycleNode):
+class SuiteNode(BoundedNode, LifecycleNode):
     """A lifecycle node whose steps may raise `VlaError` to refuse.
 
     A subclass gives `PARAMETERS` and the steps `configure`, `activate`, `deactivate`, `cleanup`,
@@ -60,7 +61,6 @@ class SuiteNode(LifecycleNode):
         self.meters = Meters()
         self._problem = ""
         self._problem_time_s = 0.0
-        self._logged_s: dict[str, float] = {}
         self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
         self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, 10)
         self._published_level = DiagnosticStatus.STALE
@@ -85,25 +85,19 @@ class SuiteNode(LifecycleNode):
         """What an active node lacks to do its work; empty when it lacks nothing."""
         return ""
 
-    def refuse(self, reason: str, kind: str = "") -> None:
-        """Count, log and show that something was refused.
+    def refuse(self, reason: str, kind: str = "", details: str = "") -> str:
+        """Count, log and show that something was refused, within the bounds of the boundary.
 
         Args:
             kind: short name to count it under, and logged once a second only; empty: not
                 counted, always logged.
+            details: for the log only.
         """
-        now_s = time.monotonic()
         if kind:
             self.meters.drops[kind] += 1
-        if not kind or now_s - self._logged_s.get(kind, -PROBLEM_MEMORY_S) >= PROBLEM_MEMORY_S:
-            self._logged_s[kind] = now_s
-            self.get_logger().error(reason)
-        self._problem, self._problem_time_s = reason, now_s
-
-    def refuse_error(self, error: Exception, kind: str) -> None:
-        """As `refuse`, for what a computation raised; a bug is shown with its traceback."""
-        bug = not isinstance(error, VlaError)
-        self.refuse("".join(traceback.format_exception(error)) if bug else str(error), kind)
+        self._problem = super().refuse(reason, kind, details)
+        self._problem_time_s = time.monotonic()
+        return self._problem
 
     def create_steady_timer(self, period_s: float, callback: Callable[[], None]) -> Timer:
         """A timer that ticks even while `/clock` stands still."""

@@ -26,7 +26,7 @@ from vla_core.robot.model import RobotModel
 from vla_core.types import NANOSECONDS
 from vla_msgs import msg
 from vla_nodes import qos, topics
-from vla_nodes.conversions import to_nanoseconds
+from vla_nodes.conversions import read_command_state
 from vla_nodes.handover_messages import teleop_target_message
 from vla_nodes.parameters import ROBOT, TELEOP, NodeParameter
 from vla_nodes.polled_subscription import PolledSubscription
@@ -189,13 +189,17 @@ class TeleopNode(SuiteNode):
             self._publisher.publish(teleop_target_message(target, now_ns))
             self.meters.rate("target").tick()
 
+    def _on_status(self, message: msg.SafetyStatus) -> None:
+        status = read_command_state(message)
+        if not status.commanded.size:
+            self._commanded = None
+            return
+        position = self._robot.to_canonical(status.joint_names, status.commanded)
+        self._commanded = (status.stamp_ns, position)
+
     def _command(self) -> np.ndarray | None:
         """`(dof,)` where the command is; None where nobody commands."""
-        status = self._status.newest()
-        if status is not None:
-            position = np.array(status.commanded)
-            stamp_ns = to_nanoseconds(status.header.stamp)
-            self._commanded = (stamp_ns, position) if position.size == self._robot.dof else None
+        self._status.read_newest(self._on_status)
         if self._commanded is None:
             return None
         stamp_ns, position = self._commanded

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from vla_core.errors import VlaError
 from vla_msgs import msg
 from vla_nodes.byte_buffer import bytes_field
 
-#: Kinds of numpy's dtypes that are numbers: floats, signed and unsigned integers, truth values.
-_KINDS = "fiub"
+#: By their names on the wire: floats, signed and unsigned integers, truth values.
+_TYPES = {
+    name: np.dtype(name).newbyteorder("<")
+    for name in (
+        "float16", "float32", "float64",
+        "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool",
+    )
+}  # fmt: skip
+_MOST_DIMENSIONS = 8
 
 
 class TensorError(VlaError):
@@ -26,19 +35,25 @@ def tensor_message(name: str, values: np.ndarray) -> msg.Tensor:
 
 
 def read_tensor(message: msg.Tensor) -> np.ndarray:
-    """The array of a message; a view of its data.
+    """The array of a message; a view of its data, so never larger than what came.
 
     Raises:
-        TensorError: a dtype that is no number type, or data of the wrong length.
+        TensorError: a dtype that is no number type, too many dimensions, or data of the wrong
+            length.
     """
-    try:
-        dtype = np.dtype(message.dtype).newbyteorder("<")
-    except TypeError as error:
-        raise TensorError(f"tensor {message.name!r}: dtype {message.dtype!r} is unknown") from error
-    if dtype.kind not in _KINDS:
-        raise TensorError(f"tensor {message.name!r}: dtype {message.dtype!r} is no number type")
-    shape = tuple(message.shape)
-    expected = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    dtype = _TYPES.get(message.dtype)
+    if dtype is None:
+        raise TensorError(
+            f"tensor {message.name!r}: dtype {message.dtype!r} is no number type; expected one of "
+            f"{', '.join(_TYPES)}"
+        )
+    shape = tuple(int(size) for size in message.shape)
+    if len(shape) > _MOST_DIMENSIONS:
+        raise TensorError(
+            f"tensor {message.name!r}: got {len(shape)} dimensions, at most {_MOST_DIMENSIONS} "
+            "are read"
+        )
+    expected = math.prod(shape) * dtype.itemsize
     if len(message.data) != expected:
         raise TensorError(
             f"tensor {message.name!r}: got {len(message.data)} bytes, expected {expected} "

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from vla_core.data.bag_writer import RecordedTopic
+from vla_nodes.boundary import BoundedNode
 from vla_nodes.message_definitions import UnknownMessageError, message_class, message_definition
 from vla_nodes.polled_subscription import PolledSubscription, Taken
 
@@ -32,7 +32,7 @@ class TopicTaps:
         refused: topics that cannot be recorded, and why.
     """
 
-    def __init__(self, node: Node, exclude: str = "") -> None:
+    def __init__(self, node: BoundedNode, exclude: str = "") -> None:
         self._node = node
         self._exclude = re.compile(exclude) if exclude else None
         self._subscriptions: dict[str, PolledSubscription] = {}

@@ -26,6 +26,7 @@ from vla_nodes.byte_buffer import floats_field
 from vla_nodes.conversions import mode_message, to_time
 from vla_nodes.fault_injector_node import FaultInjectorNode
 from vla_nodes.faults.fault_graph import routes
+from vla_nodes.boundary import BoundedPlainNode
 from vla_nodes.faults.fault_recorder import FaultRecorder
 from vla_nodes.faults.second_commander import second_command
 from vla_nodes.faults.transforms import JOINTS
@@ -45,7 +46,7 @@ def node():
     os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     rclpy.init(args=[])
-    node = rclpy.create_node("test")
+    node = BoundedPlainNode("test")
     yield node
     rclpy.shutdown()
     for name, value in before.items():

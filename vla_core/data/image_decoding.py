@@ -6,14 +6,21 @@ over the middleware, or one that was read from a bag.
 
 from __future__ import annotations
 
+import io
+import warnings
 from typing import Any
 
 import cv2
 import numpy as np
+from PIL import Image as PillowImage
 
 from vla_core.errors import ObservationError
 from vla_core.robot.description import CameraDescription, ImageMessage
 
+#: Largest picture that is decompressed; its size is read from its header before [pixels].
+MOST_PIXELS = 1 << 26
+#: Encodings that keep the colour of two pixels together.
+_IN_PAIRS = ("yuv422", "uyvy", "yuv422_yuy2", "yuyv")
 #: encoding -> (channels in memory, conversion to RGB or None where it is RGB already)
 _ENCODINGS: dict[str, tuple[int, int | None]] = {
     "rgb8": (3, None),
@@ -45,10 +52,20 @@ def conversion_of(message: Any) -> tuple[int, int | None]:
         )
     channels, conversion = _ENCODINGS[message.encoding]
     row = message.width * channels
-    if message.step < row or len(message.data) != message.step * message.height or not row:
+    if (
+        not row
+        or not message.height
+        or message.step < row
+        or len(message.data) != message.step * message.height
+    ):
         raise ObservationError(
             f"{message.encoding} image {message.width}x{message.height}: got {len(message.data)} "
             f"bytes in rows of {message.step}, expected {message.height} rows of at least {row}"
+        )
+    if message.encoding in _IN_PAIRS and message.width % 2:
+        raise ObservationError(
+            f"{message.encoding} image {message.width}x{message.height}: got an odd width, "
+            "expected an even one, as two pixels share their colour"
         )
     return channels, conversion
 
@@ -65,7 +82,15 @@ def decode_image(message: Any) -> np.ndarray:
     channels, conversion = conversion_of(message)
     rows = np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)
     pixels = rows[:, : message.width * channels].reshape(message.height, message.width, channels)
-    return pixels if conversion is None else cv2.cvtColor(pixels, conversion)
+    if conversion is None:
+        return pixels
+    try:
+        return cv2.cvtColor(pixels, conversion)
+    except cv2.error as error:
+        raise ObservationError(
+            f"{message.encoding} image {message.width}x{message.height} cannot be converted: "
+            f"{error.err}"
+        ) from None
 
 
 def decode_compressed_image(message: Any) -> np.ndarray:
@@ -75,16 +100,50 @@ def decode_compressed_image(message: Any) -> np.ndarray:
         `(height, width, 3)` uint8 RGB.
 
     Raises:
-        ObservationError: bytes that OpenCV cannot read, e.g. of a depth image.
+        ObservationError: bytes that OpenCV cannot read, e.g. of a depth image; a size beyond
+            `MOST_PIXELS`, by its header, before anything is allocated for it.
     """
+    compressed_size(message)
     data = np.frombuffer(message.data, np.uint8)
-    pixels = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    if pixels is None or "compressedDepth" in message.format:
-        raise ObservationError(
-            f"compressed image of {data.size} bytes and format {message.format!r} cannot be "
-            "decoded; expected JPEG or PNG in colour"
-        )
+    try:
+        pixels = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    except cv2.error:
+        pixels = None
+    if pixels is None:
+        raise _no_picture(message)
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+
+
+def compressed_size(message: Any) -> tuple[int, int]:
+    """Height and width that the header of a JPEG or PNG says; nothing is decompressed.
+
+    Raises:
+        ObservationError: no such header, or more than `MOST_PIXELS`.
+    """
+    if "compressedDepth" in message.format:
+        raise _no_picture(message)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PillowImage.DecompressionBombWarning)
+            with PillowImage.open(io.BytesIO(message.data), formats=("JPEG", "PNG")) as picture:
+                width, height = picture.size
+    except PillowImage.DecompressionBombError as error:
+        raise ObservationError(f"compressed image: {error}") from None
+    except (OSError, ValueError, SyntaxError):
+        raise _no_picture(message) from None
+    if width * height > MOST_PIXELS:
+        raise ObservationError(
+            f"compressed image of {len(message.data)} bytes: its header says {width}x{height} "
+            f"pixels, at most {MOST_PIXELS} are decoded"
+        )
+    return height, width
+
+
+def _no_picture(message: Any) -> ObservationError:
+    return ObservationError(
+        f"compressed image of {len(message.data)} bytes and format {message.format!r} cannot be "
+        "decoded; expected JPEG or PNG in colour"
+    )
 
 
 def checked_pixels(
@@ -103,18 +162,28 @@ def checked_pixels(
         ObservationError: another encoding or size, or it cannot be decoded.
     """
     if camera.message is ImageMessage.COMPRESSED_IMAGE:
+        given = compressed_size(message)
+        if sorted(given) != sorted(size):  # decoded, it may be turned by its orientation
+            raise _wrong_size(camera, given, size)
         pixels = decode_compressed_image(message)
     elif message.encoding != camera.encoding:
         raise ObservationError(
             f"camera {camera.name!r}: got encoding {message.encoding!r}, expected "
             f"{camera.encoding!r}; correct `cameras.{camera.name}.encoding` in the robot's YAML"
         )
+    elif (message.height, message.width) != size:
+        raise _wrong_size(camera, (message.height, message.width), size)
     else:
         pixels = decode(message)
     if pixels.shape[:2] != size:
-        raise ObservationError(
-            f"camera {camera.name!r}: got {pixels.shape[1]}x{pixels.shape[0]} pixels, expected "
-            f"{size[1]}x{size[0]}; correct the camera, or `cameras.{camera.name}` in the robot's "
-            "YAML"
-        )
+        raise _wrong_size(camera, pixels.shape[:2], size)
     return pixels
+
+
+def _wrong_size(
+    camera: CameraDescription, given: tuple[int, int], size: tuple[int, int]
+) -> ObservationError:
+    return ObservationError(
+        f"camera {camera.name!r}: got {given[1]}x{given[0]} pixels, expected {size[1]}x{size[0]}; "
+        f"correct the camera, or `cameras.{camera.name}` in the robot's YAML"
+    )

@@ -6,14 +6,14 @@ import time
 from collections import deque
 
 from diagnostic_msgs.msg import DiagnosticStatus
-from rclpy.node import Node
 
 from vla_core.console.recent_constraints import RecentConstraints
 from vla_core.console.snapshot import CommandView, InterventionView
-from vla_core.types import NANOSECONDS, ActiveConstraint, ControlMode
+from vla_core.types import NANOSECONDS, ControlMode
 from vla_msgs import msg
 from vla_nodes import qos, topics
-from vla_nodes.conversions import to_nanoseconds
+from vla_nodes.boundary import BoundedNode
+from vla_nodes.conversions import read_constraints, read_mode, to_nanoseconds
 from vla_nodes.polled_subscription import PolledSubscription
 
 #: Ticks are counted over this long [s].
@@ -30,7 +30,7 @@ class CommandListener:
         intervention: the newest; None before the first.
     """
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: BoundedNode) -> None:
         self._statuses = PolledSubscription(
             node, msg.SafetyStatus, topics.SAFETY_STATUS, qos.STATUS
         )
@@ -39,30 +39,22 @@ class CommandListener:
             node, DiagnosticStatus, topics.INTERVENTION, qos.EVENTS
         )
         self._status: msg.SafetyStatus | None = None
-        self._heard_s = 0.0
+        self._status_mode: ControlMode | None = None
+        self._polled_s = self._heard_s = 0.0
         self._ticks: deque[tuple[float, int]] = deque()
         self._recent = RecentConstraints()
         self._mode: msg.ControlMode | None = None
+        self._mode_alone: ControlMode | None = None
         self.intervention: InterventionView | None = None
 
     def poll(self) -> None:
         """Take what has come."""
-        now_s = time.monotonic()
-        for status in self._statuses.take_all():
-            self._status, self._heard_s = status, now_s
-            told = zip(
-                status.constraints,
-                status.constraint_subjects,
-                status.constraint_amounts,
-                strict=True,
-            )
-            self._recent.tick((ActiveConstraint(*one) for one in told), now_s)
-        if self._heard_s == now_s:
-            self._count(now_s, self._status.tick)
-        mode = self._modes.newest()
-        self._mode = self._mode if mode is None else mode
-        for news in self._interventions.take_all():
-            self.intervention = _intervention(news)
+        self._polled_s = time.monotonic()
+        self._statuses.tell_all(self._on_status)
+        if self._heard_s == self._polled_s:
+            self._count(self._heard_s, self._status.tick)
+        self._modes.read_newest(self._on_mode)
+        self._interventions.tell_all(self._on_intervention)
 
     def view(self, now_s: float) -> CommandView | None:
         """What it said last; None before it was heard."""
@@ -77,7 +69,7 @@ class CommandListener:
         }
         return CommandView(
             now_s - self._heard_s,
-            ControlMode(status.mode),
+            self._status_mode,
             (last - first) / (last_s - first_s) if last_s > first_s else 0.0,
             ages_s,
             self._recent.at(now_s),
@@ -86,14 +78,12 @@ class CommandListener:
     @property
     def mode(self) -> ControlMode | None:
         """Who moves the robot, as it was said last."""
-        if self._status is not None:
-            return ControlMode(self._status.mode)
-        return None if self._mode is None else ControlMode(self._mode.mode)
+        return self._mode_alone if self._status is None else self._status_mode
 
     @property
     def mode_reason(self) -> str:
         """Why; empty while it is not known."""
-        known = self._mode is not None and self._mode.mode == self.mode
+        known = self._mode is not None and self._mode_alone is self.mode
         return self._mode.reason if known else ""
 
     @property
@@ -103,6 +93,17 @@ class CommandListener:
             return None
         now, since = self._status.header.stamp, self._mode.header.stamp
         return max(0.0, (to_nanoseconds(now) - to_nanoseconds(since)) / NANOSECONDS)
+
+    def _on_status(self, message: msg.SafetyStatus) -> None:
+        mode, told = read_mode(message), read_constraints(message)
+        self._status, self._status_mode, self._heard_s = message, mode, self._polled_s
+        self._recent.tick(told, self._polled_s)
+
+    def _on_mode(self, message: msg.ControlMode) -> None:
+        self._mode_alone, self._mode = read_mode(message), message
+
+    def _on_intervention(self, message: DiagnosticStatus) -> None:
+        self.intervention = _intervention(message)
 
     def _count(self, now_s: float, tick: int) -> None:
         if self._ticks and tick < self._ticks[-1][1]:

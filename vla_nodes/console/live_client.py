@@ -13,7 +13,6 @@ from queue import SimpleQueue
 import rclpy
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
 from std_srvs.srv import Trigger
 from typing_extensions import Self
 
@@ -24,6 +23,7 @@ from vla_core.types import ControlMode, Instruction
 from vla_msgs import msg
 from vla_msgs.srv import SetInstruction, SetMode
 from vla_nodes import qos, topics
+from vla_nodes.boundary import BoundedPlainNode
 from vla_nodes.console.age_limits import AgeLimits
 from vla_nodes.console.command_listener import CommandListener
 from vla_nodes.console.estop_key import EstopKey
@@ -82,7 +82,7 @@ class LiveClient:
         # What ROS logs would be written over the screen.
         arguments = ["--ros-args", "--disable-stdout-logs"]
         rclpy.init(args=arguments, context=self._context, domain_id=settings.domain_id)
-        self._node = node = Node(
+        self._node = node = BoundedPlainNode(
             "console",
             context=self._context,
             namespace=settings.namespace,
@@ -204,9 +204,7 @@ class LiveClient:
         """Listen, ask, and tell."""
         self._command.poll()
         self._nodes.poll()
-        instruction = self._instructions.newest()
-        if instruction is not None:
-            self._instruction = read_instruction(instruction)
+        self._instructions.read_newest(self._on_instruction)
         if self._scene is not None:
             self._scene.poll()
         command = self._command.view(time.monotonic())
@@ -219,6 +217,9 @@ class LiveClient:
             self._executor.spin_once(timeout_sec=0)
         self._calls.check()
         self._take_snapshot(time.monotonic())
+
+    def _on_instruction(self, message: msg.Instruction) -> None:
+        self._instruction = read_instruction(message)
 
     def _mode(self) -> ControlMode | None:
         """Who moves the robot, if that was heard just now."""

@@ -6,10 +6,10 @@ import time
 from dataclasses import replace
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rclpy.node import Node
 
 from vla_core.console.snapshot import NodeLevel, NodeReport
 from vla_nodes import topics
+from vla_nodes.boundary import BoundedNode
 from vla_nodes.polled_subscription import PolledSubscription
 
 _COMMAND_NODE = "command_node"
@@ -25,7 +25,7 @@ class NodeListener:
         robot: as the command node names it; empty before that.
     """
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: BoundedNode) -> None:
         self._root = f"{node.get_namespace().rstrip('/')}/"
         self._diagnostics = PolledSubscription(node, DiagnosticArray, topics.DIAGNOSTICS, 50)
         self._newest: dict[str, tuple[NodeReport, float]] = {}
@@ -33,13 +33,15 @@ class NodeListener:
 
     def poll(self) -> None:
         """Take what has come."""
+        self._diagnostics.tell_all(self._on_reports)
+
+    def _on_reports(self, message: DiagnosticArray) -> None:
         now_s = time.monotonic()
-        for array in self._diagnostics.take_all():
-            for status in array.status:
-                name = status.name.removeprefix(self._root)
-                if status.name.startswith(self._root) and "/" not in name:
-                    self._newest[name] = (_report(status), now_s)
-                    self.robot = status.hardware_id if name == _COMMAND_NODE else self.robot
+        for status in message.status:
+            name = status.name.removeprefix(self._root)
+            if status.name.startswith(self._root) and "/" not in name:
+                self._newest[name] = (_report(status), now_s)
+                self.robot = status.hardware_id if name == _COMMAND_NODE else self.robot
 
     def reports(self, now_s: float) -> tuple[NodeReport, ...]:
         """What each said last, with its age; by name."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
-from rclpy.node import Node
 
+from vla_core.bounded_text import bounded_text
 from vla_core.console.snapshot import CameraView, ForesightChange
 from vla_core.errors import VlaError
 from vla_core.replay.change_map import change_maps, overlay
 from vla_msgs import msg
 from vla_nodes import qos, topics
+from vla_nodes.boundary import BoundedNode
 from vla_nodes.episode_recorder import CURRENT, FORESIGHT
 from vla_nodes.images import decode_image
 from vla_nodes.polled_subscription import PolledSubscription
@@ -36,7 +38,7 @@ class SceneViews:
         say: told once why what has come is no picture.
     """
 
-    def __init__(self, node: Node, rate_hz: float, say: Callable[[str], None]) -> None:
+    def __init__(self, node: BoundedNode, rate_hz: float, say: Callable[[str], None]) -> None:
         self._say = say
         self._period_s = 1.0 / rate_hz
         self._observations = PolledSubscription(
@@ -66,19 +68,23 @@ class SceneViews:
             return
         self._taken_s = now_s
         observation, intent = self._observations.newest(), self._intents.newest()
-        problem = ""
-        try:
-            if observation is not None:
-                self._see(observation, now_s)
-            if intent is not None:
-                self._foresee(intent, now_s)
-        except VlaError as error:
-            problem = str(error)
-        if problem and problem != self._problem:
-            self._say(f"no picture: {problem}")
-        self._problem = problem
+        if observation is not None:
+            self._observations.boundary.tell(self._tell_of, self._see, observation, now_s)
+        if intent is not None:
+            self._intents.boundary.tell(self._tell_of, self._foresee, intent, now_s)
         if observation is not None or intent is not None:
-            self._draw_change()
+            self._intents.boundary.tell(self._draw_change)
+
+    def _tell_of(self, take: Callable[[Any, float], None], message: Any, now_s: float) -> None:
+        """Take a message; once, why what has come is no picture."""
+        try:
+            take(message, now_s)
+            self._problem = ""
+        except VlaError as error:
+            problem = bounded_text(str(error))
+            if problem != self._problem:
+                self._say(f"no picture: {problem}")
+            self._problem = problem
 
     def camera(self, now_s: float) -> CameraView | None:
         """The picture of the chosen camera; None before one was heard."""

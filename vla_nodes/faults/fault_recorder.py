@@ -9,9 +9,7 @@ from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
 
@@ -23,6 +21,7 @@ from vla_core.robot.model import RobotModel
 from vla_core.types import ControlMode
 from vla_msgs import msg
 from vla_nodes import qos, topics
+from vla_nodes.boundary import BoundedNode
 from vla_nodes.command_messages import MESSAGE_TYPES, read_command
 from vla_nodes.conversions import to_nanoseconds
 from vla_nodes.fault_injector_node import INJECTED
@@ -46,10 +45,10 @@ class FaultRecorder:
         joints: the joint states' way through the injector; the robot's side of it is recorded.
     """
 
-    def __init__(self, node: Node, robot: RobotModel, joints: Route) -> None:
+    def __init__(self, node: BoundedNode, robot: RobotModel, joints: Route) -> None:
         self._robot = robot
         controllers = robot.description.command.controllers
-        self._types = {
+        types = {
             **{c.topic: MESSAGE_TYPES[c.interface] for c in controllers},
             "joints": JointState,
             "safety": msg.SafetyStatus,
@@ -58,7 +57,7 @@ class FaultRecorder:
             "injected": Header,
         }
         self._subscriptions = {
-            name: PolledSubscription(node, self._types[name], topic, profile, raw=True)
+            name: PolledSubscription(node, types[name], topic, profile, raw=True)
             for name, topic, profile in (
                 *((c.topic, c.topic, _DEEP) for c in controllers),
                 ("joints", joints.before, _DEEP),
@@ -91,7 +90,7 @@ class FaultRecorder:
     def newest(self, name: str) -> Any | None:
         """Newest message of `joints`, `safety`, `mode`, …; None before the first."""
         taken = self._taken.get(name)
-        return deserialize_message(taken[-1].message, self._types[name]) if taken else None
+        return self._subscriptions[name].boundary.read(taken[-1].message) if taken else None
 
     def injected_ns(self, fault: str, since_ns: int) -> int | None:
         """When a fault took hold, on this machine's clock [ns]; None if it has not since then."""
@@ -168,9 +167,11 @@ class FaultRecorder:
         return sorted(found, key=lambda item: item.time_ns)
 
     def _messages(self, name: str) -> Iterator[tuple[Taken, Any]]:
-        kind = self._types[name]
+        boundary = self._subscriptions[name].boundary
         for taken in self._taken[name]:
-            yield taken, deserialize_message(taken.message, kind)
+            message = boundary.read(taken.message)
+            if message is not None:
+                yield taken, message
 
     def _constraints(self) -> Iterator[Evidence]:
         """Each constraint when it becomes active."""
@@ -183,7 +184,8 @@ class FaultRecorder:
 
     def _modes(self) -> Iterator[Evidence]:
         for taken, mode in self._messages("mode"):
-            yield Evidence(taken.sent_ns, f"mode {ControlMode(mode.mode).name}: {mode.reason}")
+            if mode.mode in tuple(ControlMode):
+                yield Evidence(taken.sent_ns, f"mode {ControlMode(mode.mode).name}: {mode.reason}")
 
     def _complaints(self) -> Iterator[Evidence]:
         for taken, message in self._messages("diagnostics"):

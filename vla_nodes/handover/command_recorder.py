@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.serialization import deserialize_message
 
 from vla_core.handover.takeover_record import SentCommand, Tick
 from vla_core.robot.description import ControllerDescription
 from vla_core.robot.model import RobotModel
-from vla_core.types import ControlMode
 from vla_msgs import msg
 from vla_nodes import topics
+from vla_nodes.boundary import BoundedNode
 from vla_nodes.command_messages import MESSAGE_TYPES, read_command
-from vla_nodes.conversions import to_nanoseconds
+from vla_nodes.conversions import read_command_state, read_mode, to_nanoseconds
 from vla_nodes.polled_subscription import PolledSubscription, Taken
 
 _DEEP = QoSProfile(depth=400, reliability=ReliabilityPolicy.RELIABLE)
@@ -29,7 +27,7 @@ class CommandRecorder:
         robot: whose commands.
     """
 
-    def __init__(self, node: Node, robot: RobotModel) -> None:
+    def __init__(self, node: BoundedNode, robot: RobotModel) -> None:
         self._robot = robot
         self._controllers = robot.description.command.controllers
         self._commands = [
@@ -61,8 +59,9 @@ class CommandRecorder:
         self.poll()
         if not self._kept_statuses:
             return None
-        status = deserialize_message(self._kept_statuses[-1].message, msg.SafetyStatus)
-        return np.array(status.commanded) if len(status.commanded) else None
+        newest = self._kept_statuses[-1].message
+        state = self._statuses.boundary.read_as(read_command_state, newest)
+        return state.commanded if state is not None and state.commanded.size else None
 
     def sent(self, from_ns: int, to_ns: int) -> list[SentCommand]:
         """Commands that were sent between two times of this machine; of a period, the last.
@@ -71,10 +70,15 @@ class CommandRecorder:
         """
         found: dict[int, SentCommand] = {}
         position = np.full(self._robot.dof, np.nan)
+        boundaries = {
+            one: commands.boundary
+            for one, commands in zip(self._controllers, self._commands, strict=True)
+        }
         last = self._controllers[-1]
         for taken, controller in self._told_between(from_ns, to_ns):
-            message = deserialize_message(taken.message, MESSAGE_TYPES[controller.interface])
-            received = read_command(message)
+            received = boundaries[controller].read_as(read_command, taken.message)
+            if received is None:
+                continue
             columns = [self._robot.index(name) for name in controller.joint_names]
             position[columns] = received.in_order(controller.joint_names)[0]
             if controller is last and not np.isnan(position).any():
@@ -96,12 +100,14 @@ class CommandRecorder:
         """The same of the ticks' reports."""
         found = []
         for taken in _between(self._kept_statuses, from_ns, to_ns):
-            status = deserialize_message(taken.message, msg.SafetyStatus)
+            status = self._statuses.boundary.read(taken.message)
+            if status is None:
+                continue
             found.append(
                 Tick(
                     to_nanoseconds(status.header.stamp),
                     status.tick,
-                    ControlMode(status.mode),
+                    read_mode(status),
                     status.chunk_sequence,
                     np.array(status.requested),
                     np.array(status.velocity),
