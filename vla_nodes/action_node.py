@@ -172,7 +172,10 @@ class ActionNode(SuiteNode):
         return topics.OBSERVATION if age_s is None or age_s > SILENT_S else ""
 
     def _on_instruction(self, message: msg.Instruction) -> None:
-        self._instruction_id = read_instruction(message).id
+        told = read_instruction(message).id
+        if told == self._instruction_id:
+            return
+        self._instruction_id = told
         self._intent = None
         self._strategy.forget()
 

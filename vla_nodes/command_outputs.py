@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
@@ -66,11 +68,17 @@ class CommandOutputs:
             publisher.publish(writer.write(command))
 
     def say_mode(self, core: CommandCore) -> None:
-        """Announce the mode when it has changed."""
-        said = (int(core.mode), core.mode_since_ns)
+        """Announce the mode when it has changed, and again every second.
+
+        Whoever was told another one by somebody else knows it again.
+        """
+        said, now_s = (int(core.mode), core.mode_since_ns), time.monotonic()
         if said == self._mode_said:
+            if now_s - self._mode_said_s >= topics.SAY_AGAIN_S:
+                self._mode_said_s = now_s
+                self._mode.publish(self._mode_message)
             return
-        self._mode_said = said
+        self._mode_said, self._mode_said_s = said, now_s
         self._node.get_logger().info(f"{core.mode.name}: {core.mode_reason}")
         self._mode_message = mode_message(core.mode, core.mode_reason, core.mode_since_ns)
         self._mode.publish(self._mode_message)

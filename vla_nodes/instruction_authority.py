@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from rclpy.lifecycle import LifecycleNode
-
 from vla_core.types import Instruction
 from vla_msgs import msg
 from vla_msgs.srv import SetInstruction
 from vla_nodes import qos, topics
 from vla_nodes.conversions import LONGEST_TEXT, instruction_message
+from vla_nodes.suite_node import SuiteNode
 
 
 class InstructionAuthority:
@@ -23,18 +22,25 @@ class InstructionAuthority:
         current: the instruction in force; its text is empty when there is nothing to do.
     """
 
-    def __init__(self, node: LifecycleNode) -> None:
+    def __init__(self, node: SuiteNode) -> None:
         self._node = node
         self.current = Instruction(0, "")
+        self._since_ns = 0
         self._publisher = node.create_publisher(msg.Instruction, topics.INSTRUCTION, qos.LATCHED)
+        node.create_steady_timer(topics.SAY_AGAIN_S, self._say)
         self._service = node.create_service(SetInstruction, topics.SET_INSTRUCTION, self._on_set)
 
     def set(self, text: str) -> Instruction:
         """Put a new instruction in force."""
         self.current = Instruction(self.current.id + 1, text.strip())
-        now_ns = self._node.get_clock().now().nanoseconds
-        self._publisher.publish(instruction_message(self.current, now_ns))
+        self._since_ns = self._node.get_clock().now().nanoseconds
+        self._say()
         return self.current
+
+    def _say(self) -> None:
+        """Again and again, so that whoever was told another one by somebody else knows it again."""
+        if self.current.id:
+            self._publisher.publish(instruction_message(self.current, self._since_ns))
 
     def _on_set(
         self, request: SetInstruction.Request, response: SetInstruction.Response

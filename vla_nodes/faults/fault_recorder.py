@@ -143,7 +143,11 @@ class FaultRecorder:
 
     def motion(self) -> Motion:
         """The robot's own joint states."""
-        taken = list(self._messages("joints"))
+        taken = [
+            (item, message)
+            for item, message in self._messages("joints")
+            if len(message.position) == len(message.velocity) == self._robot.dof
+        ]
         shape = (-1, self._robot.dof)
         return Motion(
             np.array([item.sent_ns for item, _ in taken], dtype=np.int64),
@@ -153,7 +157,8 @@ class FaultRecorder:
 
     def emergencies(self) -> list[Emergency]:
         """Emergency stops, on the command node's clock."""
-        modes = [(to_nanoseconds(m.header.stamp), m.mode) for _, m in self._messages("mode")]
+        told = ((to_nanoseconds(m.header.stamp), m.mode) for _, m in self._messages("mode"))
+        modes = list(dict.fromkeys(told))  # each is said again every second
         ends = [stamp_ns for stamp_ns, _ in modes[1:]] + [_LATER_NS]
         return [
             Emergency(stamp_ns, end_ns)
@@ -183,9 +188,11 @@ class FaultRecorder:
             before = status.constraints
 
     def _modes(self) -> Iterator[Evidence]:
+        before = None
         for taken, mode in self._messages("mode"):
-            if mode.mode in tuple(ControlMode):
+            if mode != before and mode.mode in tuple(ControlMode):
                 yield Evidence(taken.sent_ns, f"mode {ControlMode(mode.mode).name}: {mode.reason}")
+            before = mode
 
     def _complaints(self) -> Iterator[Evidence]:
         for taken, message in self._messages("diagnostics"):
