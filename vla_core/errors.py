@@ -69,6 +69,10 @@ class FeatureSpaceError(VlaError):
         self.expected = expected
 
 
+class IntentError(VlaError):
+    """A latent intent lacks a tensor that System 1 needs, or has it in another shape."""
+
+
 class ChunkError(VlaError):
     """An action chunk is malformed, not finite, or for another robot."""
 

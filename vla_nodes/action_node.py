@@ -8,7 +8,7 @@ from enum import Enum
 
 import numpy as np
 
-from vla_core.errors import FeatureSpaceError, VlaError
+from vla_core.errors import FeatureSpaceError, IntentError, VlaError
 from vla_core.execution.delay import Lateness
 from vla_core.execution.given_plan import GivenPlan
 from vla_core.execution.strategies.choose import fitting_strategy
@@ -286,7 +286,8 @@ class ActionNode(SuiteNode):
         return (stamp_ns - intent.observation_stamp_ns) / NANOSECONDS
 
     def _on_error(self, error: Exception) -> None:
-        kind = "intent" if isinstance(error, FeatureSpaceError) else "observation"
+        of_intent = isinstance(error, FeatureSpaceError | IntentError)
+        kind = "intent" if of_intent else "observation"
         self.refuse_error(error, f"{kind}/refused")
 
 

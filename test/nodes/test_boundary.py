@@ -37,7 +37,7 @@ from vla_nodes.tensors import read_tensor
 TIMEOUT_S = 20.0
 SOURCES = sorted(Path(boundary.__file__).parent.rglob("*.py"))
 #: What they make is ROS 2 launch's, or only speaks.
-OTHERS = ("launch_graph.py", "flood.py", "hostile_sender.py")
+OTHERS = ("launch_graph.py", "flood.py", "hostile_sender.py", "second_commander.py")
 NAN, INF = float("nan"), float("inf")
 
 

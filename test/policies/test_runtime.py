@@ -12,7 +12,13 @@ import pytest
 import torch
 from tiny_dial import SIZES, TOLD, WORDS, observation, random_dial, write_policy
 
-from vla_core.errors import FeatureSpaceError, InstructionError, ObservationError, PolicyError
+from vla_core.errors import (
+    FeatureSpaceError,
+    InstructionError,
+    IntentError,
+    ObservationError,
+    PolicyError,
+)
 from vla_core.policies.dial.normalisation import Normalisation
 from vla_core.policies.dial.weights import fingerprint, load_dial
 from vla_core.policies.manifest import PolicyManifest
@@ -344,6 +350,24 @@ def test_an_intent_of_another_model_is_refused_naming_both(systems):
         "intent has feature-space fingerprint '0123456789abcdef', this System 1 expects "
         f"'{own}'. Load System 1 and System 2 from the same policy."
     )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (lambda good: {}, "got none, expected floats"),
+        (lambda good: {"foresight": good[:-1]}, "got float16 .* expected floats"),
+        (lambda good: {"foresight": good.reshape(-1)}, "got float16 .* expected floats"),
+        (lambda good: {"foresight": good.astype(np.int8)}, "got int8"),
+        (lambda good: {"foresight": good * np.float16(np.nan)}, "is not finite"),
+    ],
+)
+def test_an_intent_without_what_system_1_reads_is_refused_by_name(systems, wrong, words):
+    system2, system1 = systems["onnx"]
+    intent = system2.intend(observation(), TOLD)
+    broken = replace(intent, tensors=wrong(intent.tensors["foresight"]))
+    with pytest.raises(IntentError, match=words):
+        system1.act(observation(), broken, seeded())
 
 
 def test_weights_of_another_feature_space_are_refused(spoilt, tmp_path):

@@ -15,7 +15,7 @@ class Kind(Enum):
     KILL = "process killed (SIGKILL)"
     FREEZE = "process frozen (SIGSTOP)"
     ALTER = "messages altered between the nodes"
-    FLOOD = "middleware flooded"
+    FLOOD = "messages from outside of the graph"
     REPLAY = "a replay on the same network"
     COMMANDER = "another node commands the robot"
 
@@ -173,6 +173,10 @@ FAULTS: tuple[Fault, ...] = (
             ("constraint other_commander", "mode STOPPING: .* commands this robot, too"),
         )
         for which in ("first", "last")
+    ),
+    Fault(
+        "hostile_messages", "messages that are wrong in every field, to all that every node hears",
+        Kind.FLOOD, "hostile", Expected.STAY_INSIDE, ("diagnostics ",), lasts_s=8.0,
     ),
     Fault(
         "replay_beside", "a recording of the same robot played beside it, in a loop, and followed",

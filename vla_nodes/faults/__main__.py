@@ -9,7 +9,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import rclpy
 from rclpy.parameter import Parameter
@@ -39,10 +39,26 @@ TITLE = "Faults on the live graph with the simulated robot"
 
 
 class Faults:
-    """Runs the chosen faults, on a new graph wherever one does not recover."""
+    """Runs the chosen faults, on a new graph wherever one does not recover.
 
-    def __init__(self, args: argparse.Namespace, faults: Sequence[Fault]) -> None:
+    Args:
+        args: as `add_arguments` makes them.
+        given: further arguments of the graph.
+        flood: further arguments of the program that floods.
+        watch: told of the graph between any two polls.
+    """
+
+    def __init__(
+        self,
+        args: argparse.Namespace,
+        faults: Sequence[Fault],
+        given: Mapping[str, str] | None = None,
+        flood: Sequence[str] = (),
+        watch: Callable[[LiveGraph], None] = lambda graph: None,
+    ) -> None:
         self._args = args
+        self._given, self._flood = given or {}, flood
+        self._watch = watch
         self._faults = faults
         manifest = PolicyManifest.load(policy_folder(args.policy))
         self._manifest = manifest
@@ -71,6 +87,7 @@ class Faults:
             "initial_mode": "hold",
             "respawn": "true",
             "use_sim_time": str(simulated).lower(),
+            **self._given,
         }
         described = with_injector(Graph.load(), self._routes, simulated)
         said: list[str] = []
@@ -98,6 +115,7 @@ class Faults:
             def update(doing: str) -> None:
                 nonlocal progress
                 progress = f"{len(self.records) + 1} of {len(self._faults)}  {doing}"
+                self._watch(graph)
                 while said:
                     run.on_process(said.pop(0))
                 status.update()
@@ -127,7 +145,9 @@ class Faults:
         python, folder = [sys.executable, "-m"], str(self._args.out / "replay")
         replayed = [str(self._robot_file), str(self._args.policy), folder]
         return {
-            Kind.FLOOD: [*python, "vla_nodes.faults.flood", routes[FIRST_CAMERA].topic],
+            Kind.FLOOD: [
+                *python, "vla_nodes.faults.flood", routes[FIRST_CAMERA].topic, *self._flood
+            ],
             Kind.COMMANDER: [*python, "vla_nodes.faults.second_commander", str(self._robot_file)],
             Kind.REPLAY: [*python, "vla_nodes.faults.replay_beside", *replayed],
         }

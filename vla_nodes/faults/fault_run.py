@@ -84,7 +84,7 @@ class FaultRun:
         self._period_s = 1.0 / robot.description.command.rate_hz
         self._instruction = ""
         self._killed = ""
-        self._restarting = False
+        self._restarting = self._program_over = False
         self._violations: list[Violation] = []
         self._commands = 0
         background = observer.background
@@ -150,7 +150,7 @@ class FaultRun:
 
     def _moves(self) -> bool:
         state = self._recorder.newest("joints")
-        return state is not None and np.abs(state.velocity).max() > MOVING_SPEED
+        return state is not None and np.abs(state.velocity).max(initial=0.0) > MOVING_SPEED
 
     # The fault
 
@@ -164,6 +164,7 @@ class FaultRun:
             return asked_ns
         if fault.kind in self._programs:
             command = [*self._programs[fault.kind], fault.target]
+            self._program_over = False
             self._graph.start(_PROGRAM, command, os.environ)
         else:
             self._set_fault(fault.target)
@@ -190,24 +191,25 @@ class FaultRun:
             nonlocal still_since_s
             state = self._recorder.newest("joints")
             now_s = time.monotonic()
-            if state is None or np.abs(state.velocity).max() > STILL_SPEED:
+            if state is None or np.abs(state.velocity).max(initial=0.0) > STILL_SPEED:
                 still_since_s = None
             elif still_since_s is None:
                 still_since_s = now_s
             enough = still_since_s is not None and now_s - still_since_s > _STILL_S
-            return fault.expected is Expected.STOP and enough
+            return self._program_over or (fault.expected is Expected.STOP and enough)
 
         while (left_s := end_s - time.monotonic()) > 0:
             if not self._observer.wait_until(stopped, left_s):
                 return
-            if first_found(fault, self._recorder.evidence(), begun_ns) is not None:
+            found = first_found(fault, self._recorder.evidence(), begun_ns) is not None
+            if found or self._program_over:
                 return
             self._wait(_LOOK_AGAIN_S)
 
     def _take_back(self, fault: Fault) -> None:
         if fault.kind is Kind.FREEZE:
             os.kill(self._graph.processes[fault.target], signal.SIGCONT)
-        elif fault.kind in self._programs:
+        elif fault.kind in self._programs and not self._program_over:
             # A commander that is killed would be known for up to 20 s: it takes its leave.
             leaves = fault.kind is Kind.COMMANDER
             self._graph.signal(_PROGRAM, signal.SIGINT if leaves else signal.SIGKILL)
@@ -301,7 +303,10 @@ class FaultRun:
     def _watch(self) -> None:
         """Look after the processes; only the one that was killed may end."""
         ended = self._graph.watch()
-        if ended is None or ended.name == _PROGRAM:
+        if ended is None:
+            return
+        if ended.name == _PROGRAM:
+            self._program_over = True
             return
         if ended.name != self._killed:
             raise GraphError(f"{ended}, which was not part of the fault")

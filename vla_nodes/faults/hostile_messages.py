@@ -22,7 +22,7 @@ from vla_core.types import NANOSECONDS
 from vla_nodes.message_definitions import message_class
 
 #: Largest sequence of numbers or of anything else, and longest text, that is made.
-_MOST_NUMBERS, _MOST_ITEMS, _LONGEST_TEXT = 1 << 20, 1 << 11, 1 << 20
+_MOST_NUMBERS, _MOST_ITEMS, _LONGEST_TEXT = 1 << 18, 1 << 11, 1 << 20
 #: Share of messages that are broken as bytes, and of those broken in a second field.
 _AS_BYTES, _TWICE = 0.1, 0.3
 _SEQUENCE = re.compile(r"sequence<(?P<item>[^,]+)(, (?P<most>\d+))?>|(?P<of>.+)\[(?P<size>\d+)\]")

@@ -87,6 +87,14 @@ class HostileSender:
             meanwhile()
             time.sleep(pause_s)
 
+    def close(self) -> None:
+        """Fall silent; what was latched is gone with it."""
+        for publisher in self._publishers.values():
+            self._node.destroy_publisher(publisher)
+        for client in self._clients.values():
+            self._node.destroy_client(client)
+        self._publishers, self._clients = {}, {}
+
     def _request(self, name: str) -> None:
         message = self.services[name].next().message
         if not isinstance(message, bytes):  # a client sends no bytes

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vla_core.errors import FeatureSpaceError, PolicyError
+from vla_core.errors import FeatureSpaceError, IntentError, PolicyError
 from vla_core.inference.session import BACKENDS, OnnxSession, Session, TorchSession
 from vla_core.policies.dial.guidance import guided_velocity, soft_mask
 from vla_core.policies.dial.normalisation import Normalisation
@@ -122,7 +122,7 @@ class DialSystem1:
         if plan is not None and (problem := manifest.why_not(plan.conditioning)):
             raise PolicyError(f"policy {manifest.name!r}", problem)
         current = _features(manifest, self._networks["vit"], observation)
-        foresight = intent.tensors["foresight"].astype(np.float32)[None]
+        foresight = _foresight(intent, current.shape[1:])
         state = self._robot.state_vector(observation.position).astype(np.float32)
         told = self._normalisation.proprioception(state, observation.velocity)
         current, state, told, done = self._carried_forward(current, state, told, plan)
@@ -231,6 +231,23 @@ class DialSystem1:
         if plan is not None and plan.conditioning is conditioning:
             steps = min(plan.frozen, len(plan.targets), longest)
         return np.arange(self.manifest.horizon)[None] < steps
+
+
+def _foresight(intent: LatentIntent, shape: tuple[int, ...]) -> np.ndarray:
+    """`(1, patches, width)` float32.
+
+    Raises:
+        IntentError: there is none, of another shape, or not finite.
+    """
+    tensor = intent.tensors.get("foresight")
+    if tensor is None or tensor.shape != shape or tensor.dtype.kind != "f":
+        got = "none" if tensor is None else f"{tensor.dtype} {tensor.shape}"
+        raise IntentError(
+            f"intent {intent.sequence}: tensor 'foresight': got {got}, expected floats {shape}"
+        )
+    if not np.isfinite(tensor).all():
+        raise IntentError(f"intent {intent.sequence}: tensor 'foresight' is not finite")
+    return tensor.astype(np.float32)[None]
 
 
 def _features(manifest: PolicyManifest, vit: Session, observation: Observation) -> np.ndarray:
