@@ -49,7 +49,9 @@ def test_every_field_of_a_type_goes_wrong(kind):
     hostile, again = HostileMessages(kind, 3), HostileMessages(kind, 3)
     for _ in range(2 * len(list(field_paths(kind)))):
         one, other = hostile.next(), again.next()
-        assert repr(one)[:2000] == repr(other)[:2000]
+        assert one.field == other.field
+        if one.field != "bytes":  # between two fields of a serialised message lies anything
+            assert repr(one)[:2000] == repr(other)[:2000]
     assert min(hostile.changed.values()) > 0
     assert set(hostile.changed) == {".".join(path) for path in field_paths(kind)}
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 
 from vla_core.console.snapshot import NodeLevel, NodeReport
+from vla_core.errors import MessageError
 from vla_nodes import topics
 from vla_nodes.boundary import BoundedNode
 from vla_nodes.polled_subscription import PolledSubscription
@@ -50,6 +51,9 @@ class NodeListener:
 
 
 def _report(status: DiagnosticStatus) -> NodeReport:
-    level = NodeLevel(int.from_bytes(status.level, "little"))
+    number = int.from_bytes(status.level, "little")
+    if number not in tuple(NodeLevel):
+        raise MessageError(f"got a level of {number} from {status.name}, expected 0 to 3")
+    level = NodeLevel(number)
     values = {pair.key: pair.value for pair in status.values}
     return NodeReport(status.name, level, status.message, 0.0, values)

@@ -106,6 +106,7 @@ class HostileMessages:
 
 def field_paths(kind: type) -> Iterator[tuple[str, ...]]:
     """Every field of a type, and of what is nested in it."""
+    empty = kind()
     for name, field in kind.get_fields_and_field_types().items():
         if name == "structure_needs_at_least_one_member":
             continue
@@ -113,7 +114,8 @@ def field_paths(kind: type) -> Iterator[tuple[str, ...]]:
         found = _SEQUENCE.fullmatch(field)
         item = (found["item"] or found["of"]) if found else field
         if "/" in item:
-            for path in field_paths(_nested(item)):
+            inner = _nested(item) if found else type(getattr(empty, name))
+            for path in field_paths(inner):
                 yield (name, *path)
 
 

@@ -138,5 +138,10 @@ class HostileSender:
 
 
 def _service_class(name: str) -> type:
-    package, _, kind = name.split("/")
-    return getattr(import_module(f"{package}.srv"), kind)
+    """The class of a service; an action's are known as `package/action/Name_SendGoal`."""
+    package, folder, kind = name.split("/")
+    module = import_module(f"{package}.{folder}")
+    if folder == "action":
+        action, _, part = kind.partition("_")
+        return getattr(getattr(module, action).Impl, f"{part}Service")
+    return getattr(module, kind)
