@@ -14,14 +14,19 @@ from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import Image, JointState
 
 from vla_core.faults.catalogue import FAULTS, Kind
+from vla_core.paths import policy_folder
+from vla_core.policies.manifest import PolicyManifest
+from vla_core.replay.bag import Bag
+from vla_core.replay.playback import open_playback
 from vla_core.robot.load import load_robot
+from vla_core.robot.model import RobotModel
 from vla_msgs import msg
 from vla_nodes.byte_buffer import ByteBuffer, floats_field
 from vla_nodes.conversions import to_nanoseconds, to_time
 from vla_nodes.fault_injector_node import KNOWN
 from vla_nodes.faults.fault_graph import INJECTOR, routes, with_injector
 from vla_nodes.faults.flood import BIG, HOSTILE, MANY
-from vla_nodes.faults.replay_beside import PLAYED
+from vla_nodes.faults.replay_beside import PLAYED, write_recording
 from vla_nodes.faults.robot_under_faults import HEARTBEAT_S, make_robot_under_faults
 from vla_nodes.faults.second_commander import FIRST, LAST
 from vla_nodes.faults.transforms import AHEAD_S, ALTERATIONS
@@ -118,6 +123,19 @@ def test_every_fault_of_the_catalogue_is_known_to_whoever_makes_it():
     makers = {Kind.ALTER: KNOWN, Kind.FLOOD: (BIG, MANY, HOSTILE), Kind.REPLAY: (PLAYED,)}
     makers |= {Kind.KILL: nodes, Kind.FREEZE: nodes, Kind.COMMANDER: (FIRST, LAST)}
     assert all(fault.target in makers[fault.kind] for fault in FAULTS)
+
+
+def test_what_is_played_beside_the_robot_can_be_played_and_shows_it_elsewhere(tmp_path):
+    robot = RobotModel.load("g1_inspire")
+    policy = PolicyManifest.load(policy_folder("tabletop"))
+    bag = write_recording(tmp_path / "bag", robot, policy)
+    playback = open_playback(bag, robot.description, policy)
+    assert set(playback.topics) == {
+        "/joint_states", "/head_camera/image_raw", "/front_camera/image_raw",
+    }  # fmt: skip
+    for _, _, state in Bag(bag).decoded(["/joint_states"]):
+        away = np.abs(robot.to_canonical(state.name, state.position) - robot.ready_pose)
+        assert away.max() > 0.3
 
 
 @pytest.mark.parametrize("simulated_time", [False, True])

@@ -48,6 +48,7 @@ PLAYED = "replay_beside"
 _NODES = ("bag_player_node", "command_node")
 _SECONDS, _STATES_HZ, _PICTURES_HZ = 2.0, 50, 2
 _AWAY = 0.5
+_BEGIN_NS = 100 * NANOSECONDS
 _POLL_S = 0.1
 
 
@@ -55,7 +56,7 @@ def write_recording(folder: Path, robot: RobotModel, policy: PolicyManifest) -> 
     """Two seconds of pictures and joint states, as the robot's YAML describes them."""
     named = with_full_names(robot.description)
     cameras = cameras_of(named.cameras, policy)
-    bag = BagWriter(folder, NANOSECONDS)
+    bag = BagWriter(folder, _BEGIN_NS)
     for name, kind in input_topics(named, cameras).items():
         bag.add_topic(RecordedTopic(name, kind, message_definition(kind), ""))
     for topic, now_ns, message in _messages(robot, named.joint_states_topic, cameras):
@@ -70,7 +71,7 @@ def _messages(
     limits = robot.limits
     position = np.clip(robot.ready_pose + _AWAY, limits.lower, limits.upper)
     for tick in range(int(_SECONDS * _STATES_HZ)):
-        now_ns = NANOSECONDS + tick * NANOSECONDS // _STATES_HZ
+        now_ns = _BEGIN_NS + tick * NANOSECONDS // _STATES_HZ
         state = JointState(name=list(robot.joint_names), position=floats_field(position))
         state.velocity = state.effort = floats_field(np.zeros(robot.dof))
         state.header.stamp = to_time(now_ns)
