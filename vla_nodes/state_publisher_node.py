@@ -82,13 +82,7 @@ class StatePublisherNode(SuiteNode):
         return self._robot.description.joint_states_topic if silent else ""
 
     def _on_timer(self) -> None:
-        for message in self._states.take_all():
-            try:
-                self._take(message)
-            except ObservationError as error:
-                self.refuse(str(error), "joint states/refused")
-            else:
-                self.meters.rate("joint states").tick()
+        self._states.tell_all(self._take)
         if self._stamp_ns == self._published_ns:
             return
         known = np.isfinite(self._position)
@@ -105,15 +99,15 @@ class StatePublisherNode(SuiteNode):
             ObservationError: a position is missing, or none.
         """
         names, position = message.name, np.asarray(message.position, dtype=np.float64)
-        topic = self._robot.description.joint_states_topic
         if position.shape != (len(names),):
-            raise ObservationError(f"{topic}: {len(names)} names, but {position.size} positions")
+            raise ObservationError(f"{len(names)} names, but {position.size} positions")
         own = {name: place for place, name in enumerate(names) if name in self._robot.joint_names}
         for name, place in own.items():
             if not np.isfinite(position[place]):
-                raise ObservationError(f"{topic}: joint {name} is at {position[place]}")
+                raise ObservationError(f"joint {name} is at {position[place]}")
         for name, place in own.items():
             self._position[self._robot.index(name)] = position[place]
+        self.meters.rate("joint states").tick()
         if own:
             self._stamp_ns = to_nanoseconds(message.header.stamp)
 

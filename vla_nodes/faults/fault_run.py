@@ -41,7 +41,7 @@ _STILL_S = 1.0
 #: Time between two looks at who has found the fault [s].
 _LOOK_AGAIN_S = 0.2
 #: A flood is a process that has to start, a replay several that have to be brought up [s].
-_INJECTION_TIMEOUT_S = 60.0
+_INJECTION_TIMEOUT_S = 120.0
 #: Longest wait for a killed node to be active again [s]; a killed command node's publisher still
 #: counts as another one for up to 20 s.
 _BACK_TIMEOUT_S = 60.0
