@@ -38,9 +38,16 @@ class JointMismatchError(VlaError):
         where: what carried the names (a topic, a file).
         missing: joints of the robot that were not given.
         unknown: joints given that the robot does not have.
+        advice: what to do about it.
     """
 
-    def __init__(self, where: str, missing: Iterable[str], unknown: Iterable[str]) -> None:
+    def __init__(
+        self,
+        where: str,
+        missing: Iterable[str],
+        unknown: Iterable[str],
+        advice: str = "Name every joint as the robot's YAML does",
+    ) -> None:
         self.missing = tuple(missing)
         self.unknown = tuple(unknown)
         parts = []
@@ -48,9 +55,7 @@ class JointMismatchError(VlaError):
             parts.append(f"missing joints {', '.join(self.missing)}")
         if self.unknown:
             parts.append(f"unknown joints {', '.join(self.unknown)}")
-        super().__init__(
-            f"{where}: {'; '.join(parts)}. Name every joint as the robot's YAML does."
-        )
+        super().__init__(f"{where}: {'; '.join(parts)}. {advice}.")
 
 
 class ObservationError(VlaError):

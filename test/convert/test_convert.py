@@ -65,7 +65,7 @@ def bags(robot, tmp_path_factory) -> list[Path]:
     folder = tmp_path_factory.mktemp("bags")
     dataset = write_dataset(folder / "dataset", robot, RECORDINGS)
     done = dataset_to_bags(dataset, folder / "bags", robot)
-    assert done == {"episodes": 2, "frames": 34, "skipped": 0}
+    assert done == {"episodes": 2, "frames": 34, "skipped": 0, "lost": 0}
     assert dataset_to_bags(dataset, folder / "bags", robot)["skipped"] == 2
     return sorted((folder / "bags").iterdir())
 

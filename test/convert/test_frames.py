@@ -36,7 +36,9 @@ def came(times_ns: np.ndarray, kind: str) -> list[Event]:
 
 
 def in_time(*streams: list[Event]) -> Iterator[Event]:
-    return iter(sorted((e for stream in streams for e in stream), key=lambda e: e.now_ns))
+    """All of them, behind a command: without any there is no action to take down."""
+    first = CommandCame(0, 0, np.array([-1.0]))
+    return iter([first, *sorted((e for s in streams for e in s), key=lambda e: e.now_ns)])
 
 
 def rows(events: Iterator[Event], rate_hz: float, spans: list[Span] | None = None) -> list[Frame]:

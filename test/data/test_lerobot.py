@@ -68,7 +68,7 @@ def test_a_recording_is_not_taken_to_end_at_rest(recorded, robot):
 
 def test_the_set_is_indexed_at_once(recorded, robot):
     assert recorded.episodes == (0, 1, 2)
-    assert recorded.joint_names("action") == robot.joint_names[::-1]
+    assert recorded.joint_columns("action").all_names() == robot.joint_names[::-1]
 
 
 def test_a_rate_that_does_not_divide_the_recordings_is_refused(recorded, robot):
@@ -82,7 +82,7 @@ def test_a_rate_that_does_not_divide_the_recordings_is_refused(recorded, robot):
 def test_an_unknown_camera_is_refused_naming_those_there_are(recorded, robot):
     with pytest.raises(ConfigError) as error:
         recorded.read(0, robot, {"head": "observation.images.wrist"}, 16)
-    assert error.value.problem == f"no video 'observation.images.wrist', there are {CAMERA}"
+    assert error.value.problem == f"no pictures 'observation.images.wrist', there are {CAMERA}"
 
 
 def test_a_folder_without_index_is_no_data_set(tmp_path):
@@ -144,16 +144,41 @@ def test_a_video_shorter_than_the_table_is_refused(folder, robot):
     )
 
 
-def test_frames_of_the_next_episode_do_not_fill_a_short_video(robot, tmp_path):
-    folder = write_dataset(tmp_path / "set", robot, RECORDINGS)
+def joined(robot: RobotModel, folder: Path, **columns: list) -> Path:
+    """A data set of version 3.0 with another index."""
+    write_dataset(folder, robot, RECORDINGS)
     path = folder / "meta/episodes/chunk-000/file-000.parquet"
     table = pq.read_table(path)
-    name = f"videos/{CAMERA}/to_timestamp"
-    shorter = [[0.3, *table[name].to_pylist()[1:]]]
-    pq.write_table(table.set_column(table.schema.get_field_index(name), name, shorter), path)
+    for name, values in columns.items():
+        column = f"videos/{CAMERA}/{name}"
+        place = table.schema.get_field_index(column)
+        table = table.set_column(place, column, [values[: table.num_rows]])
+    pq.write_table(table, path)
+    return folder
+
+
+def test_frames_are_counted_whatever_times_the_index_gives(robot, tmp_path):
+    """Drift of a frame and more, spans that overlap or end early: each row has its own picture."""
+    starts, ends = [0.0, 0.44, 0.0], [0.3, 0.5, 0.1]
+    dataset = LeRobotDataset(
+        joined(robot, tmp_path / "set", from_timestamp=starts, to_timestamp=ends)
+    )
+    for number, recording in enumerate(RECORDINGS):
+        images = dataset.read(number, robot, HEAD, 16).images["head"]
+        assert np.abs(greys(images) - recording.greys()).max() < 2.5
+    assert dataset.drift_s(1, CAMERA) == pytest.approx(0.44 - 12 / 30)
+    assert dataset.drift_s(0, CAMERA) == dataset.drift_s(2, CAMERA) == 0.0
+
+
+def test_where_frames_cannot_be_counted_those_of_the_next_episode_fill_no_gap(robot, tmp_path):
+    folder = joined(robot, tmp_path / "set", to_timestamp=[0.3, 0.7, 0.24])
+    videos = sorted((folder / "videos").rglob("*.mp4"))
+    write_video(videos[0], np.arange(20, 45))  # four frames more than both episodes have
+    dataset = LeRobotDataset(folder)
     with pytest.raises(ConfigError) as error:
-        LeRobotDataset(folder).read(0, robot, HEAD, 16)
+        dataset.read(0, robot, HEAD, 16)
     assert error.value.problem == "episode 0 ends at 0.300 s, its table goes on to 0.367 s"
+    assert len(dataset.read(1, robot, HEAD, 16)) == 9  # by the index' times
 
 
 def test_a_pointer_instead_of_a_video_is_refused(folder, robot):
@@ -175,7 +200,7 @@ def test_joints_without_names_are_refused(folder, robot):
     features = json.loads((folder / "meta/info.json").read_text())["features"]
     features["action"]["names"] = None
     spoil(folder, features=features)
-    with pytest.raises(ConfigError, match="features.action: has no names"):
+    with pytest.raises(ConfigError, match="features.action: has no names; name its numbers under"):
         LeRobotDataset(folder).read(0, robot, HEAD, 16)
 
 

@@ -70,7 +70,7 @@ def test_the_action_is_what_was_commanded_when_the_picture_was_taken(ran, robot)
 
 def test_it_is_written_as_vla_convert_writes_it(ran, robot, tmp_path: Path):
     attempt, _ = ran
-    cameras = {"head": (video_keys(robot)["head"], (SIZE, SIZE))}
+    cameras = {"head": (video_keys(robot.description)["head"], (SIZE, SIZE))}
     writer = DatasetWriter(tmp_path, robot, cameras, 10)
     writer.add(f"table/{SEED}", attempt.instruction, iter(attempt.frames))
     dataset = LeRobotDataset(tmp_path)

@@ -16,8 +16,15 @@ from vla_core.convert.dataset_index import ConvertError
 from vla_core.data.bag_writer import BagWriter, RecordedMessage, RecordedTopic
 from vla_core.data.mcap_scan import McapScan
 from vla_core.paths import root
+from vla_core.replay.offline.bag_recording import LOST
 from vla_core.replay.offline.lerobot_recording import LeRobotRecording
-from vla_core.replay.offline.recording import CommandCame, ImageCame, JointStateCame
+from vla_core.replay.offline.recording import (
+    CommandCame,
+    Event,
+    ImageCame,
+    JointStateCame,
+    UnreadableCame,
+)
 from vla_core.robot.description import CameraDescription, ImageMessage
 from vla_core.robot.model import RobotModel
 from vla_core.robot.topics import with_full_names
@@ -35,16 +42,21 @@ def dataset_to_bags(
     folder: Path,
     robot: RobotModel,
     progress: Callable[[str, float], None] = lambda what, share: None,
+    tell: Callable[[str], None] = lambda problem: None,
 ) -> dict[str, int]:
     """Convert every episode; bags that are there already are left as they are.
+
+    An episode that cannot be read is left out, and told; the others go on.
 
     Args:
         folder: of the bags; made, or gone on with.
         robot: its YAML names topics, joints, and the data set's keys of the cameras.
         progress: told which episode is written, and how much of the data set has been.
+        tell: told in words what is wrong with an episode.
 
     Returns:
-        How many `episodes` and `frames` were written, and `skipped` episodes that were there.
+        How many `episodes` and `frames` were written, `skipped` episodes that were there, and
+        `lost` ones that cannot be read.
 
     Raises:
         VlaError: the data set cannot be read, the robot's YAML names no `recording.command_topic`,
@@ -58,7 +70,7 @@ def dataset_to_bags(
     recording = LeRobotRecording(dataset, robot, list(robot.cameras))
     described = with_full_names(robot.description)
     first_camera = next(iter(described.cameras.values()))
-    done = dict.fromkeys(("episodes", "frames", "skipped"), 0)
+    done = dict.fromkeys(("episodes", "frames", "skipped", "lost"), 0)
     passed = 0
     for number, episode in enumerate(recording.episodes()):
         path = folder / f"episode_{number:06d}"
@@ -68,23 +80,45 @@ def dataset_to_bags(
         part = folder / _UNFINISHED / path.name
         shutil.rmtree(part, ignore_errors=True)
         messages = EpisodeMessages(robot)
-        bag = BagWriter(part, NANOSECONDS)
+        bag, frames, whole = BagWriter(part, NANOSECONDS), 0, True
         try:
             for topic in messages.topics():
                 bag.add_topic(topic)
-            for message in messages.of(episode.instruction, episode.events):
+            events = _readable(episode.events, tell)
+            for message in messages.of(episode.instruction, events):
                 bag.write(message)
                 bag.flush_if_due(message.log_ns)
-                done["frames"] += message.topic == described.joint_states_topic
+                frames += message.topic == described.joint_states_topic
                 passed += message.topic == first_camera.topic
                 progress(path.name, passed / max(1, recording.frames))
+        except _Lost as lost:
+            tell(f"{dataset}: {lost}")
+            whole = False
         finally:
             bag.close()
-        _verify(part, bag.counts)
-        part.rename(path)
+        if whole:
+            _verify(part, bag.counts)
+            part.rename(path)
+            done["episodes"] += 1
+            done["frames"] += frames
+        done["lost"] += not whole
         shutil.rmtree(part.parent)
-        done["episodes"] += 1
     return done
+
+
+class _Lost(Exception):
+    """An episode cannot be read on."""
+
+
+def _readable(events: Iterator[Event], tell: Callable[[str], None]) -> Iterator[Event]:
+    """The events of an episode; ends with `_Lost` where it cannot be read."""
+    for event in events:
+        if not isinstance(event, UnreadableCame):
+            yield event
+        elif event.source == LOST:
+            raise _Lost(event.problem)
+        else:
+            tell(event.problem)
 
 
 def _verify(folder: Path, written: Counter[str]) -> None:

@@ -50,7 +50,7 @@ def bags_to_dataset(
         VlaError: a bag cannot be read, tells no instruction while none is given, or what is written
             cannot be read back.
     """
-    keys = video_keys(robot)
+    keys = video_keys(robot.description)
     cameras = {name: (keys[name], robot.cameras[name].size(simulated)) for name in keys}
     writer = DatasetWriter(folder, robot, cameras, rate_hz)
     done = dict.fromkeys(("episodes", "frames", "skipped", "unreadable"), 0)

@@ -18,21 +18,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vla_core.data.episodes import Episode
+from vla_core.data.lerobot_joints import ACTION, STATE, JointColumns, flattened
 from vla_core.data.lerobot_layout import EpisodeFiles, read_info, read_layout
-from vla_core.data.video import iterate_frames
+from vla_core.data.lerobot_pictures import VideoFrames, iterate_cells
 from vla_core.errors import ConfigError
+from vla_core.robot.description import RobotDescription
 from vla_core.robot.model import RobotModel
 
-STATE, ACTION = "observation.state", "action"
 #: Whether a person moved the robot; what did; whether the task was found done by then. LeRobot has
 #: no names for these: `vla convert` writes them.
 INTERVENTION, MOVED_BY, SUCCESS = "is_intervention", "source", "success"
 _PICTURES = "observation.images."
 
 
-def video_keys(robot: RobotModel) -> dict[str, str]:
+def video_keys(robot: RobotDescription) -> dict[str, str]:
     """The data set's key of each camera: the one of the robot's YAML, or the usual one."""
-    known = robot.description.recording.cameras
+    known = robot.recording.cameras
     return {name: known.get(name, _PICTURES + name) for name in robot.cameras}
 
 
@@ -60,6 +61,8 @@ class LeRobotDataset:
     Attributes:
         rate_hz: frames a second.
         episodes: numbers of the episodes, ascending.
+        features: as `meta/info.json` has them.
+        cameras: keys of those that are pictures.
 
     Raises:
         ConfigError: not a data set, or a version that is not known.
@@ -73,21 +76,20 @@ class LeRobotDataset:
         self.episodes = tuple(layout.episodes)
         self._files = layout.episodes
         self._tasks = layout.tasks
-        self._features: Mapping[str, Any] = info["features"]
+        self.features: Mapping[str, Any] = info["features"]
+        self.cameras = tuple(
+            key for key, told in self.features.items() if told["dtype"] in ("video", "image")
+        )
+        self._videos = VideoFrames(layout.episodes, self.rate_hz)
 
-    def joint_names(self, feature: str) -> tuple[str, ...]:
-        """Names of the numbers in `observation.state` or `action`.
+    def joint_columns(self, feature: str, robot: RobotDescription | None = None) -> JointColumns:
+        """Where the joints of `observation.state` or `action` are; errors as `JointColumns.of`."""
+        return JointColumns.of(str(self.folder / "meta/info.json"), self.features, feature, robot)
 
-        Raises:
-            ConfigError: the data set has no such feature, or gives no names.
-        """
-        where = f"{self.folder / 'meta/info.json'}, features.{feature}"
-        if feature not in self._features:
-            raise ConfigError(where, f"is missing, there are {', '.join(self._features)}")
-        names = tuple(_flattened(self._features[feature].get("names")))
-        if not names:
-            raise ConfigError(where, "has no names; name its joints as the robot's YAML does")
-        return names
+    def number_names(self) -> tuple[str, ...]:
+        """Of every number of every column, where they have one; each once."""
+        names = [name for told in self.features.values() for name in flattened(told.get("names"))]
+        return tuple(dict.fromkeys(names))
 
     def read(
         self,
@@ -142,8 +144,13 @@ class LeRobotDataset:
     def tracks(self, episode: int, robot: RobotModel) -> JointTracks:
         """The joints of one episode, without its pictures; errors as `read`."""
         files = self._files[episode]
-        table = self._table(files)
-        position, action = (self._joints(table, f, robot, files) for f in (STATE, ACTION))
+        columns = [self.joint_columns(feature, robot.description) for feature in (STATE, ACTION)]
+        indices = [each.indices(robot) for each in columns]
+        table = self._table(files, [name for each in columns for name in each.names])
+        position, action = (
+            self._joints(table, each, order, robot, files)
+            for each, order in zip(columns, indices, strict=True)
+        )
         return JointTracks(position, action, self._instruction(table, files))
 
     def flags(self, episode: int, feature: str, rate_hz: float | None = None) -> np.ndarray:
@@ -152,7 +159,7 @@ class LeRobotDataset:
         Raises:
             ConfigError: the data set has no such column, or it is not one of yes and no.
         """
-        kind = self._features.get(feature, {}).get("dtype")
+        kind = self.features.get(feature, {}).get("dtype")
         if kind != "bool":
             problem = "is missing" if kind is None else f"holds {kind}, expected bool"
             raise ConfigError(
@@ -174,23 +181,23 @@ class LeRobotDataset:
             `(height, width, 3)` uint8 RGB, one a row.
 
         Raises:
-            ConfigError: no such camera, or its video is missing, unreadable or too short.
+            ConfigError: no such camera, or its pictures are missing, unreadable or too few.
         """
         files = self._files[episode]
-        if key not in files.videos:
+        if key in files.videos:
+            return self._videos.iterate(episode, key, rows)
+        if key not in self.cameras:
             raise ConfigError(
                 f"{self.folder / 'meta/info.json'}, features",
-                f"no video {key!r}, there are {', '.join(files.videos) or 'none'}",
+                f"no pictures {key!r}, there are {', '.join(self.cameras) or 'none'}",
             )
-        video = files.videos[key]
-        times_s = video.start_s + rows / self.rate_hz
-        if times_s[-1] > video.end_s:  # behind it the file goes on with another episode
-            raise ConfigError(
-                str(video.path),
-                f"episode {files.index} ends at {video.end_s:.3f} s, its table goes on to "
-                f"{times_s[-1]:.3f} s",
-            )
-        return iterate_frames(video.path, times_s, 0.5 / self.rate_hz)
+        cells = self._table(files, [key])[key].take(pa.array(rows))
+        return iterate_cells(cells, self.folder, f"{files.table}, {key}")
+
+    def drift_s(self, episode: int, key: str) -> float:
+        """How far the index' begin of an episode lies behind its first frame's in the video [s]."""
+        videos = self._files[episode].videos
+        return self._videos.drift_s(episode, key) if key in videos else 0.0
 
     def stride(self, rate_hz: float) -> int:
         """Frames of the recording for one at `rate_hz`.
@@ -208,7 +215,7 @@ class LeRobotDataset:
             )
         return int(stride)
 
-    def _table(self, files: EpisodeFiles, features: Sequence[str] = (STATE, ACTION)) -> pa.Table:
+    def _table(self, files: EpisodeFiles, features: Sequence[str]) -> pa.Table:
         """Rows of one episode, in order."""
         columns = [*features, "frame_index", "task_index"]
         chosen = [("episode_index", "=", files.index)]
@@ -226,15 +233,19 @@ class LeRobotDataset:
         return table.sort_by("frame_index")
 
     def _joints(
-        self, table: pa.Table, feature: str, robot: RobotModel, files: EpisodeFiles
+        self,
+        table: pa.Table,
+        columns: JointColumns,
+        order: np.ndarray,
+        robot: RobotModel,
+        files: EpisodeFiles,
     ) -> np.ndarray:
         """`(rows, dof)` in canonical order."""
-        names = self.joint_names(feature)
-        where = f"{files.table}, {feature}"
-        values = np.array(table[feature].to_pylist(), dtype=np.float64)
-        if values.shape != (table.num_rows, len(names)):
-            raise ConfigError(where, f"has shape {values.shape}, names are {len(names)}")
-        ordered = robot.to_canonical(names, values, where)
+        where = f"{files.table}, {' + '.join(columns.names)}"
+        try:
+            ordered = columns.values(table)[:, order]
+        except ValueError as error:
+            raise ConfigError(where, f"does not fit {columns.where}: {error}") from error
         limits = robot.limits
         span = limits.upper - limits.lower
         # Past the limits by a whole range is no overshoot: it is another unit, or broken. Written
@@ -263,11 +274,3 @@ def _resized(pictures: Iterable[np.ndarray], side: int) -> np.ndarray:
     """`(n, side, side, 3)`: by area, as cameras' images are on the robot."""
     size = (side, side)
     return np.stack([cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in pictures])
-
-
-def _flattened(names: Any) -> list[str]:
-    """Names as one list; data sets nest them in lists, or in a mapping by part of the robot."""
-    if isinstance(names, str):
-        return [names]
-    parts = names.values() if isinstance(names, Mapping) else names or ()
-    return [name for part in parts for name in _flattened(part)]

@@ -131,7 +131,7 @@ def collect(
     """
     manifest = PolicyManifest.load(policy_folder(settings.policy))
     robot = RobotModel.load(manifest.robot)
-    keys = video_keys(robot)
+    keys = video_keys(robot.description)
     cameras = {
         camera.name: (keys[camera.name], robot.cameras[camera.name].size(True))
         for camera in manifest.cameras

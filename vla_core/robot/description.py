@@ -154,10 +154,18 @@ class RecordingDescription:
         command_topic: JointState with the joint targets that were asked for; None: the recording
             has the robot's own commands.
         cameras: key of each camera in a LeRobot data set, e.g. `observation.images.cam_high`.
+        state, action: columns of a data set that make up the measured joints, and the commanded
+            ones, in the order in which they are joined; none: `observation.state`, `action`.
+        names: of a column's numbers, where the data set's own are none, or not the robot's.
+        ignore: names of numbers that are no joints.
     """
 
     command_topic: str | None = None
     cameras: Mapping[str, str] = field(default_factory=dict)
+    state: tuple[str, ...] = ()
+    action: tuple[str, ...] = ()
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ignore: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -156,8 +156,11 @@ def _recording(
                 inner.where(), f"got {', '.join(unknown)}, expected some of {', '.join(cameras)}"
             )
     topic = yaml.topic("command_topic") if "command_topic" in yaml else None
+    lists = {key: yaml.texts(key) for key in ("state", "action", "ignore") if key in yaml}
+    named = yaml.mapping("names") if "names" in yaml else None
+    names = {column: named.texts(column) for column in named.names()} if named else {}
     yaml.done()
-    return RecordingDescription(topic, keys)
+    return RecordingDescription(topic, keys, names=names, **lists)
 
 
 def _command(yaml: CheckedMapping, groups: Groups) -> CommandDescription:

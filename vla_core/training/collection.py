@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from rich.progress import track
 
 from vla_core.data.episodes import Episode
 from vla_core.data.lerobot import LeRobotDataset
-from vla_core.errors import ConfigError
+from vla_core.errors import ConfigError, VlaError
 from vla_core.robot.model import RobotModel
 from vla_core.sim import demonstrations, random_scenes
 from vla_core.training.config import TrainingConfig
@@ -60,24 +61,36 @@ def take_interventions(config: TrainingConfig, robot: RobotModel, folder: Path) 
 def read_dataset(config: TrainingConfig, robot: RobotModel, folder: Path) -> None:
     """Write a data set's episodes as `EPISODE_0.npz`, all frames at the policy's size.
 
+    One that cannot be read, or is shorter than a chunk, is named and left out.
+
     Raises:
-        ConfigError: no such data set or camera, frames that are no multiple of the policy's steps,
-            or an episode shorter than a chunk.
+        ConfigError: no such data set, frames that are no multiple of the policy's steps, or no
+            episode can be used: the first one's reason.
         JointMismatchError: its joints are not the robot's.
     """
     wanted = config.dataset
     dataset = LeRobotDataset(wanted.folder)
     reach = config.model["horizon"] * dataset.stride(wanted.rate_hz)
     folder.mkdir(parents=True, exist_ok=True)
-    for index in track(dataset.episodes[: wanted.episodes or None], "demonstrations"):
+    left_out: list[VlaError] = []
+    chosen = dataset.episodes[: wanted.episodes or None]
+    for index in track(chosen, "demonstrations"):
         path = folder / f"{index:06d}_0.npz"
         if path.exists():
             continue
-        episode = dataset.read(index, robot, wanted.cameras, config.model["image_size"])
-        if len(episode) <= reach:
-            raise ConfigError(
-                str(wanted.folder),
-                f"episode {index} has {len(episode)} frames, a horizon of "
-                f"{config.model['horizon']} steps at {wanted.rate_hz:g} Hz needs more than {reach}",
-            )
+        try:
+            episode = dataset.read(index, robot, wanted.cameras, config.model["image_size"])
+            if len(episode) <= reach:
+                raise ConfigError(
+                    str(wanted.folder),
+                    f"episode {index} has {len(episode)} frames, a horizon of "
+                    f"{config.model['horizon']} steps at {wanted.rate_hz:g} Hz needs more than "
+                    f"{reach}",
+                )
+        except VlaError as error:
+            left_out.append(error)
+            print(f"episode {index} is left out: {error}", file=sys.stderr)
+            continue
         episode.save(path)
+    if len(left_out) == len(chosen):
+        raise left_out[0]

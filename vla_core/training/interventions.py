@@ -30,7 +30,7 @@ def read_interventions(
     """
     wanted = config.interventions
     dataset = LeRobotDataset(wanted.folder)
-    keys = {camera: video_keys(robot)[camera] for camera in config.cameras}
+    keys = {camera: video_keys(robot.description)[camera] for camera in config.cameras}
     found, interventions = [], 0
     for index in track(dataset.episodes, "interventions"):
         by_a_person = dataset.flags(index, INTERVENTION, rate_hz)

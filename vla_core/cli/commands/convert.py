@@ -45,11 +45,11 @@ def run(args: argparse.Namespace) -> int:
             bar.update(task, description=what, completed=min(share, 1.0))
 
         if datasets:
-            done = dataset_to_bags(datasets[0], args.out, robot, progress)
+            done = dataset_to_bags(datasets[0], args.out, robot, progress, bar.console.print)
         else:
             done = bags_to_dataset(
                 args.source, args.out, robot, args.rate_hz, args.instruction, args.simulated,
                 progress, bar.console.print,
             )  # fmt: skip
     print(f"{args.out}: " + ", ".join(f"{count} {name}" for name, count in done.items()))
-    return 0
+    return 1 if done.get("lost") else 0

@@ -126,10 +126,13 @@ def _examine_dataset(
     path: Path, robot: str | Path | None, progress: Progress, only: int | None
 ) -> Diagnosis:
     source = DatasetSource(path)
-    description = load_robot(robot) if robot else _recognise(source.joint_names)
+    description = load_robot(robot) if robot else _recognise(source.names)
     episodes = source.episodes if only is None else (only,)
     name = description.name if description else None
     diagnosis = Diagnosis(path, name, episodes=len(episodes))
+    of_all = Findings()
+    source.hold_to(description, of_all)
+    diagnosis.findings += of_all.found
     for number, episode in enumerate(episodes):
         findings = Findings()
         checks = Checks(source.contract(description), findings)
@@ -140,6 +143,7 @@ def _examine_dataset(
         if checks.counts:
             checks.finish()
         _add_losses(findings, source.losses, 0)
+        source.check(episode, findings)
         for finding in sorted(findings.found, key=lambda finding: finding.time_ns):
             finding.episode = episode
             diagnosis.findings.append(finding)

@@ -22,6 +22,8 @@ class Kind(Enum):
     METADATA = "metadata"
     WRONG_MIDDLEWARE = "wrong_middleware"
     UNREADABLE = "unreadable"
+    REFUSED = "refused"
+    DRIFT = "drift"
     UNKNOWN_TYPE = "unknown_type"
     MISSING_TOPIC = "missing_topic"
     WRONG_TYPE = "wrong_type"
