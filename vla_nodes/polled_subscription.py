@@ -1,8 +1,8 @@
 """A subscription that the owner of a control loop empties itself, without an executor.
 
 Measured on 2 loaded cores: five empty takes cost 27 us, with a joint state of 29 joints 158 us,
-while one pass of an executor over a lifecycle node costs 200 us even when nothing has come. Messages
-taken without looking at their length first cost 31 and 126 us.
+while one pass of an executor over a lifecycle node costs 200 us even when nothing has come.
+Messages taken without looking at their length first cost 31 and 126 us.
 """
 
 from __future__ import annotations

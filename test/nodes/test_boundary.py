@@ -18,7 +18,7 @@ pytest.importorskip("vla_msgs.msg", reason="vla_msgs is not built")
 
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CompressedImage, Image, JointState
-from std_msgs.msg import String
+from std_msgs.msg import Float64MultiArray, String
 from std_srvs.srv import SetBool
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
@@ -30,6 +30,8 @@ from vla_msgs import msg
 from vla_nodes import boundary, conversions, qos
 from vla_nodes.boundary import Boundary, BoundedPlainNode
 from vla_nodes.command_messages import read_command
+from vla_nodes.faults.hostile_messages import HostileMessages
+from vla_nodes.handover_messages import read_teleop_target
 from vla_nodes.polled_subscription import PolledSubscription
 from vla_nodes.suite_node import SuiteNode
 from vla_nodes.tensors import read_tensor
@@ -122,6 +124,39 @@ UNREADABLE: tuple[tuple[str, Callable, object], ...] = (
 def test_what_cannot_be_read_is_refused_by_name(words, read, message):
     with pytest.raises(VlaError, match=words):
         read(message)
+
+
+READERS: tuple[tuple[Callable, type], ...] = (
+    (conversions.read_mode, msg.ControlMode),
+    (conversions.read_execution_state, msg.ExecutionState),
+    (conversions.read_intent, msg.LatentIntent),
+    (conversions.read_instruction, msg.Instruction),
+    (conversions.read_chunk, msg.ActionChunk),
+    (conversions.read_command_state, msg.SafetyStatus),
+    (conversions.read_constraints, msg.SafetyStatus),
+    (lambda message: conversions.read_observation(message, ()), msg.Observation),
+    (read_teleop_target, msg.TeleopTarget),
+    (read_tensor, msg.Tensor),
+    (read_command, JointTrajectory),
+    (read_command, Float64MultiArray),
+    (read_command, JointState),
+    (decode_image, Image),
+    (decode_compressed_image, CompressedImage),
+)
+
+
+@pytest.mark.parametrize(("read", "kind"), READERS, ids=lambda given: given.__name__)
+def test_a_reader_gives_what_it_read_or_says_why_not(read, kind):
+    """Whatever is wrong in whatever field: a refusal, never a bug."""
+    hostile = HostileMessages(kind, seed=11)
+    for _ in range(200):
+        message = hostile.next().message
+        if isinstance(message, bytes):
+            continue
+        try:
+            read(message)
+        except VlaError as refused:
+            assert len(bounded_text(str(refused))) <= LONGEST
 
 
 def test_a_jpeg_of_another_size_than_the_camera_is_not_decompressed(monkeypatch):
