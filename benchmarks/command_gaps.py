@@ -45,8 +45,8 @@ from vla_core.types import ControlMode
 from vla_nodes import qos
 from vla_nodes.graph import Graph
 from vla_nodes.graph_observer import GraphError, GraphObserver
-from vla_nodes.graph_processes import BackOff
 from vla_nodes.live_graph import LiveGraph
+from vla_nodes.supervision import BackOff
 from vla_nodes.table_setup import TableSetup
 
 NODES = ("camera_node", "intent_node", "action_node")

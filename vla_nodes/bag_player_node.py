@@ -26,7 +26,7 @@ from vla_core.robot.load import load_robot
 from vla_nodes import qos
 from vla_nodes.conversions import to_time
 from vla_nodes.message_definitions import message_class
-from vla_nodes.parameters import POLICY, ROBOT, NodeParameter
+from vla_nodes.parameters import POLICY, ROBOT, NodeParameter, Taken
 from vla_nodes.replay_space import clock_topic, on_graph, require_apart
 from vla_nodes.suite_node import SuiteNode, run
 
@@ -57,10 +57,12 @@ class BagPlayerNode(SuiteNode):
         ROBOT,
         POLICY,
         NodeParameter("bag", "", "Folder of a rosbag2, its file, or a ROS 1 bag."),
-        NodeParameter("rate", 1.0, "Times real time.", SLOWEST, FASTEST),
+        NodeParameter(
+            "rate", 1.0, "Times real time.", SLOWEST, FASTEST, taken=Taken.AT_ONCE
+        ),
         NodeParameter("from_s", 0.0, "First moment, since the bag's begin [s].", 0.0, 1e6),
         NodeParameter("to_s", 0.0, "Last moment [s]; 0: the bag's end.", 0.0, 1e6),
-        NodeParameter("loop", False, "Whether to begin anew at the end."),
+        NodeParameter("loop", False, "Whether to begin anew at the end.", taken=Taken.AT_ONCE),
         NodeParameter("clock_hz", 100.0, "How often the clock is published [Hz].", 10.0, 1000.0),
     )
 

@@ -23,7 +23,7 @@ from vla_core.errors import VlaError
 from vla_core.signals import catch_signals
 from vla_nodes import topics
 from vla_nodes.boundary import BoundedPlainNode
-from vla_nodes.parameters import NodeParameter, declare, read
+from vla_nodes.parameters import NodeParameter, Taken, declare, read
 from vla_nodes.ros_context import ros
 
 #: How often it says that it still waits [s].
@@ -51,9 +51,15 @@ class BringUp(BoundedPlainNode):
             "nodes",
             "sim_robot_node,camera_node,intent_node,action_node,command_node",
             "Nodes to bring up, in order, separated by commas.",
+            taken=Taken.AT_START,
         ),
         NodeParameter(
-            "timeout_s", 60.0, "Longest wait for each step of each node [s].", 1.0, 3600.0
+            "timeout_s",
+            60.0,
+            "Longest wait for each step of each node [s].",
+            1.0,
+            3600.0,
+            taken=Taken.AT_START,
         ),
     )
 

@@ -32,7 +32,7 @@ from vla_core.robot.load import load_robot
 from vla_core.signals import catch_signals
 from vla_nodes.demo_run import DemoRun, DemoSettings
 from vla_nodes.episode_recorder import EpisodeRecorder
-from vla_nodes.graph import Graph
+from vla_nodes.graph import Graph, say_to_stderr
 from vla_nodes.graph_observer import GraphError, GraphObserver, node_counts
 from vla_nodes.live_graph import LiveGraph
 from vla_nodes.live_status import LiveStatus, report_console
@@ -160,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     catch_signals()
     console = report_console()
     try:
-        os.environ.update(Graph.load().process_environment(os.environ))
+        os.environ.update(Graph.load().process_environment(os.environ, say_to_stderr))
         if args.episodes < 1:
             raise GraphError(f"--episodes: got {args.episodes}, expected at least 1")
         demo = run_demo(args)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,18 +33,28 @@ _FAST_DDS_2 = frozenset({"humble", "iron", "jazzy"})
 
 @dataclass(frozen=True)
 class Argument:
-    """One argument of the graph; its default's type is its type."""
+    """One argument of the graph; its default's type is its type.
+
+    Attributes:
+        choices: the texts allowed; empty: any.
+        bounds: of a number, both inclusive; None: any.
+    """
 
     name: str
     default: ArgumentValue
     help: str
     choices: tuple[str, ...] = ()
+    bounds: tuple[float, float] | None = None
+
+    def described(self) -> str:
+        """For a person: what it is, and its bounds."""
+        return f"{self.help}; {self.bounds[0]:g} to {self.bounds[1]:g}" if self.bounds else self.help
 
     def parse(self, text: str) -> ArgumentValue:
         """The value that a text stands for.
 
         Raises:
-            ConfigError: not of the argument's type, or none of its choices.
+            ConfigError: not of the argument's type, none of its choices, or outside its bounds.
         """
         where = f"argument {self.name!r}"
         if self.choices and text not in self.choices:
@@ -53,11 +64,15 @@ class Argument:
                 raise ConfigError(where, f"got {text!r}, expected true or false")
             return text.lower() == "true"
         try:
-            return type(self.default)(text)
+            value = type(self.default)(text)
         except ValueError:
             raise ConfigError(
                 where, f"got {text!r}, expected {type(self.default).__name__}"
             ) from None
+        if self.bounds is not None and not self.bounds[0] <= value <= self.bounds[1]:
+            lower, upper = self.bounds
+            raise ConfigError(where, f"got {text}, expected {lower:g} to {upper:g}")
+        return value
 
 
 @dataclass(frozen=True)
@@ -104,9 +119,10 @@ class Graph:
         arguments = {}
         for name, given in raw["arguments"].items():
             where = f"{path}, arguments.{name}"
-            _check_keys(where, given, {"default", "help"}, {"choices"})
+            _check_keys(where, given, {"default", "help"}, {"choices", "bounds"})
             choices = tuple(given.get("choices", ()))
-            arguments[name] = Argument(name, given["default"], given["help"], choices)
+            bounds = tuple(given["bounds"]) if "bounds" in given else None
+            arguments[name] = Argument(name, given["default"], given["help"], choices, bounds)
         for name, given in raw["nodes"].items():
             optional = {"when", "unless", "respawn", "remap", "profile"}
             _check_keys(f"{path}, nodes.{name}", given, {"parameters"}, optional)
@@ -168,12 +184,27 @@ class Graph:
         parameters = {"nodes": name, "timeout_s": values["timeout_s"]}
         return NodeProcess(f"{BRING_UP}_{name}", BRING_UP, parameters, lifecycle=False)
 
-    def process_environment(self, environment: Mapping[str, str]) -> dict[str, str]:
-        """`environment` with what the graph needs where it is not set."""
+    def process_environment(
+        self, environment: Mapping[str, str], say: Callable[[str], None] = lambda line: None
+    ) -> dict[str, str]:
+        """`environment` with what the graph needs where it is not set.
+
+        Args:
+            say: told when there is no room for the profile of the middleware.
+        """
         result = {**{k: str(v) for k, v in self.environment.items()}, **environment}
+        variable = _profile_variable(environment)
+        if variable in result or not _OWN_PROFILE.is_file():
+            return result
         free = shutil.disk_usage("/dev/shm").free if os.path.isdir("/dev/shm") else 0
-        if _OWN_PROFILE.is_file() and free > _SHARED_MEMORY_BYTES:
-            result.setdefault(_profile_variable(environment), str(_OWN_PROFILE))
+        if free > _SHARED_MEMORY_BYTES:
+            result[variable] = str(_OWN_PROFILE)
+        else:
+            say(
+                f"{free // 2**20} MiB of /dev/shm are free, {_SHARED_MEMORY_BYTES // 2**20} are "
+                f"needed for {_OWN_PROFILE.name}: Fast DDS's own segments are used, in which big "
+                "pictures come late or get lost; give a container --shm-size=1g"
+            )
         return result
 
     @staticmethod
@@ -210,6 +241,11 @@ class Graph:
 def _profile_variable(environment: Mapping[str, str]) -> str:
     version_2 = environment.get("ROS_DISTRO") in _FAST_DDS_2
     return f"{'FASTRTPS' if version_2 else 'FASTDDS'}_DEFAULT_PROFILES_FILE"
+
+
+def say_to_stderr(line: str) -> None:
+    """Tell a person, apart from what a program prints for others."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def _check_keys(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import time
 from collections.abc import Mapping
 from functools import partial
 
@@ -13,18 +15,26 @@ from launch.actions import (
     OpaqueFunction,
     RegisterEventHandler,
     SetEnvironmentVariable,
+    TimerAction,
 )
 from launch.event_handlers import OnProcessExit
-from launch.events import Shutdown
-from launch.events.process import ProcessExited
+from launch.events import matches_action
+from launch.events.process import ProcessExited, SignalProcess
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from launch import LaunchContext, LaunchDescription
-from vla_nodes.graph import BRING_UP, PACKAGE, Argument, ArgumentValue, Graph, NodeProcess
-from vla_nodes.graph_processes import BackOff
+from vla_core.errors import VlaError
+from vla_nodes.graph import PACKAGE, Argument, ArgumentValue, Graph, NodeProcess
+from vla_nodes.process_group import Ended
+from vla_nodes.shared_memory import free_orphans
+from vla_nodes.supervision import Supervision
 
 Entities = list  # of launch actions
+
+
+class GraphEndedError(VlaError):
+    """The graph cannot go on: raised into launch, which ends everything, and itself with 1."""
 
 
 def launch_description(graph: Graph, fixed: Mapping[str, str] = {}) -> LaunchDescription:
@@ -48,7 +58,7 @@ def _declaration(argument: Argument) -> DeclareLaunchArgument:
     return DeclareLaunchArgument(
         argument.name,
         default_value=str(default).lower() if isinstance(default, bool) else str(default),
-        description=argument.help,
+        description=argument.described(),
         choices=list(argument.choices) or None,
     )
 
@@ -59,50 +69,76 @@ def _expand(
     """The actions, once the arguments are known."""
     given = {a.name: LaunchConfiguration(a.name).perform(context) for a in offered}
     values = graph.values({**given, **fixed})
-    wanted = graph.process_environment(context.environment)
+    said: list[str] = []
+    wanted = graph.process_environment(context.environment, said.append)
     missing = {k: v for k, v in wanted.items() if k not in os.environ}
-    actions: Entities = [SetEnvironmentVariable(name, value) for name, value in missing.items()]
-    for process in graph.processes(values):
-        own = {k: v for k, v in graph.environment_of(process, wanted).items() if wanted.get(k) != v}
-        node = _node(process, graph.namespace(values), own)
-        # Registered before the node starts, so that one that ends at once is seen.
-        actions += [
-            RegisterEventHandler(
-                OnProcessExit(target_action=node, on_exit=partial(_on_exit, process, values))
-            ),
-            node,
-        ]
-    return actions
+    return [
+        *(LogInfo(msg=line) for line in said),
+        *(SetEnvironmentVariable(name, value) for name, value in missing.items()),
+        *_LaunchedGraph(graph, values, wanted).start_all(),
+    ]
 
 
-def _node(process: NodeProcess, namespace: str, environment: Mapping[str, str] = {}) -> Node:
-    return Node(
-        package=PACKAGE,
-        executable=process.executable,
-        name=process.name,
-        namespace=namespace,
-        parameters=[dict(process.parameters)],
-        remappings=list(process.remappings.items()),
-        additional_env=dict(environment),
-        respawn=process.respawn,
-        respawn_delay=BackOff().first_s,
-        output="screen",
-    )
+class _LaunchedGraph:
+    """Starts the processes of a graph in launch, and does as `Supervision` decides."""
 
+    def __init__(
+        self,
+        graph: Graph,
+        values: Mapping[str, ArgumentValue],
+        environment: Mapping[str, str],
+    ) -> None:
+        self._environment = environment
+        self._namespace = graph.namespace(values)
+        self._supervision = Supervision(graph, values)
+        self._running: dict[str, Node] = {}
 
-def _on_exit(
-    process: NodeProcess,
-    values: Mapping[str, ArgumentValue],
-    event: ProcessExited,
-    context: LaunchContext,
-) -> Entities:
-    """The bring-up may end well, a node may be started again; what else ends, ends the graph."""
-    if process.name == BRING_UP and event.returncode == 0:
-        return [LogInfo(msg="graph is up")]
-    if context.is_shutdown:
-        return []
-    reason = f"{process.name} ended with {event.returncode}"
-    if process.respawn:
-        bring_up = _node(Graph.bring_up_again(process.name, values), Graph.namespace(values))
-        return [LogInfo(msg=f"{reason}: it is started again"), bring_up]
-    return [LogInfo(msg=f"{reason}: the graph goes down"), EmitEvent(event=Shutdown(reason=reason))]
+    def start_all(self) -> Entities:
+        free_orphans()
+        return [a for process in self._supervision.described.values() for a in self._start(process)]
+
+    def _start(self, process: NodeProcess) -> Entities:
+        """One process; its end is listened for before it starts, so that it is never missed."""
+        own = Graph.environment_of(process, self._environment)
+        node = Node(
+            package=PACKAGE,
+            executable=process.executable,
+            name=process.name,
+            namespace=self._namespace,
+            parameters=[dict(process.parameters)],
+            remappings=list(process.remappings.items()),
+            additional_env={k: v for k, v in own.items() if self._environment.get(k) != v},
+            output="screen",
+        )
+        self._running[process.name] = node
+        self._supervision.started(process.name, time.monotonic())
+        on_exit = partial(self._on_exit, process.name)
+        handler = OnProcessExit(target_action=node, on_exit=on_exit, handle_once=True)
+        return [RegisterEventHandler(handler), node]
+
+    def _start_again(self, name: str, _: LaunchContext) -> Entities:
+        free_orphans()
+        return [a for process in self._supervision.again(name) for a in self._start(process)]
+
+    def _on_exit(self, name: str, event: ProcessExited, context: LaunchContext) -> Entities:
+        if self._running.get(name) is event.action:
+            del self._running[name]
+        if not self._running:
+            free_orphans()
+        if context.is_shutdown:
+            return []
+        was_up = self._supervision.is_up
+        decision = self._supervision.ended(Ended(name, event.returncode), time.monotonic())
+        if decision.fatal:
+            raise GraphEndedError(decision.say)
+        if self._supervision.is_up and not was_up:
+            return [LogInfo(msg="graph is up")]
+        actions: Entities = [LogInfo(msg=decision.say)] if decision.say else []
+        if decision.kill in self._running:
+            matches = matches_action(self._running[decision.kill])
+            kill = SignalProcess(signal_number=signal.SIGKILL, process_matcher=matches)
+            actions.append(EmitEvent(event=kill))
+        if decision.restart:
+            again = OpaqueFunction(function=partial(self._start_again, decision.restart))
+            actions.append(TimerAction(period=decision.delay_s, actions=[again]))
+        return actions

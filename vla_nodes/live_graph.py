@@ -9,8 +9,9 @@ from pathlib import Path
 
 from vla_nodes.graph import BRING_UP, Graph
 from vla_nodes.graph_observer import GraphError
-from vla_nodes.graph_processes import BackOff, GraphProcesses
+from vla_nodes.graph_processes import GraphProcesses
 from vla_nodes.process_group import Ended
+from vla_nodes.supervision import BackOff
 
 
 class LiveGraph(GraphProcesses):

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import rclpy
+from rclpy._rclpy_pybind11 import InvalidHandle, RCLError
+from rclpy.exceptions import NotInitializedException
 from rclpy.signals import uninstall_signal_handlers
 
 
@@ -20,10 +22,17 @@ def ros(arguments: Sequence[str] | None = None) -> Iterator[None]:
 
     Args:
         arguments: for ROS; None: those of the process.
+
+    Raises:
+        KeyboardInterrupt: the process was asked to end, and what was being done failed for it.
     """
     rclpy.init(args=None if arguments is None else list(arguments))
     try:
         yield
+    except (RCLError, InvalidHandle, NotInitializedException):
+        if rclpy.ok():
+            raise
+        raise KeyboardInterrupt from None
     finally:
         rclpy.try_shutdown()
         uninstall_signal_handlers()  # which try_shutdown does from Kilted on; twice does no harm

@@ -29,7 +29,7 @@ from vla_nodes.byte_buffer import ByteBuffer, floats_field
 from vla_nodes.command_messages import MESSAGE_TYPES, ReceivedCommand, read_command
 from vla_nodes.conversions import read_instruction, read_mode, to_time
 from vla_nodes.images import fill_image
-from vla_nodes.parameters import ROBOT, NodeParameter
+from vla_nodes.parameters import ROBOT, NodeParameter, Taken
 from vla_nodes.replay_space import on_graph
 from vla_nodes.suite_node import SuiteNode, run
 
@@ -45,7 +45,14 @@ class SimRobotNode(SuiteNode):
 
     PARAMETERS = (
         ROBOT,
-        NodeParameter("seed", 0, "Chooses the table that the next reset lays.", 0, 2**63 - 1),
+        NodeParameter(
+            "seed",
+            0,
+            "Chooses the table that the next reset lays.",
+            0,
+            2**63 - 1,
+            taken=Taken.AT_ONCE,
+        ),
         NodeParameter("state_rate_hz", 125.0, "Joint states a second [Hz].", 10.0, 500.0),
         NodeParameter("camera_rate_hz", 30.0, "Images a second and camera [Hz].", 1.0, 100.0),
         NodeParameter(

@@ -9,7 +9,6 @@ from typing import ClassVar, NamedTuple
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rclpy._rclpy_pybind11 import RCLError
 from rclpy.clock import Clock, ClockType
 from rclpy.context import Context
 from rclpy.exceptions import ParameterException
@@ -56,7 +55,7 @@ class SuiteNode(BoundedNode, LifecycleNode):
 
     def __init__(self, name: str, context: Context | None = None) -> None:
         super().__init__(name, context=context)
-        declare(self, self.PARAMETERS)
+        declare(self, self.PARAMETERS, lambda: self.state_label != "unconfigured")
         self.values: dict[str, ParameterValue] = {}
         self.meters = Meters()
         self._problem = ""
@@ -236,10 +235,6 @@ def _spin(make_node: Callable[[], SuiteNode]) -> None:
         node = make_node()
     except ParameterException as error:
         raise SystemExit(str(error)) from error
-    except RCLError:
-        if rclpy.ok():
-            raise
-        return  # Ctrl-C came while it was being made
     try:
         node.spin()
     finally:

@@ -28,7 +28,7 @@ from vla_msgs import msg
 from vla_nodes import qos, topics
 from vla_nodes.conversions import read_command_state
 from vla_nodes.handover_messages import teleop_target_message
-from vla_nodes.parameters import ROBOT, TELEOP, NodeParameter
+from vla_nodes.parameters import ROBOT, TELEOP, NodeParameter, Taken
 from vla_nodes.polled_subscription import PolledSubscription
 from vla_nodes.suite_node import Health, SuiteNode, run
 
@@ -47,7 +47,9 @@ class TeleopNode(SuiteNode):
         ROBOT,
         TELEOP,
         NodeParameter("operator", "", "Who operates; goes into every intervention's record."),
-        NodeParameter("realtime", True, "Whether to ask for SCHED_FIFO."),
+        NodeParameter(
+            "realtime", True, "Whether to ask for SCHED_FIFO.", taken=Taken.AT_START
+        ),
         NodeParameter("rate_hz", 60.0, "Solutions a second of hands' poses [Hz].", 5.0, 200.0),
     )
 

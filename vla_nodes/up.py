@@ -16,7 +16,7 @@ from pathlib import Path
 
 from vla_core.errors import VlaError
 from vla_core.signals import catch_signals
-from vla_nodes.graph import Graph
+from vla_nodes.graph import Graph, say_to_stderr
 from vla_nodes.graph_processes import GraphProcesses
 
 UP = "graph is up"
@@ -26,8 +26,8 @@ _POLL_S = 0.1
 def run_graph(graph: Graph, given: dict[str, str], logs: Path | None) -> int:
     """Start the graph and stay until it ends; the exit code: 0 after Ctrl-C, 1 after a failure."""
     values = graph.values(given)
-    environment = graph.process_environment(os.environ)
-    with GraphProcesses(graph, values, environment, logs, say=_say) as processes:
+    environment = graph.process_environment(os.environ, say_to_stderr)
+    with GraphProcesses(graph, values, environment, logs, say=say_to_stderr) as processes:
         processes.start_all()
         was_up = False
         while True:
@@ -40,10 +40,6 @@ def run_graph(graph: Graph, given: dict[str, str], logs: Path | None) -> int:
                 was_up = True
                 print(UP, flush=True)
             time.sleep(_POLL_S)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def parser(graph: Graph) -> argparse.ArgumentParser:
@@ -60,7 +56,7 @@ def parser(graph: Graph) -> argparse.ArgumentParser:
             dest=argument.name,
             default=str(argument.default),
             choices=argument.choices or None,
-            help=argument.help,
+            help=argument.described(),
         )
     result.add_argument("--logs", type=Path, help="folder for one log a process")
     return result

@@ -110,9 +110,8 @@ def test_a_stream_passes_as_it_is_until_a_fault_takes_hold(node, robot):
 def test_an_unknown_fault_is_refused_by_name(node):
     injector = FaultInjectorNode()
     assert injector.trigger_configure() and injector.trigger_activate()
-    injector.set_parameters([Parameter("fault", value="earthquake")])
-    injector.look_for_a_fault()
-    assert "got 'earthquake', expected one of camera_stopped" in injector.health().message
+    (result,) = injector.set_parameters([Parameter("fault", value="earthquake")])
+    assert "got 'earthquake', expected one of '', camera_stopped" in result.reason
     injector.close()
     injector.destroy_node()
 

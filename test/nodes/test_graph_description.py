@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from importlib import import_module
+from types import SimpleNamespace
 
 import pytest
 
@@ -144,11 +145,37 @@ def test_a_topic_may_be_moved_for_one_node(graph):
         ({"backend": "tensorrt"}, "got 'tensorrt', expected one of onnx, torch"),
         ({"system1_rate_hz": "fast"}, "got 'fast', expected float"),
         ({"use_sim_time": "maybe"}, "got 'maybe', expected true or false"),
+        ({"system1_rate_hz": "5000"}, "system1_rate_hz.*got 5000, expected 0.5 to 200"),
+        ({"observation_rate_hz": "nan"}, "observation_rate_hz.*got nan, expected 1 to 200"),
+        ({"timeout_s": "inf"}, "timeout_s.*got inf, expected 1 to 3600"),
+        ({"seed": "-1"}, "seed.*got -1, expected 0 to"),
     ],
 )
 def test_wrong_arguments_are_refused_with_what_would_be_right(graph, given, words):
     with pytest.raises(ConfigError, match=words):
         graph.values(given)
+
+
+def nodes_parameters(graph: Graph):
+    """Every parameter of a node that an argument becomes: (argument, parameter)."""
+    for name, node in graph.nodes.items():
+        kind = getattr(import_module(f"vla_nodes.{name}"), NODES[name])
+        parameters = {parameter.name: parameter for parameter in kind.PARAMETERS}
+        for key, given in node["parameters"].items():
+            if isinstance(given, str) and given.startswith("$"):
+                yield graph.arguments[given[1:]], parameters[key]
+    (timeout,) = (p for p in import_module("vla_nodes.bringup").BringUp.PARAMETERS
+                  if p.name == "timeout_s")  # fmt: skip
+    yield graph.arguments["timeout_s"], timeout
+
+
+def test_what_a_node_would_refuse_is_refused_before_anything_starts(graph):
+    """Else the process would end as often as it is started again."""
+    for argument, parameter in nodes_parameters(graph):
+        numbers = parameter.lower is not None
+        assert argument.bounds == ((parameter.lower, parameter.upper) if numbers else None), argument
+        assert set(argument.choices) <= set(parameter.choices), argument
+        assert bool(argument.choices) is bool(parameter.choices), argument
 
 
 def test_an_unknown_key_of_the_description_is_refused(tmp_path):
@@ -184,3 +211,16 @@ def test_the_command_node_has_a_profile_of_its_own_unless_a_person_has_set_one(
     expected = given[name] if set_before == "a person's" else str(config / "fastdds_command.xml")
     assert found.pop("command_node") == expected
     assert set(found.values()) == {given.get(name)}
+
+
+def test_too_little_shared_memory_for_the_middleware_s_profile_is_said(graph, monkeypatch):
+    variable = "FASTDDS_DEFAULT_PROFILES_FILE"
+    for free_mib, said in ((64, 1), (2048, 0)):
+        usage = SimpleNamespace(free=free_mib * 2**20)
+        monkeypatch.setattr("vla_nodes.graph.shutil.disk_usage", lambda _, usage=usage: usage)
+        lines: list[str] = []
+        assert (variable in graph.process_environment({}, lines.append)) is not bool(said)
+        assert len(lines) == said
+        assert all("64 MiB of /dev/shm are free, 768 are needed" in line for line in lines)
+        assert graph.process_environment({variable: "mine"}, lines.append)[variable] == "mine"
+        assert len(lines) == said

@@ -14,8 +14,9 @@ pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 
 from vla_nodes import graph_processes
 from vla_nodes.graph import Graph, NodeProcess
-from vla_nodes.graph_processes import BackOff, GraphProcesses
+from vla_nodes.graph_processes import GraphProcesses
 from vla_nodes.process_group import Ended
+from vla_nodes.supervision import BackOff
 
 #: Stands for every node and bring-up: says who it is, and ends as its file says.
 PROGRAM = """

@@ -29,7 +29,7 @@ from vla_nodes.faults.fault_recorder import FaultRecorder
 from vla_nodes.faults.fault_run import FaultRun
 from vla_nodes.faults.robot_under_faults import make_robot_under_faults
 from vla_nodes.faults.transforms import FIRST_CAMERA, JOINTS
-from vla_nodes.graph import Graph
+from vla_nodes.graph import Graph, say_to_stderr
 from vla_nodes.graph_observer import GraphError, GraphObserver
 from vla_nodes.live_graph import LiveGraph
 from vla_nodes.live_status import LiveStatus, report_console
@@ -200,7 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = report_console()
     error: VlaError | None = None
     try:
-        os.environ.update(Graph.load().process_environment(os.environ))
+        os.environ.update(Graph.load().process_environment(os.environ, say_to_stderr))
         faults = choose([name.strip() for name in args.only.split(",") if name.strip()])
         if args.list:
             console.print(listed(faults))

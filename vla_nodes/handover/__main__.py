@@ -29,7 +29,7 @@ from vla_core.policies.manifest import PolicyManifest
 from vla_core.replay.process_memory import MemoryWatch
 from vla_core.robot.model import RobotModel
 from vla_core.signals import catch_signals
-from vla_nodes.graph import Graph
+from vla_nodes.graph import Graph, say_to_stderr
 from vla_nodes.graph_observer import GraphObserver
 from vla_nodes.handover.handover_run import HandoverRun
 from vla_nodes.handover.scripted_operator import ScriptedOperator
@@ -149,7 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     catch_signals()
     console = report_console()
     try:
-        os.environ.update(Graph.load().process_environment(os.environ))
+        os.environ.update(Graph.load().process_environment(os.environ, say_to_stderr))
         summary = run_bench(args)
     except VlaError as error:
         print(f"vla bench handover: {error}", file=sys.stderr)
