@@ -35,8 +35,8 @@ setup(
     name=NAME,
     version="0.1.0",
     description="Runs dual-system vision-language-action policies on humanoid and dual-arm robots.",
-    maintainer="The maintainers",
-    maintainer_email="maintainers@example.com",
+    maintainer="vla maintainers",
+    maintainer_email="maintainers@vla.invalid",
     license="Apache-2.0",
     packages=find_packages(include=["vla_nodes", "vla_nodes.*", "vla_core", "vla_core.*"]),
     package_data={"": ["*.html", "*.jinja", "*.css", "*.js", "*.json", "*.yaml", "*.xml"]},
@@ -50,7 +50,7 @@ setup(
     zip_safe=False,
     entry_points={
         "console_scripts": [
-            *(f"{node} = {NAME}.{node}:main" for node in NODES),
+            *(f"{node} = {NAME}.start:{node}" for node in NODES),
             "vla = vla_core.cli.main:main",
         ]
     },

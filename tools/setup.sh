@@ -14,6 +14,8 @@ ros=${ROS_DISTRO:-pypi}
 say() { printf '\033[1m[set-up]\033[0m %s\n' "$*" >&2; }
 die() { say "$*" && exit 1; }
 
+refused=$(bash "$root/tools/supported_ros.sh" "$ros" 2>&1) || die "$refused"
+
 fingerprint() { # FILES: a hash of their contents and of the ROS in use
     { echo "$ros" && cat "$@"; } | sha256sum | cut -d ' ' -f 1
 }
@@ -28,7 +30,7 @@ files_of() { # FOLDERS: what interfaces are made from
     find "$@" -type f ! -name '*.md' | LC_ALL=C sort
 }
 mapfile -t interfaces < <(files_of "${interface_packages[@]}")
-tools=("$root"/tools/{setup.sh,mend_cmake.py,forget_partial.py})
+tools=("$root"/tools/{setup.sh,supported_ros.sh,mend_cmake.py,forget_partial.py})
 
 packages_hash=$(fingerprint "${requirements[@]}")
 equations=("$root"/vla_core/safety/{joint_kernels,distance_bounds}.py)

@@ -28,7 +28,7 @@ _OWN_PROFILE = root() / "config" / "fastdds.xml"
 #: Shared memory that must be free for the big segments of that profile, 64 MiB a process.
 _SHARED_MEMORY_BYTES = 768 * 2**20
 #: Distributions with Fast DDS 2, which reads the variable of the older name; 3 warns of it.
-_FAST_DDS_2 = frozenset({"humble", "iron", "jazzy"})
+_FAST_DDS_2 = frozenset({"humble", "jazzy"})
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -52,7 +52,7 @@ MAINS = [name for name, _ in modules_with_a_main()]
 class Program:
     """A main in a process that inherits SIGINT ignored; its standard input is a terminal."""
 
-    def __init__(self, name: str, kind: str, folder: Path) -> None:
+    def __init__(self, name: str, kind: str, folder: Path, command: Sequence[str] = ()) -> None:
         self.log = folder / "log"
         arguments = list(ARGUMENTS.get(name, []))
         if "BAG" in arguments:
@@ -62,7 +62,7 @@ class Program:
         self._terminal, theirs = pty.openpty()
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", name, *arguments],
+                [sys.executable, *(command or ("-m", name, *arguments))],
                 cwd=folder,
                 env=variables | {"RCLPY_INIT": kind, "TERM": "xterm"},
                 stdin=theirs,
@@ -82,17 +82,17 @@ class Program:
             assert time.monotonic() < end_s, self.said()
             time.sleep(0.02)
 
-    def wait_until_it_catches_sigint(self) -> None:
+    def wait_until_it_catches(self, number: signal.Signals) -> None:
         end_s = time.monotonic() + TIMEOUT_S
-        while not self._catches_sigint():
+        while not self._catches(number):
             assert self.process.poll() is None, self.said()
             assert time.monotonic() < end_s, self.said()
             time.sleep(0.02)
 
-    def _catches_sigint(self) -> bool:
+    def _catches(self, number: signal.Signals) -> bool:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         caught = next(line for line in status.splitlines() if line.startswith("SigCgt"))
-        return bool(int(caught.split()[1], 16) >> (signal.SIGINT - 1) & 1)
+        return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
 
     def close(self) -> None:
         os.close(self._terminal)
@@ -111,11 +111,24 @@ def test_a_main_starts_with_every_init_and_ends_at_ctrl_c(name, kind, tmp_path):
     program = Program(name, kind, tmp_path)
     try:
         if name == STARTS_ONLY:
-            program.wait_until_it_catches_sigint()
+            program.wait_until_it_catches(signal.SIGINT)
         else:
             program.wait_until_made()
         program.process.send_signal(signal.SIGINT)
         assert program.process.wait(TIMEOUT_S) in (0, 130), program.said()
+    finally:
+        program.close()
+
+
+@pytest.mark.parametrize(("name", "code"), [("action_node", 0), ("bringup", 130)])
+def test_ctrl_c_while_an_executable_still_imports_ends_it_without_an_error(name, code, tmp_path):
+    """Launch would say that it has died, as of one that a signal has killed."""
+    command = ("-c", f"import sys; from vla_nodes.start import {name} as main; sys.exit(main())")
+    program = Program(f"vla_nodes.{name}", "", tmp_path, command)
+    try:
+        program.wait_until_it_catches(signal.SIGTERM)  # as nothing does before our first line
+        program.process.send_signal(signal.SIGINT)
+        assert program.process.wait(TIMEOUT_S) == code, program.said()
     finally:
         program.close()
 
