@@ -176,7 +176,8 @@ def test_the_mode_says_why_and_what_may_follow_by_which_key():
     async def script(console: Console) -> None:
         mode = console.says("mode")
         assert "POLICY  for 12 s: asked for" in mode
-        assert "F4 TELEOP, by way of BLEND, if the operator holds the deadman" in mode
+        assert "F4 TELEOP, by way of BLEND, if nobody else publishes a command topic" in mode
+        assert "; the operator holds the deadman" in mode
         assert "F2 HOLD, by way of STOPPING" in mode
         console.client.show_command(mode=ControlMode.BLEND)
         console.client.show(mode=ControlMode.BLEND, mode_reason="alice takes over")
