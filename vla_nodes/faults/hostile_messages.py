@@ -167,8 +167,9 @@ class _Change:
         bits = int(re.search(r"\d+", kind)[0]) if re.search(r"\d+", kind) else 8
         least = 0 if kind.startswith("u") or kind == "char" else -(1 << (bits - 1))
         most = least + (1 << bits) - 1
-        wanted = self._pick((least, most, most // 2, 0, 1, -1, 65, 250, value + 1, value - 1))
-        return min(max(int(wanted), least), most)
+        number = int(value)
+        wanted = self._pick((least, most, most // 2, 0, 1, -1, 65, 250, number + 1, number - 1))
+        return min(max(wanted, least), most)
 
     def _wrong_items(self, kind: str, items: list[Any], fixed: bool = False) -> Any:
         """Another length, another order, one item wrong or twice."""
