@@ -230,6 +230,21 @@ def test_only_the_first_episodes_are_read_when_so_many_are_wanted(recorded, tmp_
     assert len(list((tmp_path / "demonstrations").iterdir())) == 2
 
 
+def test_an_episode_that_cannot_be_read_is_named_and_ends_no_other(recorded, tmp_path, capsys):
+    folder = tmp_path / "set"
+    shutil.copytree(recorded.dataset.folder, folder)
+    spoilt = replace(recorded, dataset=replace(recorded.dataset, folder=folder))
+    videos = sorted(folder.rglob("*.mp4"))
+    videos[-1].write_bytes(b"no video")
+    collect(spoilt, RobotModel.load("g1_bottle"), tmp_path)
+    left = 3 - len(list((tmp_path / "demonstrations").iterdir()))
+    assert left == capsys.readouterr().err.count("is left out") > 0
+    for video in videos:
+        video.unlink()
+    with pytest.raises(ConfigError, match="is missing; copy the data set again"):
+        collect(spoilt, RobotModel.load("g1_bottle"), tmp_path / "none")
+
+
 def test_an_episode_shorter_than_a_chunk_is_refused(recorded, tmp_path):
     long = replace(recorded, model={**MODEL, "horizon": 9})
     with pytest.raises(ConfigError) as error:

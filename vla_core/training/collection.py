@@ -61,11 +61,11 @@ def take_interventions(config: TrainingConfig, robot: RobotModel, folder: Path) 
 def read_dataset(config: TrainingConfig, robot: RobotModel, folder: Path) -> None:
     """Write a data set's episodes as `EPISODE_0.npz`, all frames at the policy's size.
 
-    One that cannot be read, or is shorter than a chunk, is named and left out.
+    One that cannot be read is named and left out.
 
     Raises:
-        ConfigError: no such data set, frames that are no multiple of the policy's steps, or no
-            episode can be used: the first one's reason.
+        ConfigError: no such data set, frames that are no multiple of the policy's steps, an episode
+            shorter than a chunk, or none that can be read: the first one's reason.
         JointMismatchError: its joints are not the robot's.
     """
     wanted = config.dataset
@@ -80,17 +80,16 @@ def read_dataset(config: TrainingConfig, robot: RobotModel, folder: Path) -> Non
             continue
         try:
             episode = dataset.read(index, robot, wanted.cameras, config.model["image_size"])
-            if len(episode) <= reach:
-                raise ConfigError(
-                    str(wanted.folder),
-                    f"episode {index} has {len(episode)} frames, a horizon of "
-                    f"{config.model['horizon']} steps at {wanted.rate_hz:g} Hz needs more than "
-                    f"{reach}",
-                )
         except VlaError as error:
             left_out.append(error)
             print(f"episode {index} is left out: {error}", file=sys.stderr)
             continue
+        if len(episode) <= reach:
+            raise ConfigError(
+                str(wanted.folder),
+                f"episode {index} has {len(episode)} frames, a horizon of "
+                f"{config.model['horizon']} steps at {wanted.rate_hz:g} Hz needs more than {reach}",
+            )
         episode.save(path)
     if len(left_out) == len(chosen):
         raise left_out[0]
