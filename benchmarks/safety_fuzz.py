@@ -275,8 +275,13 @@ class Adversary:
 
     def _mode(self) -> None:
         mode = ControlMode(int(self._random.choice([1, 2, 2, 2, 2, 0, 3, 5])))
-        self._core.request_mode(ControlMode.HOLD, self.now_ns)
+        self._hold()
         self._core.request_mode(mode, self.now_ns)
+
+    def _hold(self) -> None:
+        """From wherever."""
+        self._core.reset_estop("the fuzz", self.now_ns)
+        self._core.request_mode(ControlMode.HOLD, self.now_ns)
 
     def _operator(self) -> None:
         """Press or let go, be elsewhere, be heard at another rate or not at all."""
@@ -305,7 +310,7 @@ class Adversary:
 
     def _ready(self) -> None:
         if self._core.mode is not ControlMode.HOLD:
-            self._core.request_mode(ControlMode.HOLD, self.now_ns)
+            self._hold()
             return
         share = np.linspace(0, 1, 40)[:, None]
         limits = self._robot.limits

@@ -53,7 +53,7 @@ class StaleIntent(Enum):
     HOLD = "hold"
     """Give out no chunk: the command node ends the last one, then holds until a fresh intent."""
     STOP = "stop"
-    """Ask the command node to stop; a person has to ask for the policy again."""
+    """Ask the command node to leave POLICY; a person has to ask for the policy again."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,8 @@ class ActionNode(SuiteNode):
         self._intent: LatentIntent | None = None
         self._instruction_id = 0
         self._observed_ns = 0
-        self._stop_asked_for = -1
+        self._policy_since_ns: int | None = None
+        self._stop_asked_for = (-1, -1)
         self._set_mode = self.create_client(SetMode, topics.SET_MODE)
 
     def configure(self) -> None:
@@ -261,7 +262,9 @@ class ActionNode(SuiteNode):
 
     def _on_execution(self, message: msg.ExecutionState) -> None:
         state = read_execution_state(message)
-        void = self._given.hear(state, to_nanoseconds(message.mode.header.stamp))
+        since_ns = to_nanoseconds(message.mode.header.stamp)
+        self._policy_since_ns = since_ns if state.mode is ControlMode.POLICY else None
+        void = self._given.hear(state, since_ns)
         if void or state.mode not in (ControlMode.POLICY, ControlMode.BLEND):
             self._strategy.forget()
 
@@ -275,10 +278,20 @@ class ActionNode(SuiteNode):
             f"{self.values['intent_timeout_s']} s: {self._stale.value}",
             "intent/stale",
         )
-        if self._stale is StaleIntent.STOP and self._stop_asked_for != intent.sequence:
-            self._stop_asked_for = intent.sequence
-            self._set_mode.call_async(SetMode.Request(mode=int(ControlMode.HOLD)))
+        if self._stale is StaleIntent.STOP:
+            self._ask_for_a_stop(intent)
         return False
+
+    def _ask_for_a_stop(self, intent: LatentIntent) -> None:
+        """Once for an intent and a time in POLICY; no other mode is left by it."""
+        since_ns = self._policy_since_ns
+        if since_ns is None or self._stop_asked_for == (intent.sequence, since_ns):
+            return
+        self._stop_asked_for = (intent.sequence, since_ns)
+        request = SetMode.Request(
+            mode=int(ControlMode.HOLD), only_from=[int(ControlMode.POLICY)]
+        )
+        self._set_mode.call_async(request)
 
     @staticmethod
     def _age_s(intent: LatentIntent, stamp_ns: int) -> float:

@@ -13,7 +13,6 @@ import time
 
 from rclpy.executors import SingleThreadedExecutor
 
-from vla_core.errors import ModeError
 from vla_core.execution.command import CommandSettings
 from vla_core.execution.command_core import CommandCore
 from vla_core.execution.periodic import PeriodicLoop
@@ -26,12 +25,10 @@ from vla_core.robot.model import RobotModel
 from vla_core.safety.command_safety import CommandSafety
 from vla_core.safety.freshness import AgeLimit, FreshnessLimits, Response
 from vla_core.types import ControlMode
-from vla_msgs.srv import SetMode
-from vla_nodes import topics
 from vla_nodes.authority import Authority, SecondCommandNodeError
 from vla_nodes.command_inputs import CommandInputs
 from vla_nodes.command_outputs import CommandOutputs
-from vla_nodes.conversions import read_mode
+from vla_nodes.mode_services import ModeServices
 from vla_nodes.other_commanders import OtherCommanders
 from vla_nodes.parameters import ROBOT, TELEOP, NodeParameter
 from vla_nodes.replay_space import is_replay, on_graph
@@ -104,6 +101,7 @@ class CommandNode(SuiteNode):
         self._authority: Authority | None = None
         self._asked: list[ControlMode] = []
         self._why_not_asked = ""
+        self._latched: str | None = None
         self._period_error_us = self._tick_cost_us = 0.0
 
     def configure(self) -> None:
@@ -153,14 +151,16 @@ class CommandNode(SuiteNode):
         self._core = CommandCore(
             self._robot.limits, self._settings, self._freshness, self._safety, self._handover
         )
+        if self._latched is not None:  # no lifecycle manager resets an emergency stop
+            self._core.estop(self._latched, self.now_ns())
         self._asked = list(_INITIAL_MODES[self.values["initial_mode"]])
         self._inputs = CommandInputs(self, self._core, robot.joint_states_topic)
         sends = not is_replay(self.get_namespace())
         if not sends:
             self.get_logger().info("a replay: commands are computed and reported, and not sent")
         self._outputs = CommandOutputs(self, self._robot, self.values["status_every"], sends)
-        self._service = self.create_service(SetMode, topics.SET_MODE, self._on_set_mode)
         self._others = OtherCommanders(self, commanded)
+        self._services = ModeServices(self, self._core, self.now_ns, self._asked.clear)
         self._loop = PeriodicLoop(self._rate_hz)
 
     def deactivate(self) -> None:
@@ -168,7 +168,9 @@ class CommandNode(SuiteNode):
         if self._loop is not None:
             self._inputs.destroy()
             self._outputs.destroy()
-            self.destroy_service(self._service)
+            self._services.destroy()
+            emergency = self._core.mode is ControlMode.ESTOP
+            self._latched = self._core.mode_reason if emergency else None
             self._loop = self._core = self._inputs = None
         if self._authority is not None:
             self._authority.release()
@@ -276,20 +278,6 @@ class CommandNode(SuiteNode):
         if self._loop is not None:
             self.meters.extra.update(_period_values(self._loop))
         super().publish_diagnostics()
-
-    def _on_set_mode(
-        self, request: SetMode.Request, response: SetMode.Response
-    ) -> SetMode.Response:
-        try:
-            mode = read_mode(request)
-        except ModeError as error:
-            response.reason = str(error)
-            return response
-        self._asked = []
-        answer = self._core.request_mode(mode, self.now_ns())
-        response.accepted, response.reason = answer.accepted, answer.reason
-        response.mode = int(answer.mode)
-        return response
 
 
 def _period_values(loop: PeriodicLoop) -> dict[str, str]:

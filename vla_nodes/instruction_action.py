@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.action import ActionServer, CancelResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.task import Future
 from std_msgs.msg import Bool
 
-from vla_core.types import ControlMode
+from vla_core.bounded_text import bounded_text
+from vla_core.types import ControlMode, Instruction
 from vla_msgs import msg
 from vla_msgs.action import ExecuteInstruction
 from vla_msgs.srv import SetMode
 from vla_nodes import qos, topics
 from vla_nodes.conversions import read_mode
-from vla_nodes.instruction_authority import InstructionAuthority
+from vla_nodes.instruction_authority import InstructionAuthority, why_too_long
 from vla_nodes.suite_node import SuiteNode
 
 TICK_S = 0.1
 #: Longest wait for the command node to change its mode [s].
 MODE_TIMEOUT_S = 3.0
+_TICKS = round(MODE_TIMEOUT_S / TICK_S)
+#: Longest time limit of a goal, a day [s].
+LONGEST_S = 86_400.0
 
 #: An operator who corrects the policy does not end what it was told.
 _UNDER_WAY = (ControlMode.POLICY, ControlMode.TELEOP, ControlMode.BLEND)
+#: What a person does first where a goal may not begin: no mode that somebody chose is left by it.
+_FIRST = {
+    ControlMode.IDLE: "ask vla/set_mode for HOLD first",
+    ControlMode.TELEOP: "an operator has the robot; it begins in HOLD or POLICY",
+    ControlMode.BLEND: "an operator takes or gives back the robot; it begins in HOLD or POLICY",
+    ControlMode.STOPPING: "the robot comes to rest; send it again in HOLD",
+    ControlMode.ESTOP: "a person resets it first, by service vla/reset_estop or F5 in the console",
+}
 
 
 class _Outcome(NamedTuple):
@@ -36,7 +49,8 @@ class _Outcome(NamedTuple):
 class InstructionAction:
     """The action server. One goal at a time; whoever cancels stops the robot.
 
-    Nothing here blocks: the goal is a coroutine that wakes every tenth of a second.
+    Nothing here blocks: the goal is a coroutine that wakes every tenth of a second. A goal that
+    may not begin is accepted and aborted at once, as a refusal of ROS 2 carries no reason.
 
     Args:
         node: offers the action.
@@ -51,7 +65,7 @@ class InstructionAction:
         self._instructions = instructions
         self.time_limit_s = 60.0
         self._busy = False
-        self._mode = ControlMode.IDLE
+        self._mode: ControlMode | None = None
         self._done = False
         self._status: msg.SafetyStatus | None = None
         self._tick = Future()
@@ -64,9 +78,6 @@ class InstructionAction:
             ExecuteInstruction,
             topics.EXECUTE_INSTRUCTION,
             self._execute,
-            goal_callback=node.guarded(
-                topics.EXECUTE_INSTRUCTION, self._on_goal, GoalResponse.REJECT
-            ),
             cancel_callback=lambda _: CancelResponse.ACCEPT,
         )
 
@@ -83,33 +94,14 @@ class InstructionAction:
     def _on_status(self, message: msg.SafetyStatus) -> None:
         self._status = message
 
-    def _on_goal(self, goal: ExecuteInstruction.Goal) -> GoalResponse:
-        problem = ""
-        if self._node.state_label != "active":
-            problem = f"the node is {self._node.state_label}"
-        elif self._busy:
-            problem = "another one is being executed; cancel it first"
-        elif not goal.text.strip():
-            problem = "the text is empty"
-        if problem:
-            self._node.get_logger().error(f"ExecuteInstruction {goal.text!r} refused: {problem}")
-            return GoalResponse.REJECT
-        self._busy = True
-        return GoalResponse.ACCEPT
-
     async def _execute(self, handle: ServerGoalHandle) -> ExecuteInstruction.Result:
         start_ns = self._node.now_ns()
-        status = self._node.create_subscription(
-            msg.SafetyStatus, topics.SAFETY_STATUS, self._on_status, qos.STATUS
-        )
-        try:
-            outcome = await self._run(handle, start_ns)
-            self._instructions.set("")
-            if self._mode is not ControlMode.TELEOP:  # an operator who has the robot keeps it
-                await self._to_mode(ControlMode.HOLD)
-        finally:
-            self._busy = False
-            self._node.destroy_subscription(status)
+        if problem := self._why_not(handle.request):
+            self._node.refuse(f"{topics.EXECUTE_INSTRUCTION}: {problem}", "goal/refused")
+            outcome = _Outcome(False, problem)
+        else:
+            self._busy = True
+            outcome = await self._follow(handle, start_ns)
         if handle.is_cancel_requested:
             handle.canceled()
         elif outcome.success:
@@ -122,18 +114,61 @@ class InstructionAction:
             duration_s=(self._node.now_ns() - start_ns) * 1e-9,
         )
 
-    async def _run(self, handle: ServerGoalHandle, start_ns: int) -> _Outcome:
+    def _why_not(self, goal: ExecuteInstruction.Goal) -> str:
+        """Why a goal may not begin; "" if it may."""
+        if self._node.state_label != "active":
+            return f"the node is {self._node.state_label}"
+        if self._busy:
+            return "another one is being executed; cancel it first"
+        if not goal.text.strip():
+            return "the text is empty"
+        if problem := why_too_long(goal.text):
+            return problem
+        if not 0.0 <= goal.time_limit_s <= LONGEST_S:
+            return (
+                f"time_limit_s is {goal.time_limit_s}, expected above 0 and at most "
+                f"{LONGEST_S:g} s, or 0 for the node's own limit"
+            )
+        if self._mode is None:
+            return f"no mode was heard on {topics.MODE}; is the command node running?"
+        if self._mode in _FIRST:
+            return f"the command node is in {self._mode.name}; {_FIRST[self._mode]}"
+        return ""
+
+    async def _follow(self, handle: ServerGoalHandle, start_ns: int) -> _Outcome:
+        """Execute a goal, and leave the robot in HOLD unless it is told something else by then."""
+        status = self._node.create_subscription(
+            msg.SafetyStatus, topics.SAFETY_STATUS, self._on_status, qos.STATUS
+        )
+        mine = self._instructions.set(handle.request.text)
+        try:
+            outcome = await self._run(handle, mine, start_ns)
+            if self._instructions.current == mine:
+                self._instructions.set("")
+            if not self._instructions.current.text:
+                await self._leave_policy()
+            return outcome
+        finally:
+            self._busy = False
+            self._node.destroy_subscription(status)
+
+    async def _run(
+        self, handle: ServerGoalHandle, mine: Instruction, start_ns: int
+    ) -> _Outcome:
         limit_s = handle.request.time_limit_s or self.time_limit_s
-        self._instructions.set(handle.request.text)
-        for mode in (ControlMode.HOLD, ControlMode.POLICY):
-            if self._mode is not ControlMode.POLICY and (problem := await self._to_mode(mode)):
-                return _Outcome(False, problem)
+        begins = (ControlMode.HOLD, ControlMode.POLICY)
+        if problem := await self._to_mode(ControlMode.POLICY, begins):
+            return _Outcome(False, problem)
         self._done = False
         while True:
             await self._tick
             handle.publish_feedback(self._feedback())
+            now = self._instructions.current
             if handle.is_cancel_requested:
                 return _Outcome(False, "cancelled")
+            if now != mine:
+                by = f"instruction {now.id}, {now.text!r}" if now.text else "nothing to do"
+                return _Outcome(False, bounded_text(f"replaced by {by}"))
             if self._done:
                 return _Outcome(True, "the task was found done")
             if self._mode not in _UNDER_WAY:
@@ -141,12 +176,25 @@ class InstructionAction:
             if (self._node.now_ns() - start_ns) * 1e-9 > limit_s:
                 return _Outcome(False, f"not found done within {limit_s:g} s")
 
-    async def _to_mode(self, mode: ControlMode) -> str:
-        """Ask for a mode and wait for it; returns why it was not reached, empty when it was."""
+    async def _leave_policy(self) -> None:
+        """HOLD, if the policy has the robot, or is about to; an operator who has it keeps it."""
+        for _ in range(_TICKS):
+            if self._mode is not ControlMode.BLEND:
+                break
+            await self._tick  # where it leads shows soon: without an instruction no chunk comes
+        await self._to_mode(ControlMode.HOLD, (ControlMode.POLICY,))
+
+    async def _to_mode(self, mode: ControlMode, only_from: Sequence[ControlMode]) -> str:
+        """Ask for a mode and wait for it; returns why it was not reached, empty when it was.
+
+        The command node compares `only_from` with what is in force then, so no mode that somebody
+        chose in between is left.
+        """
         if not self._set_mode.service_is_ready():
             return f"{topics.SET_MODE} is not offered; is the command node running?"
-        answer = self._set_mode.call_async(SetMode.Request(mode=int(mode)))
-        for _ in range(round(MODE_TIMEOUT_S / TICK_S)):
+        request = SetMode.Request(mode=int(mode), only_from=[int(one) for one in only_from])
+        answer = self._set_mode.call_async(request)
+        for _ in range(_TICKS):
             await self._tick
             if answer.done() and not answer.result().accepted:
                 return answer.result().reason

@@ -10,6 +10,13 @@ from vla_nodes.conversions import LONGEST_TEXT, instruction_message
 from vla_nodes.suite_node import SuiteNode
 
 
+def why_too_long(text: str) -> str:
+    """Why an instruction is too long; "" if it is not."""
+    if len(text) <= LONGEST_TEXT:
+        return ""
+    return f"the text has {len(text)} characters, at most {LONGEST_TEXT} are taken"
+
+
 class InstructionAuthority:
     """Numbers instructions and announces the one in force.
 
@@ -45,10 +52,8 @@ class InstructionAuthority:
     def _on_set(
         self, request: SetInstruction.Request, response: SetInstruction.Response
     ) -> SetInstruction.Response:
-        if len(request.text) > LONGEST_TEXT:
-            response.reason = (
-                f"got {len(request.text)} characters, at most {LONGEST_TEXT} are taken"
-            )
+        if problem := why_too_long(request.text):
+            response.reason = problem
             return response
         instruction = self.set(request.text)
         response.accepted, response.id = True, instruction.id

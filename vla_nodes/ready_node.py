@@ -134,10 +134,10 @@ class ReadyNode(SuiteNode):
                 "command node"
             )
         if status.mode is not ControlMode.HOLD:
-            raise PlanningError(
-                f"the command node is in {status.mode.name}; ask {topics.SET_MODE} "
-                "for HOLD first"
-            )
+            how = f"ask {topics.SET_MODE} for HOLD first"
+            if status.mode is ControlMode.ESTOP:
+                how = f"a person resets it first ({topics.RESET_ESTOP})"
+            raise PlanningError(f"the command node is in {status.mode.name}; {how}")
         if np.abs(status.velocity).max(initial=0.0) > _STILL:
             raise PlanningError("the robot still moves; ask again once it stands")
         return self._robot.to_canonical(

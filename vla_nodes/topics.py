@@ -28,6 +28,8 @@ TASK_SUCCESS = "vla/task_success"
 
 SET_INSTRUCTION = "vla/set_instruction"
 SET_MODE = "vla/set_mode"
+#: vla_msgs/ResetEstop: a person's act, the only way out of ESTOP.
+RESET_ESTOP = "vla/reset_estop"
 #: std_srvs/Trigger: plan the way to the ready pose and send it.
 READY = "vla/ready"
 #: std_srvs/Trigger: save the last seconds that the recorder keeps.

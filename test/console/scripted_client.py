@@ -111,6 +111,9 @@ class ScriptedClient:
     def ask_mode(self, mode: ControlMode) -> None:
         self._ask("mode", mode)
 
+    def reset_estop(self) -> None:
+        self._ask("reset")
+
     def instruct(self, text: str) -> None:
         self._ask("instruct", text)
 

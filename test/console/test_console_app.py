@@ -64,6 +64,7 @@ ONE_EACH = {
     "f2": ("mode", ControlMode.HOLD),
     "f3": ("mode", ControlMode.POLICY),
     "f8": ("mode", ControlMode.IDLE),
+    "f5": ("reset",),
     "f6": ("save",),
     "f7": ("ready",),
     "f9": ("camera",),
@@ -185,6 +186,10 @@ def test_the_mode_says_why_and_what_may_follow_by_which_key():
         assert "by itself TELEOP: once the command has come to the operator's" in console.says(
             "mode"
         )
+        console.client.show(mode=ControlMode.ESTOP, mode_reason="vla/estop said so")
+        await console.draw()
+        assert "F5 RESET, to HOLD, if" in console.says("mode")
+        assert "F2" not in console.says("mode")
 
     drive(script)
 

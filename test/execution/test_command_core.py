@@ -145,7 +145,7 @@ def test_estop_brakes_at_the_full_limit_and_latches(bench):
     assert command.velocity.tolist() == [0, 0] and command.status.mode == ControlMode.ESTOP
     assert not bench.core.request_mode(ControlMode.POLICY, bench.now_ns).accepted
     assert not bench.core.request_mode(ControlMode.IDLE, bench.now_ns).accepted
-    assert bench.core.request_mode(ControlMode.HOLD, bench.now_ns).accepted
+    assert bench.core.reset_estop("alice", bench.now_ns).accepted
 
 
 def test_estop_cannot_be_reset_while_moving(bench):
@@ -153,7 +153,7 @@ def test_estop_cannot_be_reset_while_moving(bench):
     bench.push(ramp(bench.measured, 0.08))
     bench.tick(40)
     bench.core.estop("button", bench.now_ns)
-    answer = bench.core.request_mode(ControlMode.HOLD, bench.now_ns)
+    answer = bench.core.reset_estop("alice", bench.now_ns)
     assert not answer.accepted and "still moving" in answer.reason
 
 
@@ -167,7 +167,7 @@ def test_estop_in_idle_sends_nothing(bench):
     bench.tick()
     bench.core.estop("button", bench.now_ns)
     assert not bench.tick().active
-    assert bench.core.request_mode(ControlMode.HOLD, bench.now_ns).accepted
+    assert bench.core.reset_estop("alice", bench.now_ns).accepted
     assert bench.tick().position.tolist() == [0.2, -0.1]
 
 
@@ -179,7 +179,7 @@ def test_a_robot_pushed_away_during_estop_is_not_pulled_back(bench):
     bench.core.on_joint_state(
         ("shoulder", "elbow"), bench.measured + 0.3, [], bench.now_ns + 1, bench.now_ns + 1
     )
-    answer = bench.core.request_mode(ControlMode.HOLD, bench.now_ns + 1)
+    answer = bench.core.reset_estop("alice", bench.now_ns + 1)
     assert not answer.accepted and "0.300 rad away from the last command" in answer.reason
 
 

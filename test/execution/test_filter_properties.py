@@ -41,6 +41,7 @@ def apply(bench: PointBench, event: dict) -> None:
             chunk = bench.chunk(targets, event["age_ms"], event["step_s"])
             (core.on_chunk if event["kind"] == "chunk" else core.on_ready_chunk)(chunk, now_ns)
         case "mode":
+            core.reset_estop("alice", now_ns)
             core.request_mode(ControlMode.HOLD, now_ns)
             core.request_mode(event["mode"], now_ns)
         case "estop" | "released":

@@ -303,11 +303,11 @@ def test_a_lost_heartbeat_stops_until_it_is_back_and_a_service_resets():
     bench.tick(60)
     assert bench.core.mode == ControlMode.ESTOP and "heartbeat is 0.2" in bench.core.mode_reason
     bench.tick(60)
-    answer = bench.core.request_mode(ControlMode.HOLD, bench.now_ns)
+    answer = bench.core.reset_estop("alice", bench.now_ns)
     assert not answer.accepted and "heartbeat" in answer.reason
     bench.core.on_estop(False, bench.now_ns)
     assert bench.core.mode == ControlMode.ESTOP, "a heartbeat alone resets nothing"
-    assert bench.core.request_mode(ControlMode.HOLD, bench.now_ns).accepted
+    assert bench.core.reset_estop("alice", bench.now_ns).accepted
 
 
 def test_a_pressed_button_keeps_the_stop_from_being_reset():
@@ -315,10 +315,10 @@ def test_a_pressed_button_keeps_the_stop_from_being_reset():
     bench.start()
     bench.core.on_estop(True, bench.now_ns)
     bench.tick(20)
-    answer = bench.core.request_mode(ControlMode.HOLD, bench.now_ns)
+    answer = bench.core.reset_estop("alice", bench.now_ns)
     assert not answer.accepted and "is pressed" in answer.reason
     bench.core.on_estop(False, bench.now_ns)
-    assert bench.core.request_mode(ControlMode.HOLD, bench.now_ns).accepted
+    assert bench.core.reset_estop("alice", bench.now_ns).accepted
 
 
 def test_the_way_to_the_ready_pose_is_followed_in_hold_from_its_start():

@@ -26,6 +26,7 @@ from vla_nodes.conversions import to_nanoseconds, to_time
 from vla_nodes.fault_injector_node import KNOWN
 from vla_nodes.faults.fault_graph import INJECTOR, routes, with_injector
 from vla_nodes.faults.flood import BIG, HOSTILE, MANY
+from vla_nodes.faults.instruction_goal import GOAL
 from vla_nodes.faults.replay_beside import PLAYED, write_recording
 from vla_nodes.faults.robot_under_faults import HEARTBEAT_S, make_robot_under_faults
 from vla_nodes.faults.second_commander import FIRST, LAST
@@ -122,6 +123,7 @@ def test_every_fault_of_the_catalogue_is_known_to_whoever_makes_it():
     nodes = Graph.load().nodes
     makers = {Kind.ALTER: KNOWN, Kind.FLOOD: (BIG, MANY, HOSTILE), Kind.REPLAY: (PLAYED,)}
     makers |= {Kind.KILL: nodes, Kind.FREEZE: nodes, Kind.COMMANDER: (FIRST, LAST)}
+    makers |= {Kind.GOAL: (GOAL,)}
     assert all(fault.target in makers[fault.kind] for fault in FAULTS)
 
 

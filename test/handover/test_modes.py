@@ -7,12 +7,12 @@ import pytest
 from vla_core.handover.diagram import mermaid, table
 from vla_core.handover.modes import (
     TRANSITIONS,
+    Act,
     Condition,
     Happening,
     Transition,
     find_transition,
     follows,
-    may_become,
 )
 from vla_core.types import ControlMode
 
@@ -26,9 +26,34 @@ def test_estop_is_reachable_from_every_mode_without_conditions(mode):
     )
 
 
-def test_estop_is_left_only_to_hold_and_only_at_standstill():
-    (out,) = may_become(ControlMode.ESTOP)
-    assert out.enters is ControlMode.HOLD and Condition.STANDING_STILL in out.conditions
+def test_estop_is_left_only_by_its_reset_to_hold():
+    (out,) = [
+        row for row in TRANSITIONS if ControlMode.ESTOP is row.start is not row.enters
+    ]
+    assert out.asked is Act.RESET and out.enters is ControlMode.HOLD
+    assert out.conditions >= {
+        Condition.STANDING_STILL,
+        Condition.JOINT_STATE_FRESH,
+        Condition.START_POSSIBLE,
+        Condition.ESTOP_RELEASED,
+    }
+
+
+@pytest.mark.parametrize("happening", list(Happening))
+def test_nothing_that_happens_leads_out_of_estop(happening):
+    assert follows(ControlMode.ESTOP, happening) is None
+
+
+@pytest.mark.parametrize("mode", [mode for mode in ControlMode if mode is not ControlMode.ESTOP])
+def test_no_mode_asked_for_leads_out_of_estop_and_the_refusal_says_how_to_reset(mode):
+    answer = find_transition(ControlMode.ESTOP, mode)
+    assert isinstance(answer, str)
+    assert mode is ControlMode.BLEND or "vla/reset_estop" in answer and "F5" in answer
+
+
+@pytest.mark.parametrize("mode", [mode for mode in ControlMode if mode is not ControlMode.ESTOP])
+def test_where_nothing_is_stopped_nothing_is_reset(mode):
+    assert "nothing to reset" in find_transition(mode, Act.RESET)
 
 
 @pytest.mark.parametrize(

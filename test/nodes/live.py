@@ -18,7 +18,7 @@ from lifecycle_msgs.srv import ChangeState
 from rclpy.executors import SingleThreadedExecutor
 
 from vla_core.types import ControlMode
-from vla_msgs.srv import SetInstruction, SetMode
+from vla_msgs.srv import ResetEstop, SetInstruction, SetMode
 from vla_nodes import qos, topics
 from vla_nodes.process_group import ProcessGroup
 from vla_nodes.shared_memory import free_orphans
@@ -157,6 +157,9 @@ class Live:
 
     def ask_mode(self, mode: ControlMode) -> SetMode.Response:
         return self.call(SetMode, topics.SET_MODE, SetMode.Request(mode=int(mode)))
+
+    def reset_estop(self, by: str) -> ResetEstop.Response:
+        return self.call(ResetEstop, topics.RESET_ESTOP, ResetEstop.Request(by=by))
 
     def wait_for_mode(self, mode: ControlMode) -> None:
         """Until the command node says so; `listen` to `msg.ControlMode` before."""

@@ -97,7 +97,7 @@ def drive(domain: int, script: Callable[[Driven], Awaitable[None]]) -> None:
     """A console of its own, left at the end."""
 
     async def run() -> None:
-        with LiveClient(ClientSettings(domain_id=domain)) as client:
+        with LiveClient(ClientSettings("alice", domain_id=domain)) as client:
             async with ConsoleApp(client).run_test(size=(120, 40)) as pilot:
                 await script(Driven(pilot, client))
 
@@ -198,7 +198,12 @@ def test_the_space_bar_stops_the_robot_and_only_a_reset_frees_it(up):
         await console.until(
             lambda: "POLICY cannot follow ESTOP" in console.says("answers"), "why not"
         )
-        await console.until_mode(ControlMode.HOLD, key="f2")
+        await console.press("f2")
+        await console.until(
+            lambda: "HOLD cannot follow ESTOP" in console.says("answers"), "HOLD is no reset"
+        )
+        await console.until_mode(ControlMode.HOLD, key="f5")
+        assert "reset by alice" in console.says("mode")
 
     drive(up.domain, script)
 

@@ -26,7 +26,7 @@ SIDE, WIDTH = 6, 8
 
 @pytest.fixture
 def client(live: Live) -> Iterator[LiveClient]:
-    with LiveClient(ClientSettings(pictures_hz=20.0, domain_id=live.domain)) as client:
+    with LiveClient(ClientSettings("alice", pictures_hz=20.0, domain_id=live.domain)) as client:
         yield client
 
 
@@ -135,7 +135,7 @@ def test_nodes_of_its_own_namespace_are_heard(live):
         )
 
     names = ("/left/command_node", "/command_node", "/left/deeper/command_node")
-    settings = ClientSettings("left", domain_id=live.domain)
+    settings = ClientSettings("alice", "left", domain_id=live.domain)
     with LiveClient(settings) as client:
         live.wait_until(
             lambda: client.snapshot().nodes,

@@ -191,15 +191,20 @@ def test_an_instruction_that_the_policy_cannot_follow_is_refused_and_nothing_mov
     live.wait_until(lambda: live.counts[topics.ACTION_CHUNK] > before + 2, "chunks again")
 
 
-def test_the_emergency_stop_is_latched_until_hold_is_asked_for(live, in_policy):
+def test_the_emergency_stop_is_latched_until_a_person_resets_it(live, in_policy):
     publisher = live.node.create_publisher(Bool, topics.ESTOP, qos.ESTOP)
     live.wait_until(publisher.get_subscription_count, "the command node listens")
     publisher.publish(Bool(data=True))
     live.wait_for_mode(ControlMode.ESTOP)
     answer = live.ask_mode(ControlMode.POLICY)
     assert not answer.accepted and "ESTOP" in answer.reason
-    live.wait_until(lambda: live.ask_mode(ControlMode.HOLD).accepted, "the reset")
+    answer = live.ask_mode(ControlMode.HOLD)
+    assert not answer.accepted and "vla/reset_estop" in answer.reason
+    assert live.change("command_node", "deactivate") and live.change("command_node", "activate")
+    live.wait_for_mode(ControlMode.ESTOP)
+    live.wait_until(lambda: live.reset_estop("alice").accepted, "the reset")
     live.wait_for_mode(ControlMode.HOLD)
+    assert live.newest[topics.MODE].reason == "reset by alice"
     live.node.destroy_publisher(publisher)
 
 

@@ -100,9 +100,10 @@ def test_no_message_ends_a_node(live, up, node):
 
 
 def test_the_robot_goes_on_afterwards(live, up):
-    """Once a person has told the instruction again, and asked for HOLD and POLICY."""
+    """Once a person has told the instruction, reset what was stopped, asked for HOLD and POLICY."""
     live.instruct("wave the elbow")
     end_s = time.monotonic() + 30.0
+    live.reset_estop("alice")  # where an emergency stop was asked for; else it is refused
     for mode in (ControlMode.HOLD, ControlMode.POLICY):
         while not live.ask_mode(mode).accepted:
             assert time.monotonic() < end_s, live.states()
@@ -117,7 +118,7 @@ def test_the_robot_goes_on_afterwards(live, up):
 
 
 def test_no_message_ends_the_console(live, up):
-    with LiveClient(ClientSettings(domain_id=live.domain)) as client:
+    with LiveClient(ClientSettings("alice", domain_id=live.domain)) as client:
         live.wait_until(lambda: client.snapshot().command is not None, "the console hears")
         sender = HostileSender(live.node, "console", seed=6)
         sender.find()

@@ -195,7 +195,7 @@ def test_nothing_of_a_graph_that_plays_in_a_loop_reaches_a_robot(start, robot, f
     )
     assert robot.call(Trigger, f"{player}/resume", Trigger.Request()).success
     robot.wait_until(watch.policy_commands, "POLICY in the replay", each=watch)
-    with LiveClient(ClientSettings("replay", 0.0, robot.domain)) as console:
+    with LiveClient(ClientSettings("alice", "replay", 0.0, robot.domain)) as console:
         nodes = ("bag_player_node", "command_node")
         robot.wait_until(
             lambda: console.snapshot().command and all(map(console.snapshot().node, nodes)),

@@ -29,6 +29,7 @@ TIMEOUT_S = 120.0
 #: Of programs that need some; nodes need none.
 ARGUMENTS = {
     "vla_nodes.faults.flood": ["/camera", "many"],
+    "vla_nodes.faults.instruction_goal": ["wave", "goal"],
     "vla_nodes.faults.replay_beside": ["g1_inspire", "tabletop", "beside", "replay_beside"],
     "vla_nodes.faults.second_commander": ["g1_inspire", "second_commander_first"],
     "vla_nodes.ready": ["g1_inspire"],

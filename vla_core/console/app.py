@@ -82,6 +82,7 @@ class ConsoleApp(App[None]):
             Binding(key, f"ask_mode('{mode.name}')", show=False, priority=True)
             for key, mode in keys.MODES.items()
         ),
+        Binding(keys.RESET, "reset_estop", show=False, priority=True),
         Binding("f6", "save", show=False, priority=True),
         Binding("f7", "ready", show=False, priority=True),
         Binding("f9", "next_camera", show=False, priority=True),
@@ -205,6 +206,10 @@ class ConsoleApp(App[None]):
         """Press the emergency stop."""
         self._client.estop()
         self.draw()
+
+    def action_reset_estop(self) -> None:
+        """Reset the emergency stop."""
+        self._client.reset_estop()
 
     def action_ask_mode(self, name: str) -> None:
         """Ask for a mode: TELEOP by the deadman; POLICY by letting go of it, if it is held."""

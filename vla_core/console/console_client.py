@@ -21,6 +21,9 @@ class ConsoleClient(Protocol):
     def ask_mode(self, mode: ControlMode) -> None:
         """Ask the command node for a mode."""
 
+    def reset_estop(self) -> None:
+        """Reset the emergency stop, in the name of whoever sits here."""
+
     def instruct(self, text: str) -> None:
         """Put an instruction in force."""
 

@@ -7,6 +7,7 @@ nothing but, with its first space, stop the robot. Letters move a hand, once it 
 from __future__ import annotations
 
 from vla_core.handover.keyboard import Jog
+from vla_core.handover.modes import Act, Request
 from vla_core.types import ControlMode
 
 ESTOP = "space"
@@ -19,7 +20,10 @@ MODES = {
     "f4": ControlMode.TELEOP,
     "f8": ControlMode.IDLE,
 }
-KEY_OF_MODE = {mode: key.upper() for key, mode in MODES.items()}
+RESET = "f5"
+KEY_OF: dict[Request, str] = {mode: key.upper() for key, mode in MODES.items()} | {
+    Act.RESET: RESET.upper()
+}
 
 JOGS = {
     "w": Jog("x", 1),
@@ -34,7 +38,7 @@ JOGS = {
 OPEN_HAND, CLOSE_HAND, OTHER_HAND = "o", "g", "f"
 
 HELP = (
-    "Enter instruct  F2 hold, reset  F3 policy, resume  F4 take over  F8 idle",
-    "F6 save last seconds  F7 ready pose  F9 camera  Ctrl-Q leave",
+    "Enter instruct  F2 hold  F3 policy, resume  F4 take over  F8 idle",
+    "F5 reset e-stop  F6 save last seconds  F7 ready pose  F9 camera  Ctrl-Q leave",
 )
 TELEOP_HELP = "F4 keep  w s a d forth back left right  e x up down  j l turn  o g hand  f other"

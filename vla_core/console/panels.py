@@ -12,7 +12,7 @@ from vla_core.console.snapshot import NODE_SILENT_S, NodeLevel, Snapshot
 from vla_core.console.streams import Standing, streams
 from vla_core.console.words import constraint_words, duration, plain
 from vla_core.handover.keyboard import Grip
-from vla_core.handover.modes import TRANSITIONS, Happening, Transition, may_become
+from vla_core.handover.modes import TRANSITIONS, Act, Happening, Transition, may_become
 from vla_core.types import ControlMode
 
 GOOD, SOFT, WARN = Style(color="green"), Style(dim=True), Style(color="yellow", bold=True)
@@ -96,14 +96,16 @@ def _may_follow(now: ControlMode) -> Iterator[Text]:
         if row.start is now and row.asked in _BY_ITSELF:
             yield Text(f"  by itself {row.enters.name}: once {row.asked.value}")
     for row in may_become(now):
-        key = keys.KEY_OF_MODE.get(row.asked)
+        key = keys.KEY_OF.get(row.asked)
         if key is not None:
             line = Text("  ").append(f"{key:>3}", "bold").append(f" {row.asked.name}")
             yield line.append(_conditions(row), SOFT)
 
 
 def _conditions(row: Transition) -> str:
-    by = "" if row.enters is row.asked else f", by way of {row.enters.name}"
+    by = f", to {row.enters.name}" if isinstance(row.asked, Act) else ""
+    if isinstance(row.asked, ControlMode) and row.enters is not row.asked:
+        by = f", by way of {row.enters.name}"
     if not row.conditions:
         return by
     return f"{by}, if " + "; ".join(sorted(condition.value for condition in row.conditions))

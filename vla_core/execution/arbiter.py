@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from vla_core.data.joint_state import age_s
 from vla_core.execution.command import CommandSettings
 from vla_core.execution.commanded_motion import CommandedMotion
@@ -10,7 +12,14 @@ from vla_core.execution.late_ticks import LateTicks
 from vla_core.execution.other_commander import OtherCommander
 from vla_core.execution.paths import Paths
 from vla_core.handover.handover import Ask, Handover
-from vla_core.handover.modes import Condition, Happening, ModeAnswer, find_transition, follows
+from vla_core.handover.modes import (
+    Condition,
+    Happening,
+    ModeAnswer,
+    Request,
+    find_transition,
+    follows,
+)
 from vla_core.safety.emergency_button import EmergencyButton
 from vla_core.safety.tracking import TrackingGuard
 from vla_core.types import ControlMode
@@ -54,18 +63,29 @@ class Arbiter:
         self._button, self._tracking, self._handover = button, tracking, handover
         self._late_ticks = LateTicks(settings.late_ticks, settings.late_window_s)
 
-    def request(self, mode: ControlMode, now_ns: int, reason: str) -> ModeAnswer:
-        """Enter what follows when `mode` is asked for, or say why not."""
-        transition = find_transition(self.mode, mode)
+    def request(
+        self, asked: Request, now_ns: int, reason: str, only_from: Collection[ControlMode] = ()
+    ) -> ModeAnswer:
+        """Enter what follows when `asked` is asked for, or say why not.
+
+        Args:
+            only_from: modes in force in which it is asked for at all; empty: in every one.
+        """
+        if only_from and self.mode not in only_from:
+            names = " or ".join(mode.name for mode in only_from)
+            refusal = f"{asked.name} was asked for in {names} alone; {self.mode.name} is in force"
+            return ModeAnswer(False, f"{refusal}: {self.reason}", self.mode)
+        transition = find_transition(self.mode, asked)
         if isinstance(transition, str):
             return ModeAnswer(False, transition, self.mode)
         for condition in Condition:
             problem = self._unmet(condition, now_ns) if condition in transition.conditions else ""
             if problem:
-                return ModeAnswer(False, f"{mode.name} refused: {problem}", self.mode)
-        turns = transition.enters == ControlMode.BLEND and self._handover.toward != mode
+                return ModeAnswer(False, f"{asked.name} refused: {problem}", self.mode)
+        toward = asked if isinstance(asked, ControlMode) else None
+        turns = transition.enters == ControlMode.BLEND and self._handover.toward != toward
         if transition.enters != self.mode or turns:
-            self._enter(transition.enters, reason, now_ns, mode)
+            self._enter(transition.enters, reason, now_ns, toward)
         return ModeAnswer(True, "", self.mode)
 
     def estop(self, reason: str, now_ns: int) -> None:

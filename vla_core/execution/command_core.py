@@ -12,7 +12,7 @@ the caller's, so a replay gives the same commands bit for bit.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -30,7 +30,8 @@ from vla_core.execution.tick_clock import Passed, TickClock
 from vla_core.execution.timeline import ChunkTimeline
 from vla_core.handover.handover import Handover
 from vla_core.handover.intervention import Intervention
-from vla_core.handover.modes import Happening, ModeAnswer
+from vla_core.handover.modes import Act, Happening, ModeAnswer
+from vla_core.handover.reset import why_nobody
 from vla_core.handover.settings import HandoverSettings
 from vla_core.safety.command_safety import CommandSafety
 from vla_core.safety.emergency_button import EmergencyButton
@@ -195,17 +196,36 @@ class CommandCore:
         if pressed:
             self.estop(f"{source} said so", now_ns)
 
-    def request_mode(self, mode: ControlMode, now_ns: int, reason: str = "asked for") -> ModeAnswer:
+    def request_mode(
+        self,
+        mode: ControlMode,
+        now_ns: int,
+        reason: str = "asked for",
+        only_from: Collection[ControlMode] = (),
+    ) -> ModeAnswer:
         """Change who commands the robot, if the table of transitions and its conditions allow it.
 
         HOLD asked for in POLICY answers STOPPING, and HOLD follows by itself at standstill; TELEOP
-        asked for answers BLEND, as POLICY does in TELEOP. HOLD asked for in ESTOP is the explicit
-        reset.
+        asked for answers BLEND, as POLICY does in TELEOP. ESTOP is not left by this.
+
+        Args:
+            only_from: modes in force in which it is asked for at all, so that who looked at the
+                mode before asking changes no other; empty: in every one.
         """
-        return self._arbiter.request(mode, now_ns, reason)
+        return self._arbiter.request(mode, now_ns, reason, only_from)
+
+    def reset_estop(self, by: str, now_ns: int) -> ModeAnswer:
+        """Leave ESTOP for HOLD, on the conditions of the table; the only way out of it.
+
+        Args:
+            by: the person who resets it; becomes the reason of the mode.
+        """
+        if problem := why_nobody(by):
+            return ModeAnswer(False, f"{Act.RESET.name} refused: {problem}", self.mode)
+        return self._arbiter.request(Act.RESET, now_ns, f"reset by {by.strip()}")
 
     def estop(self, reason: str, now_ns: int) -> None:
-        """Brake at once and stay; latched until HOLD is asked for. The first reason is kept."""
+        """Brake at once and stay; latched until it is reset. The first reason is kept."""
         self._arbiter.estop(reason, now_ns)
 
     # Tick

@@ -18,6 +18,7 @@ class Kind(Enum):
     FLOOD = "messages from outside of the graph"
     REPLAY = "a replay on the same network"
     COMMANDER = "another node commands the robot"
+    GOAL = "a program sends a goal"
 
 
 class Expected(Enum):
@@ -27,6 +28,8 @@ class Expected(Enum):
     """The robot comes to rest, and somebody says why."""
     SAY = "it is named"
     """Somebody says what is wrong; whether the robot goes on depends on what is left to do."""
+    STAY_STOPPED = "the emergency stop stays until a person resets it"
+    """The robot comes to rest, what is wrong is named, and no other mode is entered."""
     GO_ON = "the robot goes on"
     """Nothing is wrong: nobody stops, nobody complains."""
     STAY_INSIDE = "the robot stays inside its limits"
@@ -41,11 +44,13 @@ class Fault:
         name: for the command line and the record.
         does: what is done, in words.
         kind, target: how, and to what: a node for KILL and FREEZE, else a name that the injector,
-            the flood, the replay or the second commander knows.
+            the flood, the replay, the second commander or the program with the goal knows.
         expected: what must follow.
         found_by: patterns of what counts as finding it, the texts of `Evidence`.
         lasts_s: how long it stays [s]; a killed process stays dead.
         simulated_time: whether it needs a graph that follows /clock.
+        stale_intent: what System 1 of the graph does with a stale intent.
+        in_estop: whether the emergency stop is pressed before it.
     """
 
     name: str
@@ -56,6 +61,8 @@ class Fault:
     found_by: tuple[str, ...] = ()
     lasts_s: float = 5.0
     simulated_time: bool = False
+    stale_intent: str = "hold"
+    in_estop: bool = False
 
 
 _OBSERVATION = ("constraint observation_stale", r"diagnostics \w+: waiting for vla/observation")
@@ -156,6 +163,15 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "estop_heartbeat_lost", "no more false on vla/estop", Kind.ALTER, "heartbeat_lost",
         Expected.STOP, ("mode ESTOP",), lasts_s=3.0,
+    ),
+    Fault(
+        "estop_then_goal", "true on vla/estop, once; then a goal of ExecuteInstruction", Kind.GOAL,
+        "goal", Expected.STAY_STOPPED, ("diagnostics goal: .*ESTOP",), in_estop=True,
+    ),
+    Fault(
+        "estop_then_stale_intent",
+        "true on vla/estop, once; then no intents any more, with stale_intent:=stop", Kind.ALTER,
+        "intent_stopped", Expected.STAY_STOPPED, _INTENT[:1], stale_intent="stop", in_estop=True,
     ),
     Fault(
         "flood_big", "pictures of 6 MB on the head camera's topic, as fast as they go",

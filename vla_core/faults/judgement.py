@@ -15,6 +15,8 @@ from vla_core.faults.command_monitor import Violation
 #: Slower than this is standing still, for at least so long [rad/s], [s]. A simulated servo that
 #: holds creeps by less.
 STILL_SPEED, STILL_S = 0.03, 0.3
+#: How a robot recovered that nobody helped.
+BY_ITSELF = "by itself"
 _NANOSECONDS_A_MS = 1e6
 _JUST_BEFORE_NS = 500_000_000
 #: The robot measures its own motion: what it does while it is the victim is not seen.
@@ -178,6 +180,10 @@ def judge(
     as_expected = {
         Expected.STOP: found is not None and (stood is not None or unseen),
         Expected.SAY: found is not None,
+        Expected.STAY_STOPPED: found is not None
+        and stood is not None
+        and _latched(said)
+        and recovery.how != BY_ITSELF,
         Expected.GO_ON: not _stopped(said),
         Expected.STAY_INSIDE: True,
     }[fault.expected]
@@ -217,6 +223,12 @@ def not_run(fault: Fault, reason: str) -> FaultRecord:
         recovered_ms=None,
         ok=False,
     )
+
+
+def _latched(said: Sequence[Evidence]) -> bool:
+    """Whether ESTOP was entered, and no mode after it."""
+    modes = [item.text for item in said if item.text.startswith("mode ")]
+    return bool(modes) and all(text.startswith("mode ESTOP") for text in modes)
 
 
 def _stopped(said: Sequence[Evidence]) -> bool:

@@ -34,7 +34,16 @@ class Happening(Enum):
     LOST = "what moves the robot is lost, it is not where it should be, ticks are late, two command"
 
 
-Asked = ControlMode | Happening
+class Act(Enum):
+    """What a person does that asks for no mode; the value says so. Nobody else may ask for it."""
+
+    RESET = "a person resets the emergency stop"
+
+
+Request = ControlMode | Act
+"""What can be asked for."""
+
+Asked = Request | Happening
 
 
 @dataclass(frozen=True)
@@ -43,7 +52,7 @@ class Transition:
 
     Attributes:
         start: mode in force.
-        asked: mode that is asked for, or what has happened.
+        asked: mode that is asked for, what a person does, or what has happened.
         enters: the mode that begins at once; it may lead to the one that was asked for by itself.
         conditions: what must hold.
     """
@@ -100,10 +109,10 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(_STOPPING, _HOLD, _STOPPING),
     Transition(_STOPPING, _TELEOP, _BLEND, _TAKE_OVER),
     Transition(_STOPPING, Happening.STOOD_STILL, _HOLD),
-    Transition(_ESTOP, _HOLD, _HOLD, _START | _STILL),
+    Transition(_ESTOP, Act.RESET, _HOLD, _START | _STILL),
     *(Transition(mode, _ESTOP, _ESTOP) for mode in ControlMode),
 )
-"""Everything that may happen. What is not here is refused."""
+"""Everything that may happen. What is not here is refused: no mode asked for leads out of ESTOP."""
 
 _FOUND: Mapping[tuple[ControlMode, Asked], Transition] = MappingProxyType(
     {(transition.start, transition.asked): transition for transition in TRANSITIONS}
@@ -115,7 +124,7 @@ def follows(now: ControlMode, happening: Happening) -> Transition | None:
     return _FOUND.get((now, happening))
 
 
-def find_transition(now: ControlMode, asked: ControlMode) -> Transition | str:
+def find_transition(now: ControlMode, asked: Request) -> Transition | str:
     """The transition from `now` when `asked` is asked for, or why there is none."""
     transition = _FOUND.get((now, asked))
     if transition is not None:
@@ -124,6 +133,13 @@ def find_transition(now: ControlMode, asked: ControlMode) -> Transition | str:
         return Transition(now, asked, now)
     if asked == _BLEND:
         return "BLEND is not asked for; it comes by itself on the way to TELEOP or to POLICY"
+    if asked is Act.RESET:
+        return f"{now.name} is no emergency stop; there is nothing to reset"
+    if now == _ESTOP:
+        return (
+            f"{asked.name} cannot follow ESTOP; a person resets it first, which leads to HOLD: "
+            "service vla/reset_estop, or F5 in the console"
+        )
     allowed = [row.asked.name for row in may_become(now)]
     return f"{asked.name} cannot follow {now.name}; {now.name} leads to {', '.join(allowed)}"
 
@@ -133,5 +149,5 @@ def may_become(now: ControlMode) -> list[Transition]:
     return [
         row
         for row in TRANSITIONS
-        if row.start == now and isinstance(row.asked, ControlMode) and row.asked != now
+        if row.start == now and isinstance(row.asked, Request) and row.asked != now
     ]

@@ -13,6 +13,7 @@ from rich.console import Console
 from vla_core.cli.commands.console import add_arguments
 from vla_core.console.app import ConsoleApp
 from vla_core.errors import ConfigError, VlaError
+from vla_core.handover.reset import why_nobody
 from vla_core.signals import catch_signals
 from vla_nodes.console.live_client import ClientSettings, LiveClient
 from vla_nodes.graph import Graph
@@ -48,7 +49,9 @@ def run_console(args: argparse.Namespace) -> None:
         raise ConfigError("standard input and error", "are no terminal; over ssh, give it -t")
     os.environ.update(Graph.load().process_environment(os.environ))
     pictures = not args.no_pictures
-    settings = ClientSettings(args.namespace, pictures_hz if pictures else 0.0)
+    if problem := why_nobody(args.operator):
+        raise ConfigError("--operator", problem)
+    settings = ClientSettings(args.operator, args.namespace, pictures_hz if pictures else 0.0)
     try:
         client = LiveClient(settings)
     except InvalidNamespaceException as error:

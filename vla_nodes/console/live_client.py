@@ -9,8 +9,10 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from queue import SimpleQueue
+from typing import Any
 
 import rclpy
+from rclpy.client import Client
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from std_srvs.srv import Trigger
@@ -21,7 +23,7 @@ from vla_core.handover.keyboard import Jog, Keyboard
 from vla_core.handover.modes import find_transition
 from vla_core.types import ControlMode, Instruction
 from vla_msgs import msg
-from vla_msgs.srv import SetInstruction, SetMode
+from vla_msgs.srv import ResetEstop, SetInstruction, SetMode
 from vla_nodes import qos, topics
 from vla_nodes.boundary import BoundedPlainNode
 from vla_nodes.console.age_limits import AgeLimits
@@ -57,11 +59,13 @@ class ClientSettings:
     """How the console connects.
 
     Attributes:
+        operator: who resets an emergency stop, by name.
         namespace: of the graph; empty: the root.
         pictures_hz: how often camera and foresight are taken [Hz]; 0: never.
         domain_id: ROS domain; None: as the environment says.
     """
 
+    operator: str
     namespace: str = ""
     pictures_hz: float = 2.0
     domain_id: int | None = None
@@ -103,6 +107,7 @@ class LiveClient:
         self._estop = EstopKey(node)
         self._beat = KeyboardBeat(node, self._keyboard, self._mode)
         self._set_mode = node.create_client(SetMode, topics.SET_MODE)
+        self._reset_estop = node.create_client(ResetEstop, topics.RESET_ESTOP)
         self._set_instruction = node.create_client(SetInstruction, topics.SET_INSTRUCTION)
         self._save = node.create_client(Trigger, topics.SAVE_RECORDING)
         self._ready = node.create_client(Trigger, topics.READY)
@@ -139,10 +144,15 @@ class LiveClient:
         self._estop.press()
 
     def ask_mode(self, mode: ControlMode) -> None:
-        """Ask the command node for a mode; HOLD takes the finger from the emergency stop."""
-        if mode is ControlMode.HOLD:
-            self._estop.release()
-        self._asked.put(lambda: self._ask_mode(mode))
+        """Ask the command node for a mode."""
+        request = SetMode.Request(mode=int(mode))
+        self._asked.put(lambda: self._change_mode(mode, mode.name, self._set_mode, request))
+
+    def reset_estop(self) -> None:
+        """Take the finger from the emergency stop, and reset it in the operator's name."""
+        self._estop.release()
+        hold, request = ControlMode.HOLD, ResetEstop.Request(by=self._settings.operator)
+        self._asked.put(lambda: self._change_mode(hold, "reset", self._reset_estop, request))
 
     def instruct(self, text: str) -> None:
         """Put an instruction in force."""
@@ -210,7 +220,7 @@ class LiveClient:
         command = self._command.view(time.monotonic())
         self._limits.poll(command)
         if self._estop.repeat(command):
-            self._calls.say("ESTOP is confirmed; F2 resets it", True)
+            self._calls.say("ESTOP is confirmed; F5 resets it", True)
         while not self._asked.empty():
             self._asked.get()()
         for _ in range(_PASSES if self._calls.asks else 1):
@@ -252,15 +262,14 @@ class LiveClient:
 
     # Asking
 
-    def _ask_mode(self, mode: ControlMode) -> None:
-        def read(answer: SetMode.Response) -> Words:
+    def _change_mode(self, mode: ControlMode, what: str, client: Client, request: Any) -> None:
+        def read(answer: SetMode.Response | ResetEstop.Response) -> Words:
             if not answer.accepted:
                 return Words(answer.reason, False)
             now = ControlMode(answer.mode)
             return Words("accepted" + (f", now {now.name}" if now is not mode else ""), True)
 
-        request = SetMode.Request(mode=int(mode))
-        self._calls.ask(mode.name, self._set_mode, request, read, NO_COMMAND_NODE)
+        self._calls.ask(what, client, request, read, NO_COMMAND_NODE)
 
     def _instruct(self, text: str) -> None:
         def read(answer: SetInstruction.Response) -> Words:

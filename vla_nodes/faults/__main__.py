@@ -70,13 +70,16 @@ class Faults:
 
     def run(self) -> None:
         """All faults that can share a graph on one graph."""
-        for simulated in (False, True):
-            left = [fault for fault in self._faults if fault.simulated_time is simulated]
+        graphs = dict.fromkeys((one.simulated_time, one.stale_intent) for one in self._faults)
+        for graph in graphs:
+            left = [one for one in self._faults if (one.simulated_time, one.stale_intent) == graph]
             while left:
-                done = self._run_on_a_graph(left, simulated)
+                done = self._run_on_a_graph(left, *graph)
                 left = left[done:]
 
-    def _run_on_a_graph(self, faults: Sequence[Fault], simulated: bool) -> int:
+    def _run_on_a_graph(
+        self, faults: Sequence[Fault], simulated: bool, stale_intent: str
+    ) -> int:
         """Faults until one does not recover; how many were done."""
         given = {
             "source": "sim",
@@ -87,6 +90,7 @@ class Faults:
             "initial_mode": "hold",
             "respawn": "true",
             "use_sim_time": str(simulated).lower(),
+            "stale_intent": stale_intent,
             **self._given,
         }
         described = with_injector(Graph.load(), self._routes, simulated)
@@ -150,6 +154,7 @@ class Faults:
             ],
             Kind.COMMANDER: [*python, "vla_nodes.faults.second_commander", str(self._robot_file)],
             Kind.REPLAY: [*python, "vla_nodes.faults.replay_beside", *replayed],
+            Kind.GOAL: [*python, "vla_nodes.faults.instruction_goal", "what it did before"],
         }
 
 

@@ -15,6 +15,7 @@ from rclpy.parameter import Parameter
 from vla_core.faults.catalogue import Expected, Fault, Kind
 from vla_core.faults.command_monitor import Violation, check_commands
 from vla_core.faults.judgement import (
+    BY_ITSELF,
     STILL_SPEED,
     Evidence,
     FaultRecord,
@@ -24,8 +25,10 @@ from vla_core.faults.judgement import (
 )
 from vla_core.robot.model import RobotModel
 from vla_core.types import ControlMode
+from vla_nodes.fault_injector_node import ESTOP_PRESSED
 from vla_nodes.faults.fault_graph import INJECTOR
 from vla_nodes.faults.fault_recorder import FaultRecorder
+from vla_nodes.faults.person import Person
 from vla_nodes.faults.policy_following import PolicyFollowing
 from vla_nodes.graph_observer import GraphError, GraphObserver
 from vla_nodes.live_graph import LiveGraph
@@ -42,6 +45,7 @@ _STILL_S = 1.0
 _LOOK_AGAIN_S = 0.2
 #: A flood is a process that has to start, a replay several that have to be brought up [s].
 _INJECTION_TIMEOUT_S = 120.0
+_ESTOP_TIMEOUT_S = 5.0
 #: Longest wait for a killed node to be active again [s]; a killed command node's publisher still
 #: counts as another one for up to 20 s.
 _BACK_TIMEOUT_S = 60.0
@@ -78,7 +82,7 @@ class FaultRun:
         self._programs = programs
         self._update = update
         self._doing = ""
-        self._table = TableSetup(observer)
+        self._table, self._person = TableSetup(observer), Person(observer)
         self._following = PolicyFollowing(observer, recorder)
         self._parameters = observer.create_client(SetParameters, f"{INJECTOR}/set_parameters")
         self._period_s = 1.0 / robot.description.command.rate_hz
@@ -155,28 +159,37 @@ class FaultRun:
     # The fault
 
     def _inject(self, fault: Fault) -> int:
-        """Make the fault; when it took hold [ns]."""
+        """Make the fault; when it took hold [ns], or the emergency stop before it did."""
+        if not fault.in_estop:
+            return self._begin(fault.kind, fault.target)
+        pressed_ns = self._begin(Kind.ALTER, ESTOP_PRESSED)
+        observer = self._observer
+        if not observer.wait_until(lambda: observer.mode is ControlMode.ESTOP, _ESTOP_TIMEOUT_S):
+            raise GraphError(f"ESTOP was not entered within {_ESTOP_TIMEOUT_S:g} s")
+        self._begin(fault.kind, fault.target)
+        return pressed_ns
+
+    def _begin(self, kind: Kind, target: str) -> int:
         asked_ns = time.time_ns()
-        if fault.kind in (Kind.KILL, Kind.FREEZE):
-            self._killed = fault.target if fault.kind is Kind.KILL else ""
-            number = signal.SIGKILL if fault.kind is Kind.KILL else signal.SIGSTOP
-            os.kill(self._graph.processes[fault.target], number)
+        if kind in (Kind.KILL, Kind.FREEZE):
+            self._killed = target if kind is Kind.KILL else ""
+            number = signal.SIGKILL if kind is Kind.KILL else signal.SIGSTOP
+            os.kill(self._graph.processes[target], number)
             return asked_ns
-        if fault.kind in self._programs:
-            command = [*self._programs[fault.kind], fault.target]
+        if kind in self._programs:
             self._program_over = False
-            self._graph.start(_PROGRAM, command, os.environ)
+            self._graph.start(_PROGRAM, [*self._programs[kind], target], os.environ)
         else:
-            self._set_fault(fault.target)
+            self._set_fault(target)
         found: list[int] = []
 
         def took_hold() -> bool:
-            injected_ns = self._recorder.injected_ns(fault.target, asked_ns)
+            injected_ns = self._recorder.injected_ns(target, asked_ns)
             found.extend([] if injected_ns is None else [injected_ns])
             return bool(found)
 
         if not self._observer.wait_until(took_hold, _INJECTION_TIMEOUT_S):
-            raise GraphError(f"fault {fault.name} did not take hold; see the injector's log")
+            raise GraphError(f"fault {target} did not take hold; see the injector's log")
         return found[0]
 
     def _watch_it(self, fault: Fault, begun_ns: int) -> None:
@@ -213,7 +226,7 @@ class FaultRun:
             # A commander that is killed would be known for up to 20 s: it takes its leave.
             leaves = fault.kind is Kind.COMMANDER
             self._graph.signal(_PROGRAM, signal.SIGINT if leaves else signal.SIGKILL)
-        elif fault.kind is Kind.ALTER:
+        if fault.kind is Kind.ALTER or fault.in_estop:
             self._set_fault("")
 
     def _set_fault(self, target: str) -> None:
@@ -241,7 +254,7 @@ class FaultRun:
                 follows_ns = self._following.wait(_FOLLOWS_TIMEOUT_S)
                 if follows_ns is not None:
                     after_ms = round((follows_ns - since_ns) / 1e6, 1)
-                    return Recovery(True, ", ".join(steps) or "by itself", after_ms)
+                    return Recovery(True, ", ".join(steps) or BY_ITSELF, after_ms)
         except GraphError as error:
             steps.append(str(error))
         complaints = self._observer.complaints() or f"mode {self._observer.mode.name}"
@@ -270,15 +283,20 @@ class FaultRun:
         return how
 
     def _hold_and_go_on(self) -> str:
-        """As a person does who has seen to the cause; HOLD also resets an emergency stop."""
-        from_mode = self._observer.mode.name
-        if self._observer.mode is not ControlMode.HOLD:
+        """As a person does who has seen to the cause."""
+        from_mode, how = self._observer.mode, "asked for"
+        if from_mode is ControlMode.ESTOP:
+            self._person.reset_estop()
+            how = "reset and asked for"
+        elif from_mode is not ControlMode.HOLD:
             self._observer.set_mode(ControlMode.HOLD)
         self._observer.set_mode(ControlMode.POLICY)
-        return f"{from_mode} to POLICY, asked for"
+        return f"{from_mode.name} to POLICY, {how}"
 
     def _start_anew(self) -> str:
         """The command starts again from where the robot is put with a new table."""
+        if self._observer.mode is ControlMode.ESTOP:
+            self._person.reset_estop()
         self._table.rest()
         self._judge_commands()
         self._table.tell(self._table.lay(0))

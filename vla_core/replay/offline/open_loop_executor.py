@@ -33,11 +33,7 @@ from vla_core.safety.command_safety import CommandSafety
 from vla_core.types import NANOSECONDS, ActionChunk, ControlMode, Pace
 
 _ANYWHERE = 1e6
-_NEXT_MODE = {
-    ControlMode.IDLE: ControlMode.HOLD,
-    ControlMode.HOLD: ControlMode.POLICY,
-    ControlMode.ESTOP: ControlMode.HOLD,
-}
+_NEXT_MODE = {ControlMode.IDLE: ControlMode.HOLD, ControlMode.HOLD: ControlMode.POLICY}
 
 
 class OpenLoopExecutor:
@@ -46,7 +42,8 @@ class OpenLoopExecutor:
     To the `Thinker` it is an executor; its ticks are told no measurements, which come when they
     were recorded.
 
-    It asks for POLICY whenever it is not in it, as a person would who wants the policy to go on.
+    It asks for POLICY whenever it is in HOLD, as a person would who wants the policy to go on; an
+    emergency stop, which only a defect of the limiter brings about here, ends the commands.
 
     Args:
         robot: what is commanded.
