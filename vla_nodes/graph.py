@@ -25,6 +25,8 @@ ArgumentValue = bool | int | float | str
 PACKAGE = "vla_nodes"
 BRING_UP = "bringup"
 _OWN_PROFILE = root() / "config" / "fastdds.xml"
+#: Of who must wait for nobody: the command node, and who stands for a robot.
+COMMAND_PROFILE = "fastdds_command.xml"
 #: Shared memory that must be free for the big segments of that profile, 64 MiB a process.
 _SHARED_MEMORY_BYTES = 768 * 2**20
 #: Distributions with Fast DDS 2, which reads the variable of the older name; 3 warns of it.
@@ -208,12 +210,16 @@ class Graph:
         return result
 
     @staticmethod
-    def environment_of(process: NodeProcess, environment: Mapping[str, str]) -> dict[str, str]:
-        """`environment` of one process: with its own profile, unless a person has set another."""
+    def environment_of(profile: str, environment: Mapping[str, str]) -> dict[str, str]:
+        """`environment` of a process with a profile of its own, unless a person has set another.
+
+        Args:
+            profile: file under `config/`; empty: that of the graph.
+        """
         name, own = _profile_variable(environment), str(_OWN_PROFILE)
-        if not process.profile or environment.get(name, own) != own:
+        if not profile or environment.get(name, own) != own:
             return dict(environment)
-        return {**environment, name: str(_OWN_PROFILE.with_name(process.profile))}
+        return {**environment, name: str(_OWN_PROFILE.with_name(profile))}
 
     def _parameters(
         self, name: str, values: Mapping[str, ArgumentValue]

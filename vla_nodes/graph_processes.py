@@ -77,7 +77,7 @@ class GraphProcesses(ProcessGroup):
     def start_process(self, process: NodeProcess) -> None:
         """Start one process as it is described."""
         self._supervision.started(process.name, time.monotonic())
-        environment = Graph.environment_of(process, self._environment)
+        environment = Graph.environment_of(process.profile, self._environment)
         self.start(process.name, command_line(process, self.namespace), environment)
 
     @property

@@ -99,7 +99,7 @@ class _LaunchedGraph:
 
     def _start(self, process: NodeProcess) -> Entities:
         """One process; its end is listened for before it starts, so that it is never missed."""
-        own = Graph.environment_of(process, self._environment)
+        own = Graph.environment_of(process.profile, self._environment)
         node = Node(
             package=PACKAGE,
             executable=process.executable,

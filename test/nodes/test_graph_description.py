@@ -205,7 +205,7 @@ def test_the_command_node_has_a_profile_of_its_own_unless_a_person_has_set_one(
     }[set_before]
     environment = {"ROS_DISTRO": distribution, **given}
     found = {
-        process.name: graph.environment_of(process, environment).get(name)
+        process.name: graph.environment_of(process.profile, environment).get(name)
         for process in graph.processes(graph.values({"source": "sim"}))
     }
     expected = given[name] if set_before == "a person's" else str(config / "fastdds_command.xml")

@@ -9,7 +9,8 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import rclpy
 from rclpy.parameter import Parameter
@@ -29,7 +30,7 @@ from vla_nodes.faults.fault_recorder import FaultRecorder
 from vla_nodes.faults.fault_run import FaultRun
 from vla_nodes.faults.robot_under_faults import make_robot_under_faults
 from vla_nodes.faults.transforms import FIRST_CAMERA, JOINTS
-from vla_nodes.graph import Graph, say_to_stderr
+from vla_nodes.graph import COMMAND_PROFILE, Graph, say_to_stderr
 from vla_nodes.graph_observer import GraphError, GraphObserver
 from vla_nodes.live_graph import LiveGraph
 from vla_nodes.live_status import LiveStatus, report_console
@@ -99,7 +100,8 @@ class Faults:
         with LiveGraph(given, logs, described, said.append) as graph:
             graph.start_all()
             with ros([]):
-                observer = GraphObserver("faults")
+                with as_a_robot_listens():
+                    observer = GraphObserver("faults")
                 try:
                     return self._run_on(graph, observer, faults, simulated, said)
                 finally:
@@ -156,6 +158,22 @@ class Faults:
             Kind.REPLAY: [*python, "vla_nodes.faults.replay_beside", *replayed],
             Kind.GOAL: [*python, "vla_nodes.faults.instruction_goal", "what it did before"],
         }
+
+
+@contextmanager
+def as_a_robot_listens() -> Iterator[None]:
+    """What joins the graph meanwhile does so as a robot's driver should: without shared memory.
+
+    With it, this process would hear nothing for a third of a second when a node that was killed
+    comes back.
+    """
+    before = dict(os.environ)
+    os.environ.update(Graph.environment_of(COMMAND_PROFILE, before))
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def in_words(record: FaultRecord) -> str:
