@@ -58,6 +58,9 @@ class BagPlayerNode(SuiteNode):
         POLICY,
         NodeParameter("bag", "", "Folder of a rosbag2, its file, or a ROS 1 bag."),
         NodeParameter(
+            "bag_namespace", "", "Of the robot in the bag; empty: the only one that it can be."
+        ),
+        NodeParameter(
             "rate", 1.0, "Times real time.", SLOWEST, FASTEST, taken=Taken.AT_ONCE
         ),
         NodeParameter("from_s", 0.0, "First moment, since the bag's begin [s].", 0.0, 1e6),
@@ -88,7 +91,9 @@ class BagPlayerNode(SuiteNode):
         here = on_graph(self, robot)
         live = input_topics(here, cameras_of(here.cameras, manifest))
         require_apart(self, [clock_topic(self.get_namespace()), *live])
-        playback = open_playback(Path(self.values["bag"]), robot, manifest, part)
+        playback = open_playback(
+            Path(self.values["bag"]), robot, manifest, part, self.values["bag_namespace"] or None
+        )
         self._live_names = dict(zip(playback.topics, live, strict=True))
         self._playback = playback
 

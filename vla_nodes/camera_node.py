@@ -114,12 +114,11 @@ class CameraNode(SuiteNode):
         self._sources = {camera.name: camera.topic for camera in cameras}
         # Callbacks run in this order when several images wait: the reference, the first, last.
         self._inputs = [self._subscribe(camera) for camera in reversed(cameras)]
-        self._sources["joint states"] = robot.joint_states_topic
-        self._inputs.append(
-            self.create_subscription(
-                JointState, robot.joint_states_topic, self._on_joint_state, qos.SENSOR
-            )
-        )
+        self._sources["joint states"] = ", ".join(robot.joint_states_topics)
+        self._inputs += [
+            self.create_subscription(JointState, topic, self._on_joint_state, qos.SENSOR)
+            for topic in robot.joint_states_topics
+        ]
 
     def cleanup(self) -> None:
         """Let go of the subscriptions."""
@@ -138,6 +137,8 @@ class CameraNode(SuiteNode):
         ]
         if silent:
             return ", ".join(silent)
+        if lacking := self._builder.lacking(self.now_ns()):
+            return f"{self._sources['joint states']}: {lacking}"
         age_s = self.meters.rate("observation").age_s()
         if age_s is None or age_s > SILENT_S:
             return f"parts that fit together: {self._builder.last_drop}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -24,10 +24,13 @@ _ESTOPS = 200
 
 
 class News(NamedTuple):
-    """The newest message of each topic, None where nothing has come; of the stop, all."""
+    """The newest message of each topic, None where nothing has come; of the stop, all.
+
+    Of joint states, the newest of each set of joints that messages hold.
+    """
 
     estop: list[bool]
-    joint_state: JointState | None
+    joint_states: list[tuple[PolledSubscription, JointState]]
     chunk: msg.ActionChunk | None
     ready: msg.ActionChunk | None
     target: msg.TeleopTarget | None
@@ -39,26 +42,30 @@ class CommandInputs:
     Args:
         node: owns them; what the core refuses is counted and shown there.
         core: what is told.
-        joint_states_topic: of the robot.
+        joint_states_topics: of the robot.
     """
 
-    def __init__(self, node: SuiteNode, core: CommandCore, joint_states_topic: str) -> None:
+    def __init__(
+        self, node: SuiteNode, core: CommandCore, joint_states_topics: Sequence[str]
+    ) -> None:
         self._node = node
         self._core = core
         self._estop = PolledSubscription(node, Bool, topics.ESTOP, qos.ESTOP, most=_ESTOPS)
-        self._joint_states = PolledSubscription(node, JointState, joint_states_topic, qos.SENSOR)
+        self._joint_states = [
+            PolledSubscription(node, JointState, topic, qos.SENSOR) for topic in joint_states_topics
+        ]
         self._chunks = PolledSubscription(node, msg.ActionChunk, topics.ACTION_CHUNK, qos.LATEST)
         self._ready = PolledSubscription(node, msg.ActionChunk, topics.READY_CHUNK, qos.LATEST)
         self._teleop = PolledSubscription(node, msg.TeleopTarget, topics.TELEOP_TARGET, qos.LATEST)
         self._all = (
-            self._estop, self._joint_states, self._chunks, self._ready, self._teleop
+            self._estop, *self._joint_states, self._chunks, self._ready, self._teleop
         )  # fmt: skip
 
     def take(self) -> News:
         """What has come since the last time; never waits."""
         return News(
             [pressed.data for pressed in self._estop.take_all()],
-            self._joint_states.newest(),
+            self._take_joint_states(),
             self._chunks.newest(),
             self._ready.newest(),
             self._teleop.newest(),
@@ -73,8 +80,8 @@ class CommandInputs:
         """
         for pressed in news.estop:
             self._core.on_estop(pressed, now_ns, topics.ESTOP)
-        if news.joint_state is not None:
-            self._joint_states.boundary.tell(self._on_joint_state, news.joint_state, now_ns)
+        for subscription, joint_state in news.joint_states:
+            subscription.boundary.tell(self._on_joint_state, joint_state, now_ns)
         if news.chunk is not None:
             self._chunks.boundary.tell(self._on_chunk, news.chunk, now_ns)
         if news.ready is not None:
@@ -86,6 +93,13 @@ class CommandInputs:
         """End the subscriptions."""
         for subscription in self._all:
             subscription.destroy()
+
+    def _take_joint_states(self) -> list[tuple[PolledSubscription, JointState]]:
+        """Newest message of each set of joints: publishers of arms and hands may share a topic."""
+        taken = [(topic, state) for topic in self._joint_states for state in topic.take_all()]
+        if len(taken) < 2:
+            return taken
+        return list({tuple(state.name): (topic, state) for topic, state in taken}.values())
 
     def _on_joint_state(self, message: JointState, now_ns: int) -> None:
         problem = self._core.on_joint_state(

@@ -154,7 +154,7 @@ class CommandNode(SuiteNode):
         if self._latched is not None:  # no lifecycle manager resets an emergency stop
             self._core.estop(self._latched, self.now_ns())
         self._asked = list(_INITIAL_MODES[self.values["initial_mode"]])
-        self._inputs = CommandInputs(self, self._core, robot.joint_states_topic)
+        self._inputs = CommandInputs(self, self._core, robot.joint_states_topics)
         sends = not is_replay(self.get_namespace())
         if not sends:
             self.get_logger().info("a replay: commands are computed and reported, and not sent")
@@ -178,8 +178,11 @@ class CommandNode(SuiteNode):
     def waiting_for(self) -> str:
         """Joint states, or what keeps the initial mode from being entered."""
         age_s = self.meters.rate("joint state").age_s()
-        if age_s is None or age_s > self.values["joint_state_timeout_s"]:
-            return self._robot.description.joint_states_topic
+        silent = age_s is None or age_s > self.values["joint_state_timeout_s"]
+        lacking = "" if self._loop is None else self._core.lacking(self.now_ns())
+        if silent or lacking:
+            topics_ = ", ".join(self._robot.description.joint_states_topics)
+            return f"{topics_}: {lacking}" if lacking else topics_
         return self._why_not_asked if self._asked else ""
 
     def spin(self) -> None:

@@ -25,13 +25,16 @@ def _ros2_cv_bridge():
 
 
 _BRIDGE = _ros2_cv_bridge()
+#: What cv_bridge makes no colours of.
+_NOT_BRIDGED = ("nv12", "nv21", "8UC1")
 
 
-def decode_image(message: Image) -> np.ndarray:
+def decode_image(message: Image, encoding: str = "") -> np.ndarray:
     """Pixels of an Image; as `vla_core.data.image_decoding.decode_image`."""
-    if _BRIDGE is not None and image_decoding.conversion_of(message)[1] is not None:
+    converts = image_decoding.conversion_of(message, encoding)[1] is not None
+    if _BRIDGE is not None and converts and not encoding and message.encoding not in _NOT_BRIDGED:
         return _BRIDGE.imgmsg_to_cv2(message, "rgb8")
-    return image_decoding.decode_image(message)
+    return image_decoding.decode_image(message, encoding)
 
 
 def fill_image(message: Image, pixels: np.ndarray, buffer: ByteBuffer) -> None:

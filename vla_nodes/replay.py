@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from vla_core.cli.commands.replay import INSTRUCTION, RANDOM, add_arguments
+from vla_core.cli.commands.replay import INSTRUCTION, NOTHING_DONE, RANDOM, add_arguments
 from vla_core.errors import VlaError
 from vla_core.paths import policy_folder
 from vla_core.policies.manifest import PolicyManifest
@@ -58,7 +58,7 @@ def run_replay(args: argparse.Namespace, policy: Path) -> dict[str, Any]:
     """
     robot, manifest = load_robot(args.robot), PolicyManifest.load(policy)
     part = Part(args.from_s, args.to_s)
-    playback = open_playback(args.bag, robot, manifest, part)
+    playback = open_playback(args.bag, robot, manifest, part, args.bag_namespace)
     memory = MemoryWatch()
     with LiveGraph(_graph_arguments(args, policy), args.out / "logs") as graph:
         graph.start_all()
@@ -87,6 +87,7 @@ def _graph_arguments(args: argparse.Namespace, policy: Path) -> dict[str, str]:
         "observation_rate_hz": str(_EVERY_FRAME_HZ),
         "bag": str(args.bag.resolve()),
         "bag_rate": str(args.rate),
+        "bag_namespace": args.bag_namespace or "",
         "from_s": str(args.from_s),
         "to_s": str(args.to_s),
         "loop": str(args.loop).lower(),
@@ -210,7 +211,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(summary, indent=1) + "\n")
+    if problem := _nothing_done(summary):
+        print(f"vla replay: {args.bag}: {problem}", file=sys.stderr)
+        return NOTHING_DONE
     return 0
+
+
+def _nothing_done(summary: dict[str, Any]) -> str:
+    """Why nothing of the recording was replayed; "" where something was."""
+    if summary["observations"]:
+        return ""
+    told = "; ".join(
+        f"{node}: {reason} {count} times"
+        for node, reasons in summary["drops"]["nodes"].items()
+        for reason, count in reasons.items()
+    )
+    frames = sum(summary["camera_frames"].values())
+    return f"no observations came of {frames} pictures; {told or 'nothing was refused'}"
 
 
 def _policy(args: argparse.Namespace) -> Path:

@@ -131,7 +131,7 @@ def other(now_ns: int, news: Correction | bool) -> RecordedMessage:
 
 def test_there_and_back_gives_the_same_data_set(bags, robot, tmp_path):
     done = bags_to_dataset(bags, tmp_path / "again", robot, FPS)
-    assert done == {"episodes": 2, "frames": 34, "skipped": 0, "unreadable": 0}
+    assert done == {"episodes": 2, "frames": 34, "skipped": 0, "unreadable": 0, "bags_of_nothing": 0}
     again = LeRobotDataset(tmp_path / "again")
     assert again.rate_hz == FPS and again.instructions == TASKS
     for episode, recording in zip(again.episodes, RECORDINGS, strict=True):

@@ -30,6 +30,7 @@ def came(times_ns: np.ndarray, kind: str) -> list[Event]:
             made.append(ImageCame(now_ns, now_ns, "head", np.array([number])))
         elif kind == "state":
             made.append(JointStateCame(now_ns, now_ns, ("joint",), value, value))
+            made.append(CommandCame(now_ns, now_ns, value))
         else:
             made.append(CommandCame(now_ns, now_ns, value))
     return made

@@ -139,7 +139,7 @@ def test_late_duplicates_and_strangers_are_refused(aligner):
     aligner.push_image("side", picture(), 100 * MS)
     aligner.push_image("side", picture(), 100 * MS)
     aligner.push_image("wrist", picture(), 100 * MS)
-    aligner.push_joint_state(("elbow",), [0.0], [], 120 * MS)
+    aligner.push_joint_state(("elbow", "elbow"), [0.0, 0.0], [], 120 * MS)
     aligner.push_joint_state(JOINTS, [0.0, np.nan], [], 120 * MS)
     assert aligner.drops == {
         "joint_state_out_of_order": 2,

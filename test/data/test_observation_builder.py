@@ -85,13 +85,27 @@ def test_a_bag_that_begins_anew_shows_no_frozen_camera():
         made.image("head", picture(), 810 * MS, 810 * MS)
 
 
-def test_a_black_picture_and_a_joint_state_without_a_joint_are_refused():
+def test_a_black_picture_and_joints_that_are_not_finite_or_have_no_stamp_are_refused():
     made = builder()
     with pytest.raises(ObservationError, match="camera 'head': black: mean brightness 0.0"):
         made.image("head", np.zeros((48, 48, 3), np.uint8), 100 * MS, 100 * MS)
-    with pytest.raises(ObservationError, match="wrong_joint_state: .*missing joints elbow"):
-        made.joint_state(("shoulder",), [0.1], [], 100 * MS, 100 * MS)
+    with pytest.raises(ObservationError, match="wrong_joint_state: .*elbow is not finite"):
+        made.joint_state(JOINTS, [0.1, np.nan], [], 100 * MS, 100 * MS)
+    for take in (made.joint_state, made.image):
+        what = (JOINTS, [0.1, 0.2], []) if take == made.joint_state else ("head", picture())
+        with pytest.raises(ObservationError, match="its stamp is empty"):
+            take(*what, 0, 100 * MS)
     assert made.position is None
+
+
+def test_a_picture_whose_joints_never_came_says_which_are_missing():
+    made = builder()
+    for ms in range(100, 1000, 50):
+        assert made.joint_state(("shoulder",), [0.1], [], ms * MS, ms * MS) == []
+        assert made.image("head", picture(ms), ms * MS, ms * MS) == []
+    assert made.drops["missing_joint_state"] > 0
+    assert "no value of elbow has come (1 of 2 joints)" in made.last_drop
+    assert made.lacking(1000 * MS) == "no value of elbow has come (1 of 2 joints)"
 
 
 def test_a_camera_that_the_robot_lacks_is_named():

@@ -33,7 +33,7 @@ def test_the_first_command_is_where_the_robot_stands(bench):
 
 def test_hold_needs_a_joint_state(bench):
     answer = bench.core.request_mode(ControlMode.HOLD, bench.now_ns)
-    assert not answer.accepted and "no joint state has come" in answer.reason
+    assert not answer.accepted and "no joint state of this robot has come" in answer.reason
     bench.tick()
     bench.joint_state_alive = False
     bench.tick(60)
@@ -177,7 +177,7 @@ def test_a_robot_pushed_away_during_estop_is_not_pulled_back(bench):
     bench.core.estop("button", bench.now_ns)
     bench.tick(3)
     bench.core.on_joint_state(
-        ("shoulder", "elbow"), bench.measured + 0.3, [], bench.now_ns + 1, bench.now_ns + 1
+        ("shoulder", "elbow"), bench.measured + 0.3, [0, 0], bench.now_ns + 1, bench.now_ns + 1
     )
     answer = bench.core.reset_estop("alice", bench.now_ns + 1)
     assert not answer.accepted and "0.300 rad away from the last command" in answer.reason
@@ -186,9 +186,26 @@ def test_a_robot_pushed_away_during_estop_is_not_pulled_back(bench):
 def test_refusals_are_told_with_their_reason(bench):
     bench.start_policy()
     assert "is nan" in bench.push(np.full((4, 2), np.nan))
-    assert "missing joints elbow" in bench.core.on_joint_state(
-        ("shoulder",), [0.0], [], bench.now_ns, bench.now_ns
+    assert "twice" in bench.core.on_joint_state(
+        ("shoulder", "shoulder"), [0.0, 0.0], [], bench.now_ns, bench.now_ns
     )
+
+
+def test_joints_that_fell_silent_make_the_state_old_and_are_named(bench):
+    """The shoulder's publisher goes on, the elbow's is dead: that is no fresh joint state."""
+    bench.start_policy()
+    bench.tick(10)
+    bench.joint_state_alive = False
+    for _ in range(200):
+        bench.tick()
+        bench.core.on_joint_state(
+            ("shoulder",), bench.measured[:1], [0.0], bench.now_ns, bench.now_ns
+        )
+    assert bench.commands[-1].status.ages_s["joint_state"] > 0.9
+    bench.core.request_mode(ControlMode.HOLD, bench.now_ns)
+    bench.tick()
+    answer = bench.core.request_mode(ControlMode.POLICY, bench.now_ns)
+    assert not answer.accepted and "elbow (1 of 2 joints): last told 1.0" in answer.reason
 
 
 def test_joint_states_from_the_past_and_the_future_are_refused(bench):

@@ -47,7 +47,7 @@ def until(done: Callable[[], object], each: Callable[[], object] = lambda: None)
 
 def test_a_press_of_the_emergency_stop_is_not_lost_among_many_who_say_released(node):
     core = CommandCore(JointLimits(("elbow",), -ONE, ONE, ONE, ONE, ONE))
-    inputs = CommandInputs(node, core, "/joint_states")
+    inputs = CommandInputs(node, core, ["/joint_states"])
     button, flood = (node.create_publisher(Bool, topics.ESTOP, qos.ESTOP) for _ in range(2))
     until(lambda: button.get_subscription_count() and flood.get_subscription_count())
     button.publish(Bool(data=True))

@@ -19,6 +19,7 @@ from vla_core.replay.offline.recording import Recording, open_recording
 from vla_core.replay.offline.replay import OfflineReplay, Policy
 from vla_core.replay.offline.settings import OfflineSettings
 from vla_core.replay.offline.table import frame_progress
+from vla_core.replay.part import Part
 from vla_core.robot.load import load_robot
 from vla_core.robot.model import RobotModel
 
@@ -37,7 +38,9 @@ def replay_offline(args: argparse.Namespace) -> tuple[dict[str, Any], Path | Non
     if args.policy not in (RANDOM, HOLD):
         manifest = PolicyManifest.load(policy_folder(args.policy))
         cameras = [camera.name for camera in cameras_of(robot.cameras, manifest)]
-    recording = open_recording(args.bag, robot, cameras, args.simulated)
+    recording = open_recording(
+        args.bag, robot, cameras, args.simulated, Part(args.from_s, args.to_s), args.bag_namespace
+    )
     settings = OfflineSettings(
         instruction=args.instruction or ("" if recording.instructions else INSTRUCTION),
         system2_rate_hz=args.system2_hz,

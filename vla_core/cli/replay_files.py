@@ -68,7 +68,9 @@ class ReplayFiles:
             return None
         try:
             episode = int(self._episode) if self._episode.isdecimal() else None
-            diagnosis = examine(args.bag, args.robot, episode=episode)
+            diagnosis = examine(
+                args.bag, args.robot, episode=episode, namespace=args.bag_namespace
+            )
         except VlaError as error:
             diagnosis = str(error)
         path = args.out / REPORT

@@ -34,7 +34,7 @@ class Frame:
 
     Attributes:
         pictures: by camera, `(height, width, 3)` uint8 RGB.
-        position, action: `(dof,)` measured, and asked for (measured, where nothing was).
+        position, action: `(dof,)` measured, and asked for.
         moved_by: what moved the robot: `policy`, the name of a teleoperation, `blend`.
         intervention: by a person; None where none moved the robot.
         success: whether the task was found done by then; None where the bag does not tell.
@@ -116,7 +116,7 @@ class _Grid:
             before = self._nearest.get(key)
             if before is None or abs(event.now_ns - self._due_ns) < abs(before[0] - self._due_ns):
                 self._nearest[key] = (event.now_ns, value)
-        elif begins and set(self._newest) >= {*self._cameras, _POSITION}:
+        elif begins and set(self._newest) >= {*self._cameras, _POSITION, _ACTION}:
             came_ns = self._newest[self._cameras[0]][0]
             if key == self._cameras[0] or event.now_ns - came_ns < self._period_ns / 2:
                 self._due_ns, self._nearest = float(came_ns), dict(self._newest)
@@ -139,11 +139,10 @@ class _Grid:
 
     def _frame(self, span: Span) -> Frame:
         at_ns, nearest = round(self._due_ns), self._nearest
-        position = nearest[_POSITION][1]
         return Frame(
             {name: nearest[name][1] for name in self._cameras},
-            position,
-            nearest[_ACTION][1] if _ACTION in nearest else position,
+            nearest[_POSITION][1],
+            nearest[_ACTION][1],
             span.moved_by(at_ns),
             span.intervention_at(at_ns),
             span.succeeded_by(at_ns),

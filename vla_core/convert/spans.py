@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from vla_core.replay.bag import Bag
+from vla_core.replay.bag_namespace import INSTRUCTION, INTERVENTION, MODE, SUCCESS, told_topics
 from vla_core.types import ControlMode
 
-_INSTRUCTION, _MODE = "/vla/instruction", "/vla/mode"
-_INTERVENTION, _SUCCESS = "/vla/intervention", "/vla/task_success"
 MOVED_BY_SOMEBODY = (ControlMode.POLICY, ControlMode.TELEOP, ControlMode.BLEND)
 _BY_A_PERSON = (ControlMode.TELEOP, ControlMode.BLEND)
 
@@ -77,19 +76,22 @@ def _last(changes: list[tuple[int, Any]], now_ns: int) -> Any | None:
     return next((value for at_ns, value in reversed(changes) if at_ns <= now_ns), None)
 
 
-def spans_of(bag: Bag, instruction: str = "") -> list[Span]:
+def spans_of(bag: Bag, instruction: str = "", namespace: str = "") -> list[Span]:
     """The episodes of a bag: as long as an instruction is in force and somebody moves the robot.
 
     A bag that tells neither mode nor instruction is one episode.
 
     Args:
         instruction: what was done, where the bag does not tell.
+        namespace: of the robot in the bag; what other robots were told is not its.
+
+    Raises:
+        BagError: modes are told, but only of other robots.
     """
-    wanted = (_INSTRUCTION, _MODE, _INTERVENTION, _SUCCESS)
-    told = [name for name in bag.topics if name.endswith(wanted)]
-    if not any(name.endswith(_MODE) for name in told):
+    told = told_topics(bag.path, bag.topics, namespace)
+    if not any(name.endswith(MODE) for name in told):
         return [Span(0, None, instruction)]
-    by_event = any(name.endswith(_INTERVENTION) and bag.topics[name].count for name in told)
+    by_event = any(name.endswith(INTERVENTION) and bag.topics[name].count for name in told)
     return list(_cut(_told(bag, told), instruction, by_event))
 
 
@@ -109,11 +111,11 @@ _News = str | ControlMode | _Success | _Intervention
 
 def _told(bag: Bag, topics: list[str]) -> Iterator[tuple[int, _News]]:
     for topic, now_ns, message in bag.decoded(topics):
-        if topic.endswith(_INSTRUCTION):
+        if topic.endswith(INSTRUCTION):
             yield now_ns, message.text
-        elif topic.endswith(_SUCCESS):
+        elif topic.endswith(SUCCESS):
             yield now_ns, _Success(bool(message.data))
-        elif topic.endswith(_INTERVENTION):
+        elif topic.endswith(INTERVENTION):
             told = {pair.key: pair.value for pair in message.values}
             yield now_ns, _Intervention(bool(told.get("end_ns")), told)
         else:

@@ -14,13 +14,13 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from types import MappingProxyType
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from vla_core.data.joint_state import JointState, JointStateReader
+from vla_core.data.joint_state import JointState
+from vla_core.data.joint_states import JointStates
 from vla_core.errors import ConfigError, VlaError
 from vla_core.types import NANOSECONDS, VELOCITY_OVER_S, Observation
 
@@ -80,7 +80,7 @@ class ObservationAligner:
             known = ", ".join(self._sizes)
             raise ConfigError("reference", f"no camera {reference!r}; there are {known}")
         self._max_skew_ns = round(max_skew_s * NANOSECONDS)
-        self._reader = JointStateReader(joint_names)
+        self._joints = JointStates(joint_names)
         self._images = {camera: deque[_Stamped](maxlen=_IMAGES_KEPT) for camera in self._sizes}
         self._moments: deque[_Stamped] = deque()
         self._states: deque[JointState] = deque(maxlen=_JOINT_STATES_KEPT)
@@ -89,9 +89,9 @@ class ObservationAligner:
         self.last_drop = ""
 
     @property
-    def drops(self) -> Mapping[str, int]:
+    def drops(self) -> Counter[str]:
         """`{reason: how often}` since the start; reasons are the values of `Drop`."""
-        return MappingProxyType(self._drops)
+        return self._drops
 
     @property
     def position(self) -> np.ndarray | None:
@@ -106,23 +106,28 @@ class ObservationAligner:
             return None
         return self._states[-1].position
 
+    def lacking(self, now_ns: int | None = None) -> str:
+        """Which joints keep the joint states from being whole, as `JointStates.lacking`."""
+        return self._joints.lacking(now_ns)
+
     def push_joint_state(
         self, names: Sequence[str], position: np.ndarray, velocity: np.ndarray, stamp_ns: int
     ) -> list[Observation]:
-        """Take a joint state; more joints than the robot's are ignored.
+        """Take a message of joint states, which may hold some of the robot's joints.
 
         Args:
-            names: joints in the order of the arrays.
-            position, velocity: one number a name [rad], [rad/s]; velocity may be empty.
+            names, position, velocity, stamp_ns: as for `JointStates.take`.
 
         Returns:
             Observations that it completes, oldest first.
         """
         try:
-            state = self._reader.read(names, position, velocity, stamp_ns)
+            state = self._joints.take(names, position, velocity, stamp_ns)
         except VlaError as error:
             return self._drop(Drop.WRONG_JOINT_STATE, str(error))
-        if self._states and stamp_ns <= self._states[-1].stamp_ns:
+        if state is None:
+            return []
+        if self._states and state.stamp_ns <= self._states[-1].stamp_ns:
             return self._drop(Drop.JOINT_STATE_OUT_OF_ORDER, f"stamp {stamp_ns} after a later one")
         self._states.append(state)
         return self._settle()
@@ -157,6 +162,7 @@ class ObservationAligner:
             images.clear()
         self._moments.clear()
         self._states.clear()
+        self._joints.restart()
 
     def _settle(self) -> list[Observation]:
         """Observations of the moments that nothing is to come for, in order."""
@@ -195,10 +201,12 @@ class ObservationAligner:
             images[camera] = nearest.image
         found = self._state_at(stamp_ns)
         if found is None:
-            return self._drop(Drop.MISSING_JOINT_STATE, "none has come")
+            return self._drop(Drop.MISSING_JOINT_STATE, self._joints.lacking() or "none has come")
         state, skew_ns = found
         if skew_ns > self._max_skew_ns:
-            return self._drop(Drop.JOINT_STATE_SKEW, self._too_far("joint state", skew_ns))
+            lacking = self._joints.lacking(stamp_ns)
+            what = f"joint state ({lacking})" if lacking else "joint state"
+            return self._drop(Drop.JOINT_STATE_SKEW, self._too_far(what, skew_ns))
         self._sequence += 1
         return [
             Observation(

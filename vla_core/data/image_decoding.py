@@ -19,8 +19,6 @@ from vla_core.robot.description import CameraDescription, ImageMessage
 
 #: Largest picture that is decompressed; its size is read from its header before [pixels].
 MOST_PIXELS = 1 << 26
-#: Encodings that keep the colour of two pixels together.
-_IN_PAIRS = ("yuv422", "uyvy", "yuv422_yuy2", "yuyv")
 #: encoding -> (channels in memory, conversion to RGB or None where it is RGB already)
 _ENCODINGS: dict[str, tuple[int, int | None]] = {
     "rgb8": (3, None),
@@ -28,6 +26,9 @@ _ENCODINGS: dict[str, tuple[int, int | None]] = {
     "rgba8": (4, cv2.COLOR_RGBA2RGB),
     "bgra8": (4, cv2.COLOR_BGRA2RGB),
     "mono8": (1, cv2.COLOR_GRAY2RGB),
+    "8UC1": (1, cv2.COLOR_GRAY2RGB),
+    "nv12": (1, cv2.COLOR_YUV2RGB_NV12),
+    "nv21": (1, cv2.COLOR_YUV2RGB_NV21),
     "yuv422": (2, cv2.COLOR_YUV2RGB_UYVY),
     "uyvy": (2, cv2.COLOR_YUV2RGB_UYVY),
     "yuv422_yuy2": (2, cv2.COLOR_YUV2RGB_YUY2),
@@ -39,39 +40,56 @@ _ENCODINGS: dict[str, tuple[int, int | None]] = {
 }
 
 
-def conversion_of(message: Any) -> tuple[int, int | None]:
+#: Half of the lines again, with the colours of four pixels each.
+_TWO_PLANES = ("nv12", "nv21")
+_IN_PAIRS = ("yuv422", "uyvy", "yuv422_yuy2", "yuyv", *_TWO_PLANES)
+
+
+def conversion_of(message: Any, encoding: str = "") -> tuple[int, int | None]:
     """Channels in memory and OpenCV's conversion to RGB (None: it is RGB) of a sound Image.
+
+    Args:
+        encoding: that its pixels are of; empty: as it says.
 
     Raises:
         ObservationError: an encoding that is no 8-bit picture, or data of the wrong length.
     """
-    if message.encoding not in _ENCODINGS:
+    encoding = encoding or message.encoding
+    if encoding not in _ENCODINGS:
         raise ObservationError(
-            f"image encoding {message.encoding!r} is not supported; "
-            f"expected one of {', '.join(_ENCODINGS)}"
+            f"image encoding {encoding!r} is not supported; expected one of {', '.join(_ENCODINGS)}"
         )
-    channels, conversion = _ENCODINGS[message.encoding]
-    row = message.width * channels
+    channels, conversion = _ENCODINGS[encoding]
+    row, rows = message.width * channels, _rows(message.height, encoding)
     if (
         not row
         or not message.height
         or message.step < row
-        or len(message.data) != message.step * message.height
+        or len(message.data) != message.step * rows
     ):
         raise ObservationError(
-            f"{message.encoding} image {message.width}x{message.height}: got {len(message.data)} "
-            f"bytes in rows of {message.step}, expected {message.height} rows of at least {row}"
+            f"{encoding} image {message.width}x{message.height}: got {len(message.data)} "
+            f"bytes in rows of {message.step}, expected {rows} rows of at least {row}"
         )
-    if message.encoding in _IN_PAIRS and message.width % 2:
+    odd_height = encoding in _TWO_PLANES and message.height % 2
+    if encoding in _IN_PAIRS and message.width % 2 or odd_height:
         raise ObservationError(
-            f"{message.encoding} image {message.width}x{message.height}: got an odd width, "
-            "expected an even one, as two pixels share their colour"
+            f"{encoding} image {message.width}x{message.height}: got an odd "
+            f"{'height' if odd_height else 'width'}, expected an even one, as two pixels share "
+            "their colour"
         )
     return channels, conversion
 
 
-def decode_image(message: Any) -> np.ndarray:
+def _rows(height: int, encoding: str) -> int:
+    return height * 3 // 2 if encoding in _TWO_PLANES else height
+
+
+def decode_image(message: Any, encoding: str = "") -> np.ndarray:
     """Pixels of an Image.
+
+    Args:
+        encoding: that they are of; empty: as it says.
 
     Returns:
         `(height, width, 3)` uint8 RGB; a view of the message where it is rgb8 already.
@@ -79,9 +97,10 @@ def decode_image(message: Any) -> np.ndarray:
     Raises:
         ObservationError: as `conversion_of`.
     """
-    channels, conversion = conversion_of(message)
-    rows = np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)
-    pixels = rows[:, : message.width * channels].reshape(message.height, message.width, channels)
+    channels, conversion = conversion_of(message, encoding)
+    height = _rows(message.height, encoding or message.encoding)
+    rows = np.frombuffer(message.data, np.uint8).reshape(height, message.step)
+    pixels = rows[:, : message.width * channels].reshape(height, message.width, channels)
     if conversion is None:
         return pixels
     try:
@@ -146,6 +165,19 @@ def _no_picture(message: Any) -> ObservationError:
     )
 
 
+def check_encoding(message: Any, camera: CameraDescription) -> None:
+    """Refuse an Image of another encoding than the robot's YAML says.
+
+    Raises:
+        ObservationError: names both.
+    """
+    if camera.message is ImageMessage.IMAGE and message.encoding != camera.encoding:
+        raise ObservationError(
+            f"camera {camera.name!r}: got encoding {message.encoding!r}, expected "
+            f"{camera.encoding!r}; correct `cameras.{camera.name}.encoding` in the robot's YAML"
+        )
+
+
 def checked_pixels(
     message: Any, camera: CameraDescription, size: tuple[int, int], decode=decode_image
 ) -> np.ndarray:
@@ -153,7 +185,7 @@ def checked_pixels(
 
     Args:
         size: expected height and width.
-        decode: gives the pixels of an Image.
+        decode: gives the pixels of an Image of an encoding.
 
     Returns:
         `(height, width, 3)` uint8 RGB.
@@ -161,20 +193,16 @@ def checked_pixels(
     Raises:
         ObservationError: another encoding or size, or it cannot be decoded.
     """
+    check_encoding(message, camera)
     if camera.message is ImageMessage.COMPRESSED_IMAGE:
         given = compressed_size(message)
         if sorted(given) != sorted(size):  # decoded, it may be turned by its orientation
             raise _wrong_size(camera, given, size)
         pixels = decode_compressed_image(message)
-    elif message.encoding != camera.encoding:
-        raise ObservationError(
-            f"camera {camera.name!r}: got encoding {message.encoding!r}, expected "
-            f"{camera.encoding!r}; correct `cameras.{camera.name}.encoding` in the robot's YAML"
-        )
     elif (message.height, message.width) != size:
         raise _wrong_size(camera, (message.height, message.width), size)
     else:
-        pixels = decode(message)
+        pixels = decode(message, camera.pixels_as)
     if pixels.shape[:2] != size:
         raise _wrong_size(camera, pixels.shape[:2], size)
     return pixels

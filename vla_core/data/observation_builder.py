@@ -6,6 +6,7 @@ sees is made by the same code.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -71,7 +72,7 @@ class ObservationBuilder:
         self.clock_set_back = 0
 
     @property
-    def drops(self) -> Mapping[str, int]:
+    def drops(self) -> Counter[str]:
         """`{reason: how often}`; reasons are the values of `vla_core.data.alignment.Drop`."""
         return self._aligner.drops
 
@@ -79,6 +80,10 @@ class ObservationBuilder:
     def position(self) -> np.ndarray | None:
         """`(dof,)` newest joint positions in canonical order [rad]; None before the first."""
         return self._aligner.position
+
+    def lacking(self, now_ns: int) -> str:
+        """Which joints keep the joint states from being whole, and how old they are; "" if none."""
+        return self._aligner.lacking(now_ns)
 
     @property
     def last_drop(self) -> str:
@@ -109,23 +114,32 @@ class ObservationBuilder:
         stamp_ns: int,
         now_ns: int,
     ) -> list[Observation]:
-        """Take a joint state; arguments as `ObservationAligner.push_joint_state`.
+        """Take a message of joint states, which may hold some of the robot's joints.
+
+        Args:
+            names, position, velocity, stamp_ns: as for `JointStates.take`.
 
         Returns:
             Observations that it completes and whose turn it is, oldest first.
 
         Raises:
-            ObservationError: joints are missing, it is not finite, or from the future.
+            ObservationError: it is not finite, of another length, without a stamp, or from the
+                future.
         """
         self._check_stamp(stamp_ns, now_ns)
-        wrong = self.drops.get(Drop.WRONG_JOINT_STATE.value, 0)
+        wrong = self.drops[Drop.WRONG_JOINT_STATE.value]
         observations = self._aligner.push_joint_state(names, position, velocity, stamp_ns)
-        if self.drops.get(Drop.WRONG_JOINT_STATE.value, 0) > wrong:
+        if self.drops[Drop.WRONG_JOINT_STATE.value] > wrong:
             raise ObservationError(self.last_drop)
         return self._due(observations)
 
     def _check_stamp(self, stamp_ns: int, now_ns: int) -> None:
-        """Refuse the future: what comes after it would look out of order."""
+        """Refuse what has no stamp, and the future: what comes after would look out of order."""
+        if stamp_ns <= 0:
+            raise ObservationError(
+                "its stamp is empty (0): whoever publishes it has to set header.stamp to the time "
+                "of the measurement"
+            )
         if now_ns < self._now_ns:  # the clock was set back: what came before means nothing now
             self.clock_set_back += 1
             self._aligner.restart()

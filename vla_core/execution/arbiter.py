@@ -172,10 +172,13 @@ class Arbiter:
             return self._handover.why_not(condition == Condition.OPERATOR_HOLDS, now_ns)
         measured, limit_s = self._intake.measured, self._joint_state_limit_s
         if measured is None:
-            return "no joint state has come; is the robot up, and its topic right?"
+            lacking = self._intake.lacking(now_ns)
+            return f"{lacking}; is the robot up, and its topic right?"
         if condition == Condition.JOINT_STATE_FRESH:
             old_s = age_s(measured.stamp_ns, now_ns)
             if old_s <= limit_s:
                 return ""
-            return f"joint state is {old_s:.3f} s old, limit {limit_s} s"
+            lacking = self._intake.lacking(now_ns)
+            told = f": {lacking}" if lacking else ""
+            return f"joint state is {old_s:.3f} s old, limit {limit_s} s{told}"
         return self._motion.why_not_start(measured)

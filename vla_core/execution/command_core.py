@@ -135,16 +135,20 @@ class CommandCore:
         stamp_ns: int,
         now_ns: int,
     ) -> str:
-        """Take a measured joint state; returns why it was refused, "" if it was not.
+        """Take measured joints, all or some; returns why they were refused, "" if they were not.
 
         Args:
-            names: joints in the order of the arrays; more than the robot's are ignored.
-            position, velocity: one number a name [rad], [rad/s]; velocity may be empty.
+            names, position, velocity, stamp_ns: as for `JointStates.take`.
         """
         problem = self._intake.take_joint_state(names, position, velocity, stamp_ns, now_ns)
-        if not problem and self._tracking is not None:
-            self._tracking.measured(stamp_ns, self._intake.measured.position)
+        measured = self._intake.measured
+        if not problem and self._tracking is not None and measured is not None:
+            self._tracking.measured(measured.stamp_ns, measured.position)
         return problem
+
+    def lacking(self, now_ns: int) -> str:
+        """Which joints keep the joint states from being whole, and how old they are; "" if none."""
+        return self._intake.lacking(now_ns)
 
     def on_chunk(self, chunk: ActionChunk, now_ns: int) -> str:
         """Take an action chunk; returns why it was refused, "" if it was not.

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vla_core.data.joint_state import JointState, JointStateReader, age_s
+from vla_core.data.joint_state import JointState, age_s
+from vla_core.data.joint_states import JointStates
 from vla_core.errors import VlaError
 from vla_core.execution.timeline import ChunkTimeline
 from vla_core.types import NANOSECONDS, ActionChunk
@@ -32,7 +33,7 @@ class Intake:
         self.timeline = ChunkTimeline(joint_names, future_tolerance_s)
         self.ready = ChunkTimeline(joint_names, future_tolerance_s)
         self.measured: JointState | None = None
-        self._reader = JointStateReader(joint_names)
+        self._joints = JointStates(joint_names)
         self._future_tolerance_ns = round(future_tolerance_s * NANOSECONDS)
         self._chunk: ActionChunk | None = None
         self._chunk_arrival_ns = 0
@@ -66,18 +67,24 @@ class Intake:
         stamp_ns: int,
         now_ns: int,
     ) -> str:
-        """Admit a joint state; returns why it was refused, "" if it was not."""
-        try:
-            state = self._reader.read(names, position, velocity, stamp_ns)
-        except VlaError as error:
-            return str(error)
+        """Admit joints; `measured` follows once it is whole. Returns why they were refused, or ""."""
         if stamp_ns > now_ns + self._future_tolerance_ns:
             ahead_s = (stamp_ns - now_ns) / NANOSECONDS
             return f"joint state: stamp is {ahead_s:.3f} s in the future"
-        if self.measured is not None and stamp_ns < self.measured.stamp_ns:
+        try:
+            state = self._joints.take(names, position, velocity, stamp_ns)
+        except VlaError as error:
+            return str(error)
+        if state is None:
+            return ""
+        if self.measured is not None and state.stamp_ns < self.measured.stamp_ns:
             return "joint state: older than the one before"
         self.measured = state
         return ""
+
+    def lacking(self, now_ns: int) -> str:
+        """Which joints keep the joint states from being whole, and how old they are; "" if none."""
+        return self._joints.lacking(now_ns)
 
     def take_chunk(self, chunk: ActionChunk, now_ns: int) -> str:
         """Admit an action chunk; returns why it was refused, "" if it was not."""
@@ -148,4 +155,5 @@ class Intake:
         self.ready.restart()
         self._chunk = None
         self._void_ns = -1
+        self._joints.restart()
         self.measured = None

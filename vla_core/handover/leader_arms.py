@@ -50,7 +50,7 @@ class LeaderArms:
             JointMismatchError: a joint is missing, or named twice.
             ObservationError: wrong length, or not finite.
         """
-        values = self._reader.read(names, position, np.empty(0), now_ns).position
+        values = self._reader.read_whole(names, position)
         parts = [self._scale * values[self._columns] + self._offset]
         for place, gripper, effector in self._grippers:
             share = closed_share(values[place], gripper.open, gripper.closed)

@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from rosbags.highlevel import AnyReader
 from rosbags.interfaces import Connection
 from rosbags.serde import SerdeError
@@ -18,9 +19,12 @@ from rosbags.typesys.store import Typestore
 
 from vla_core.errors import VlaError
 from vla_core.replay.salvage import Place, SalvagedMcap, mcap_files
+from vla_core.replay.stamp_clock import StampClock
 from vla_core.types import NANOSECONDS
 
 _CDR = "cdr"
+#: Farther from the time of reception, a stamp is of another clock [s].
+OTHER_CLOCK_S = 1.0
 _STORE = get_typestore(Stores.ROS2_JAZZY)
 
 
@@ -42,7 +46,7 @@ class BagMessage:
     Attributes:
         time_s: since the bag's start [s].
         data: CDR, little endian, encapsulation header first: what ROS 2 puts on the wire.
-        received_ns: when the recorder received it [ns].
+        received_ns: when the recorder received it, on the clock that the bag runs on [ns].
     """
 
     topic: str
@@ -60,7 +64,6 @@ class Bag:
 
     Attributes:
         topics: what is in it, by name.
-        start_ns: when the first message was received [ns].
         duration_s: from there to the last message [s].
         problems: what is wrong with it and what was lost, as far as it is known by now.
 
@@ -71,6 +74,7 @@ class Bag:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.problems: list[str] = []
+        self._clock: StampClock | None = None
         self._salvage: SalvagedMcap | None = None
         self._paths = [path]
         if self._open() or self._open_files() or self._open_salvage():
@@ -81,7 +85,7 @@ class Bag:
         """Describe what is at `_paths`; False, and a problem, where rosbags cannot read it."""
         try:
             with self._reader() as reader:
-                self.start_ns = reader.start_time if reader.message_count else 0
+                self._log_start_ns = reader.start_time if reader.message_count else 0
                 self.duration_s = reader.duration / NANOSECONDS if reader.message_count else 0.0
                 self.topics: Mapping[str, BagTopic] = {
                     name: BagTopic(info.msgtype or "several types", info.msgcount)
@@ -118,7 +122,7 @@ class Bag:
         salvage = self._salvaging()
         if salvage is None or not salvage.counts:
             return False
-        self.start_ns = salvage.start_ns
+        self._log_start_ns = salvage.start_ns
         self.duration_s = (salvage.end_ns - salvage.start_ns) / NANOSECONDS
         self.topics = {
             topic: BagTopic(salvage.types[topic], count) for topic, count in salvage.counts.items()
@@ -154,6 +158,43 @@ class Bag:
                     f"{self.path}: {topic} is {got}, the robot's YAML expects {expected}"
                 )
 
+    @property
+    def start_ns(self) -> int:
+        """When the first message was received, on the clock that the bag runs on [ns]."""
+        return self._on_its_clock(self._log_start_ns)
+
+    def choose_clock(self, topics: Iterable[str]) -> None:
+        """Run on the clock of the stamps, where that of all topics is another than the log's.
+
+        Args:
+            topics: of messages that begin with a header, the one that is told most often among
+                them.
+
+        Raises:
+            BagError: stamps of one topic are of another clock than those of another.
+        """
+        self._clock = None
+        lags_s = {}
+        for topic in topics:
+            first = next(iter(self.messages([topic])), None)
+            if first is not None and (stamp_ns := stamp_of(first.data)):
+                lags_s[topic] = (first.received_ns - stamp_ns) / NANOSECONDS
+        if not lags_s or max(map(abs, lags_s.values())) <= OTHER_CLOCK_S:
+            return
+        if max(lags_s.values()) - min(lags_s.values()) > OTHER_CLOCK_S:
+            told = ", ".join(f"{topic} by {-lag_s:+.3f} s" for topic, lag_s in lags_s.items())
+            raise BagError(
+                f"{self.path}: stamps are off the time that they were received, {told}: they are "
+                "of different clocks, and nothing can be aligned; `vla doctor` tells more"
+            )
+        told_most = max(lags_s, key=lambda topic: self.topics[topic].count)
+        times = [(m.received_ns, stamp_of(m.data)) for m in self.messages([told_most])]
+        log_ns, stamp_ns = np.array([time for time in times if time[1]], dtype=np.int64).T
+        self._clock = StampClock(log_ns, stamp_ns)
+
+    def _on_its_clock(self, log_ns: int) -> int:
+        return log_ns if self._clock is None else self._clock.at(log_ns)
+
     def messages(
         self, topics: Iterable[str], from_s: float = 0.0, to_s: float = 0.0
     ) -> Iterator[BagMessage]:
@@ -169,8 +210,9 @@ class Bag:
         """
         wanted = set(topics)
         # metadata.yaml may tell a wrong start: messages before it count, unless told otherwise
-        place, whole = Place(self.start_ns + round(from_s * NANOSECONDS) if from_s else 0), False
-        end_ns = self.start_ns + round(to_s * NANOSECONDS) if to_s else None
+        begin_ns = self._log_start_ns + round(from_s * NANOSECONDS) if from_s else 0
+        place, whole = Place(begin_ns), False
+        end_ns = self._log_start_ns + round(to_s * NANOSECONDS) if to_s else None
         if self._salvage is None:
             whole = yield from self._read(wanted, place, end_ns)
         if not whole:
@@ -203,7 +245,7 @@ class Bag:
         except Exception as error:  # whatever broken bytes lead to
             if self._salvaging() is not None:
                 return False
-            at_s = (place.time_ns - self.start_ns) / NANOSECONDS
+            at_s = (place.time_ns - self._log_start_ns) / NANOSECONDS
             problem = f"{_sentence(error)} What comes after {at_s:.3f} s is lost."
             if problem not in self.problems:
                 self.problems.append(problem)
@@ -211,7 +253,8 @@ class Bag:
         return True
 
     def _message(self, topic: str, kind: str, time_ns: int, data: bytes) -> BagMessage:
-        return BagMessage(topic, kind, (time_ns - self.start_ns) / NANOSECONDS, data, time_ns)
+        now_ns = self._on_its_clock(time_ns)
+        return BagMessage(topic, kind, (now_ns - self.start_ns) / NANOSECONDS, data, now_ns)
 
     def decoded(self, topics: Iterable[str]) -> Iterator[tuple[str, int, Any]]:
         """Topic, time of reception [ns] and fields of messages whose types the bag describes.

@@ -61,10 +61,12 @@ def _check_stopping(robot: RobotModel) -> list[str]:
 
 def _check_topics(robot: RobotModel) -> list[str]:
     named = with_full_names(robot.description)
-    topic = named.joint_states_topic
-    if topic in [controller.topic for controller in named.command.controllers]:
-        return [f"commands and joint states share {topic}; give each command topic its own"]
-    return []
+    commands = {controller.topic for controller in named.command.controllers}
+    return [
+        f"commands and joint states share {topic}; give each command topic its own"
+        for topic in named.joint_states_topics
+        if topic in commands
+    ]
 
 
 def _check_joint_names(robot: RobotModel, manifest: PolicyManifest) -> list[str]:

@@ -107,7 +107,8 @@ def _topics(description: RobotDescription) -> Table:
     table = report_table("topics")
     table.add_column("topic", no_wrap=True)
     table.add_column("carries", overflow="fold")
-    table.add_row(description.joint_states_topic, "joint states, from the robot")
+    for topic in description.joint_states_topics:
+        table.add_row(topic, "joint states, from the robot")
     for controller in description.command.controllers:
         rate = f"to it at {description.command.rate_hz:g} Hz"
         joints = f"for {len(controller.joint_names)} joints: {' '.join(controller.joint_names)}"

@@ -77,7 +77,13 @@ class CheckedMapping:
 
     def topic(self, key: str) -> str:
         """A topic's name, relative or absolute."""
-        name = self.text(key)
+        return self._topic(key, self.text(key))
+
+    def topics(self, key: str) -> tuple[str, ...]:
+        """A list of topics' names."""
+        return tuple(self._topic(key, name) for name in self.texts(key))
+
+    def _topic(self, key: str, name: str) -> str:
         if TOPIC.fullmatch(name) is None:
             raise RobotDescriptionError(
                 self.where(key),

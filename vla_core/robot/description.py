@@ -93,6 +93,7 @@ class CameraDescription:
         frame: its optical frame (z forward, x right): a link of the URDF, or with `pose_in_base`
             one of its own; None when nobody knows where it is.
         encoding: of an Image, or the format of a CompressedImage.
+        pixels_as: encoding that its pixels are read as where messages say `8UC3`; else empty.
         simulated_width, simulated_height: size that the simulation renders.
         pose_in_base: of a camera that is not on the robot: x, y, z [m] and unit quaternion x, y, z,
             w of its frame in the base frame; None: it is on the robot, or nobody knows.
@@ -109,6 +110,7 @@ class CameraDescription:
     simulated_width: int
     simulated_height: int
     pose_in_base: tuple[float, ...] | None = None
+    pixels_as: str = ""
 
     def size(self, simulated: bool) -> tuple[int, int]:
         """Height and width of its pictures [pixels]."""
@@ -178,6 +180,7 @@ class RobotDescription:
         joints: in canonical order.
         groups: joint names by group, in canonical order.
         fixed_joints: where the URDF's other joints stand [rad] or [m].
+        joint_states_topics: on which its joints are told, each message all of them or some.
         ready_pose: `(dof,)` positions in canonical order, read-only [unit].
         safety_file: YAML of its safety description, or None.
         recording: what recordings of it call things.
@@ -192,11 +195,16 @@ class RobotDescription:
     fixed_joints: Mapping[str, float]
     end_effectors: Mapping[str, EndEffector]
     cameras: Mapping[str, CameraDescription]
-    joint_states_topic: str
+    joint_states_topics: tuple[str, ...]
     command: CommandDescription
     ready_pose: np.ndarray
     safety_file: Path | None
     recording: RecordingDescription = RecordingDescription()
+
+    @property
+    def joint_states_topic(self) -> str:
+        """The first of them, on which a simulation or a bag made of a data set tells all joints."""
+        return self.joint_states_topics[0]
 
     @property
     def joint_names(self) -> tuple[str, ...]:

@@ -55,7 +55,7 @@ def load_robot(name: str | Path) -> RobotDescription:
         fixed_joints=MappingProxyType(_fixed_joints(yaml, urdf, {j.urdf_joint for j in joints})),
         end_effectors=MappingProxyType(_end_effectors(yaml, urdf, groups)),
         cameras=MappingProxyType(cameras),
-        joint_states_topic=states.topic("topic"),
+        joint_states_topics=_joint_states_topics(states),
         command=_command(yaml.mapping("command"), groups),
         ready_pose=_ready_pose(yaml.mapping("ready_pose"), groups),
         safety_file=(path.parent / yaml.text("safety")).resolve() if "safety" in yaml else None,
@@ -68,6 +68,18 @@ def load_robot(name: str | Path) -> RobotDescription:
     states.done()
     yaml.done()
     return robot
+
+
+def _joint_states_topics(yaml: CheckedMapping) -> tuple[str, ...]:
+    """One `topic`, or `topics` where arms and hands are told on topics of their own."""
+    if "topics" not in yaml:
+        return (yaml.topic("topic"),)
+    topics = yaml.topics("topics")
+    if not topics or len(set(topics)) != len(topics) or "topic" in yaml:
+        raise RobotDescriptionError(
+            yaml.where("topics"), f"got {list(topics)}, expected names, each once, and no `topic`"
+        )
+    return topics
 
 
 def _link(yaml: CheckedMapping, key: str, urdf: Urdf) -> str:

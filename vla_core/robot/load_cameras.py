@@ -7,6 +7,7 @@ import math
 from vla_core.errors import RobotDescriptionError
 from vla_core.robot.checked_yaml import CheckedMapping
 from vla_core.robot.description import ROOT_FRAME, CameraDescription, ImageMessage
+from vla_core.robot.image_encodings import COMPRESSED, ORDERS, RAW, UNORDERED
 from vla_core.robot.urdf import Urdf
 
 #: A quaternion this far from length 1 is a mistake, not rounding.
@@ -34,21 +35,50 @@ def load_cameras(yaml: CheckedMapping, urdf: Urdf) -> dict[str, CameraDescriptio
 def _camera(name: str, yaml: CheckedMapping, urdf: Urdf) -> CameraDescription:
     width, height = yaml.pixels("width"), yaml.pixels("height")
     pose = _pose(yaml) if "pose_in_base" in yaml else None
+    message = yaml.choice("message", ImageMessage)
+    encoding = _encoding(yaml, message)
     camera = CameraDescription(
         name=name,
         topic=yaml.topic("topic"),
-        message=yaml.choice("message", ImageMessage),
+        message=message,
         info_topic=yaml.topic("info_topic") if "info_topic" in yaml else None,
         frame=_frame(yaml, urdf, placed=pose is not None),
         width=width,
         height=height,
-        encoding=yaml.text("encoding"),
+        encoding=encoding,
+        pixels_as=_pixels_as(yaml, encoding),
         simulated_width=yaml.pixels("simulated_width") if "simulated_width" in yaml else width,
         simulated_height=yaml.pixels("simulated_height") if "simulated_height" in yaml else height,
         pose_in_base=pose,
     )
     yaml.done()
     return camera
+
+
+def _encoding(yaml: CheckedMapping, message: ImageMessage) -> str:
+    """One that can be read as a picture, of that message."""
+    encoding = yaml.text("encoding")
+    known = COMPRESSED if message is ImageMessage.COMPRESSED_IMAGE else (*RAW, UNORDERED)
+    if encoding not in known:
+        raise RobotDescriptionError(
+            yaml.where("encoding"),
+            f"got {encoding!r}, no 8-bit picture that can be read from {message.value}; expected "
+            f"one of {', '.join(known)}",
+        )
+    return encoding
+
+
+def _pixels_as(yaml: CheckedMapping, encoding: str) -> str:
+    """What pixels are that do not say it themselves: `8UC3` does not tell which colour is first."""
+    if encoding != UNORDERED:
+        return ""
+    order = yaml.text("channels") if "channels" in yaml else ""
+    if order not in ORDERS:
+        raise RobotDescriptionError(
+            yaml.where("channels"),
+            f"got {order!r}, expected {' or '.join(ORDERS)}: {UNORDERED} does not say it",
+        )
+    return ORDERS[order]
 
 
 def _frame(yaml: CheckedMapping, urdf: Urdf, placed: bool) -> str | None:

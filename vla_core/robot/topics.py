@@ -47,7 +47,7 @@ def with_full_names(
     return replace(
         robot,
         cameras=MappingProxyType(cameras),
-        joint_states_topic=full(robot.joint_states_topic),
+        joint_states_topics=tuple(map(full, robot.joint_states_topics)),
         command=replace(robot.command, controllers=controllers),
         recording=replace(robot.recording, command_topic=full(robot.recording.command_topic)),
     )

@@ -2,6 +2,9 @@
 
 Bags are cut into episodes where the instruction or who moves the robot changes. Every episode is
 read back after it was written; started again, a conversion goes on where it was left.
+
+Exit code 0: everything that was given was converted; 1: of a bag, or of all, nothing came; 2: it was
+refused.
 """
 
 from __future__ import annotations
@@ -22,6 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--simulated", action="store_true", help="pictures have the robot's simulated size"
     )
+    parser.add_argument(
+        "--bag-namespace", help="of the robot in the bag, e.g. robot1; else the only one there"
+    )
+    parser.add_argument(
+        "--no-commands", nargs="+", default=(), metavar="GROUP", help="joint groups of which no "
+        "commands were recorded: their action is where they were",
+    )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
@@ -49,7 +59,9 @@ def run(args: argparse.Namespace) -> int:
         else:
             done = bags_to_dataset(
                 args.source, args.out, robot, args.rate_hz, args.instruction, args.simulated,
-                progress, bar.console.print,
+                progress, bar.console.print, args.no_commands,
+                args.bag_namespace,
             )  # fmt: skip
     print(f"{args.out}: " + ", ".join(f"{count} {name}" for name, count in done.items()))
-    return 1 if done.get("lost") else 0
+    nothing = done.get("bags_of_nothing") or not done["episodes"] + done["skipped"]
+    return 1 if nothing or done.get("lost") else 0

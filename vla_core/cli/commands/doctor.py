@@ -23,6 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--robot",
         help="name under config/robots, or a YAML; else the one whose joints the recording has",
     )
+    parser.add_argument(
+        "--bag-namespace", help="of the robot in the bag, e.g. robot1; else the only one there"
+    )
     parser.add_argument("--json", type=Path, help="write the findings here")
 
 
@@ -37,7 +40,10 @@ def run(args: argparse.Namespace) -> int:
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("reading", total=1.0)
         diagnosis = examine(
-            args.bag, args.robot, lambda fraction: bar.update(task, completed=fraction)
+            args.bag,
+            args.robot,
+            lambda fraction: bar.update(task, completed=fraction),
+            namespace=args.bag_namespace,
         )
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)

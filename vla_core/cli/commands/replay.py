@@ -16,10 +16,13 @@ import sys
 from pathlib import Path
 
 from vla_core.cli.seed_argument import HIGHEST_NOISE_SEED, add_seed
+from vla_core.errors import VlaError
 
 HELP = "play a recorded bag into the running graph, or offline, and measure it"
 INSTRUCTION = "pick up the yellow bottle"
 RANDOM, HOLD = "random", "hold"
+#: Exit code where nothing of a recording was replayed.
+NOTHING_DONE = 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +44,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backend", choices=("torch", "onnx"), default="onnx", help="inference")
     parser.add_argument("--out", type=Path, default=Path("out/replay"), help="for the results")
     parser.add_argument("--json", type=Path, help="write the summary here, too")
+    parser.add_argument(
+        "--from", type=float, default=0.0, dest="from_s", metavar="S",
+        help="first moment, in seconds since the bag's begin",
+    )  # fmt: skip
+    parser.add_argument(
+        "--to", type=float, default=0.0, dest="to_s", metavar="S",
+        help="last moment; 0: the bag's end",
+    )  # fmt: skip
+    parser.add_argument(
+        "--bag-namespace", help="of the robot in the bag, e.g. robot1; else the only one there"
+    )
     _add_live_arguments(parser)
     _add_offline_arguments(parser)
 
@@ -51,14 +65,6 @@ def _add_live_arguments(parser: argparse.ArgumentParser) -> None:
         "rate, q ends",
     )  # fmt: skip
     live.add_argument("--rate", type=float, default=1.0, help="times real time, 0.1 to 10")
-    live.add_argument(
-        "--from", type=float, default=0.0, dest="from_s", metavar="S",
-        help="first moment, in seconds since the bag's begin",
-    )  # fmt: skip
-    live.add_argument(
-        "--to", type=float, default=0.0, dest="to_s", metavar="S",
-        help="last moment; 0: the bag's end",
-    )  # fmt: skip
     live.add_argument("--loop", action="store_true", help="begin anew at the end")
     live.add_argument("--namespace", default="", help="of the graph, inside of /replay")
 
@@ -106,12 +112,16 @@ def run(args: argparse.Namespace) -> int:
 
     ROS is not for this library, and signals go straight to the process that plays.
     """
+    _refuse_unused(args)
     if args.offline:
         return _run_offline(args)
     command = [sys.executable, "-m", "vla_nodes.replay", str(args.bag)]
-    for name in ("robot", "policy", "instruction", "rate", "backend", "out", "json", "namespace"):
+    for name in (
+        "robot", "policy", "instruction", "rate", "backend", "out", "json", "namespace",
+        "bag_namespace",
+    ):  # fmt: skip
         if (value := getattr(args, name)) is not None:
-            command += [f"--{name}", str(value)]
+            command += [f"--{name.replace('_', '-')}", str(value)]
     command += ["--from", str(args.from_s), "--to", str(args.to_s), *["--loop"] * args.loop]
     os.execv(command[0], command)
 
@@ -119,6 +129,7 @@ def run(args: argparse.Namespace) -> int:
 def _run_offline(args: argparse.Namespace) -> int:
     from vla_core.cli.offline_replay import replay_offline
     from vla_core.replay.offline.comparison import print_comparison, read_result
+    from vla_core.replay.offline.replay import nothing_done
     from vla_core.replay.offline.table import print_result
 
     other = read_result(args.compare) if args.compare else None
@@ -128,4 +139,25 @@ def _run_offline(args: argparse.Namespace) -> int:
         print_comparison(result, other)
     if report is not None:
         print(f"see {report}")
+    if problem := nothing_done(result):
+        print(f"vla replay: {args.bag}: {problem}", file=sys.stderr)
+        return NOTHING_DONE
     return 0
+
+
+def _refuse_unused(args: argparse.Namespace) -> None:
+    """Refuse what the chosen way of replaying would not look at.
+
+    Raises:
+        VlaError: names the options.
+    """
+    unused = argparse.ArgumentParser()
+    (_add_live_arguments if args.offline else _add_offline_arguments)(unused)
+    given = [
+        f"--{name.replace('_', '-')}"
+        for name, default in vars(unused.parse_args([])).items()
+        if getattr(args, name) != default
+    ]
+    if given:
+        way = "with" if args.offline else "without"
+        raise VlaError(f"{', '.join(given)}: means nothing {way} --offline; leave it out")

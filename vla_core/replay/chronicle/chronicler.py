@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vla_core.data.joint_state import JointStateReader
+from vla_core.data.joint_states import JointStates
 from vla_core.errors import VlaError
 from vla_core.execution.command import Command
 from vla_core.replay.change_map import cosine_distance
@@ -60,7 +60,7 @@ class Chronicler(ReplayListener):
         self._telling = self.told = False
         self._begun = False
         self._mode = ControlMode.IDLE
-        self._joints = JointStateReader(robot.joint_names)
+        self._joints = JointStates(robot.joint_names)
         self._pictures: dict[str, PictureSeen] = {}
         self._foresight = ForesightPictures()
         self._spans = ConstraintSpans()
@@ -68,6 +68,7 @@ class Chronicler(ReplayListener):
 
     def began(self, episode: str) -> None:
         """Tell of it if it is the one."""
+        self._joints.restart()
         self._telling = not self.told and self._episode in (None, episode)
         self.told |= self._telling
         self._begun = False
@@ -85,12 +86,13 @@ class Chronicler(ReplayListener):
             self._measured(event.now_ns, "alignment", 1e3 * build_s)
         elif isinstance(event, JointStateCame):
             try:
-                state = self._joints.read(
+                state = self._joints.take(
                     event.names, event.position, event.velocity, event.stamp_ns
                 )
             except VlaError:
                 return  # told as refused
-            self._tell(JointsAt(event.stamp_ns, JointSource.MEASURED, state.position))
+            if state is not None:
+                self._tell(JointsAt(state.stamp_ns, JointSource.MEASURED, state.position))
 
     def observed(self, seen: Observation) -> None:
         """Its skew."""

@@ -29,13 +29,13 @@ class Camera:
         self._check = ImageCheck()
         self._same_since_ns = 0
 
-    def see(self, picture: Picture, position: np.ndarray | None) -> None:
-        """Look at a picture.
+    def see(self, picture: Picture, position: np.ndarray | None) -> bool:
+        """Look at a picture; whether the camera node would take it.
 
         Args:
             position: `(n,)` newest joint positions; a repeated picture is frozen if they moved.
         """
-        self._check_size(picture)
+        fits = self._check_size(picture)
         fault = self._check.fault(picture.pixels, position)
         if not self._check.repeats:
             self._same_since_ns = picture.log_ns
@@ -49,8 +49,9 @@ class Camera:
                 fault.value,
                 since_ns=self._same_since_ns if frozen else None,
             )
+        return fits and fault is None
 
-    def _check_size(self, picture: Picture) -> None:
+    def _check_size(self, picture: Picture) -> bool:
         height, width = picture.pixels.shape[:2]
         size = Size(width, height)
         if not self._sizes or (size in self._sizes and len(self._sizes) > 1):
@@ -59,3 +60,5 @@ class Camera:
             expected = " or ".join(f"{s.width}x{s.height}" for s in dict.fromkeys(self._sizes))
             text = f"{width}x{height} pixels, expected {expected}"
             self._findings.add(Kind.WRONG_SIZE, picture.topic, picture.log_ns, text)
+            return False
+        return True

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from vla_core.data.commanded_joints import CommandedJoints
 from vla_core.replay.doctor.cameras import Camera
-from vla_core.replay.doctor.commands import CommandedJoints
+from vla_core.replay.doctor.commands import CommandChecks, find_missing_commands
 from vla_core.replay.doctor.contract import Contract, Role
 from vla_core.replay.doctor.events import Arrival, Joints, Picture, Unreadable
 from vla_core.replay.doctor.finding import Findings, Kind
 from vla_core.replay.doctor.following import Following
 from vla_core.replay.doctor.joints import MeasuredJoints
+from vla_core.replay.doctor.observations import Observations
 from vla_core.replay.doctor.skew import Skew
 from vla_core.replay.doctor.timing import Timing
 
@@ -32,10 +34,12 @@ class Checks:
         self._skew = Skew(findings)
         self._cameras: dict[str, Camera] = {}
         self._measured: dict[str, MeasuredJoints] = {}
-        self._commanded: dict[str, CommandedJoints] = {}
+        self._commanded: dict[str, CommandChecks] = {}
         self._position: np.ndarray | None = None
         robot = contract.robot
-        self._newest = np.full(len(robot.joints) if robot else 0, np.nan)
+        self._commanded_now = CommandedJoints(len(robot.joints) if robot else 0)
+        self._observations = Observations(contract, findings)
+        self._state_topic = ""
         self._following = Following(robot.joint_names, findings) if robot else None
         self._end_ns = 0
 
@@ -57,46 +61,72 @@ class Checks:
             self._findings.add(Kind.UNREADABLE, arrival.topic, arrival.log_ns, arrival.reason)
             return
         role = self._contract.role(arrival.topic, arrival.message_type)
-        self._skew.see(arrival, role)
         if isinstance(arrival, Picture):
-            self._camera(arrival.topic).see(arrival, self._position)
+            self._skew.see(arrival, role)
+            if self._camera(arrival.topic).see(arrival, self._position):
+                self._observations.see_picture(arrival)
         elif isinstance(arrival, Joints) and role is Role.COMMANDED:
             self._command(arrival.topic).see(arrival)
         elif isinstance(arrival, Joints):
+            self._observations.see_joints(arrival)
             self._see_state(arrival)
 
     def finish(self) -> None:
         """Judge the whole."""
         self._skew.finish()
         self._timing.finish()
-        if self._following is not None:
-            for topic in self._measured:
-                self._following.finish(topic, self._end_ns)
+        for measured in self._measured.values():
+            measured.finish(self._end_ns, self._timing.other_joint_states)
+        if self._contract.commands:
+            find_missing_commands(
+                self._contract.robot, self._commanded_now, self._findings,
+                self._timing.start_ns, self._end_ns,
+            )  # fmt: skip
+        self._observations.finish(self._end_ns)
+        if self._following is not None and self._state_topic:
+            self._following.finish(self._state_topic, self._end_ns)
 
-    def _see_state(self, state: Joints) -> None:
-        measured = self._measured.get(state.topic)
+    @property
+    def notes(self) -> list[str]:
+        """What is worth to know and harms nothing."""
+        return [
+            f"{topic}: {measured.derived} of {measured.count} states tell no velocity, or not that "
+            "of every joint: it is derived from the positions"
+            for topic, measured in self._measured.items()
+            if measured.derived
+        ]
+
+    def _see_state(self, message: Joints) -> None:
+        """One robot's topics together, as its YAML names them; of no robot, each for itself."""
+        self._state_topic = self._state_topic or message.topic
+        topic = message.topic if self._contract.robot is None else self._state_topic
+        measured = self._measured.get(topic)
         if measured is None:
             measured = MeasuredJoints(self._contract.robot, self._findings)
-            self._measured[state.topic] = measured
-        command = self._newest if self._newest.size and np.isfinite(self._newest).all() else None
-        position = measured.see(state, command)
-        if position is None:
+            self._measured[topic] = measured
+        now_ns = message.log_ns if message.stamp_ns is None else message.stamp_ns
+        command = self._commanded_now.at(now_ns)
+        command = command if command.size and np.isfinite(command).all() else None
+        state, is_measured = measured.see(message, command)
+        if state is not None:
+            self._skew.see(state, Role.MEASURED)
+        if not is_measured:
             return
-        self._position = position
+        self._position = state.positions[0]
         if self._following is not None and command is not None:
-            self._following.see(position, command, state.log_ns)
+            self._following.see(self._position, command, message.log_ns)
 
     def _camera(self, topic: str) -> Camera:
         if topic not in self._cameras:
             self._cameras[topic] = Camera(self._contract.sizes.get(topic, ()), self._findings)
         return self._cameras[topic]
 
-    def _command(self, topic: str) -> CommandedJoints:
+    def _command(self, topic: str) -> CommandChecks:
         if topic not in self._commanded:
-            self._commanded[topic] = CommandedJoints(
+            self._commanded[topic] = CommandChecks(
                 self._contract.robot,
                 self._contract.command_names(topic),
-                self._newest,
+                self._commanded_now,
                 self._findings,
             )
         return self._commanded[topic]

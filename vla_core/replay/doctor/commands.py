@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from vla_core.data.commanded_joints import CommandedJoints
 from vla_core.replay.doctor.contract import limits_of
 from vla_core.replay.doctor.events import Joints
 from vla_core.replay.doctor.finding import Findings, Kind
@@ -19,24 +20,44 @@ _ROUNDING = 1e-3
 _TOO_FAST, _STEP = 2.0, 0.02
 
 
-class CommandedJoints:
+def find_missing_commands(
+    robot: RobotDescription,
+    commanded: CommandedJoints,
+    findings: Findings,
+    start_ns: int,
+    end_ns: int,
+) -> None:
+    """Joints that nothing in the recording commands, by group: there is no action to learn."""
+    bare = ~commanded.known
+    for group, names in robot.groups.items():
+        missing = [j.name for j, no in zip(robot.joints, bare, strict=True) if no and j.name in names]
+        if missing:
+            what = "it" if len(missing) == len(names) else ", ".join(missing)
+            text = (
+                f"no command of {what} was recorded: a conversion has to be told so "
+                f"(--no-commands {group}), and a replay compares with where the joints were"
+            )
+            findings.add(Kind.COMMANDS_MISSING, group, end_ns, text, len(missing), since_ns=start_ns)
+
+
+class CommandChecks:
     """Looks at the commands of one topic.
 
     Args:
         expected: joints that its commands are for, in order; empty: those that it names.
-        newest: `(dof,)` newest command in canonical order, written to; NaN before the first.
+        commanded: told every command.
     """
 
     def __init__(
         self,
         robot: RobotDescription,
         expected: Sequence[str],
-        newest: np.ndarray,
+        commanded: CommandedJoints,
         findings: Findings,
     ) -> None:
         self._robot = robot
         self._expected = expected
-        self._newest = newest
+        self._commanded = commanded
         self._limits = limits_of(robot)
         self._findings = findings
         self._names: tuple[str, ...] = ()
@@ -57,7 +78,8 @@ class CommandedJoints:
         if self._previous is not None:
             self._find_fast(command, self._previous)
         self._previous = command
-        self._newest[self._places] = positions[0]
+        start_ns = command.log_ns if command.stamp_ns is None else command.stamp_ns
+        self._commanded.take(self._places, start_ns + command.after_ns, positions)
 
     def _take_names(self, command: Joints) -> None:
         """Find the robot's joints among those that are named."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vla_core.robot.description import CommandInterface, RobotDescription
+from vla_core.robot.description import CameraDescription, CommandInterface, RobotDescription
 from vla_core.robot.topics import with_full_names
 
 JOINT_STATE = "sensor_msgs/msg/JointState"
@@ -49,19 +49,21 @@ class Contract:
         sizes: that the pictures of a topic may have; one that is not here keeps its first size.
         required: topic -> message type.
         commands: topic -> message type.
+        cameras: topic -> as the robot's YAML describes it.
     """
 
     robot: RobotDescription | None = None
     sizes: Mapping[str, tuple[Size, ...]] = field(default_factory=dict)
     required: Mapping[str, str] = field(default_factory=dict)
     commands: Mapping[str, str] = field(default_factory=dict)
+    cameras: Mapping[str, CameraDescription] = field(default_factory=dict)
 
     @classmethod
-    def of_bag(cls, robot: RobotDescription | None) -> Contract:
+    def of_bag(cls, robot: RobotDescription | None, namespace: str = "") -> Contract:
         """The robot's own topics; its cameras, real or simulated, and states must be there."""
         if robot is None:
             return cls()
-        robot = with_full_names(robot)
+        robot = with_full_names(robot, namespace)
         cameras = robot.cameras.values()
         types = {c.topic: f"sensor_msgs/msg/{c.message.value}" for c in cameras}
         commands = {c.topic: _COMMAND_TYPES[c.interface] for c in robot.command.controllers}
@@ -73,8 +75,9 @@ class Contract:
                 c.topic: (Size(c.width, c.height), Size(c.simulated_width, c.simulated_height))
                 for c in cameras
             },
-            types | {robot.joint_states_topic: JOINT_STATE},
+            types | dict.fromkeys(robot.joint_states_topics, JOINT_STATE),
             commands,
+            {camera.topic: camera for camera in cameras},
         )
 
     def role(self, topic: str, message_type: str) -> Role:

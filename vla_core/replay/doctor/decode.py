@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import cv2
@@ -14,7 +15,7 @@ from rosbags.typesys import (
     get_typestore,
 )
 
-from vla_core.data.image_decoding import decode_compressed_image, decode_image
+from vla_core.data.image_decoding import check_encoding, decode_compressed_image, decode_image
 from vla_core.errors import VlaError
 from vla_core.replay.bag import BagMessage, read_message, stamp_of
 from vla_core.replay.doctor.contract import (
@@ -26,6 +27,7 @@ from vla_core.replay.doctor.contract import (
     Role,
 )
 from vla_core.replay.doctor.events import Arrival, Joints, Picture, Unreadable
+from vla_core.types import NANOSECONDS
 
 _HEADER = "std_msgs/msg/Header"
 #: Encapsulation, time, and the length of a frame's name.
@@ -73,15 +75,23 @@ class Decoder:
             message = read_message(
                 BagMessage(logged.topic, logged.message_type, 0.0, logged.data, logged.log_ns)
             )
+            camera = self._contract.cameras.get(logged.topic)
+            if camera is not None:
+                check_encoding(message, camera)
             if logged.message_type == IMAGE:
-                return Picture(*where, decode_image(message))
+                return Picture(*where, decode_image(message, camera.pixels_as if camera else ""))
             if logged.message_type == COMPRESSED_IMAGE:
                 return Picture(*where, decode_compressed_image(message))
             if logged.message_type == JOINT_STATE:
-                return _joints(where, message.name, [message.position])
+                joints = _joints(where, message.name, [message.position])
+                return replace(joints, velocity=np.asarray(message.velocity, dtype=float))
             if logged.message_type == JOINT_TRAJECTORY:
-                points = [point.positions for point in message.points]
-                return _joints(where, message.joint_names, points)
+                joints = _joints(where, message.joint_names, [p.positions for p in message.points])
+                after = [p.time_from_start for p in message.points]
+                after_ns = np.array([t.sec * NANOSECONDS + t.nanosec for t in after], np.int64)
+                if np.any(np.diff(after_ns) <= 0):
+                    raise ValueError("the times of its points do not increase")
+                return replace(joints, after_ns=after_ns)
             return _joints(where, self._contract.command_names(logged.topic), [message.data])
         except (VlaError, ValueError, cv2.error) as error:
             return Unreadable(*where, str(error))

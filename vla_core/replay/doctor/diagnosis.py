@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from vla_core.data.mcap_scan import Loss
 from vla_core.paths import root
+from vla_core.replay.bag import Bag, BagError
+from vla_core.replay.bag_namespace import namespace_in
 from vla_core.replay.doctor.bag_source import BagSource
 from vla_core.replay.doctor.checks import Checks
 from vla_core.replay.doctor.contract import JOINT_STATE, Contract
@@ -37,6 +39,7 @@ class Diagnosis:
         looked_at: what each of them was looked at as.
         findings: in the order of time, episode by episode.
         untold: how many more there are, by kind and topic.
+        notes: what is worth to know and harms nothing.
     """
 
     path: Path
@@ -48,6 +51,7 @@ class Diagnosis:
     looked_at: dict[str, str] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     untold: Counter[tuple[Kind, str]] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """What `--json` writes."""
@@ -57,6 +61,7 @@ class Diagnosis:
             "duration_s": round(self.duration_s, 3),
             "episodes": self.episodes,
             "messages": dict(self.messages),
+            "notes": self.notes,
             "looked_at": self.looked_at,
             "findings": [finding.as_json(self.start_ns) for finding in self.findings],
             "more_findings": [
@@ -71,6 +76,7 @@ def examine(
     robot: str | Path | None = None,
     progress: Progress = lambda fraction: None,
     episode: int | None = None,
+    namespace: str | None = None,
 ) -> Diagnosis:
     """Go through a recording once, and say what is wrong with it.
 
@@ -79,18 +85,23 @@ def examine(
         robot: by name under config/robots, or a YAML; None: the one whose joints it has, if any.
         progress: told the fraction that has been read.
         episode: of a data set, the only one to look at; None: all.
+        namespace: of the robot in a bag; None: the only one that it can be.
 
     Raises:
         VlaError: nothing of it can be read, or the robot is not known.
     """
     if (path / "meta" / "info.json").is_file():
         return _examine_dataset(path, robot, progress, episode)
-    return _examine_bag(path, robot, progress)
+    return _examine_bag(path, robot, progress, namespace)
 
 
-def _examine_bag(path: Path, robot: str | Path | None, progress: Progress) -> Diagnosis:
+def _examine_bag(
+    path: Path, robot: str | Path | None, progress: Progress, namespace: str | None
+) -> Diagnosis:
     description = load_robot(robot) if robot else _recognise(_names_in_bag(path))
-    contract = Contract.of_bag(description)
+    if description is not None:
+        namespace = namespace_in(path, _topics_in(path), description, namespace)
+    contract = Contract.of_bag(description, namespace or "")
     source, decoder, findings = BagSource(path), Decoder(contract), Findings()
     checks = Checks(contract, findings)
     first_ns, last_ns = None, 0
@@ -119,6 +130,7 @@ def _examine_bag(path: Path, robot: str | Path | None, progress: Progress) -> Di
         looked_at=dict(checks.roles),
         findings=sorted(findings.found, key=lambda finding: finding.time_ns),
         untold=findings.untold,
+        notes=checks.notes,
     )
 
 
@@ -159,6 +171,14 @@ def _add_losses(findings: Findings, losses: Iterable[Loss], start_ns: int) -> No
     for number, loss in enumerate(losses):
         time_ns = start_ns if loss.time_ns is None else loss.time_ns
         findings.add(Kind.LOST, "", time_ns, loss.what, subject=str(number))
+
+
+def _topics_in(path: Path) -> Collection[str]:
+    """All that is known of a bag's topics beforehand; of one that is broken, none."""
+    try:
+        return Bag(path).topics
+    except BagError:
+        return ()
 
 
 def _names_in_bag(path: Path) -> tuple[str, ...]:

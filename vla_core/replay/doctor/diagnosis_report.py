@@ -19,6 +19,8 @@ def print_diagnosis(diagnosis: Diagnosis, console: Console) -> None:
     for topic, count in sorted(diagnosis.messages.items()):
         topics.add_row(escape(topic), str(count), diagnosis.looked_at[topic])
     console.print(topics)
+    for note in diagnosis.notes:
+        console.print(f"note: {note}", highlight=False, markup=False)
     if not diagnosis.findings:
         console.print("[green]nothing wrong was found[/green]")
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -38,10 +38,14 @@ class Joints(Arrival):
     Attributes:
         names: in the order of the columns.
         positions: `(points, joints)`; one point for a measurement.
+        velocity: of a measurement, as it is told; empty: not.
+        after_ns: `(points,)` when each point of a command is due, since its stamp [ns].
     """
 
     names: tuple[str, ...]
     positions: np.ndarray
+    velocity: np.ndarray = field(default_factory=lambda: np.empty(0))
+    after_ns: np.ndarray = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
 
     def seconds_since(self, earlier: Joints) -> float:
         """The longer of the log's and the stamps' time between two, at least 1 ms [s]."""

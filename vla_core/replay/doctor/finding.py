@@ -32,6 +32,8 @@ class Kind(Enum):
     CLOCK_BACKWARDS = "clock_backwards"
     CLOCK_FORWARDS = "clock_forwards"
     LATE = "late"
+    CLOCK_OFFSET = "clock_offset"
+    UNSTAMPED = "unstamped"
     SKEW = "skew"
     BLACK = "black"
     EVEN = "even"
@@ -45,6 +47,8 @@ class Kind(Enum):
     JOINT_OUTSIDE_LIMITS = "joint_outside_limits"
     COMMAND_OUTSIDE_LIMITS = "command_outside_limits"
     COMMAND_TOO_FAST = "command_too_fast"
+    COMMANDS_MISSING = "commands_missing"
+    NO_OBSERVATIONS = "no_observations"
 
 
 @dataclass

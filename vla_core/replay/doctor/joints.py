@@ -13,6 +13,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from vla_core.data.joint_states import JointStates
+from vla_core.errors import VlaError
 from vla_core.replay.doctor.contract import limits_of
 from vla_core.replay.doctor.events import Joints
 from vla_core.replay.doctor.finding import Findings, Kind
@@ -29,6 +31,8 @@ _STUCK_S, _STUCK_COMMAND = 1.0, 0.03
 _JUMP_SPEED, _JUMP = 4.0, 0.05
 #: Past the URDF's limits by more than this share of their range is another joint, unit, or broken.
 _OUTSIDE_SHARE = 0.1
+#: Sets and orders of names that are remembered.
+_MOST_ORDERS = 64
 
 
 def names_problem(
@@ -57,6 +61,9 @@ class MeasuredJoints:
 
     Args:
         robot: None: unknown, its joints are then what the first message names.
+
+    Attributes:
+        count: whole states.
     """
 
     def __init__(self, robot: RobotDescription | None, findings: Findings) -> None:
@@ -64,59 +71,121 @@ class MeasuredJoints:
         self._limits = limits_of(robot) if robot else None
         self._findings = findings
         self._expected: tuple[str, ...] = robot.joint_names if robot else ()
-        self._names: tuple[str, ...] = ()
-        self._columns = np.empty(0, dtype=int)
+        self._known: dict[tuple[str, ...], tuple[np.ndarray, np.ndarray]] = {}
+        self._states: JointStates | None = None
+        self._partial_since_ns: int | None = None
+        self._first: Joints | None = None
         self._previous: Joints | None = None
         self._still: _Still | None = None
         hands = {e.hand_group for e in robot.end_effectors.values()} if robot else set()
         #: Held by what they hold: that they do not move says nothing.
         self._fingers = np.array([j.group in hands for j in robot.joints] if robot else [], bool)
         self._groups = _groups(robot)
+        self.count = 0
 
-    def see(self, state: Joints, command: np.ndarray | None) -> np.ndarray | None:
-        """Look at a state.
+    @property
+    def derived(self) -> int:
+        """States whose velocity is not told, or not that of every joint."""
+        return 0 if self._states is None else self._states.derived
+
+    def see(self, message: Joints, command: np.ndarray | None) -> tuple[Joints | None, bool]:
+        """Look at a message, which may hold some of the joints.
 
         Args:
             command: `(dof,)` newest command in canonical order; None before the first.
 
         Returns:
-            `(dof,)` positions in canonical order; None where they cannot be told.
+            The whole robot's state, in canonical order, that it makes; None where it makes none.
+            And whether its positions are measurements.
         """
-        if not self._know_names(state):
-            return None
-        position = state.positions[0][self._columns]
-        if not np.isfinite(position).all():
-            place = int(np.argmin(np.isfinite(position)))
+        self._first = self._first or message
+        places, columns = self._places(message)
+        state = self._whole(message)
+        values = np.full(len(self._expected), np.nan)
+        values[places] = message.positions[0][columns]
+        if not np.isfinite(values[places]).all():
+            place = int(places[np.argmin(np.isfinite(values[places]))])
             joint = self._expected[place]
-            text = f"{joint} is not finite: {position[place]}"
-            self._findings.add(Kind.JOINTS_DROPPED, state.topic, state.log_ns, text, subject=joint)
-            return None
-        if self._find_dropped(state, position):
+            text = f"{joint} is not finite: {values[place]}"
+            self._add(Kind.JOINTS_DROPPED, message, text, subject=joint)
+            return None, False
+        if self._find_dropped(message, values):
             self._previous = None
             self._still = None
-            return None
+            return state, False
+        if state is None:
+            return None, False
+        position = state.positions[0]
         self._find_outside(state, position)
         self._find_jumps(state, position)
         self._find_stuck(state, position, command)
         self._previous = state
-        return position
+        return state, True
 
-    def _know_names(self, state: Joints) -> bool:
-        """Where each expected joint is; False when some are missing."""
-        if state.names == self._names:
-            return len(self._columns) == len(self._expected)
-        self._names = state.names
-        if not self._expected:
-            self._expected = state.names
-        problem = names_problem(state.names, self._expected)
-        if problem is not None:
-            kind, value, text = problem
-            self._findings.add(kind, state.topic, state.log_ns, text, value)
-        self._columns = np.array(
-            [state.names.index(name) for name in self._expected if name in state.names], dtype=int
-        )
-        self._previous = self._still = None
-        return len(self._columns) == len(self._expected)
+    def finish(self, end_ns: int, others: Sequence[str]) -> None:
+        """Judge the whole.
+
+        Args:
+            others: topics with joint states that the robot's YAML does not name.
+        """
+        if self._states is None or self.count:
+            return
+        told = f"; {', '.join(others)} has joint states, too: is it missing in" if others else ""
+        hint = f"{told} `joint_states.topics` of the robot's YAML?" if others else ""
+        first = self._first
+        self._findings.add(
+            Kind.JOINTS_MISSING, first.topic, end_ns, self._states.lacking() + hint,
+            since_ns=first.log_ns,
+        )  # fmt: skip
+
+    def _whole(self, message: Joints) -> Joints | None:
+        """The state that the same class makes of messages live, in replays and conversions."""
+        stamp_ns = message.log_ns if message.stamp_ns is None else message.stamp_ns
+        given = (message.names, message.positions[0], message.velocity, max(1, stamp_ns))
+        try:
+            state = self._states.take(*given)
+        except VlaError:  # a clock was set back, or a joint is named twice: told elsewhere
+            self._states.restart()
+            return None
+        if state is None:
+            self._partial_since_ns = self._partial_since_ns or message.log_ns
+            if self.count and (lacking := self._states.lacking()):
+                text = f"missing {lacking}"
+                self._add(Kind.JOINTS_MISSING, message, text, since_ns=self._partial_since_ns)
+            return None
+        self._partial_since_ns = None
+        self.count += 1
+        return Joints(
+            message.topic, message.message_type, message.log_ns, state.stamp_ns,
+            self._expected, state.position[None],
+        )  # fmt: skip
+
+    def _places(self, message: Joints) -> tuple[np.ndarray, np.ndarray]:
+        """Places of a message's joints in canonical order, and its columns."""
+        if message.names not in self._known:
+            if len(self._known) >= _MOST_ORDERS:
+                self._known.clear()
+            self._expected = self._expected or message.names
+            self._states = self._states or JointStates(self._expected)
+            there = [name for name in self._expected if name in message.names]
+            if (problem := names_problem(message.names, there)) is not None:
+                kind, value, text = problem
+                self._add(kind, message, text, value)
+            places = np.array([self._expected.index(name) for name in there], dtype=int)
+            columns = np.array([message.names.index(name) for name in there], dtype=int)
+            self._known[message.names] = places, columns
+        return self._known[message.names]
+
+    def _add(
+        self,
+        kind: Kind,
+        message: Joints,
+        text: str,
+        value: float | None = None,
+        subject: str = "",
+        since_ns: int | None = None,
+    ) -> None:
+        self._findings.add(kind, message.topic, message.log_ns, text, value, subject, since_ns)
 
     def _find_dropped(self, state: Joints, position: np.ndarray) -> bool:
         """Joints that all read what a driver gives for no answer."""
@@ -160,7 +229,7 @@ class MeasuredJoints:
         if self._previous is None or self._limits is None:
             return
         step_s = state.seconds_since(self._previous)
-        step = np.abs(position - self._previous.positions[0][self._columns])
+        step = np.abs(position - self._previous.positions[0])
         for place in np.flatnonzero(step > _JUMP_SPEED * self._limits.velocity * step_s + _JUMP):
             name = self._expected[place]
             text = f"{name} moves by {step[place]:.3f} within {step_s:.3f} s"

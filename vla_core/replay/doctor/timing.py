@@ -6,11 +6,12 @@ recorder's jitter, a late stamp alone a jump of the clock.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 
-from vla_core.replay.doctor.contract import Contract, Role
-from vla_core.replay.doctor.events import Arrival
+from vla_core.replay.bag import OTHER_CLOCK_S
+from vla_core.replay.doctor.contract import JOINT_STATE, Contract, Role
+from vla_core.replay.doctor.events import Arrival, Joints
 from vla_core.replay.doctor.finding import Findings, Kind
 from vla_core.types import NANOSECONDS
 
@@ -33,6 +34,8 @@ _AHEAD_S, _DELAY_S = 0.1, 0.25
 _LATE_IN_A_ROW = 5
 #: Mean delays of a camera and of the joints may differ by transport and exposure.
 _DELAY_DIFFERENCE_S = 0.15
+#: Publishers that are told apart; more are names that change with every message.
+_MOST_KNOWN = 1000
 
 
 class TopicTiming:
@@ -42,6 +45,7 @@ class TopicTiming:
         role: of a topic that is neither camera nor joints, gaps are looked for only.
 
     Attributes:
+        topic: its name.
         count: messages.
         last_ns: log time of the newest [ns].
         jumped: whether the clock of its stamps or of the log was seen to jump.
@@ -50,8 +54,8 @@ class TopicTiming:
     def __init__(self, topic: str, role: Role, findings: Findings) -> None:
         self.role = role
         self.count = 0
-        self.last_ns = 0
-        self._topic = topic
+        self.last_ns = self._first_ns = self._unstamped = 0
+        self.topic = topic
         self._findings = findings
         self._strict = role is not Role.OTHER
         self._last_stamp_ns: int | None = None
@@ -76,6 +80,7 @@ class TopicTiming:
     def see(self, arrival: Arrival, start_ns: int) -> None:
         """Judge an arrival by those before it."""
         if self.count == 0:
+            self._first_ns = arrival.log_ns
             late_s = (arrival.log_ns - start_ns) / NANOSECONDS
             if self.role in (Role.CAMERA, Role.MEASURED) and late_s > _LATE_START_S:
                 text = f"its first message comes {late_s:.2f} s after the recording's first"
@@ -84,6 +89,8 @@ class TopicTiming:
             self._see_interval(arrival)
         if self._strict and arrival.stamp_ns is not None:
             self._see_clock(arrival.log_ns, arrival.log_ns - arrival.stamp_ns)
+        elif self.role in (Role.CAMERA, Role.MEASURED):
+            self._unstamped += 1
         self.count += 1
         self.last_ns = arrival.log_ns
         self._last_stamp_ns = arrival.stamp_ns
@@ -91,6 +98,7 @@ class TopicTiming:
     def finish(self, end_ns: int) -> None:
         """Judge the whole, once the recording has ended at `end_ns`."""
         self._end_delay()
+        self._judge_clock(end_ns)
         early_s = (end_ns - self.last_ns) / NANOSECONDS
         limit_s = max(_EARLY_END_S, _GAP_PERIODS * self.period_ns / NANOSECONDS)
         if self.role in (Role.CAMERA, Role.MEASURED) and early_s > limit_s:
@@ -105,6 +113,23 @@ class TopicTiming:
                 f"{self.period_ns / 1e6:.1f} ms by half or more"
             )
             self._add(Kind.IRREGULAR, self.last_ns, text, share)
+
+    def _judge_clock(self, end_ns: int) -> None:
+        """What is wrong with the stamps of all messages alike."""
+        if self._unstamped:
+            text = (
+                f"{self._unstamped} of {self.count} messages have an empty stamp: they are refused, "
+                "as nobody knows when they were measured"
+            )
+            self._add(Kind.UNSTAMPED, end_ns, text, self._unstamped, since_ns=self._first_ns)
+        lag_s = self.mean_lag_s
+        if lag_s is not None and not self.jumped and abs(lag_s) > OTHER_CLOCK_S:
+            side = "behind" if lag_s > 0 else "ahead of"
+            text = (
+                f"its stamps are {abs(lag_s):.3f} s {side} the log times: of another clock, as a "
+                "simulation's; replays and conversions run on the stamps' clock where all have it"
+            )
+            self._add(Kind.CLOCK_OFFSET, end_ns, text, lag_s, since_ns=self._first_ns)
 
     def _see_interval(self, arrival: Arrival) -> None:
         logged_ns = interval_ns = arrival.log_ns - self.last_ns
@@ -197,7 +222,7 @@ class TopicTiming:
     def _add(
         self, kind: Kind, time_ns: int, text: str, value: float, since_ns: int | None = None
     ) -> None:
-        self._findings.add(kind, self._topic, time_ns, text, value, since_ns=since_ns)
+        self._findings.add(kind, self.topic, time_ns, text, value, since_ns=since_ns)
 
 
 class Timing:
@@ -206,7 +231,8 @@ class Timing:
     def __init__(self, contract: Contract, findings: Findings) -> None:
         self._contract = contract
         self._findings = findings
-        self._topics: dict[str, TopicTiming] = {}
+        self._timings: list[TopicTiming] = []
+        self._known: dict[tuple[str, tuple[str, ...]], TopicTiming] = {}
         self._types: dict[str, str] = {}
         self._start_ns: int | None = None
         self._end_ns = 0
@@ -214,28 +240,55 @@ class Timing:
     @property
     def counts(self) -> Mapping[str, int]:
         """Messages by topic."""
-        return {topic: timing.count for topic, timing in self._topics.items()}
+        counts: Counter[str] = Counter()
+        for timing in self._timings:
+            counts[timing.topic] += timing.count
+        return counts
 
     @property
     def roles(self) -> Mapping[str, str]:
         """What each topic was looked at as."""
-        return {topic: timing.role.value for topic, timing in self._topics.items()}
+        return {timing.topic: timing.role.value for timing in self._timings}
+
+    @property
+    def start_ns(self) -> int:
+        """Log time of the first message [ns]."""
+        return self._start_ns or 0
+
+    @property
+    def other_joint_states(self) -> list[str]:
+        """Topics with joint states that are neither measured nor commanded joints of the robot."""
+        known = {timing.topic for timing in self._timings if timing.role is not Role.OTHER}
+        return [t for t, kind in self._types.items() if kind == JOINT_STATE and t not in known]
 
     def see(self, arrival: Arrival) -> None:
         """Take in any message."""
         if self._start_ns is None:
             self._start_ns = arrival.log_ns
         self._end_ns = max(self._end_ns, arrival.log_ns)
-        timing = self._topics.get(arrival.topic)
+        self._publisher(arrival).see(arrival, self._start_ns)
+
+    def _publisher(self, arrival: Arrival) -> TopicTiming:
+        """Arms and hands may be told on one topic, by publishers of their own rates."""
+        names = arrival.names if isinstance(arrival, Joints) else ()
+        timing = self._known.get((arrival.topic, names))
+        if timing is not None:
+            return timing
+        role = self._contract.role(arrival.topic, arrival.message_type)
+        for (topic, others), known in self._known.items():
+            if topic == arrival.topic and (role is not Role.MEASURED or set(others) & set(names)):
+                timing = known
         if timing is None:
-            role = self._contract.role(arrival.topic, arrival.message_type)
-            timing = self._topics[arrival.topic] = TopicTiming(arrival.topic, role, self._findings)
+            timing = TopicTiming(arrival.topic, role, self._findings)
+            self._timings.append(timing)
             self._types[arrival.topic] = arrival.message_type
-        timing.see(arrival, self._start_ns)
+        if len(self._known) < _MOST_KNOWN:
+            self._known[arrival.topic, names] = timing
+        return timing
 
     def finish(self) -> None:
         """Judge the whole."""
-        for timing in self._topics.values():
+        for timing in self._timings:
             timing.finish(self._end_ns)
         start_ns = self._start_ns or 0
         for topic, expected in self._contract.required.items():
@@ -250,20 +303,20 @@ class Timing:
 
     def _compare_delays(self) -> None:
         """A camera whose stamps are off shows by another delay than the joints'."""
-        measured = [t for t in self._topics.values() if t.role is Role.MEASURED]
-        steady = [t for t in measured if not t.jumped and t.mean_lag_s is not None]
-        if len(steady) != 1:
+        measured = [t for t in self._timings if t.role is Role.MEASURED]
+        steady = [t.mean_lag_s for t in measured if not t.jumped and t.mean_lag_s is not None]
+        if not steady or max(steady) - min(steady) > _DELAY_DIFFERENCE_S:
             return
-        for topic, timing in self._topics.items():
+        for timing in self._timings:
             lag_s = timing.mean_lag_s
             if timing.role is not Role.CAMERA or timing.jumped or lag_s is None:
                 continue
-            difference_s = lag_s - steady[0].mean_lag_s
+            difference_s = lag_s - steady[0]
             if abs(difference_s) > _DELAY_DIFFERENCE_S:
                 text = (
                     f"from stamp to log it takes {difference_s:.3f} s longer than the joint states "
                     "in the mean: its stamps are off, or it is delayed"
                 )
                 self._findings.add(
-                    Kind.SKEW, topic, self._end_ns, text, difference_s, "delay", self._start_ns
+                    Kind.SKEW, timing.topic, self._end_ns, text, difference_s, "delay", self._start_ns
                 )

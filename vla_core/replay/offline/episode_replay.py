@@ -112,9 +112,11 @@ class EpisodeReplay:
             self._tick_ns += self._period_ns
 
     def _take(self, event: Event) -> None:
-        started_s = time.perf_counter()
+        started_s, dropped = time.perf_counter(), self._builder.drops.total()
         try:
             observations = self._build(event)
+            if self._builder.drops.total() > dropped:
+                self._listener.refused(event.now_ns, "observations", self._builder.last_drop)
         except VlaError as error:
             self._listener.refused(event.now_ns, _source(event), str(error))
             return
@@ -133,7 +135,7 @@ class EpisodeReplay:
                 observations = builder.joint_state(
                     event.names, event.position, event.velocity, event.stamp_ns, event.now_ns
                 )
-                if not self._has_commands:
+                if not self._has_commands and builder.position is not None:
                     self._listener.executed(event.stamp_ns, builder.position)
                 return observations
             case CommandCame():

@@ -9,6 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
+from vla_core.errors import VlaError
+from vla_core.replay.part import Part
 from vla_core.robot.model import RobotModel
 
 
@@ -96,21 +98,34 @@ class Recording(Protocol):
 
 
 def open_recording(
-    path: Path, robot: RobotModel, cameras: Sequence[str], simulated: bool = False
+    path: Path,
+    robot: RobotModel,
+    cameras: Sequence[str],
+    simulated: bool = False,
+    part: Part = Part(),
+    namespace: str | None = None,
 ) -> Recording:
     """A LeRobot data set where the folder has `meta/info.json`, else a bag.
 
     Args:
         cameras: of the robot, those that the policy needs, the one that sets the pace first.
         simulated: whether a bag's pictures have the robot's simulated size, not the real one.
+        part: of a bag.
+        namespace: of the robot in a bag; None: the only one that it can be.
 
     Raises:
-        VlaError: neither, or it lacks something that the policy needs.
+        VlaError: neither, it lacks something that the policy needs, or a part of a data set.
     """
     if (path / "meta" / "info.json").is_file():
         from vla_core.replay.offline.lerobot_recording import LeRobotRecording
 
+        if part != Part() or namespace is not None:
+            raise VlaError(
+                f"{path}: --from, --to and --bag-namespace are of bags; a data set is cut into "
+                "episodes of one robot"
+            )
+
         return LeRobotRecording(path, robot, cameras)
     from vla_core.replay.offline.bag_recording import BagRecording
 
-    return BagRecording(path, robot, cameras, simulated)
+    return BagRecording(path, robot, cameras, simulated, part, namespace=namespace)

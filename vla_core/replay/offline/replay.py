@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+import numpy as np
 
 from vla_core.errors import PolicyError
 from vla_core.policies.protocol import FeatureEncoder, System1, System2
@@ -25,7 +27,7 @@ from vla_core.replay.offline.true_futures import TrueFutures
 from vla_core.robot.check import check_policy
 from vla_core.robot.model import RobotModel
 from vla_core.safety.command_safety import CommandSafety
-from vla_core.types import NANOSECONDS, Instruction
+from vla_core.types import NANOSECONDS, ActionChunk, Instruction, Observation
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,8 @@ class OfflineReplay:
             "compared_with": "recorded commands" if recording.has_commands else "measured joints",
             "episodes": len(instructions),
             "frames": counted.frames,
+            "observations": counted.observations,
+            "chunks": counted.chunks,
             "recorded_s": round(counted.recorded_s, 3),
             "wall_s": round(wall_s, 3),
             "frames_per_s": round(counted.frames / wall_s, 2),
@@ -129,14 +133,14 @@ class OfflineReplay:
 
 
 class _Frames(ReplayListener):
-    """Counts pictures of one camera and the time that the recording spans."""
+    """Counts pictures of one camera, what came of them, and the time that the recording spans."""
 
     def __init__(self, camera: str, progress: Callable[[], None]) -> None:
         self._camera = camera
         self._progress = progress
         self._first_ns = self._last_ns = 0
         self._before_s = 0.0
-        self.frames = 0
+        self.frames = self.observations = self.chunks = 0
 
     @property
     def recorded_s(self) -> float:
@@ -153,3 +157,27 @@ class _Frames(ReplayListener):
         if isinstance(event, ImageCame) and event.camera == self._camera:
             self.frames += 1
             self._progress()
+
+    def observed(self, seen: Observation) -> None:
+        self.observations += 1
+
+    def joined(self, chunk: ActionChunk, now_ns: int, gap: np.ndarray | None) -> None:
+        self.chunks += 1
+
+
+def nothing_done(summary: Mapping[str, Any]) -> str:
+    """Why nothing of a recording was replayed; "" where something was.
+
+    Args:
+        summary: as `OfflineReplay.run` returns it.
+    """
+    counts, examples = summary["refused"]["counts"], summary["refused"]["examples"]
+    refused = [
+        f"refused {count} times: {next(told for told in examples if told.startswith(source))}"
+        for source, count in counts.items()
+    ]
+    for what in ("observations", "chunks"):
+        if not summary[what]:
+            why = "; ".join(refused) or "nothing was refused: it is too short"
+            return f"no {what} came of {summary['frames']} pictures; {why}"
+    return ""

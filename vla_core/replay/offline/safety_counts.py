@@ -74,7 +74,7 @@ class SafetyCounts(ReplayListener):
     def refused(self, now_ns: int, source: str, problem: str) -> None:
         """Count what was not taken, and keep some of it in words."""
         self._refused[source] += 1
-        if len(self._examples) < _EXAMPLES:
+        if len(self._examples) < _EXAMPLES or self._refused[source] == 1:
             self._examples.append(f"{source}: {problem}")
 
     def summary(self) -> dict[str, Any]:
