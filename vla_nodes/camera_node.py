@@ -105,6 +105,7 @@ class CameraNode(SuiteNode):
             self.values["max_skew_s"],
             self.values["future_s"],
             limits,
+            robot.per_radian,
         )
         frames = {camera.name: camera.frame for camera in cameras if camera.frame}
         self._writer = ObservationWriter(robot.joint_names, robot.base_link, frames)

@@ -47,6 +47,7 @@ class ObservationBuilder:
         max_skew_s: largest difference of stamps in one observation [s].
         future_s: how far stamps may lie ahead of now [s].
         limits: what a good picture keeps to.
+        per_radian: `(dof,)` so much of a joint's unit is 1 rad, for the limits in rad; None: 1.
 
     Attributes:
         clock_set_back: how often now was before an earlier now.
@@ -60,12 +61,14 @@ class ObservationBuilder:
         max_skew_s: float = 0.05,
         future_s: float = 0.2,
         limits: ImageLimits = ImageLimits(),
+        per_radian: np.ndarray | None = None,
     ) -> None:
         self._aligner = ObservationAligner(
             {spec.name: (spec.height, spec.width) for spec in cameras}, joint_names, max_skew_s
         )
         self._checks = {spec.name: ImageCheck(limits) for spec in cameras}
         self._limits = limits
+        self._per_radian = np.ones(len(joint_names)) if per_radian is None else per_radian
         self._pacer = StampPacer(rate_hz)
         self._future_s = future_s
         self._now_ns = 0
@@ -102,7 +105,9 @@ class ObservationBuilder:
             ObservationError: it is black, even or frozen, or from the future.
         """
         self._check_stamp(stamp_ns, now_ns)
-        if problem := self._checks[camera].problem(pixels, self._aligner.position_at(stamp_ns)):
+        position = self._aligner.position_at(stamp_ns)
+        angles = None if position is None else position / self._per_radian
+        if problem := self._checks[camera].problem(pixels, angles):
             raise ObservationError(f"camera {camera!r}: {problem}")
         return self._due(self._aligner.push_image(camera, pixels, stamp_ns))
 

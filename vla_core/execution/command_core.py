@@ -62,6 +62,7 @@ class CommandCore:
     ) -> None:
         collision = None if safety is None else safety.collision
         self._settings = settings
+        self._limits = limits
         self._clock = TickClock(settings.period_s, settings.simulated_clock)
         self._intake = Intake(limits.names, settings.future_tolerance_s)
         self._motion = CommandedMotion(limits, settings, collision)
@@ -174,7 +175,10 @@ class CommandCore:
         if not self._motion.is_still:
             return "ready motion: refused, the command is still moving"
         problem = self._intake.take_ready(
-            chunk, now_ns, self._motion.now.position, self._settings.start_tolerance
+            chunk,
+            now_ns,
+            self._motion.now.position,
+            self._settings.start_tolerance * self._limits.per_radian,
         )
         if not problem:
             self._paths.ready.begin()

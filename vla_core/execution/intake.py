@@ -96,13 +96,13 @@ class Intake:
         return ""
 
     def take_ready(
-        self, chunk: ActionChunk, now_ns: int, position: np.ndarray, tolerance: float
+        self, chunk: ActionChunk, now_ns: int, position: np.ndarray, tolerance: np.ndarray
     ) -> str:
         """Admit the whole way to the ready pose; returns why it was refused, "" if it was not.
 
         Args:
             position: `(dof,)` where the command stands, and the way must begin.
-            tolerance: how far from there it may begin [rad].
+            tolerance: `(dof,)` how far from there it may begin.
         """
         if not -self._future_tolerance_ns <= now_ns - chunk.observation_stamp_ns <= _PLANNED_NS:
             return (
@@ -116,12 +116,12 @@ class Intake:
             return f"ready motion: {error}"
         start = self.ready.sample(chunk.observation_stamp_ns).position
         away = np.abs(start - position)
-        joint = int(np.argmax(away))
-        if away[joint] > tolerance:
+        joint = int(np.argmax(away / tolerance))
+        if away[joint] > tolerance[joint]:
             self.ready.clear()
             return (
-                f"ready motion: begins {away[joint]:.3f} rad from the command at joint "
-                f"{self.ready.joint_names[joint]}, limit {tolerance}; plan it from where the robot "
+                f"ready motion: begins {away[joint]:.3f} from the command at joint "
+                f"{self.ready.joint_names[joint]}, limit {tolerance[joint]:.3f}; plan it from where the robot "
                 "stands"
             )
         return ""

@@ -27,10 +27,11 @@ def why_not_start(
         measured: the newest joint state.
         motion: the last command, which would be gone on from; None to begin at the measured state.
     """
-    fastest = int(np.argmax(np.abs(measured.velocity)))
-    if abs(measured.velocity[fastest]) > settings.start_speed:
+    speed = measured.velocity / limits.per_radian
+    fastest = int(np.argmax(np.abs(speed)))
+    if abs(speed[fastest]) > settings.start_speed:
         return (
-            f"joint {limits.names[fastest]} moves at {measured.velocity[fastest]:.2f} rad/s, "
+            f"joint {limits.names[fastest]} moves at {speed[fastest]:.2f} rad/s, "
             f"limit {settings.start_speed}"
         )
     if motion is None:
@@ -39,7 +40,7 @@ def why_not_start(
     else:
         expected = motion.position
         what = "away from the last command; restart the command node to begin where it stands"
-    away = np.abs(measured.position - expected)
+    away = np.abs(measured.position - expected) / limits.per_radian
     joint = int(np.argmax(away))
     if away[joint] <= settings.start_tolerance:
         return ""

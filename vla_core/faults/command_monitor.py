@@ -275,7 +275,7 @@ def _steps(
             off_the_grid = limits.velocity * (2 * period_s + step.uncertain_s)
             allowed = off_the_grid + off_the_line + limits.acceleration * pause_s**2
             over = np.abs(step.told - step.led_to)
-            most_of_all = np.minimum(allowed, RESTART_STEP)
+            most_of_all = np.minimum(allowed, RESTART_STEP * limits.per_radian)
             column = int(np.argmax(over / most_of_all))
             amount, most = float(over[column]), float(most_of_all[column])
             if amount > most and (not worst or amount / most > worst[0].amount / worst[0].allowed):

@@ -101,5 +101,6 @@ class OperatorFollower:
     def distance(self, motion: JointMotion, targets: Targets) -> tuple[float, str]:
         """How far the farthest joint is from its target [rad], and which it is."""
         away = np.abs(targets.position - motion.position[targets.joints])
+        away = away / self._limits.per_radian[targets.joints]
         farthest = int(np.argmax(away))
         return float(away[farthest]), self._limits.names[targets.joints[farthest]]

@@ -38,7 +38,7 @@ class HandoverSettings:
         takeover: what a press does.
         on_release: what follows a takeover from the policy; one from HOLD goes back to HOLD.
         tolerance: the command has come to the operator's targets where no joint is farther from
-            them [unit of the joint].
+            them [rad]; of a joint that slides, a tenth of it in metres.
         approach: share of the speeds of TELEOP that are allowed on the way there.
         deadman_timeout_s: a deadman that is silent for longer is lost: the robot stops [s].
         resume_timeout_s: longest wait for the policy's first chunk after a return [s].

@@ -18,6 +18,11 @@ from vla_core.robot.urdf import Urdf
 ROOT_FRAME = "base_link"
 
 
+#: A threshold of 1 rad is one of so many metres where a joint slides: an angle of 1 rad moves what
+#: is 0.1 m from its axis by so much.
+METRES_PER_RADIAN = 0.1
+
+
 class Unit(Enum):
     """Unit of a joint's position on the wire; velocities and beyond are per second of it."""
 
@@ -50,6 +55,8 @@ class JointDescription:
         urdf_joint: the joint of the URDF that it moves.
         lower, upper: operating limits of the position [unit].
         velocity, acceleration, jerk: operating limits, symmetric [unit/s, unit/s^2, unit/s^3].
+        per_radian: so much of its unit is 1 rad; of a joint that slides, `METRES_PER_RADIAN`.
+            Thresholds that are given in rad are held against positions times this.
     """
 
     name: str
@@ -63,6 +70,7 @@ class JointDescription:
     velocity: float
     acceleration: float
     jerk: float
+    per_radian: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,6 +208,11 @@ class RobotDescription:
     ready_pose: np.ndarray
     safety_file: Path | None
     recording: RecordingDescription = RecordingDescription()
+
+    @property
+    def per_radian(self) -> np.ndarray:
+        """`(dof,)` how much of each joint's unit is 1 rad."""
+        return np.array([joint.per_radian for joint in self.joints])
 
     @property
     def joint_states_topic(self) -> str:

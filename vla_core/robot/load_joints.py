@@ -6,7 +6,7 @@ from collections import Counter
 
 from vla_core.errors import RobotDescriptionError
 from vla_core.robot.checked_yaml import CheckedMapping
-from vla_core.robot.description import JointDescription, Unit
+from vla_core.robot.description import METRES_PER_RADIAN, JointDescription, Unit
 from vla_core.robot.urdf import Urdf, UrdfJoint
 
 _ROUNDING = 1e-9
@@ -71,6 +71,7 @@ def _joint(
         velocity=_limit("velocity", f"{unit.value}/s", yaml, group),
         acceleration=_limit("acceleration", f"{unit.value}/s^2", yaml, group),
         jerk=_limit("jerk", f"{unit.value}/s^3", yaml, group),
+        per_radian=(METRES_PER_RADIAN if urdf_joint.slides else 1.0) / abs(scale),
     )
     yaml.done()
     return joint

@@ -45,7 +45,7 @@ class RobotModel:
             self.joint_names,
             *(
                 self._per_joint(key)
-                for key in ("lower", "upper", "velocity", "acceleration", "jerk")
+                for key in ("lower", "upper", "velocity", "acceleration", "jerk", "per_radian")
             ),
         )
         self.ready_pose = _frozen(description.ready_pose)

@@ -21,6 +21,7 @@ class UrdfJoint:
     lower: float
     upper: float
     velocity: float
+    slides: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def _joint(path: Path, element: ElementTree.Element) -> UrdfJoint:
             f"got <limit> lower, upper, velocity {values}, expected numbers with lower < upper "
             "and velocity > 0",
         )
-    return UrdfJoint(name, *values)
+    return UrdfJoint(name, *values, slides=element.get("type") == "prismatic")
 
 
 def _refuse_repeated(path: Path, names: list[str]) -> None:

@@ -16,6 +16,7 @@ class JointLimits:
         names: the joints.
         lower, upper: soft position limits [rad].
         velocity, acceleration, jerk: largest absolute values [rad/s], [rad/s^2], [rad/s^3].
+        per_radian: so much of a joint's unit is 1 rad, for thresholds in rad; left out: 1.
     """
 
     names: tuple[str, ...]
@@ -24,9 +25,12 @@ class JointLimits:
     velocity: np.ndarray
     acceleration: np.ndarray
     jerk: np.ndarray
+    per_radian: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        for name in ("lower", "upper", "velocity", "acceleration", "jerk"):
+        if self.per_radian is None:
+            object.__setattr__(self, "per_radian", np.ones(len(self.names)))
+        for name in ("lower", "upper", "velocity", "acceleration", "jerk", "per_radian"):
             value = np.array(getattr(self, name), dtype=float)
             if value.shape != (len(self.names),) or not np.isfinite(value).all():
                 raise ValueError(

@@ -40,6 +40,7 @@ class Checks:
         self._commanded_now = CommandedJoints(len(robot.joints) if robot else 0)
         self._observations = Observations(contract, findings)
         self._state_topic = ""
+        self._per_radian = 1.0 if robot is None else robot.per_radian
         self._following = Following(robot.joint_names, findings) if robot else None
         self._end_ns = 0
 
@@ -112,9 +113,9 @@ class Checks:
             self._skew.see(state, Role.MEASURED)
         if not is_measured:
             return
-        self._position = state.positions[0]
+        self._position = state.positions[0] / self._per_radian
         if self._following is not None and command is not None:
-            self._following.see(self._position, command, message.log_ns)
+            self._following.see(self._position, command / self._per_radian, message.log_ns)
 
     def _camera(self, topic: str) -> Camera:
         if topic not in self._cameras:

@@ -96,7 +96,7 @@ class CommandChecks:
     def _find_outside(self, command: Joints, positions: np.ndarray) -> None:
         lower, upper = self._limits.lower[self._places], self._limits.upper[self._places]
         beyond = np.maximum(lower - positions, positions - upper).max(axis=0)
-        for column in np.flatnonzero(beyond > _ROUNDING):
+        for column in np.flatnonzero(beyond > _ROUNDING * self._limits.per_radian[self._places]):
             name = self._robot.joint_names[self._places[column]]
             text = (
                 f"{name} is commanded {beyond[column]:.3f} beyond its limits "
@@ -108,7 +108,8 @@ class CommandChecks:
         step_s = command.seconds_since(previous)
         limit = self._limits.velocity[self._places]
         step = np.abs(command.positions[0] - previous.positions[0])[self._columns]
-        for column in np.flatnonzero(step > _TOO_FAST * limit * step_s + _STEP):
+        slack = _STEP * self._limits.per_radian[self._places]
+        for column in np.flatnonzero(step > _TOO_FAST * limit * step_s + slack):
             name = self._robot.joint_names[self._places[column]]
             speed = step[column] / step_s
             text = (

@@ -97,13 +97,14 @@ class Contract:
 
 
 class Limits(NamedTuple):
-    """Of a robot's joints in canonical order, `(dof,)` [unit], [unit/s]."""
+    """Of a robot's joints in canonical order, `(dof,)` [unit], [unit/s]; and thresholds' unit."""
 
     lower: np.ndarray
     upper: np.ndarray
     hard_lower: np.ndarray
     hard_upper: np.ndarray
     velocity: np.ndarray
+    per_radian: np.ndarray
 
 
 def limits_of(robot: RobotDescription) -> Limits:
@@ -119,4 +120,5 @@ def limits_of(robot: RobotDescription) -> Limits:
         hard_lower,
         hard_upper,
         np.array([joint.velocity for joint in robot.joints]),
+        robot.per_radian,
     )

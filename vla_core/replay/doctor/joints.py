@@ -230,7 +230,9 @@ class MeasuredJoints:
             return
         step_s = state.seconds_since(self._previous)
         step = np.abs(position - self._previous.positions[0])
-        for place in np.flatnonzero(step > _JUMP_SPEED * self._limits.velocity * step_s + _JUMP):
+        limits = self._limits
+        most = _JUMP_SPEED * limits.velocity * step_s + _JUMP * limits.per_radian
+        for place in np.flatnonzero(step > most):
             name = self._expected[place]
             text = f"{name} moves by {step[place]:.3f} within {step_s:.3f} s"
             self._findings.add(
@@ -247,7 +249,7 @@ class MeasuredJoints:
         still.add(position, command, state.log_ns)
         for_s = (state.log_ns - still.since_ns) / NANOSECONDS
         asked = still.highest - still.lowest
-        stuck = (for_s >= _STUCK_S) & (asked > _STUCK_COMMAND) & ~self._fingers
+        stuck = (for_s >= _STUCK_S) & (asked > _STUCK_COMMAND * self._limits.per_radian) & ~self._fingers
         for place in np.flatnonzero(stuck):
             name = self._expected[place]
             text = (

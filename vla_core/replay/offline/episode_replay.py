@@ -76,7 +76,11 @@ class EpisodeReplay:
         self._has_commands = has_commands
         manifest = system2.manifest
         self._builder = ObservationBuilder(
-            manifest.cameras, joint_names, _EVERY_FRAME_HZ, settings.max_skew_s
+            manifest.cameras,
+            joint_names,
+            _EVERY_FRAME_HZ,
+            settings.max_skew_s,
+            per_radian=executor.per_radian,
         )
         self._intents = _IntentsInTime(system2, instruction, settings, listener)
         acting = _SeededSystem1(system1, (settings.seed, episode), listener)

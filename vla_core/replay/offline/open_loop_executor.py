@@ -52,11 +52,13 @@ class OpenLoopExecutor:
 
     Attributes:
         period_s: time between two commands [s].
+        per_radian: `(dof,)` how much of each joint's unit is 1 rad.
     """
 
     def __init__(
         self, robot: RobotModel, safety: CommandSafety | None, listener: ReplayListener
     ) -> None:
+        self.per_radian = robot.limits.per_radian
         self.period_s = 1.0 / robot.description.command.rate_hz
         if safety is not None:
             far = np.full(robot.dof, _ANYWHERE)
