@@ -258,7 +258,8 @@ def _play(setting: Setting, bag: Path, said: io.StringIO) -> int:
 
 
 COMMANDS = ("offline", "replay", "doctor", "convert")
-CODES = {"offline": {0, 2}, "replay": {0, 2}, "doctor": {0, 1, 2}, "convert": {0, 2}}
+#: 1: of a recording that can be read nothing came, or the doctor has findings.
+CODES = {"offline": {0, 1, 2}, "replay": {0, 2}, "doctor": {0, 1, 2}, "convert": {0, 1, 2}}
 
 
 def main() -> None:
