@@ -5,9 +5,11 @@
 Requests are drawn at random: chunks towards poses that collide, jumps, sign flips, NaN, infinities,
 wrong shapes and names, stale and future stamps, modes, ways to the ready pose, emergency stops,
 joint states that are broken or away from the command, late and repeated ticks, a clock set back,
-an operator whose deadman and leader come and go.
+an operator whose deadman and leader come and go. Every 5,000 ticks another robot of the same kind
+begins, with its velocities, accelerations and jerks at another share of the shipped limits.
 Limits are checked by finite differences of the positions on the wire; distances with coal, shape
-by shape, after Pinocchio's forward kinematics, without the filter's collision model.
+by shape, after Pinocchio's forward kinematics, without the filter's collision model. A run-up is a
+joint under the policy that goes back from what it is asked for.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import argparse
 import json
 import time
 from collections import Counter, deque
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -26,14 +29,22 @@ from rich.progress import Progress, TextColumn, TimeRemainingColumn
 
 from vla_core.execution.command import Command, CommandSettings
 from vla_core.execution.command_core import CommandCore
+from vla_core.faults.run_up_monitor import RunUpMonitor
 from vla_core.handover.settings import HandoverSettings, Takeover
 from vla_core.robot.model import RobotModel
 from vla_core.safety.bodies import Shape
 from vla_core.safety.command_safety import CommandSafety
+from vla_core.safety.joint_limits import JointLimits
 from vla_core.types import NANOSECONDS, ActionChunk, ControlMode, TeleopTarget
 
 _MS = 1_000_000
 _STILL_AFTER_S = 2.0
+#: Ticks of one robot, and shares of its shipped limits: velocity, acceleration, jerk.
+_SESSION = 5_000
+_SHARES = ((1.0, 1.0, 1.0), (1.0, 0.2, 1.0), (1.0, 0.2, 0.2), (0.5, 0.5, 0.5), (0.5, 0.1, 0.2),
+           (1.0, 2.0, 2.0))  # fmt: skip
+#: A joint may go back this far [rad], and as many times farther than the stop of a motion it had.
+_BACK, _STOPS = 1e-4, 5.0
 #: Pairs nearer than this above their hard margin are measured every tick, all others now and then.
 _NEAR_M, _ALL_EVERY = 0.08, 10
 _SLACK = {"position": 1e-6, "velocity": 1e-6, "acceleration": 1e-5, "jerk": 1e-3}
@@ -96,22 +107,30 @@ class Invariants:
     """Checks commands one after another, and counts what is broken."""
 
     def __init__(self, robot: RobotModel, safety: CommandSafety, period_s: float) -> None:
-        self._limits, self._period_s = robot.limits, period_s
+        self._period_s = period_s
         self._distances = Distances(robot, safety)
-        self._window: deque[tuple[int, np.ndarray, bool]] = deque(maxlen=4)
-        self._still_since_ns: int | None = None
         self.violations: Counter[str] = Counter(
             dict.fromkeys(
                 ("finite", "position", "velocity", "acceleration", "jerk", "distance",
-                 "tail_distance", "tail_end", "standstill", "idle"), 0)
+                 "tail_distance", "tail_end", "standstill", "idle", "run_up"), 0)
         )  # fmt: skip
         self.first: dict[str, str] = {}
         self.smallest_m = dict.fromkeys(self._distances.kinds, np.inf)
-        self.largest = dict.fromkeys(_SLACK, 0.0)
+        self.largest = dict.fromkeys((*_SLACK, "run_up_from_rest", "run_up_in_stops"), 0.0)
+
+    def begin(self, core: CommandCore, limits: JointLimits) -> None:
+        """Another command core, with these limits, is checked from now on."""
+        self._limits = limits
+        self._run_ups = RunUpMonitor(core, limits, CommandSettings().horizon_s)
+        self._window: deque[tuple[int, np.ndarray, bool]] = deque(maxlen=4)
+        self._still_since_ns: int | None = None
+        stop_s = 2 * limits.acceleration / limits.jerk + limits.velocity / limits.acceleration
+        self._still_after_s = _STILL_AFTER_S + float(stop_s.max())
 
     def check(self, command: Command, ready: bool) -> None:
         """One command; `ready` says that a way to the ready pose may be followed in HOLD."""
         mode = command.status.mode
+        self._check_run_ups(command)
         if not command.active:
             self._window.clear()
             return
@@ -162,6 +181,15 @@ class Invariants:
                     self._broken("tail_distance", command, f"{above.min():.6g} m")
                     break
 
+    def _check_run_ups(self, command: Command) -> None:
+        for up in self._run_ups.check(command):
+            share, name = up.way / max(up.stopping, _BACK), "run_up_in_stops"
+            if up.stopping < _BACK / _STOPS:
+                share, name = up.way, "run_up_from_rest"
+            self.largest[name] = max(self.largest[name], share)
+            if up.way > _BACK + _STOPS * up.stopping:
+                self._broken("run_up", command, f"{up.joint} {up.way:.6g} rad")
+
     def _check_standstill(self, command: Command, mode: ControlMode, ready: bool) -> None:
         resting = mode is ControlMode.ESTOP or (mode is ControlMode.HOLD and not ready)
         if not resting:
@@ -170,7 +198,7 @@ class Invariants:
         if self._still_since_ns is None or command.stamp_ns < self._still_since_ns:
             self._still_since_ns = command.stamp_ns
         rested_s = (command.stamp_ns - self._still_since_ns) / NANOSECONDS
-        if rested_s > _STILL_AFTER_S and len(self._window) > 1:
+        if rested_s > self._still_after_s and len(self._window) > 1:
             moved = np.abs(self._window[-1][1] - self._window[-2][1]).max()
             if moved > 1e-9:
                 self._broken("standstill", command, f"{moved:.3g} rad")
@@ -185,17 +213,13 @@ class Invariants:
 class Adversary:
     """Draws what happens to a command core, and lets a robot follow it."""
 
-    def __init__(self, robot: RobotModel, core: CommandCore, seed: int, period_s: float) -> None:
-        self._robot, self._core = robot, core
+    def __init__(self, robot: RobotModel, seed: int, period_s: float) -> None:
+        self._robot = robot
         self._random = np.random.default_rng(seed)
         self._period_ns = round(period_s * NANOSECONDS)
         self.now_ns = 1_000 * NANOSECONDS
-        self.measured = robot.ready_pose.copy()
         self._sequence = 0
-        self._follows = True
-        self.ready_until_ns = 0
         self.events: Counter[str] = Counter()
-        self._held, self._leader, self._leader_every = False, robot.ready_pose.copy(), 2
         self._tick = 0
         self._acts = {
             "chunk": (0.55, self._chunk),
@@ -208,6 +232,14 @@ class Adversary:
             "late": (0.08, self._late),
             "clock": (0.02, self._clock),
         }
+
+    def begin(self, core: CommandCore) -> None:
+        """Another robot, at its ready pose."""
+        self._core = core
+        self.measured = self._robot.ready_pose.copy()
+        self._follows = True
+        self.ready_until_ns = 0
+        self._held, self._leader, self._leader_every = False, self.measured.copy(), 2
 
     def step(self) -> Command:
         """A period passes; now and then something happens."""
@@ -346,11 +378,23 @@ class Adversary:
         self.now_ns -= int(self._random.choice([1, 100, 5000])) * _MS
 
 
+def _share_of(
+    limits: JointLimits, velocity: float, acceleration: float, jerk: float
+) -> JointLimits:
+    return replace(
+        limits,
+        velocity=limits.velocity * velocity,
+        acceleration=limits.acceleration * acceleration,
+        jerk=limits.jerk * jerk,
+    )
+
+
 def main() -> None:
     """Run, and say what was broken."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--robot", default="g1_inspire")
     parser.add_argument("--ticks", type=int, default=1_000_000)
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="at most")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
@@ -358,10 +402,7 @@ def main() -> None:
     safety = CommandSafety.of(robot)
     settings = CommandSettings(period_s=1.0 / robot.description.command.rate_hz)
     takeover = list(Takeover)[args.seed % len(Takeover)]
-    core = CommandCore(
-        robot.limits, settings, safety=safety, handover=HandoverSettings(takeover=takeover)
-    )
-    adversary = Adversary(robot, core, args.seed, settings.period_s)
+    adversary = Adversary(robot, args.seed, settings.period_s)
     invariants = Invariants(robot, safety, settings.period_s)
     modes: Counter[str] = Counter()
     constraints: Counter[str] = Counter()
@@ -371,6 +412,15 @@ def main() -> None:
     with Progress(*columns) as progress:
         task = progress.add_task("ticks", total=args.ticks, broken=0)
         for tick in range(args.ticks):
+            if tick % _SESSION == 0:
+                if time.monotonic() - started_s > args.seconds:
+                    break
+                limits = _share_of(robot.limits, *_SHARES[tick // _SESSION % len(_SHARES)])
+                core = CommandCore(
+                    limits, settings, safety=safety, handover=HandoverSettings(takeover=takeover)
+                )
+                adversary.begin(core)
+                invariants.begin(core, limits)
             command = adversary.step()
             invariants.check(command, command.stamp_ns < adversary.ready_until_ns)
             modes[command.status.mode.name] += 1
@@ -380,7 +430,7 @@ def main() -> None:
                                 broken=invariants.violations.total())  # fmt: skip
     report = {
         "robot": args.robot,
-        "ticks": args.ticks,
+        "ticks": modes.total(),
         "seed": args.seed,
         "wall_s": round(time.monotonic() - started_s, 1),
         "violations": dict(invariants.violations),

@@ -24,6 +24,8 @@ from numba import njit, types
 _ROUNDING, _SLACK = 1e-9, 1e-6
 #: Times at which the target may be met: this many, each longer than the one before by the factor.
 _ARRIVALS, _LATER = 8, 1.25
+#: Of the velocities between which the one that needs no run-up is sought.
+_HALVINGS = 20
 
 #: How a joint follows its target: at the horizon, later, or not without leaving its limits.
 TRACKED, LATE, UNREACHED = 0, 1, 2
@@ -164,10 +166,59 @@ def _quartic_excess(a, c3, c4, T, first_jerk, A, J):
 
 
 @_equation
+def _runs_up(p, v, a, jerk, goal, A, J, period_s):
+    """Whether a period of `jerk` takes a joint away from a goal that lies beyond its stop.
+
+    That is so where the velocity left once its acceleration is let go of turns from the goal, or
+    turns farther from it. A joint that is on its way back, braking less than it could, is not.
+    """
+    side = math.copysign(1.0, goal - p)
+    _, after_v, after_a = _advanced(p, v, a, jerk, period_s)
+    left = side * _speed_left(after_v, after_a, J)
+    if left >= min(side * _speed_left(v, a, J), 0.0) - _ROUNDING:
+        return False
+    lowest, highest = _reach(p, v, a, A, J)
+    return goal > highest or goal < lowest
+
+
+@_equation
+def _way_to(v, a, velocity, A, J):
+    """Way until a joint has `velocity`, and no acceleration, in least time: its stop beside that."""
+    phases = _stop_phases(v - velocity, a, A, J)
+    way, _, _ = _along_stop(0.0, v - velocity, a, *phases, phases[3])
+    return way + velocity * phases[3]
+
+
+@_equation
+def _velocity_without_run_up(p, v, a, goal, velocity, A, J):
+    """The part of `velocity` with which a goal can be met without going back for a run-up.
+
+    All of it, where the way to the goal is long enough to come to it. Else as much as that way is
+    long enough for, no less than is left once the acceleration is let go of; nothing, where the way
+    is too short for that, or leads the other way: then the goal is come to at rest.
+    """
+    side = math.copysign(1.0, velocity)
+    way, v, a, most = side * (goal - p), side * v, side * a, abs(velocity)
+    if most == 0.0 or _way_to(v, a, most, A, J) <= way:
+        return velocity
+    least = max(_speed_left(v, a, J), 0.0)
+    if least >= most or _way_to(v, a, least, A, J) > way:
+        return 0.0
+    for _ in range(_HALVINGS):
+        middle = (least + most) / 2
+        if _way_to(v, a, middle, A, J) <= way:
+            least = middle
+        else:
+            most = middle
+    return side * least
+
+
+@_equation
 def _jerk_to_meet(p, v, a, goal, goal_velocity, A, J, period_s, horizon_s):
     """Jerk of one period along the quartic that meets the target soonest inside the limits.
 
-    The target goes on at its velocity beyond the horizon.
+    The target goes on at its velocity beyond the horizon. A quartic that begins with a run-up the
+    other way is none: the target is met later.
 
     Returns:
         The jerk; by how much jerk and acceleration would exceed their limits if the target were met
@@ -182,7 +233,8 @@ def _jerk_to_meet(p, v, a, goal, goal_velocity, A, J, period_s, horizon_s):
         if arrival == 0:
             too_jerky, too_steep = over_jerk, over_acceleration
         if over_jerk <= 0.0 and over_acceleration <= 0.0:
-            return jerk, too_jerky, too_steep, True, arrival == 0
+            if not _runs_up(p, v, a, jerk, goal, A, J, period_s):
+                return jerk, too_jerky, too_steep, True, arrival == 0
         T *= _LATER
     return min(max(jerk, -J), J), too_jerky, too_steep, False, False
 
@@ -267,6 +319,18 @@ def follow(p, v, a, goal, goal_velocity, lower, upper, V, A, J, period_s, horizo
             excess[j, 1], excess[j, 2] = max(too_jerky, 0.0), max(too_steep, 0.0)
             excess[j, 3], excess[j, 4] = max(too_fast, 0.0), max(beyond, 0.0)
     return Following(motion, excess, outcome)
+
+
+@_over_joints(_POINTS, *[_JOINTS] * 5, _OUTCOMES, *[_JOINTS] * 2)
+def velocities_without_run_up(p, v, a, goal, goal_velocity, outcome, A, J):
+    """What of `goal_velocity` joints that are UNREACHED may be asked to have at their goals."""
+    velocity = goal_velocity.copy()
+    for j in range(len(p)):
+        if outcome[j] == UNREACHED:
+            velocity[j] = _velocity_without_run_up(
+                p[j], v[j], a[j], goal[j], goal_velocity[j], A[j], J[j]
+            )
+    return velocity
 
 
 @_over_joints(

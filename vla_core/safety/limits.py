@@ -86,6 +86,9 @@ class JointLimiter:
             return LimitedStep(JointMotion(*step.motion), constraints)
         pursuing = step.outcome == joint_kernels.UNREACHED
         if pursuing.any():
+            velocity = joint_kernels.velocities_without_run_up(
+                *before, goal, velocity, step.outcome, limits.acceleration, limits.jerk
+            )
             pursued, problem = self._pursuit.step(motion, goal, velocity, pursuing)
             joint_kernels.pursue_or_stop(
                 *step, *before, pursued.position, pursued.velocity, pursued.acceleration,
