@@ -43,8 +43,6 @@ _STILL_AFTER_S = 2.0
 _SESSION = 5_000
 _SHARES = ((1.0, 1.0, 1.0), (1.0, 0.2, 1.0), (1.0, 0.2, 0.2), (0.5, 0.5, 0.5), (0.5, 0.1, 0.2),
            (1.0, 2.0, 2.0))  # fmt: skip
-#: A joint may go back this far [rad], and as many times farther than the stop of a motion it had.
-_BACK, _STOPS = 1e-4, 5.0
 #: Pairs nearer than this above their hard margin are measured every tick, all others now and then.
 _NEAR_M, _ALL_EVERY = 0.08, 10
 _SLACK = {"position": 1e-6, "velocity": 1e-6, "acceleration": 1e-5, "jerk": 1e-3}
@@ -116,7 +114,7 @@ class Invariants:
         )  # fmt: skip
         self.first: dict[str, str] = {}
         self.smallest_m = dict.fromkeys(self._distances.kinds, np.inf)
-        self.largest = dict.fromkeys((*_SLACK, "run_up_from_rest", "run_up_in_stops"), 0.0)
+        self.largest = dict.fromkeys((*_SLACK, "run_up_from_rest", "run_up_moving"), 0.0)
 
     def begin(self, core: CommandCore, limits: JointLimits) -> None:
         """Another command core, with these limits, is checked from now on."""
@@ -183,11 +181,9 @@ class Invariants:
 
     def _check_run_ups(self, command: Command) -> None:
         for up in self._run_ups.check(command):
-            share, name = up.way / max(up.stopping, _BACK), "run_up_in_stops"
-            if up.stopping < _BACK / _STOPS:
-                share, name = up.way, "run_up_from_rest"
-            self.largest[name] = max(self.largest[name], share)
-            if up.way > _BACK + _STOPS * up.stopping:
+            name = "run_up_moving" if up.stopping > 1e-6 else "run_up_from_rest"
+            self.largest[name] = max(self.largest[name], up.way)
+            if up.is_one:
                 self._broken("run_up", command, f"{up.joint} {up.way:.6g} rad")
 
     def _check_standstill(self, command: Command, mode: ControlMode, ready: bool) -> None:

@@ -67,16 +67,14 @@ class Driven:
         )  # fmt: skip
 
     def go(self, time_s: float) -> list:
-        """Let time pass; returns the run-ups beyond five times the stop of a motion there was."""
+        """Let time pass; returns the run-ups beyond what the stop of a motion there was excuses."""
         found = []
         for _ in range(round(time_s / PERIOD_S)):
             self.now_ns += round(PERIOD_S * NANOSECONDS)
             self.measure()
             command = self.core.tick(self.now_ns)
             self.position = command.position
-            found += [
-                up for up in self.monitor.check(command) if up.way > 1e-4 + 5.0 * up.stopping
-            ]
+            found += [up for up in self.monitor.check(command) if up.is_one]
         return found
 
 

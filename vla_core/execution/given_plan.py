@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from vla_core.execution.delay import DelayTracker, joined_steps
+from collections import deque
+
+from vla_core.execution.delay import KEPT, DelayTracker, joined_steps
 from vla_core.execution.timeline import ChunkTimeline
 from vla_core.types import (
     ActionChunk,
@@ -32,6 +34,7 @@ class GivenPlan:
         """Forget everything: another start, or the clock was set back."""
         self._delay = DelayTracker()
         self._counted = 0
+        self._out: deque[int] = deque(maxlen=KEPT)
         self._pace = Pace()
         self._is_followed = False
         self._void()
@@ -48,10 +51,14 @@ class GivenPlan:
             ChunkError: nobody could execute it.
         """
         self._timeline.insert(chunk, now_ns)
+        self._out.append(chunk.sequence)
         self._made_ns = min(chunk.observation_stamp_ns, chunk.intent_stamp_ns)
 
     def hear(self, state: ExecutionState, mode_since_ns: int) -> bool:
         """The command node says what it executes; whether what was given out is void by that.
+
+        Delays are counted of chunks that were given out from here alone: another's steps may be of
+        another length.
 
         Args:
             mode_since_ns: when the mode of `state` began.
@@ -59,7 +66,7 @@ class GivenPlan:
         self._pace = state.pace
         followed = state.chunk_sequence if state.mode is ControlMode.POLICY else 0
         self._is_followed = followed != 0
-        if followed not in (0, self._counted):
+        if followed != self._counted and followed in self._out:
             self._counted = followed
             self._delay.add(int(state.delay_steps))
         if state.mode is ControlMode.POLICY or not 0 <= self._made_ns <= mode_since_ns:
@@ -84,8 +91,11 @@ class GivenPlan:
         )
 
     def steps_left(self, now_ns: int, step_s: float) -> float:
-        """How many steps of `step_s` are left of what is being executed; 0 with none."""
-        if not self._is_followed:
+        """How many steps of `step_s` are left of what is being executed; 0 with none.
+
+        None are left of a plan that stands still, either: waiting for fewer would last.
+        """
+        if not self._is_followed or self._pace.speed <= 0.0:
             return 0.0
         return self._timeline.steps_left(now_ns, step_s, self._pace)
 

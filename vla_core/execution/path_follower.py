@@ -26,6 +26,8 @@ from vla_core.safety.stopping import JointMotion
 from vla_core.types import NANOSECONDS, ActiveConstraint, Pace
 
 _FULL = 1.0 - 1e-6
+#: A command slower than this has come to the path's end [rad/s], or will not within this time [ns].
+_STANDS, _LONGEST_SETTLE_NS = 1e-3, 2 * NANOSECONDS
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,8 @@ class PathFollower:
     ) -> Reference | None:
         """What to follow now; None where nothing is left of the path.
 
-        Past the path's end the robot settles on the last target for two horizons, then stops.
+        Past the path's end the robot settles on the last target, for two horizons at least, until
+        the command stands; after two seconds it stops where it is, as something is in its way.
 
         Args:
             elapsed_s: since the last tick [s].
@@ -134,7 +137,9 @@ class PathFollower:
         constraints = _constraints(allowed, self._path_speed.value)
         if path_ns > end_ns:
             constraints += (ActiveConstraint("chunk_exhausted", "chunk", 0.0),)
-            if path_ns > end_ns + self._settle_ns:
+            over_ns = path_ns - end_ns
+            stands = bool((np.abs(motion.velocity) < _STANDS).all())
+            if over_ns > self._settle_ns and (stands or over_ns > _LONGEST_SETTLE_NS):
                 self.leave()
                 return None
         self._path_ns = min(path_ns, end_ns)

@@ -144,6 +144,8 @@ class ChunkTimeline:
         right = self._steps[ahead]
         remaining = len(self._steps) - 1 - ahead
         if right.due_ns == now_ns:
+            if right.chunk is None and remaining:  # held up at the anchor, it is on its way all the same
+                return Sample(right.position, right.velocity, self._steps[ahead + 1], remaining - 1)
             return Sample(right.position, right.velocity, right, remaining)
         if ahead == 0:
             return None

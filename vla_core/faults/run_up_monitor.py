@@ -21,6 +21,10 @@ from vla_core.types import NANOSECONDS, ControlMode
 #: What moves a joint on purpose another way than the path asks.
 _PUSHED = frozenset({"barrier", "clock_set_back", "clock_set_forward"})
 
+#: A joint whose motion ends within the first is at rest, and may go back by the second; one that
+#: moves by the third, and as many times farther than its stop [rad].
+_RESTS, _ROUNDING, _SMOOTHLY, _STOPS = 1e-6, 1e-4, 1e-3, 5.0
+
 
 @dataclass(frozen=True)
 class RunUp:
@@ -35,6 +39,13 @@ class RunUp:
     joint: str
     way: float
     stopping: float
+
+    @property
+    def is_one(self) -> bool:
+        """Whether it is more than rounding, or, of a joint that moved, than turning smoothly."""
+        if self.stopping < _RESTS:
+            return self.way > _ROUNDING
+        return self.way > _SMOOTHLY + _STOPS * self.stopping
 
 
 class RunUpMonitor:
