@@ -169,10 +169,12 @@ def _quartic_excess(a, c3, c4, T, first_jerk, A, J):
 def _runs_up(p, v, a, jerk, goal, A, J, period_s):
     """Whether a period of `jerk` takes a joint away from a goal that lies beyond its stop.
 
-    That is so where the velocity left once its acceleration is let go of turns from the goal, or
-    turns farther from it. A joint that is on its way back, braking less than it could, is not.
+    That is so where the jerk drives it away, and the velocity left once its acceleration is let go
+    of turns from the goal, or farther from it. A joint that is turning round smoothly does not.
     """
     side = math.copysign(1.0, goal - p)
+    if side * jerk >= 0.0:
+        return False
     _, after_v, after_a = _advanced(p, v, a, jerk, period_s)
     left = side * _speed_left(after_v, after_a, J)
     if left >= min(side * _speed_left(v, a, J), 0.0) - _ROUNDING:
