@@ -160,7 +160,7 @@ class CommandNode(SuiteNode):
             self.get_logger().info("a replay: commands are computed and reported, and not sent")
         self._outputs = CommandOutputs(self, self._robot, self.values["status_every"], sends)
         self._others = OtherCommanders(self, commanded)
-        self._services = ModeServices(self, self._core, self.now_ns, self._asked.clear)
+        self._mode_services = ModeServices(self, self._core, self.now_ns, self._asked.clear)
         self._loop = PeriodicLoop(self._rate_hz)
 
     def deactivate(self) -> None:
@@ -168,7 +168,7 @@ class CommandNode(SuiteNode):
         if self._loop is not None:
             self._inputs.destroy()
             self._outputs.destroy()
-            self._services.destroy()
+            self._mode_services.destroy()
             emergency = self._core.mode is ControlMode.ESTOP
             self._latched = self._core.mode_reason if emergency else None
             self._loop = self._core = self._inputs = None
