@@ -30,7 +30,6 @@ def came(times_ns: np.ndarray, kind: str) -> list[Event]:
             made.append(ImageCame(now_ns, now_ns, "head", np.array([number])))
         elif kind == "state":
             made.append(JointStateCame(now_ns, now_ns, ("joint",), value, value))
-            made.append(CommandCame(now_ns, now_ns, value))
         else:
             made.append(CommandCame(now_ns, now_ns, value))
     return made
@@ -43,8 +42,13 @@ def in_time(*streams: list[Event]) -> Iterator[Event]:
 
 
 def rows(events: Iterator[Event], rate_hz: float, spans: list[Span] | None = None) -> list[Frame]:
-    spans = spans or [Span(0, None, "do")]
-    return [frame for _, frame in frames_of(events, spans, ["head"], rate_hz)]
+    """Frames; where nothing is commanded, the robot is asked to be where it is."""
+    spans, events = spans or [Span(0, None, "do")], list(events)
+    if not any(isinstance(event, CommandCame) for event in events):
+        states = [event for event in events if isinstance(event, JointStateCame)]
+        asked = [CommandCame(state.now_ns, state.now_ns, state.position) for state in states]
+        events = list(in_time(events, asked))
+    return [frame for _, frame in frames_of(iter(events), spans, ["head"], rate_hz)]
 
 
 def pictures(frames: list[Frame]) -> np.ndarray:

@@ -54,13 +54,15 @@ def run(args: argparse.Namespace) -> int:
         def progress(what: str, share: float) -> None:
             bar.update(task, description=what, completed=min(share, 1.0))
 
+        def tell(problem: str) -> None:
+            bar.console.print(problem, soft_wrap=True, highlight=False, markup=False)
+
         if datasets:
-            done = dataset_to_bags(datasets[0], args.out, robot, progress, bar.console.print)
+            done = dataset_to_bags(datasets[0], args.out, robot, progress, tell)
         else:
             done = bags_to_dataset(
                 args.source, args.out, robot, args.rate_hz, args.instruction, args.simulated,
-                progress, bar.console.print, args.no_commands,
-                args.bag_namespace,
+                progress, tell, args.no_commands, args.bag_namespace,
             )  # fmt: skip
     print(f"{args.out}: " + ", ".join(f"{count} {name}" for name, count in done.items()))
     nothing = done.get("bags_of_nothing") or not done["episodes"] + done["skipped"]
