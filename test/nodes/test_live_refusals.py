@@ -43,6 +43,7 @@ class FakeRobot:
         """All right again."""
         self.names = list(self.robot.joint_names)
         self.position = np.array(self.robot.ready_pose)
+        self.parts = (slice(None),)
         self.cameras = ["front", "head"]
         self.size = (192, 192)
         self.encoding = "rgb8"
@@ -57,10 +58,12 @@ class FakeRobot:
     def send(self) -> None:
         """One of everything."""
         stamp = (self._clock.now() + Duration(seconds=self.ahead_s)).to_msg()
-        state = JointState(name=self.names, position=floats_field(self.position))
-        state.velocity = state.effort = floats_field(np.zeros(len(self.names)))
-        state.header.stamp = stamp
-        self._states.publish(state)
+        for part in self.parts:
+            position = self.position[part]
+            state = JointState(name=self.names[part], position=floats_field(position))
+            state.velocity = state.effort = floats_field(np.zeros(len(position)))
+            state.header.stamp = stamp
+            self._states.publish(state)
         for name in self.cameras:
             image = Image()
             fill_image(image, self.picture(), ByteBuffer())
@@ -111,10 +114,29 @@ def test_joint_states_in_another_order_are_put_in_order(live, robot):
 
 
 @pytest.mark.parametrize("node", ["camera_node", "command_node"])
-def test_a_joint_state_without_a_joint_of_the_robot_is_refused_by_name(live, robot, node):
+def test_a_joint_that_stops_coming_is_waited_for_by_name_with_its_age(live, robot, node):
     robot.names[8] = "left_wrist_of_another_robot"
-    missing = robot.robot.joint_names[8]
-    live.wait_for_report(node, ERROR, missing, each=robot.send)
+    missing = f"{robot.robot.joint_names[8]} (1 of 29 joints): last told"
+    live.wait_for_report(node, WARN, missing, each=robot.send)
+
+
+def test_arms_and_hands_from_two_publishers_make_whole_observations(live, robot):
+    """Each message holds some of the joints; both nodes are content, and the positions are right."""
+    robot.parts = (slice(0, 17), slice(17, None))
+    robot.position = robot.position + 0.01
+    live.wait_until(
+        lambda: (
+            topics.OBSERVATION in live.newest
+            and np.allclose(live.newest[topics.OBSERVATION].position, robot.position)
+        ),
+        "an observation of both",
+        each=robot.send,
+    )
+    for name in ("camera_node", "command_node"):
+        live.wait_for_report(name, OK, each=robot.send)
+    robot.parts = (slice(0, 17),)
+    for name in ("camera_node", "command_node"):
+        live.wait_for_report(name, WARN, "(12 of 29 joints): last told", each=robot.send)
 
 
 def refused(live: Live, robot: FakeRobot, *words: str) -> None:
