@@ -376,6 +376,6 @@ def test_a_ready_motion_is_refused_outside_hold_far_away_or_old():
     bench.core.request_mode(ControlMode.HOLD, bench.now_ns)
     bench.tick(3)
     far = bench.core.on_ready_chunk(bench.chunk(line((0.5, 0), (0.2, 0))), bench.now_ns)
-    assert "begins 0.500 rad from the command at joint x" in far
+    assert "begins 0.500 from the command at joint x" in far
     old = bench.core.on_ready_chunk(bench.chunk(line((0, 0), (0.2, 0)), 3000), bench.now_ns)
     assert "planned 3.000 s ago" in old

@@ -128,7 +128,8 @@ class FilteredExecutor:
     def tick(self, now_ns: int, position: np.ndarray, velocity: np.ndarray) -> np.ndarray:
         """The core's command; the first tick brings it into POLICY."""
         core = self.core
-        if problem := core.on_joint_state(self._names, position, velocity, now_ns, now_ns):
+        stamp_ns = max(1, now_ns)  # zero would say that there is none
+        if problem := core.on_joint_state(self._names, position, velocity, stamp_ns, now_ns):
             raise VlaError(problem)
         for mode in (ControlMode.HOLD, ControlMode.POLICY):
             if core.mode < mode:
