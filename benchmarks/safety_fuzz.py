@@ -181,7 +181,7 @@ class Invariants:
 
     def _check_run_ups(self, command: Command) -> None:
         for up in self._run_ups.check(command):
-            name = "run_up_moving" if up.stopping > 1e-6 else "run_up_from_rest"
+            name = "run_up_from_rest" if up.from_rest else "run_up_moving"
             self.largest[name] = max(self.largest[name], up.way)
             if up.is_one:
                 self._broken("run_up", command, f"{up.joint} {up.way:.6g} rad")

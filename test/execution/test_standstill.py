@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from vla_core.errors import ChunkError
 from vla_core.execution.delay import KEPT, WARM_UP, Lateness
 from vla_core.execution.given_plan import GivenPlan
 from vla_core.types import Conditioning, ControlMode
@@ -25,8 +26,8 @@ class Loop:
         self.given = GivenPlan(bench.limits.names)
         self.since_ns = bench.now_ns
 
-    def act(self, late_s: float = 0.06) -> None:
-        """A chunk of an observation `late_s` ago, to somewhere else than the robot is."""
+    def act(self, late_s: float = 0.06) -> str:
+        """A chunk of an observation `late_s` ago, to elsewhere; returns why it was refused."""
         bench = self.bench
         self.given.plan(bench.now_ns, STEP_S, HORIZON, Conditioning.GUIDED)
         lateness = Lateness("rtc", self.given.delay_steps, LIMIT_STEPS)
@@ -36,8 +37,11 @@ class Loop:
             (1 - share) * bench.measured + share * goal,
             age_ms=1e3 * late_s, step_s=STEP_S, path_speed=lateness.path_speed,
         )  # fmt: skip
-        self.given.give(chunk, bench.now_ns)
-        assert bench.core.on_chunk(chunk, bench.now_ns) == ""
+        try:
+            self.given.give(chunk, bench.now_ns)
+        except ChunkError as error:
+            return str(error)
+        return bench.core.on_chunk(chunk, bench.now_ns)
 
     def go(self, time_s: float) -> None:
         for _ in range(round(time_s / 0.005)):
@@ -50,7 +54,7 @@ class Loop:
             self.act()
             self.go(CHUNK_EVERY_S)
         before = self.bench.measured
-        self.act()
+        assert self.act() == ""
         self.go(CHUNK_EVERY_S)
         return bool(np.abs(self.bench.measured - before).max() > 0.01)
 

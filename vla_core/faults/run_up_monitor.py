@@ -21,9 +21,11 @@ from vla_core.types import NANOSECONDS, ControlMode
 #: What moves a joint on purpose another way than the path asks.
 _PUSHED = frozenset({"barrier", "clock_set_back", "clock_set_forward"})
 
-#: A joint whose motion ends within the first is at rest, and may go back by the second; one that
-#: moves by the third, and as many times farther than its stop [rad].
-_RESTS, _ROUNDING, _SMOOTHLY, _STOPS = 1e-6, 1e-4, 1e-3, 5.0
+#: Slower than this a joint is at rest [rad/s], with no more acceleration than this [rad/s^2].
+_SLOW, _EVEN = 1e-6, 1e-4
+#: From rest it may go back by the first; one that moves by the second [rad], and as many times
+#: farther than its stop.
+_ROUNDING, _SMOOTHLY, _STOPS = 1e-4, 1e-3, 5.0
 
 
 @dataclass(frozen=True)
@@ -33,17 +35,19 @@ class RunUp:
     Attributes:
         joint: its name.
         way: beyond where it was, or where its motion would have ended [rad].
-        stopping: what that motion's end was expected to take [rad]; 0 from rest.
+        stopping: what that motion's end was expected to take [rad].
+        from_rest: whether there was none.
     """
 
     joint: str
     way: float
     stopping: float
+    from_rest: bool
 
     @property
     def is_one(self) -> bool:
         """Whether it is more than rounding, or, of a joint that moved, than turning smoothly."""
-        if self.stopping < _RESTS:
+        if self.from_rest:
             return self.way > _ROUNDING
         return self.way > _SMOOTHLY + _STOPS * self.stopping
 
@@ -64,6 +68,7 @@ class RunUpMonitor:
         self._watched = np.zeros((2, limits.dof), dtype=bool)
         self._rest, self._floor = np.zeros((2, limits.dof)), np.zeros((2, limits.dof))
         self._stopping = np.zeros((2, limits.dof))
+        self._rested = np.zeros((2, limits.dof), dtype=bool)
 
     def check(self, command: Command) -> list[RunUp]:
         """How far joints have gone back in this command, beyond what they may.
@@ -101,12 +106,17 @@ class RunUpMonitor:
         anew = ~watched | (lowest >= floor)
         rest[anew], floor[anew] = highest[anew], lowest[anew]
         stopping[anew] = (side * before.position - lowest)[anew]
+        rests = (np.abs(before.velocity) < _SLOW) & (np.abs(before.acceleration) < _EVEN)
+        self._rested[row, anew] = rests[anew]
         watched[:] = asked > rest
         back = floor - side * self._before.position
         return [
-            RunUp(self._limits.names[j], float(back[j]), float(stopping[j]))
+            RunUp(
+                self._limits.names[j], float(back[j]), float(stopping[j]),
+                bool(self._rested[row, j]),
+            )
             for j in np.flatnonzero(watched & (back > 0.0))
-        ]
+        ]  # fmt: skip
 
     def _asked(self, command: Command) -> np.ndarray | None:
         """`(looks, dof)` the path from now to the horizon; None where no path is followed."""

@@ -24,6 +24,8 @@ from numba import njit, types
 _ROUNDING, _SLACK = 1e-9, 1e-6
 #: Times at which the target may be met: this many, each longer than the one before by the factor.
 _ARRIVALS, _LATER = 8, 1.25
+#: Slower than this a joint may go back as it settles [rad/s].
+_SETTLING = 5e-3
 #: Of the velocities between which the one that needs no run-up is sought.
 _HALVINGS = 20
 
@@ -169,15 +171,14 @@ def _quartic_excess(a, c3, c4, T, first_jerk, A, J):
 def _runs_up(p, v, a, jerk, goal, A, J, period_s):
     """Whether a period of `jerk` takes a joint away from a goal that lies beyond its stop.
 
-    That is so where the jerk drives it away, and the velocity left once its acceleration is let go
-    of turns from the goal, or farther from it. A joint that is turning round smoothly does not.
+    That is so where the velocity left once its acceleration is let go of turns from the goal, or
+    farther from it. Where the jerk drives it to the goal it may turn a little, as it settles.
     """
     side = math.copysign(1.0, goal - p)
-    if side * jerk >= 0.0:
-        return False
     _, after_v, after_a = _advanced(p, v, a, jerk, period_s)
     left = side * _speed_left(after_v, after_a, J)
-    if left >= min(side * _speed_left(v, a, J), 0.0) - _ROUNDING:
+    most = -_SETTLING if side * jerk >= 0.0 else 0.0
+    if left >= min(side * _speed_left(v, a, J), most) - _ROUNDING:
         return False
     lowest, highest = _reach(p, v, a, A, J)
     return goal > highest or goal < lowest
