@@ -17,7 +17,11 @@ import pytest
 from recorded_robots import like_g1, two_arms
 
 from vla_core.cli.main import main
-from vla_core.replay.bag import Bag, read_message
+from vla_core.data.joint_states import JointStates
+from vla_core.replay.bag import Bag, BagMessage, read_message, stamp_of
+from vla_core.replay.offline.bag_recording import JOINT_STATE
+from vla_core.replay.playback import Playback
+from vla_core.robot.load import load_robot
 
 CASES = Path(__file__).parents[3] / "shared" / "cases"
 pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="../shared/cases is not there")
@@ -201,3 +205,24 @@ def test_a_namespace_that_is_not_there_is_refused_by_name(tmp_path, capsys):
         given = [bag, *([tmp_path / "data"] if command[0] == "convert" else []), *command[1:]]
         assert run(command[0], *given, "--robot", "g1_bottle", "--bag-namespace", "robot3") == 2
         assert "'/robot3'; there is /robot1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("bag", "topics"),
+    [("01_partial", ["/joint_states"]), ("01b_two_topics", ["/joint_states", "/hand_states"])],
+)
+def test_the_first_moment_of_a_play_shows_every_joint(bag, topics):
+    """A graph starts on it: with the arms alone it would wait for the hands for ever."""
+    camera = "/head_camera/color/image_raw/compressed"
+    kinds = dict.fromkeys(topics, JOINT_STATE) | {camera: "sensor_msgs/msg/CompressedImage"}
+    steady_ns = iter(range(0, 10**9, 10_000_000))
+    opened = Bag(CASES / "01_partial_joint_states" / bag)
+    play = Playback(opened, kinds, camera, steady_ns=lambda: next(steady_ns))
+    states, shown = JointStates(load_robot("g1_bottle").joint_names), None
+    for _ in range(20):
+        for topic, data in play.poll():
+            if topic != camera:
+                fields = read_message(BagMessage(topic, JOINT_STATE, 0.0, data, 0))
+                given = (fields.name, fields.position, fields.velocity, stamp_of(data))
+                shown = states.take(*given) or shown
+    assert shown is not None and states.lacking() == ""

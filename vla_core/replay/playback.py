@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from vla_core.replay.bag import (
     with_stamp,
 )
 from vla_core.replay.bag_namespace import namespace_in
-from vla_core.replay.offline.bag_recording import input_topics
+from vla_core.replay.offline.bag_recording import JOINT_STATE, input_topics
 from vla_core.replay.part import Part
 from vla_core.replay.play_clock import PlayClock
 from vla_core.robot.description import RobotDescription
@@ -29,6 +29,8 @@ from vla_core.types import NANOSECONDS
 #: Of the first moment, which is shown again and again until the play begins [ns].
 LEAD_IN_NS = 3 * NANOSECONDS
 _SHOWN_EVERY_NS = 25_000_000
+#: So long after the first joint state the first one of another publisher is looked for [ns].
+_PUBLISHERS_NS = 500_000_000
 #: How long the clock stands at the end, and at the begin, of a loop: what is under way comes to its
 #: end, and every node hears of the clock before it gets a message [ns].
 _SETTLE_NS = 300_000_000
@@ -274,16 +276,30 @@ def open_playback(
     return Playback(bag, topics, cameras[0].topic, part)
 
 
-def _first_messages(bag: Bag, topics: Iterable[str], part: Part) -> list[BagMessage]:
-    """First message of each topic; joint states go first, so that an image finds them."""
-    found = []
-    for topic in topics:
-        first = next(iter(bag.messages([topic], part.from_s, part.to_s)), None)
-        if first is None:
-            raise BagError(
-                f"{bag.path}: no message of {topic} from {part.from_s:g} s to "
-                f"{part.to_s or bag.duration_s:g} s"
-            )
-        read_message(first)
-        found.append(first)
+def _first_messages(bag: Bag, topics: Mapping[str, str], part: Part) -> list[BagMessage]:
+    """First messages of each topic; joint states go first, so that an image finds them."""
+    found = [first for topic in topics for first in _first_of(bag, topic, topics[topic], part)]
     return sorted(found, key=lambda message: "Image" in message.message_type)
+
+
+def _first_of(bag: Bag, topic: str, kind: str, part: Part) -> list[BagMessage]:
+    """The first message; of joint states one of each publisher, who tells joints of its own.
+
+    Raises:
+        BagError: there is none, or it cannot be read.
+    """
+    found: dict[tuple[str, ...], BagMessage] = {}
+    for message in bag.messages([topic], part.from_s, part.to_s):
+        begin_ns = next(iter(found.values()), message).received_ns
+        if message.received_ns - begin_ns > _PUBLISHERS_NS:
+            break
+        fields = read_message(message)
+        found.setdefault(tuple(fields.name) if kind == JOINT_STATE else (), message)
+        if kind != JOINT_STATE:
+            break
+    if not found:
+        raise BagError(
+            f"{bag.path}: no message of {topic} from {part.from_s:g} s to "
+            f"{part.to_s or bag.duration_s:g} s"
+        )
+    return list(found.values())
