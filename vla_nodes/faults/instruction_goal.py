@@ -19,6 +19,7 @@ from std_msgs.msg import Header
 from vla_core.signals import catch_signals
 from vla_msgs.action import ExecuteInstruction
 from vla_nodes import qos, topics
+from vla_nodes.boundary import BoundedPlainNode
 from vla_nodes.conversions import to_time
 from vla_nodes.fault_injector_node import INJECTED
 from vla_nodes.ros_context import ros
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     catch_signals()
     try:
         with ros([]):
-            node = rclpy.create_node(GOAL)
+            node = BoundedPlainNode(GOAL)
             injected = node.create_publisher(Header, INJECTED, qos.LATCHED)
             diagnostics = node.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, 10)
             client = ActionClient(node, ExecuteInstruction, topics.EXECUTE_INSTRUCTION)
