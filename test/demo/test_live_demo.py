@@ -71,8 +71,8 @@ def test_summary_has_every_number_that_was_promised(demo):
     assert set(summary["command_period_error_us"]) >= {"p50", "p99", "max"}
     assert summary["intent_age_ms"]["n"] > 0
     assert {"observation", "intent", "chunk", "command"} <= set(summary["drops"])
-    nodes = {"sim_robot_node", "camera_node", "intent_node", "action_node", "command_node"}
-    assert set(summary["memory_mb"]) == nodes | {"total"}
+    nodes = ("sim_robot", "state_publisher", "camera", "intent", "action", "command")
+    assert set(summary["memory_mb"]) == {f"{name}_node" for name in nodes} | {"total"}
 
 
 def test_streams_run_at_their_rates(demo):

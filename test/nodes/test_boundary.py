@@ -210,8 +210,10 @@ def ros(monkeypatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def node(ros) -> Listener:
-    return Listener()
+def node(ros) -> Iterator[Listener]:
+    made = Listener()
+    yield made
+    made.destroy_node()
 
 
 def until(done: Callable[[], object], each: Callable[[], object] = lambda: None) -> None:

@@ -32,7 +32,7 @@ def up(live: Live, policy: Path) -> Iterator[Live]:
     """`vla up` with the simulated robot, where a stale intent asks for a stop."""
     log = live.logs / "up.log"
     command = [sys.executable, "-m", "vla_nodes.up", "--source", "sim", "--policy", str(policy)]
-    command += ["--stale_intent", "stop"]
+    command += ["--stale-intent", "stop"]
     with log.open("w") as file:
         process = subprocess.Popen(
             command, env=environment(live.domain), stdout=file, stderr=subprocess.STDOUT

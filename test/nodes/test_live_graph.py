@@ -29,6 +29,7 @@ from vla_msgs import msg
 from vla_msgs.action import ExecuteInstruction
 from vla_nodes import qos, topics
 from vla_nodes.conversions import intent_message
+from vla_nodes.graph import COMMAND_PROFILE, Graph
 
 NODES = ("sim_robot_node", "camera_node", "intent_node", "action_node", "command_node")
 OTHERS = ("state_publisher_node", "bringup", "up")
@@ -129,8 +130,14 @@ def maps_of(domain: int, node: str) -> str:
 
 
 def test_the_command_node_shares_no_locks_with_other_nodes(live, up):
+    """But where discovery is kept to one host: there the middleware adds shared memory itself."""
     assert "/dev/shm/fastdds" in maps_of(live.domain, "camera_node")
-    assert "/dev/shm/fastdds" not in maps_of(live.domain, "command_node")
+    alone = Graph.environment_of(COMMAND_PROFILE, environment(live.domain))
+    alone["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "SUBNET"
+    live.start("command_node", "--ros-args", "-r", "__ns:=/alone", **alone)
+    live.wait_until(lambda: "/alone/command_node" in live.reports, "its report")
+    assert "/dev/shm/fastdds" not in maps_of(live.domain, "command_node --ros-args -r __ns:=/alone")
+    live.group.signal("command_node", signal.SIGINT)
 
 
 def test_the_simulated_cameras_are_calibrated(live, up):

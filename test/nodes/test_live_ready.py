@@ -143,7 +143,7 @@ def test_the_command_plans_anew_when_the_robot_pauses_on_the_way(
     live.wait_until(lambda: "stopped on the way" in live.log("ready"), "the way is dropped")
     live.group.signal("sim_robot_node", signal.SIGCONT)
     live.wait_until(lambda: "in the ready pose" in live.log("ready"), "vla ready goes on")
-    assert away(live, robot) < ARRIVED
+    live.wait_until(lambda: away(live, robot) < ARRIVED, "the ready pose")
 
 
 def test_in_another_mode_than_hold_it_is_refused(live: Live, up: None):

@@ -7,9 +7,11 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
+from rclpy._rclpy_pybind11 import RCLError
 from rclpy.client import Client
 from rclpy.node import Node
 from rclpy.publisher import Publisher
@@ -82,7 +84,7 @@ class HostileSender:
                 self._request(services[(number // _MESSAGES_A_REQUEST) % len(services)])
             else:
                 topic = topics[number % len(topics)]
-                self._publishers[topic].publish(self.topics[topic].next(self._good[topic]).message)
+                self._publish(topic, self.topics[topic].next(self._good[topic]).message)
             self.sent += 1
             meanwhile()
             time.sleep(pause_s)
@@ -94,6 +96,10 @@ class HostileSender:
         for client in self._clients.values():
             self._node.destroy_client(client)
         self._publishers, self._clients = {}, {}
+
+    def _publish(self, topic: str, message: Any) -> None:
+        with suppress(RCLError):  # the middleware itself does not take it, or its queue is full
+            self._publishers[topic].publish(message)
 
     def _request(self, name: str) -> None:
         message = self.services[name].next().message
