@@ -200,6 +200,8 @@ class InstructionAction:
                 return answer.result().reason
             if answer.done() and self._mode is mode:
                 return ""
+            if answer.done() and self._mode in (ControlMode.IDLE, ControlMode.ESTOP):
+                return f"the command node went to {self._mode.name}"  # before it was heard there
         return f"mode {mode.name} not reached in {MODE_TIMEOUT_S} s; it is {self._mode.name}"
 
     def _feedback(self) -> ExecuteInstruction.Feedback:

@@ -260,6 +260,17 @@ def test_an_emergency_stop_ends_a_goal_and_stays_until_somebody_resets_it(scene)
     assert scene.result(scene.send(), each=scene.is_told_done).success
 
 
+def test_an_emergency_stop_right_after_the_policy_began_ends_it_at_once(scene):
+    scene.enter(ControlMode.HOLD)
+    scene.commander.told = False
+    handle = scene.send()
+    scene.until(lambda: scene.core.mode is ControlMode.POLICY)
+    scene.commander.enter(ControlMode.ESTOP)
+    scene.commander.told = True
+    result = scene.result(handle)
+    assert result.reason == "the command node went to ESTOP" and result.duration_s < 2.0
+
+
 def test_a_stop_that_the_action_has_not_heard_of_yet_outlives_its_end(scene):
     handle = scene.begin()
     scene.commander.told = False

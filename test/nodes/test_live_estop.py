@@ -59,6 +59,8 @@ def modes(up: Live) -> list[ControlMode]:
 
     up.node.create_subscription(msg.ControlMode, topics.MODE, keep, qos.LATCHED)
     up.wait_until(lambda: entered, "a mode")
+    if entered[-1] is ControlMode.ESTOP:  # a test before has failed
+        reset(up)
     return entered
 
 
