@@ -390,7 +390,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--robot", default="g1_inspire")
     parser.add_argument("--ticks", type=int, default=1_000_000)
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="at most")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="no more robots after them")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
