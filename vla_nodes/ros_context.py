@@ -9,9 +9,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import rclpy
-from rclpy._rclpy_pybind11 import InvalidHandle, RCLError
 from rclpy.exceptions import NotInitializedException
 from rclpy.signals import uninstall_signal_handlers
+
+#: What rclpy raises where its context has ended: RCLError and InvalidHandle, which are
+#: RuntimeErrors; ValueError for clients and servers of actions.
+_OF_NO_CONTEXT = (RuntimeError, ValueError, NotInitializedException)
 
 
 @contextmanager
@@ -29,7 +32,7 @@ def ros(arguments: Sequence[str] | None = None) -> Iterator[None]:
     rclpy.init(args=None if arguments is None else list(arguments))
     try:
         yield
-    except (RCLError, InvalidHandle, NotInitializedException):
+    except _OF_NO_CONTEXT:
         if rclpy.ok():
             raise
         raise KeyboardInterrupt from None
