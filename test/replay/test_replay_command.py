@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 from rich.console import Console
@@ -41,6 +42,19 @@ def result(run):
     code, result = run()
     assert code == 0
     return result
+
+
+def test_an_episode_of_which_nothing_came_is_told_in_words_and_in_the_exit_code(
+    dataset, tmp_path, capsys
+):
+    spoilt = tmp_path / "spoilt"
+    shutil.copytree(dataset, spoilt)
+    next(iter(sorted(spoilt.rglob("*.mp4")))).write_bytes(b"no video")
+    arguments = ["--offline", "--policy", "hold", "--robot", str(write_robot(tmp_path))]
+    assert main(["replay", str(spoilt), *arguments, "--out", str(tmp_path / "out")]) == 1
+    assert "no chunks came of 1 of 2 episodes (0); refused 1 times" in capsys.readouterr().err
+    result = json.loads((tmp_path / "out/offline.json").read_text())
+    assert result["episodes_of_nothing"] == ["0"] and result["chunks"] > 0
 
 
 def test_the_file_holds_what_the_measurement_of_a_policy_needs(result):

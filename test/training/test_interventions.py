@@ -16,7 +16,8 @@ from vla_core.cli.main import EXIT_REFUSED, main
 from vla_core.convert.dataset_writer import DatasetWriter
 from vla_core.convert.frames import Frame
 from vla_core.convert.spans import SpanIntervention
-from vla_core.data.lerobot import INTERVENTION
+from vla_core.data.episodes import Episode
+from vla_core.data.lerobot import INTERVENTION, LeRobotDataset
 from vla_core.errors import ConfigError, JointMismatchError
 from vla_core.paths import training_file
 from vla_core.policies.dial.windows import Windows
@@ -120,6 +121,26 @@ def test_a_data_set_without_the_column_is_refused_by_its_name(robot, tmp_path):
     assert error.value.problem == (
         "is missing; convert the recordings with `vla convert`, which writes it"
     )
+
+
+def test_an_episode_that_cannot_be_read_is_named_and_ends_no_other(
+    robot, tmp_path, capsys, monkeypatch
+):
+    folder = write(tmp_path / "set", robot, [HELPED, HELPED])
+    read = LeRobotDataset.read
+
+    def spoilt(dataset: LeRobotDataset, index: int, *more: object) -> Episode:
+        if index == 0 or all_are:
+            raise ConfigError("file-000.mp4", f"no video {index}")
+        return read(dataset, index, *more)
+
+    all_are = False
+    monkeypatch.setattr(LeRobotDataset, "read", spoilt)
+    assert len(read_interventions(config(folder), robot, RATE_HZ)) == 1
+    assert "episode 0 is left out: file-000.mp4: no video 0" in capsys.readouterr().err
+    all_are = True
+    with pytest.raises(ConfigError, match="no video 0"):
+        read_interventions(config(folder), robot, RATE_HZ)
 
 
 def test_joints_of_another_robot_are_refused(robot, tmp_path):

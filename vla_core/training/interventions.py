@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,7 +10,7 @@ from rich.progress import track
 
 from vla_core.data.episodes import Episode
 from vla_core.data.lerobot import INTERVENTION, SUCCESS, LeRobotDataset, video_keys
-from vla_core.errors import ConfigError
+from vla_core.errors import ConfigError, JointMismatchError, VlaError
 from vla_core.robot.model import RobotModel
 from vla_core.training.config import TrainingConfig, Use
 
@@ -19,31 +20,43 @@ def read_interventions(
 ) -> list[Episode]:
     """Read what is to be learned from: a stretch of frames each, no window reaches beyond one.
 
+    An episode that cannot be read is named and left out.
+
     Args:
         config: with `interventions`.
         rate_hz: of the policy's steps.
 
     Raises:
-        ConfigError: no such data set, column, camera or rate; no intervention is in it, or no
-            stretch is longer than a chunk.
+        ConfigError: no such data set, column, camera or rate; no intervention is in it, no
+            stretch is longer than a chunk, or no episode can be read: the first one's reason.
         JointMismatchError: its joints are not the robot's.
     """
     wanted = config.interventions
     dataset = LeRobotDataset(wanted.folder)
     keys = {camera: video_keys(robot.description)[camera] for camera in config.cameras}
-    found, interventions = [], 0
+    found: list[Episode] = []
+    interventions, left_out = 0, []
     for index in track(dataset.episodes, "interventions"):
-        by_a_person = dataset.flags(index, INTERVENTION, rate_hz)
-        done = dataset.flags(index, SUCCESS, rate_hz)
+        try:
+            by_a_person = dataset.flags(index, INTERVENTION, rate_hz)
+            done = dataset.flags(index, SUCCESS, rate_hz)
+            spans = [
+                span
+                for span in stretches(by_a_person, done, wanted.use)
+                if span.stop - span.start > config.model["horizon"]
+            ]
+            if spans:
+                episode = dataset.read(index, robot, keys, config.model["image_size"], rate_hz)
+                found += [episode.part(span) for span in spans]
+        except JointMismatchError:
+            raise
+        except VlaError as error:
+            left_out.append(error)
+            print(f"episode {index} is left out: {error}", file=sys.stderr)
+            continue
         interventions += by_a_person.any()
-        spans = [
-            span
-            for span in stretches(by_a_person, done, wanted.use)
-            if span.stop - span.start > config.model["horizon"]
-        ]
-        if spans:
-            episode = dataset.read(index, robot, keys, config.model["image_size"], rate_hz)
-            found += [episode.part(span) for span in spans]
+    if left_out and len(left_out) == len(dataset.episodes):
+        raise left_out[0]
     if not interventions:
         raise ConfigError(
             str(wanted.folder), "no frame of it is an intervention; collect corrections first"

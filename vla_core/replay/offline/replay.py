@@ -121,6 +121,7 @@ class OfflineReplay:
             "instructions": sorted(set(instructions)),
             "compared_with": "recorded commands" if recording.has_commands else "measured joints",
             "episodes": len(instructions),
+            "episodes_of_nothing": counted.of_nothing,
             "frames": counted.frames,
             "observations": counted.observations,
             "chunks": counted.chunks,
@@ -140,7 +141,10 @@ class _Frames(ReplayListener):
         self._progress = progress
         self._first_ns = self._last_ns = 0
         self._before_s = 0.0
+        self._episode, self._chunks_before = "", 0
         self.frames = self.observations = self.chunks = 0
+        #: Episodes without a chunk.
+        self.of_nothing: list[str] = []
 
     @property
     def recorded_s(self) -> float:
@@ -150,6 +154,11 @@ class _Frames(ReplayListener):
     def began(self, episode: str) -> None:
         self._before_s = self.recorded_s
         self._first_ns = self._last_ns = 0
+        self._episode, self._chunks_before = episode, self.chunks
+
+    def ended(self) -> None:
+        if self.chunks == self._chunks_before:
+            self.of_nothing.append(self._episode)
 
     def came(self, event: Event, build_s: float) -> None:
         self._first_ns = self._first_ns or event.now_ns
@@ -166,7 +175,7 @@ class _Frames(ReplayListener):
 
 
 def nothing_done(summary: Mapping[str, Any]) -> str:
-    """Why nothing of a recording was replayed; "" where something was.
+    """Why nothing of a recording, or of an episode, was replayed; "" where something was of each.
 
     Args:
         summary: as `OfflineReplay.run` returns it.
@@ -180,4 +189,9 @@ def nothing_done(summary: Mapping[str, Any]) -> str:
         if not summary[what]:
             why = "; ".join(refused) or "nothing was refused: it is too short"
             return f"no {what} came of {summary['frames']} pictures; {why}"
+    if empty := summary["episodes_of_nothing"]:
+        return (
+            f"no chunks came of {len(empty)} of {summary['episodes']} episodes "
+            f"({', '.join(empty[:5])}{', …' * (len(empty) > 5)}); {'; '.join(refused)}"
+        )
     return ""
