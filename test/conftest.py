@@ -17,7 +17,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is; there is a 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what has to have the machine for itself."""
     for item in items:
-        if _is_live(item.path):
+        if _is_live(item.path) and not item.get_closest_marker("shares"):
             item.add_marker(pytest.mark.live)
 
 

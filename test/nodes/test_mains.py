@@ -21,6 +21,7 @@ pytest.importorskip("vla_msgs.msg", reason="vla_msgs is not built")
 from live import ROOT, environment, free_domain
 from swaying_robot import write_bag
 
+pytestmark = pytest.mark.shares
 PACKAGE = ROOT / "vla_nodes"
 #: What `rclpy.init` returns before Kilted, and from Kilted on.
 KINDS = ("none", "context manager")
