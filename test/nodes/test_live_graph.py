@@ -123,7 +123,7 @@ def test_all_who_speak_and_listen_on_a_topic_fit_together(live, in_policy):
     assert "incompatible QoS" not in log, log
 
 
-MAPS = "import rclpy; rclpy.init(); rclpy.create_node('n'); print(open('/proc/self/maps').read())"
+MAPS = "import rclpy; rclpy.init(); node = rclpy.create_node('n'); print(open('/proc/self/maps').read())"
 
 
 @pytest.mark.parametrize(("profile", "shared"), [("", True), (COMMAND_PROFILE, False)])
