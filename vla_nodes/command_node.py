@@ -10,6 +10,7 @@ import gc
 import os
 import sys
 import time
+from dataclasses import replace
 
 from rclpy.executors import SingleThreadedExecutor
 
@@ -127,6 +128,8 @@ class CommandNode(SuiteNode):
                 f"{self._robot.name} has no safety description: distances, hand speeds and "
                 "tracking errors are not watched; name one in its YAML with `safety:`"
             )
+        elif is_replay(self.get_namespace()):  # a recording's emergency stop sends no heartbeat
+            self._safety = replace(self._safety, estop_heartbeat_s=0.0)
         self._handover = None
         if teleop := self.values["teleop"]:
             self._handover = load_teleop(teleop, self._robot.description).handover

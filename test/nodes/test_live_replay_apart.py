@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cv2
 import pytest
+import yaml
 
 rclpy = pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 pytest.importorskip("vla_msgs.msg", reason="vla_msgs is not built")
@@ -59,7 +60,7 @@ def full_size(frame: int) -> bytes:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """A bag, a policy that waves, and the robot with absolute topics."""
+    """A bag, a policy that waves, and the robot with absolute topics and a heartbeat."""
     folder = tmp_path_factory.mktemp("replay")
     write_bag(folder / "bag", picture_of=full_size)
     sys.path.insert(0, str(WAVING))
@@ -68,10 +69,14 @@ def folder(tmp_path_factory) -> Path:
     finally:
         sys.path.remove(str(WAVING))
     waving_policy.save(folder / "policy", "g1_bottle", WHOLE_ROBOT.joint_names, ["head"])
+    safety = yaml.safe_load(WHOLE_ROBOT.safety_file.read_text())
+    safety["srdf"] = str(WHOLE_ROBOT.safety_file.parent / safety["srdf"])
+    safety["estop_heartbeat_s"] = 0.5
+    (folder / "heartbeat.safety.yaml").write_text(yaml.safe_dump(safety))
     text = WHOLE_ROBOT.source.read_text()
     for was, becomes in (
         ("../../urdf/g1_inspire.urdf", str(WHOLE_ROBOT.urdf.path)),
-        ("g1_bottle.safety.yaml", str(WHOLE_ROBOT.safety_file)),
+        ("g1_bottle.safety.yaml", "heartbeat.safety.yaml"),
         ("topic: head_camera", "topic: /head_camera"),
         ("topic: joint_states", "topic: /joint_states"),
         ("topic: vla/joint_command", f"topic: {COMMAND}"),
@@ -164,7 +169,7 @@ def heard(live: Live) -> dict[str, int]:
 
 
 def test_nothing_of_vla_replay_reaches_a_robot(start, robot, folder):
-    """Of one whose topics are absolute, in a namespace."""
+    """Of one whose topics are absolute and whose emergency stop has a heartbeat, in a namespace."""
     watch = Watch(robot, "/replay/left")
     out = ("--json", str(folder / "result.json"), "--out", str(folder / "out"))
     robot_file = ("--namespace", "left", "--robot", str(folder / "absolute.yaml"))

@@ -35,7 +35,7 @@ BIG, MANY, HOSTILE = "big", "many", "hostile"
 LISTENERS = ("camera_node", "intent_node", "action_node", "command_node", "sim_robot_node")
 #: Also left alone, since the judgement rests on them: the command, the robot's own side of the
 #: injector, and the emergency stop, which a hostile `true` presses as any other.
-_JUDGED_BY = r".*/joint_trajectory|/before_faults/.*|.*/estop"
+_JUDGED_BY = r".*_controller/.*|/before_faults/.*|.*/estop"
 _WIDTH, _HEIGHT = 1920, 1080
 _DISCOVERY_TIMEOUT_S, _POLL_S = 5.0, 0.01
 _PAUSE_S, _IN_TURN = 0.002, 50
