@@ -184,9 +184,11 @@ def judge(
         and stood is not None
         and _latched(said)
         and recovery.how != BY_ITSELF,
-        Expected.GO_ON: not _stopped(said),
+        Expected.GO_ON: (stopped := _stopped(said)) is None,
         Expected.STAY_INSIDE: True,
     }[fault.expected]
+    if fault.expected is Expected.GO_ON:
+        found = stopped
     return FaultRecord(
         fault=fault.name,
         does=fault.does,
@@ -231,9 +233,10 @@ def _latched(said: Sequence[Evidence]) -> bool:
     return bool(modes) and all(text.startswith("mode ESTOP") for text in modes)
 
 
-def _stopped(said: Sequence[Evidence]) -> bool:
-    """Whether the command node left POLICY, or lacked something, or a node complained."""
-    return any(re.match(r"mode |constraint \w+_stale|diagnostics ", item.text) for item in said)
+def _stopped(said: Sequence[Evidence]) -> Evidence | None:
+    """The first word of the command node's leaving POLICY or lacking something, or a complaint."""
+    pattern = r"mode |constraint \w+_stale|diagnostics "
+    return next((item for item in said if re.match(pattern, item.text)), None)
 
 
 def _ms(nanoseconds: int) -> float:
