@@ -112,7 +112,14 @@ def test_what_must_go_on_may_not_be_complained_about():
     harmless = Fault("order", "order", Kind.ALTER, "joints_permuted", Expected.GO_ON)
     assert judged(harmless, motion=braking(None), evidence=[])["ok"]
     for text in ("mode STOPPING: x", "constraint joint_state_stale", "diagnostics camera_node: x"):
-        assert not judged(harmless, evidence=[Evidence(1500 * MS, text)])["ok"]
+        row = judged(harmless, evidence=[Evidence(1500 * MS, text)])
+        assert not row["ok"] and row["found_by"] == text
+
+
+def test_a_replay_beside_may_take_time_of_the_processors_and_nothing_else():
+    replay = Fault("beside", "beside", Kind.REPLAY, "replay_beside", Expected.GO_ON)
+    for text, ok in (("constraint joint_state_stale", True), ("mode STOPPING: x", False)):
+        assert judged(replay, evidence=[Evidence(1500 * MS, text)])["ok"] is ok
 
 
 def test_the_catalogue_has_every_fault_once_and_every_pattern_compiles():
