@@ -14,7 +14,7 @@ from rosgraph_msgs.msg import Clock
 
 import vla_msgs.msg as msg
 from vla_core.errors import VlaError
-from vla_core.replay.run_metrics import CommandTick, RunMetrics
+from vla_core.replay.run_metrics import RunMetrics
 from vla_core.types import ControlMode
 from vla_msgs.srv import SetInstruction, SetMode
 from vla_nodes import qos, topics
@@ -22,6 +22,7 @@ from vla_nodes.boundary import BoundedPlainNode
 from vla_nodes.conversions import read_mode, to_nanoseconds
 from vla_nodes.polled_subscription import PolledSubscription
 from vla_nodes.replay_space import clock_topic
+from vla_nodes.safety_messages import read_command_tick
 
 #: Deeper than the nodes' own, so that this observer may look away for a moment and count all.
 _DEEP = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE)
@@ -231,19 +232,7 @@ class GraphObserver(BoundedPlainNode):
         )
 
     def _on_safety(self, message: msg.SafetyStatus) -> None:
-        self.metrics.add_command(
-            CommandTick(
-                stamp_ns=to_nanoseconds(message.header.stamp),
-                tick=message.tick,
-                mode=message.mode,
-                chunk_sequence=message.chunk_sequence,
-                observation_age_s=message.observation_age_s,
-                intent_age_s=message.intent_age_s,
-                period_error_us=message.period_error_us,
-                tick_cost_us=message.tick_cost_us,
-                constraints=tuple(message.constraints),
-            )
-        )
+        self.metrics.add_command(read_command_tick(message))
 
     def _on_mode(self, message: msg.ControlMode) -> None:
         self.mode, self.mode_reason = read_mode(message), message.reason

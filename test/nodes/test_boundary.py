@@ -33,6 +33,7 @@ from vla_nodes.command_messages import read_command
 from vla_nodes.faults.hostile_messages import HostileMessages
 from vla_nodes.handover_messages import read_teleop_target
 from vla_nodes.polled_subscription import PolledSubscription
+from vla_nodes.safety_messages import read_command_tick
 from vla_nodes.suite_node import SuiteNode
 from vla_nodes.tensors import read_tensor
 
@@ -99,6 +100,7 @@ UNREADABLE: tuple[tuple[str, Callable, object], ...] = (
      msg.SafetyStatus(constraints=["jerk"])),
     ("0 velocities for 1 joints", conversions.read_command_state,
      msg.SafetyStatus(joint_names=["elbow"], commanded=[0.0])),
+    ("not finite", read_command_tick, msg.SafetyStatus(observation_age_s=INF)),
     ("not finite", conversions.read_command_state,
      msg.SafetyStatus(joint_names=["elbow"], commanded=[NAN], velocity=[0.0])),
     (r"points of \[1, 2\] positions", read_command, trajectory(2, 1)),
@@ -134,6 +136,7 @@ READERS: tuple[tuple[Callable, type], ...] = (
     (conversions.read_chunk, msg.ActionChunk),
     (conversions.read_command_state, msg.SafetyStatus),
     (conversions.read_constraints, msg.SafetyStatus),
+    (read_command_tick, msg.SafetyStatus),
     (lambda message: conversions.read_observation(message, ()), msg.Observation),
     (read_teleop_target, msg.TeleopTarget),
     (read_tensor, msg.Tensor),
