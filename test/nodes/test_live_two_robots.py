@@ -24,6 +24,9 @@ from vla_nodes import qos, topics
 
 ROBOTS = ("robot1", "robot2")
 WAVE = "wave the elbow"
+#: Two graphs take all of two cores; where something else runs beside them, inputs are late and the
+#: robots slow down.
+MOVES_TIMEOUT_S = 150.0
 COMMAND, STATES = "joint_trajectory_controller/joint_trajectory", "joint_states"
 #: Topics of both robots by convention of ROS: each message says whose it is.
 SHARED = {"/diagnostics", "/rosout", "/parameter_events"}
@@ -92,9 +95,9 @@ def test_one_moves_and_the_other_stands_and_then_both_move(live, robots):
             def is_there(moving: str = moving, sign: int = sign) -> bool:
                 return sign * (elbow(live, moving) - READY) > 0.15
 
-            live.wait_until(is_there, words, each=each)
+            live.wait_until(is_there, words, MOVES_TIMEOUT_S, each=each)
         assert mode(live, standing) == others and furthest[0] < 0.02
-    live.wait_until(lambda: elbow(live, ROBOTS[0]) > READY + 0.15, "the first one moves on")
+    live.wait_until(lambda: elbow(live, ROBOTS[0]) > READY + 0.15, "the first one moves on", MOVES_TIMEOUT_S)
 
 
 def test_no_topic_of_a_robot_has_a_speaker_or_a_listener_of_another(live, robots):
