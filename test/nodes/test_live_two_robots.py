@@ -97,7 +97,8 @@ def test_one_moves_and_the_other_stands_and_then_both_move(live, robots):
 
             live.wait_until(is_there, words, MOVES_TIMEOUT_S, each=each)
         assert mode(live, standing) == others and furthest[0] < 0.02
-    live.wait_until(lambda: elbow(live, ROBOTS[0]) > READY + 0.15, "the first one moves on", MOVES_TIMEOUT_S)
+    first = ROBOTS[0]
+    live.wait_until(lambda: elbow(live, first) > READY + 0.15, "it moves on", MOVES_TIMEOUT_S)
 
 
 def test_no_topic_of_a_robot_has_a_speaker_or_a_listener_of_another(live, robots):
