@@ -7,14 +7,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 
 import vla_msgs.msg as msg
-from vla_core.errors import VlaError
-from vla_core.replay.run_metrics import RunMetrics
+from vla_core.errors import MessageError, VlaError
+from vla_core.replay.run_metrics import CommandTick, RunMetrics
 from vla_core.types import ControlMode
 from vla_msgs.srv import SetInstruction, SetMode
 from vla_nodes import qos, topics
@@ -22,7 +23,6 @@ from vla_nodes.boundary import BoundedPlainNode
 from vla_nodes.conversions import read_mode, to_nanoseconds
 from vla_nodes.polled_subscription import PolledSubscription
 from vla_nodes.replay_space import clock_topic
-from vla_nodes.safety_messages import read_command_tick
 
 #: Deeper than the nodes' own, so that this observer may look away for a moment and count all.
 _DEEP = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE)
@@ -243,6 +243,29 @@ class GraphObserver(BoundedPlainNode):
             name = status.name.removeprefix(own)
             if status.name.startswith(own) and "/" not in name:
                 self.diagnostics[name] = status
+
+
+def read_command_tick(message: msg.SafetyStatus) -> CommandTick:
+    """What a tick reports of itself.
+
+    Raises:
+        MessageError: its ages or costs are not finite.
+    """
+    ages_s = (message.observation_age_s, message.intent_age_s)
+    costs_us = (message.period_error_us, message.tick_cost_us)
+    if not np.isfinite((*ages_s, *costs_us)).all():
+        raise MessageError("safety status: holds ages or costs that are not finite")
+    return CommandTick(
+        stamp_ns=to_nanoseconds(message.header.stamp),
+        tick=message.tick,
+        mode=message.mode,
+        chunk_sequence=message.chunk_sequence,
+        observation_age_s=message.observation_age_s,
+        intent_age_s=message.intent_age_s,
+        period_error_us=message.period_error_us,
+        tick_cost_us=message.tick_cost_us,
+        constraints=tuple(message.constraints),
+    )
 
 
 def node_counts(diagnostics: dict[str, DiagnosticStatus], prefix: str) -> dict[str, dict[str, int]]:

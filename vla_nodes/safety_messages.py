@@ -1,17 +1,13 @@
-"""One tick of the command loop as a SafetyStatus message, and back."""
+"""One tick of the command loop as a SafetyStatus message."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from vla_core.errors import MessageError
 from vla_core.execution.command import Command
-from vla_core.replay.run_metrics import CommandTick
 from vla_msgs import msg
 from vla_nodes.byte_buffer import floats_field
-from vla_nodes.conversions import to_nanoseconds, to_time
+from vla_nodes.conversions import to_time
 
 
 class SafetyStatusWriter:
@@ -53,26 +49,3 @@ class SafetyStatusWriter:
         message.period_error_us = period_error_us
         message.tick_cost_us = tick_cost_us
         return message
-
-
-def read_command_tick(message: msg.SafetyStatus) -> CommandTick:
-    """What a tick reports of itself.
-
-    Raises:
-        MessageError: its ages or costs are not finite.
-    """
-    ages_s = (message.observation_age_s, message.intent_age_s)
-    costs_us = (message.period_error_us, message.tick_cost_us)
-    if not np.isfinite((*ages_s, *costs_us)).all():
-        raise MessageError("safety status: holds ages or costs that are not finite")
-    return CommandTick(
-        stamp_ns=to_nanoseconds(message.header.stamp),
-        tick=message.tick,
-        mode=message.mode,
-        chunk_sequence=message.chunk_sequence,
-        observation_age_s=message.observation_age_s,
-        intent_age_s=message.intent_age_s,
-        period_error_us=message.period_error_us,
-        tick_cost_us=message.tick_cost_us,
-        constraints=tuple(message.constraints),
-    )

@@ -31,9 +31,9 @@ from vla_nodes import boundary, conversions, qos
 from vla_nodes.boundary import Boundary, BoundedPlainNode
 from vla_nodes.command_messages import read_command
 from vla_nodes.faults.hostile_messages import HostileMessages
+from vla_nodes.graph_observer import read_command_tick
 from vla_nodes.handover_messages import read_teleop_target
 from vla_nodes.polled_subscription import PolledSubscription
-from vla_nodes.safety_messages import read_command_tick
 from vla_nodes.suite_node import SuiteNode
 from vla_nodes.tensors import read_tensor
 

@@ -177,6 +177,7 @@ def judge(
     stood = None if unseen else standstill(motion, begun_ns, ended_ns)
     way = None if unseen else travel(motion, begun_ns, stood.time_ns if stood else ended_ns)
     said = [item for item in evidence if item.time_ns >= begun_ns]
+    stopped = _stopped(fault, said)
     as_expected = {
         Expected.STOP: found is not None and (stood is not None or unseen),
         Expected.SAY: found is not None,
@@ -184,10 +185,10 @@ def judge(
         and stood is not None
         and _latched(said)
         and recovery.how != BY_ITSELF,
-        Expected.GO_ON: (stopped := _stopped(fault, said)) is None,
+        Expected.GO_ON: stopped is None,
         Expected.STAY_INSIDE: True,
     }[fault.expected]
-    if fault.expected is Expected.GO_ON:
+    if fault.expected is Expected.GO_ON:  # nobody is to find anything: who has, is named
         found = stopped
     return FaultRecord(
         fault=fault.name,

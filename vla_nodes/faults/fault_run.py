@@ -109,12 +109,14 @@ class FaultRun:
         """
         self._doing = f"{fault.name}: the robot starts"
         self._violations, self._commands = [], 0
-        self._start_moving(seed)
-        self._doing = f"{fault.name}: {fault.does}"
-        begun_ns = self._inject(fault)
-        if fault.kind is Kind.REPLAY:  # it takes long to come up; by now the task may be over
+        if fault.kind is Kind.REPLAY:  # seconds until it plays: the robot's task would be over
+            self._inject(fault)
             self._start_moving(seed)
             begun_ns = time.time_ns()
+        else:
+            self._start_moving(seed)
+            begun_ns = self._inject(fault)
+        self._doing = f"{fault.name}: {fault.does}"
         self._watch_it(fault, begun_ns)
         self._doing = f"{fault.name}: the robot recovers"
         ended_ns = time.time_ns()
