@@ -118,7 +118,12 @@ def test_what_must_go_on_may_not_be_complained_about():
 
 def test_a_replay_beside_may_take_time_of_the_processors_and_nothing_else():
     replay = Fault("beside", "beside", Kind.REPLAY, "replay_beside", Expected.GO_ON)
-    for text, ok in (("constraint joint_state_stale", True), ("mode STOPPING: x", False)):
+    for text, ok in (
+        ("constraint joint_state_stale", True),
+        ("diagnostics command_node: waiting for /joint_states", True),
+        ("diagnostics command_node: joint elbow is away", False),
+        ("mode STOPPING: x", False),
+    ):
         assert judged(replay, evidence=[Evidence(1500 * MS, text)])["ok"] is ok
 
 

@@ -237,11 +237,16 @@ def _latched(said: Sequence[Evidence]) -> bool:
 def _stopped(fault: Fault, said: Sequence[Evidence]) -> Evidence | None:
     """The first word of the command node's leaving POLICY or lacking something, or a complaint.
 
-    A replay beside the robot takes the same processors: that joint states are late for a moment is
-    no sign that it was heard.
+    A replay beside the robot takes the same processors: that inputs are late for a moment, which
+    the constraints and the diagnostics say alike, is no sign that it was heard.
     """
-    stale = "" if fault.kind is Kind.REPLAY else r"|constraint \w+_stale"
-    return next((item for item in said if re.match("mode |diagnostics " + stale, item.text)), None)
+    late = r"constraint \w+_stale|diagnostics \w+: waiting for "
+    for item in said:
+        if fault.kind is Kind.REPLAY and re.match(late, item.text):
+            continue
+        if re.match(r"mode |constraint \w+_stale|diagnostics ", item.text):
+            return item
+    return None
 
 
 def _ms(nanoseconds: int) -> float:
