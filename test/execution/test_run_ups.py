@@ -109,6 +109,23 @@ def test_no_joint_goes_back_further_than_what_ends_its_motion(
         assert driven.go(motion["until_next_s"]) == []
 
 
+@pytest.mark.parametrize("later_s", [0.0, 0.0002])
+def test_a_way_there_and_back_within_the_horizon_is_no_run_up(later_s):
+    """The path is looked at from its beginning, also where that is after the command's own time."""
+    driven = Driven(1.0, 1.0, 1.0)
+    elbow = driven.limits.names.index("left_elbow_joint")
+    there_and_back = np.tile(driven.position, (16, 1))
+    there_and_back[:, elbow] += np.where(np.arange(16) == 1, 0.3, -0.3)
+    driven.push(there_and_back, 0.02)
+    still = driven.core.tick(driven.now_ns)
+    joined_ns = still.motion_ns + round(later_s * NANOSECONDS)
+    driven.core.timeline.anchor(joined_ns, still.position, still.velocity)
+    for way in (0.0, 0.01, 0.02):
+        position = still.position.copy()
+        position[elbow] += way
+        assert driven.monitor.check(replace(still, position=position)) == []
+
+
 @pytest.mark.parametrize("acceleration", [0.05, 0.2, 0.5, 1.0, 2.0])
 @pytest.mark.parametrize("ramp_s", [0.05, 0.3, 0.6, 1.0])
 @pytest.mark.parametrize("rests_s", [0.0, 0.25])

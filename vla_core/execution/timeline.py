@@ -77,6 +77,11 @@ class ChunkTimeline:
         self.delay_steps = 0
 
     @property
+    def start_ns(self) -> int | None:
+        """When the first step is, or was, due; None when there is none."""
+        return self._steps[0].due_ns if self._steps else None
+
+    @property
     def end_ns(self) -> int | None:
         """When the last step is due; None when there is none."""
         return self._steps[-1].due_ns if self._steps else None

@@ -127,6 +127,7 @@ class RunUpMonitor:
         if end_ns is None or command.status.requested is command.status.commanded:
             return None
         path_ns = command.motion_ns - round(execution.pace.lag_s * NANOSECONDS)
+        path_ns = max(path_ns, timeline.start_ns)  # begun by a tick whose clock was a little ahead
         until_ns = min(path_ns + self._horizon_ns, end_ns)
         asked = [command.status.requested]
         if (last := timeline.sample(until_ns)) is not None:
