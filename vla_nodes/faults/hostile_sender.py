@@ -69,7 +69,11 @@ class HostileSender:
             time.sleep(_POLL_S)
         for name, kind in found[0].items():
             self.topics[name] = self._hostile(kind, name)
-            self._good[name] = self._listened(kind, name)
+        profiles = {name: self._profile(name) for name in found[0]}
+        self._good = self._listened(found[0], profiles)
+        for name, kind in found[0].items():
+            mouth = _with(profiles[name], ReliabilityPolicy.RELIABLE)
+            self._publishers[name] = self._node.create_publisher(kind, name, mouth)
         for name, kind in found[1].items():
             self.services[name] = self._hostile(kind.Request, name)
             self._clients[name] = self._node.create_client(kind, name)
@@ -121,26 +125,39 @@ class HostileSender:
     def _hostile(self, kind: type, name: str) -> HostileMessages:
         return HostileMessages(kind, self._seed + sum(name.encode()))
 
-    def _listened(self, kind: type, topic: str) -> Any | None:
-        """The newest good message of a topic; None where nobody speaks. Its publisher is made."""
+    def _profile(self, topic: str) -> QoSProfile:
+        """With which the node listens to a topic."""
         infos = self._node.get_subscriptions_info_by_topic(topic)
-        profile = next(i.qos_profile for i in infos if i.node_name == self._target)
-        ears = QoSProfile(
-            depth=1, reliability=ReliabilityPolicy.BEST_EFFORT, durability=profile.durability
-        )
-        heard = self._node.create_subscription(kind, topic, lambda _: None, ears, raw=True)
-        end_s, good = time.monotonic() + _LISTENS_S, None
-        while good is None and time.monotonic() < end_s:
-            with heard.handle:
-                taken = heard.handle.take_message(kind, True)
-            good = None if taken is None else deserialize_message(taken[0], kind)
+        return next(info.qos_profile for info in infos if info.node_name == self._target)
+
+    def _listened(
+        self, kinds: dict[str, type], profiles: dict[str, QoSProfile]
+    ) -> dict[str, Any | None]:
+        """The first good message of each topic that is heard; None where nobody speaks."""
+        ears = {
+            topic: self._node.create_subscription(
+                kind, topic, lambda _: None,
+                _with(profiles[topic], ReliabilityPolicy.BEST_EFFORT), raw=True,
+            )
+            for topic, kind in kinds.items()
+        }  # fmt: skip
+        good: dict[str, Any | None] = dict.fromkeys(kinds)
+        end_s = time.monotonic() + _LISTENS_S
+        while None in good.values() and time.monotonic() < end_s:
+            for topic, ear in ears.items():
+                with ear.handle:
+                    taken = ear.handle.take_message(kinds[topic], True)
+                if good[topic] is None and taken is not None:
+                    good[topic] = deserialize_message(taken[0], kinds[topic])
             time.sleep(_POLL_S)
-        self._node.destroy_subscription(heard)
-        mouth = QoSProfile(
-            depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=profile.durability
-        )
-        self._publishers[topic] = self._node.create_publisher(kind, topic, mouth)
+        for ear in ears.values():
+            self._node.destroy_subscription(ear)
         return good
+
+
+def _with(profile: QoSProfile, reliability: ReliabilityPolicy) -> QoSProfile:
+    """One message at a time, latched as the node listens."""
+    return QoSProfile(depth=1, reliability=reliability, durability=profile.durability)
 
 
 def _service_class(name: str) -> type:
