@@ -14,8 +14,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from vla_core.execution.command import CommandSettings
-from vla_core.execution.command_core import CommandCore
+from vla_core.command.command import CommandSettings
+from vla_core.command.command_core import CommandCore
 from vla_core.robot.model import RobotModel
 from vla_core.safety.command_safety import CommandSafety
 from vla_core.types import NANOSECONDS, ActionChunk, ControlMode

@@ -38,16 +38,16 @@ from rich.console import Console
 from rich.table import Table
 from sensor_msgs.msg import JointState
 
-from vla_core.execution.processor_watch import Absence, ProcessorWatch
+from vla_core.command.processor_watch import Absence, ProcessorWatch
 from vla_core.paths import root
 from vla_core.robot.model import RobotModel
 from vla_core.types import ControlMode
-from vla_nodes import qos
-from vla_nodes.graph import Graph
-from vla_nodes.graph_observer import GraphError, GraphObserver
-from vla_nodes.live_graph import LiveGraph
-from vla_nodes.supervision import BackOff
-from vla_nodes.table_setup import TableSetup
+from vla_nodes.graph.description import Graph
+from vla_nodes.graph.supervision import BackOff
+from vla_nodes.observe.graph_observer import GraphError, GraphObserver
+from vla_nodes.observe.live_graph import LiveGraph
+from vla_nodes.observe.table_setup import TableSetup
+from vla_nodes.wire import qos
 
 NODES = ("camera_node", "intent_node", "action_node")
 #: Longer without a command is a silence [ns].

@@ -20,14 +20,14 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from trajectory_msgs.msg import JointTrajectory
 
-from vla_core.execution.realtime import make_realtime
+from vla_core.command.realtime import make_realtime
 from vla_core.faults.command_monitor import ArrivedCommand
 from vla_core.robot.model import RobotModel
 from vla_core.types import NANOSECONDS
 from vla_msgs import msg
-from vla_nodes import topics
-from vla_nodes.command_messages import read_command
-from vla_nodes.polled_subscription import PolledSubscription, Taken
+from vla_nodes.base.polled_subscription import PolledSubscription, Taken
+from vla_nodes.wire import topics
+from vla_nodes.wire.command_messages import read_command
 
 #: Kinds of listeners: all threads at SCHED_FIFO, before the command loop; or like a recorder.
 AHEAD, ORDINARY = "ahead of all", "ordinary"

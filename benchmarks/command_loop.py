@@ -29,9 +29,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from vla_core.execution.command import CommandSettings
-from vla_core.execution.command_core import CommandCore
-from vla_core.execution.periodic import PeriodicLoop
+from vla_core.command.command import CommandSettings
+from vla_core.command.command_core import CommandCore
+from vla_core.command.periodic import PeriodicLoop
 from vla_core.handover.load_teleop import load_teleop
 from vla_core.handover.scripted_leader import ScriptedLeader
 from vla_core.handover.settings import HandoverSettings
@@ -195,7 +195,7 @@ def rclpy_timer(rate_hz: float, seconds: float, work: Callable[[], None]) -> Sam
     import rclpy
     from rclpy.executors import SingleThreadedExecutor
 
-    from vla_nodes.ros_context import ros
+    from vla_nodes.base.ros_context import ros
 
     freeze_what_is_loaded()
     woke_ns: list[int] = []

@@ -31,11 +31,11 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from std_msgs.msg import Empty, UInt8MultiArray
 
-from vla_core.execution.periodic import PeriodicLoop
-from vla_core.execution.realtime import make_early, make_realtime
-from vla_nodes import qos
-from vla_nodes.graph import Graph
-from vla_nodes.polled_subscription import PolledSubscription
+from vla_core.command.periodic import PeriodicLoop
+from vla_core.command.realtime import make_early, make_realtime
+from vla_nodes.base.polled_subscription import PolledSubscription
+from vla_nodes.graph.description import Graph
+from vla_nodes.wire import qos
 
 _FROZEN_S, _BETWEEN_S = 0.1, (0.02, 0.08)
 _RATE_HZ, _BYTES = 200.0, 10_000

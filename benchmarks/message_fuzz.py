@@ -23,11 +23,11 @@ from rich.table import Table
 
 from vla_core.cli.commands.faults import add_arguments
 from vla_core.faults.catalogue import Expected, Fault, Kind
-from vla_nodes.faults.__main__ import Faults
-from vla_nodes.faults.flood import HOSTILE
-from vla_nodes.graph import Graph
-from vla_nodes.live_graph import LiveGraph
-from vla_nodes.live_status import report_console
+from vla_nodes.graph.description import Graph
+from vla_nodes.observe.live_graph import LiveGraph
+from vla_nodes.observe.live_status import report_console
+from vla_nodes.programs.faults.__main__ import Faults
+from vla_nodes.programs.faults.flood import HOSTILE
 
 #: Nodes, and what makes the graph have them.
 NODES: dict[str, dict[str, str]] = {

@@ -25,15 +25,15 @@ from rich.progress import track
 from rich.table import Table
 from torch import nn
 
+from vla_core.metrics.joint_groups import joint_groups
 from vla_core.paths import training_file
+from vla_core.policies.dial.config import TrainingConfig
 from vla_core.policies.dial.model import Dial
 from vla_core.policies.dial.normalisation import Normalisation
+from vla_core.policies.dial.recipe import DialRecipe
+from vla_core.policies.dial.validation import draw_noise
 from vla_core.policies.dial.windows import Windows
-from vla_core.replay.offline.joint_groups import joint_groups
-from vla_core.training.config import TrainingConfig
-from vla_core.training.dial_recipe import DialRecipe
 from vla_core.training.progress import StageBars
-from vla_core.training.validation import draw_noise
 
 LOOKAHEADS_S = (0.1, 0.2, 0.5, 1.0)
 GROUPS = ("arms", "hands")

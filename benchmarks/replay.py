@@ -21,14 +21,14 @@ from pathlib import Path
 from rosbags.highlevel import AnyReader
 from rosbags.typesys import Stores, get_typestore
 
-from vla_core.data.image_decoding import decode_compressed_image, decode_image
-from vla_core.replay.offline.bag_recording import BagRecording
-from vla_core.replay.offline.hold_policy import hold_policy
-from vla_core.replay.offline.listener import ReplayListener
-from vla_core.replay.offline.recording import Event, RecordedEpisode, UnreadableCame
+from vla_core.metrics.listener import ReplayListener
+from vla_core.metrics.process_memory import proportional_memory_mb
+from vla_core.observation.image_decoding import decode_compressed_image, decode_image
+from vla_core.policies.baselines.hold import hold_policy
+from vla_core.recordings.sources.bag_recording import BagRecording
+from vla_core.recordings.sources.recording import Event, RecordedEpisode, UnreadableCame
 from vla_core.replay.offline.replay import OfflineReplay
 from vla_core.replay.offline.settings import OfflineSettings
-from vla_core.replay.process_memory import proportional_memory_mb
 from vla_core.robot.model import RobotModel
 from vla_core.types import NANOSECONDS
 

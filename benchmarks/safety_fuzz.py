@@ -27,14 +27,14 @@ import numpy as np
 import pinocchio as pin
 from rich.progress import Progress, TextColumn, TimeRemainingColumn
 
-from vla_core.execution.command import Command, CommandSettings
-from vla_core.execution.command_core import CommandCore
+from vla_core.command.command import Command, CommandSettings
+from vla_core.command.command_core import CommandCore
 from vla_core.faults.run_up_monitor import RunUpMonitor
 from vla_core.handover.settings import HandoverSettings, Takeover
+from vla_core.robot.joint_limits import JointLimits
 from vla_core.robot.model import RobotModel
 from vla_core.safety.bodies import Shape
 from vla_core.safety.command_safety import CommandSafety
-from vla_core.safety.joint_limits import JointLimits
 from vla_core.types import NANOSECONDS, ActionChunk, ControlMode, TeleopTarget
 
 _MS = 1_000_000

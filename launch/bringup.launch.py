@@ -4,8 +4,8 @@ System 2 on another host: `system2:=elsewhere` on the robot, `system2:=only` on 
 """
 
 from launch import LaunchDescription
-from vla_nodes.graph import Graph
-from vla_nodes.launch_graph import launch_description
+from vla_nodes.graph.description import Graph
+from vla_nodes.graph.launch_graph import launch_description
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -6,8 +6,8 @@ before it, set instruction and mode. `vla replay` does all of it without launch,
 """
 
 from launch import LaunchDescription
-from vla_nodes.graph import Graph
-from vla_nodes.launch_graph import launch_description
+from vla_nodes.graph.description import Graph
+from vla_nodes.graph.launch_graph import launch_description
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from vla_core.execution.command import Command, CommandSettings
-from vla_core.execution.command_core import CommandCore
+from vla_core.command.command import Command, CommandSettings
+from vla_core.command.command_core import CommandCore
 from vla_core.handover.settings import HandoverSettings
+from vla_core.robot.joint_limits import JointLimits
 from vla_core.safety.collision import Pair, Proximity
 from vla_core.safety.command_safety import CommandSafety
 from vla_core.safety.description import HandSpeedMode, PairKind
 from vla_core.safety.distance_bounds import KnownDistances
 from vla_core.safety.freshness import FreshnessLimits
-from vla_core.safety.joint_limits import JointLimits
 from vla_core.types import ActionChunk, ControlMode, TeleopTarget
 
 MS = 1_000_000

@@ -10,26 +10,26 @@ ROOT = Path(__file__).resolve().parents[1]
 RESET = re.compile(r"ResetEstop\b|RESET_ESTOP\b|reset_estop\b|Act\.RESET\b")
 WHO = {
     "vla_core/handover/modes.py": "the table, and the refusal that says how",
-    "vla_core/execution/command_core.py": "decides",
+    "vla_core/command/command_core.py": "decides",
     "vla_core/console/console_client.py": "what the console asks of its client",
     "vla_core/console/app.py": "a person's key",
     "vla_core/console/keys.py": "which",
-    "vla_nodes/console/live_client.py": "the console asks",
-    "vla_nodes/mode_services.py": "the command node's service",
-    "vla_nodes/topics.py": "its name",
-    "vla_nodes/instruction_action.py": "a refusal that says how",
-    "vla_nodes/ready_node.py": "a refusal that says how",
-    "vla_nodes/faults/person.py": "stands for the person at the robot",
-    "vla_nodes/faults/fault_run.py": "calls that person",
+    "vla_nodes/programs/console/live_client.py": "the console asks",
+    "vla_nodes/nodes/command/mode_services.py": "the command node's service",
+    "vla_nodes/wire/topics.py": "its name",
+    "vla_nodes/nodes/instruction/instruction_action.py": "a refusal that says how",
+    "vla_nodes/nodes/ready_node.py": "a refusal that says how",
+    "vla_nodes/programs/faults/person.py": "stands for the person at the robot",
+    "vla_nodes/programs/faults/fault_run.py": "calls that person",
     "benchmarks/safety_fuzz.py": "resets the core, without a robot",
 }
 #: Of those, who calls it: the console for a person, the fault runs for theirs, the fuzz.
 CALLERS = {
     "vla_core/console/app.py",
-    "vla_nodes/console/live_client.py",
-    "vla_nodes/mode_services.py",
-    "vla_nodes/faults/person.py",
-    "vla_nodes/faults/fault_run.py",
+    "vla_nodes/programs/console/live_client.py",
+    "vla_nodes/nodes/command/mode_services.py",
+    "vla_nodes/programs/faults/person.py",
+    "vla_nodes/programs/faults/fault_run.py",
     "benchmarks/safety_fuzz.py",
 }
 CALL = re.compile(r"\breset_estop\(|create_client\(ResetEstop|create_service\(ResetEstop")

@@ -25,6 +25,6 @@ def __getattr__(name: str) -> Callable[[], int]:
 def _start(name: str) -> int:
     catch_signals()
     try:
-        return import_module(f"vla_nodes.{name}").main()
+        return import_module(f"vla_nodes.nodes.{name}").main()
     except KeyboardInterrupt:
         return _INTERRUPTED.get(name, 0)

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from vla_core.cli import commands
+from vla_core.cli.arguments.seed import HIGHEST_NOISE_SEED
 from vla_core.cli.main import EXIT_INTERRUPTED, EXIT_REFUSED, build_parser, main
-from vla_core.cli.seed_argument import HIGHEST_NOISE_SEED
 from vla_core.errors import ConfigError
 from vla_core.evaluation.seeds import HIGHEST_SEED, episode_seeds
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from vla_core.contract.manifest import CameraSpec, PolicyManifest
 from vla_core.errors import ConfigError
 from vla_core.evaluation.evaluate import EvaluationError, evaluate
 from vla_core.evaluation.settings import EvaluationSettings
-from vla_core.policies.manifest import CameraSpec, PolicyManifest
 
 
 def policy(folder, robot: str, kind: str):

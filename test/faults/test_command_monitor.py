@@ -7,10 +7,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from vla_core.execution.command import CommandSettings
-from vla_core.execution.command_core import CommandCore
+from vla_core.command.command import CommandSettings
+from vla_core.command.command_core import CommandCore
 from vla_core.faults.command_monitor import ArrivedCommand, Emergency, check_commands
-from vla_core.safety.joint_limits import JointLimits
+from vla_core.robot.joint_limits import JointLimits
 from vla_core.types import NANOSECONDS, ActionChunk, ControlMode
 
 PERIOD_S = 0.005

@@ -13,27 +13,27 @@ pytest.importorskip("vla_msgs.msg", reason="vla_msgs is not built")
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import Image, JointState
 
+from vla_core.contract.manifest import PolicyManifest
 from vla_core.faults.catalogue import FAULTS, Kind
 from vla_core.paths import policy_folder
-from vla_core.policies.manifest import PolicyManifest
-from vla_core.replay.bag import Bag
+from vla_core.recordings.bags.bag import Bag
 from vla_core.replay.playback import open_playback
 from vla_core.robot.load import load_robot
 from vla_core.robot.model import RobotModel
 from vla_msgs import msg
-from vla_nodes.byte_buffer import ByteBuffer, floats_field
-from vla_nodes.conversions import to_nanoseconds, to_time
-from vla_nodes.fault_injector_node import KNOWN
-from vla_nodes.faults.fault_graph import INJECTOR, routes, with_injector
-from vla_nodes.faults.flood import BIG, HOSTILE, MANY
-from vla_nodes.faults.instruction_goal import GOAL
-from vla_nodes.faults.replay_beside import PLAYED, write_recording
-from vla_nodes.faults.robot_under_faults import HEARTBEAT_S, make_robot_under_faults
-from vla_nodes.faults.second_commander import FIRST, LAST
-from vla_nodes.faults.transforms import AHEAD_S, ALTERATIONS
-from vla_nodes.graph import Graph
-from vla_nodes.graph_processes import command_line
-from vla_nodes.images import decode_image, fill_image
+from vla_nodes.graph.description import Graph
+from vla_nodes.graph.graph_processes import command_line
+from vla_nodes.nodes.fault_injection.fault_graph import INJECTOR, routes, with_injector
+from vla_nodes.nodes.fault_injection.transforms import AHEAD_S, ALTERATIONS
+from vla_nodes.nodes.fault_injector_node import KNOWN
+from vla_nodes.programs.faults.flood import BIG, HOSTILE, MANY
+from vla_nodes.programs.faults.instruction_goal import GOAL
+from vla_nodes.programs.faults.replay_beside import PLAYED, write_recording
+from vla_nodes.programs.faults.robot_under_faults import HEARTBEAT_S, make_robot_under_faults
+from vla_nodes.programs.faults.second_commander import FIRST, LAST
+from vla_nodes.wire.byte_buffer import ByteBuffer, floats_field
+from vla_nodes.wire.conversions import to_nanoseconds, to_time
+from vla_nodes.wire.images import decode_image, fill_image
 
 RNG = np.random.default_rng(0)
 NAMES = ["a", "b", "c"]

@@ -21,15 +21,15 @@ from vla_core.faults.judgement import Evidence
 from vla_core.robot.model import RobotModel
 from vla_core.types import ControlMode
 from vla_msgs import msg
-from vla_nodes import qos, topics
-from vla_nodes.byte_buffer import floats_field
-from vla_nodes.conversions import mode_message, to_time
-from vla_nodes.fault_injector_node import FaultInjectorNode
-from vla_nodes.faults.fault_graph import routes
-from vla_nodes.boundary import BoundedPlainNode
-from vla_nodes.faults.fault_recorder import FaultRecorder
-from vla_nodes.faults.second_commander import second_command
-from vla_nodes.faults.transforms import JOINTS
+from vla_nodes.base.boundary import BoundedPlainNode
+from vla_nodes.nodes.fault_injection.fault_graph import routes
+from vla_nodes.nodes.fault_injection.transforms import JOINTS
+from vla_nodes.nodes.fault_injector_node import FaultInjectorNode
+from vla_nodes.programs.faults.fault_recorder import FaultRecorder
+from vla_nodes.programs.faults.second_commander import second_command
+from vla_nodes.wire import qos, topics
+from vla_nodes.wire.byte_buffer import floats_field
+from vla_nodes.wire.conversions import mode_message, to_time
 
 TIMEOUT_S = 20.0
 

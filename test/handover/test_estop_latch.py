@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from point_hand import MS, NAMES, PointBench, line
 
-from vla_core.execution.command_core import CommandCore
+from vla_core.command.command_core import CommandCore
 from vla_core.handover.reset import LONGEST_NAME
 from vla_core.handover.settings import HandoverSettings, Takeover
 from vla_core.types import ControlMode

@@ -19,9 +19,9 @@ from rclpy.executors import SingleThreadedExecutor
 
 from vla_core.types import ControlMode
 from vla_msgs.srv import ResetEstop, SetInstruction, SetMode
-from vla_nodes import qos, topics
-from vla_nodes.process_group import ProcessGroup
-from vla_nodes.shared_memory import free_orphans
+from vla_nodes.graph.process_group import ProcessGroup
+from vla_nodes.graph.shared_memory import free_orphans
+from vla_nodes.wire import qos, topics
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Generous, as tests share two cores with whatever else runs.
@@ -97,7 +97,7 @@ class Live:
 
     def start(self, name: str, *arguments: str, module: str = "", **variables: str) -> None:
         """Start a node process with ROS arguments, its log under its name."""
-        command = [sys.executable, "-m", f"vla_nodes.{module or name}", *arguments]
+        command = [sys.executable, "-m", f"vla_nodes.{module or 'nodes.' + name}", *arguments]
         self.group.start(name, command, environment(self.domain) | variables)
 
     def log(self, name: str) -> str:

@@ -23,22 +23,27 @@ from std_srvs.srv import SetBool
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from vla_core.bounded_text import LONGEST, bounded_text
-from vla_core.data.image_decoding import checked_pixels, decode_compressed_image, decode_image
 from vla_core.errors import VlaError
+from vla_core.observation.image_decoding import (
+    checked_pixels,
+    decode_compressed_image,
+    decode_image,
+)
 from vla_core.robot.description import CameraDescription, ImageMessage
 from vla_msgs import msg
-from vla_nodes import boundary, conversions, qos
-from vla_nodes.boundary import Boundary, BoundedPlainNode
-from vla_nodes.command_messages import read_command
-from vla_nodes.faults.hostile_messages import HostileMessages
-from vla_nodes.graph_observer import read_command_tick
-from vla_nodes.handover_messages import read_teleop_target
-from vla_nodes.polled_subscription import PolledSubscription
-from vla_nodes.suite_node import SuiteNode
-from vla_nodes.tensors import read_tensor
+from vla_nodes.base import boundary
+from vla_nodes.base.boundary import Boundary, BoundedPlainNode
+from vla_nodes.base.polled_subscription import PolledSubscription
+from vla_nodes.base.suite_node import SuiteNode
+from vla_nodes.observe.graph_observer import read_command_tick
+from vla_nodes.programs.faults.hostile_messages import HostileMessages
+from vla_nodes.wire import conversions, qos
+from vla_nodes.wire.command_messages import read_command
+from vla_nodes.wire.handover_messages import read_teleop_target
+from vla_nodes.wire.tensors import read_tensor
 
 TIMEOUT_S = 20.0
-SOURCES = sorted(Path(boundary.__file__).parent.rglob("*.py"))
+SOURCES = sorted(Path(boundary.__file__).parents[1].rglob("*.py"))
 #: What they make is ROS 2 launch's, or only speaks.
 OTHERS = ("launch_graph.py", "flood.py", "hostile_sender.py", "second_commander.py")
 NAN, INF = float("nan"), float("inf")

@@ -15,13 +15,13 @@ pytest.importorskip("vla_msgs.msg", reason="vla_msgs is not built")
 
 from std_msgs.msg import Bool
 
-from vla_core.execution.command_core import CommandCore
-from vla_core.safety.joint_limits import JointLimits
+from vla_core.command.command_core import CommandCore
+from vla_core.robot.joint_limits import JointLimits
 from vla_core.types import ControlMode
-from vla_nodes import qos, topics
-from vla_nodes.command_inputs import CommandInputs
-from vla_nodes.command_node import CommandNode
-from vla_nodes.suite_node import SuiteNode
+from vla_nodes.base.suite_node import SuiteNode
+from vla_nodes.nodes.command.command_inputs import CommandInputs
+from vla_nodes.nodes.command_node import CommandNode
+from vla_nodes.wire import qos, topics
 
 TIMEOUT_S = 20.0
 ONE = np.ones(1)

@@ -11,13 +11,13 @@ from rclpy.serialization import deserialize_message, serialize_message
 from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory
 
+from vla_core.command.command_core import CommandCore
 from vla_core.errors import ChunkError
-from vla_core.execution.command_core import CommandCore
 from vla_core.robot.description import CommandInterface
-from vla_core.safety.joint_limits import JointLimits
+from vla_core.robot.joint_limits import JointLimits
 from vla_core.types import NANOSECONDS, ControlMode
-from vla_nodes.command_messages import CommandWriter, read_command
-from vla_nodes.safety_messages import SafetyStatusWriter
+from vla_nodes.wire.command_messages import CommandWriter, read_command
+from vla_nodes.wire.safety_messages import SafetyStatusWriter
 
 NAMES = ("left", "right")
 NOW = 100 * NANOSECONDS
@@ -76,7 +76,7 @@ def test_empty_or_broken_commands_are_refused(message):
 def test_a_writer_keeps_no_points_of_a_longer_stop(command):
     import dataclasses
 
-    from vla_core.execution.command import StopTail
+    from vla_core.command.command import StopTail
 
     long = StopTail(np.arange(5) * 0.1, np.ones((5, 2)), np.zeros((5, 2)))
     writer = CommandWriter(CommandInterface.JOINT_TRAJECTORY, NAMES)

@@ -14,14 +14,14 @@ pytest.importorskip("vla_msgs.msg", reason="vla_msgs is not built")
 
 from rclpy.serialization import deserialize_message, serialize_message
 
+from vla_core.command.command_core import CommandCore
 from vla_core.errors import JointMismatchError
-from vla_core.execution.command_core import CommandCore
 from vla_core.robot.description import CommandDescription, CommandInterface, ControllerDescription
 from vla_core.robot.load import load_robot
 from vla_core.robot.model import RobotModel
 from vla_core.types import NANOSECONDS, ControlMode
-from vla_nodes.command_messages import MESSAGE_TYPES, read_command
-from vla_nodes.command_outputs import CommandOutputs
+from vla_nodes.nodes.command.command_outputs import CommandOutputs
+from vla_nodes.wire.command_messages import MESSAGE_TYPES, read_command
 
 WHOLE = load_robot("g1_inspire")
 SPLITS = (
@@ -89,7 +89,7 @@ def test_a_controller_is_told_its_joints_in_its_order_and_message(groups, interf
 def test_a_command_of_other_joints_is_none(interface):
     robot = split(SPLITS[0], (interface, interface))
     first, second = robot.description.command.controllers
-    from vla_nodes.faults.second_commander import second_command
+    from vla_nodes.programs.faults.second_commander import second_command
 
     received = read_command(second_command(first, np.zeros(len(first.joint_names))))
     assert received.in_order(first.joint_names).shape == (1, len(first.joint_names))

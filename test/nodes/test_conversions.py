@@ -27,8 +27,8 @@ from vla_core.types import (
     TeleopTarget,
 )
 from vla_msgs import msg
-from vla_nodes.byte_buffer import ByteBuffer
-from vla_nodes.conversions import (
+from vla_nodes.wire.byte_buffer import ByteBuffer
+from vla_nodes.wire.conversions import (
     ObservationWriter,
     chunk_message,
     execution_state_message,
@@ -41,8 +41,8 @@ from vla_nodes.conversions import (
     read_intent,
     read_observation,
 )
-from vla_nodes.handover_messages import read_teleop_target, teleop_target_message
-from vla_nodes.tensors import TensorError, read_tensor, tensor_message
+from vla_nodes.wire.handover_messages import read_teleop_target, teleop_target_message
+from vla_nodes.wire.tensors import TensorError, read_tensor, tensor_message
 
 patient = settings(deadline=None, max_examples=50, suppress_health_check=list(HealthCheck))
 

@@ -12,8 +12,8 @@ pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 
 from vla_core.errors import ConfigError
 from vla_core.paths import root
-from vla_nodes.graph import Graph
-from vla_nodes.graph_processes import command_line
+from vla_nodes.graph.description import Graph
+from vla_nodes.graph.graph_processes import command_line
 
 NODES = {
     "recorder_node": "RecorderNode",
@@ -96,7 +96,7 @@ def test_system_2_may_run_on_another_host_and_is_brought_up_from_the_robot(graph
 @pytest.mark.parametrize("source", ["sim", "robot", "replay"])
 def test_every_node_declares_every_parameter_that_it_is_given(graph, source):
     for process in graph.processes(graph.values({"source": source, "ready": "true", "record": "true"})):
-        node = getattr(import_module(f"vla_nodes.{process.name}"), NODES[process.name])
+        node = getattr(import_module(f"vla_nodes.nodes.{process.name}"), NODES[process.name])
         declared = {parameter.name: parameter for parameter in node.PARAMETERS}
         for name, value in process.parameters.items():
             if name == "use_sim_time":  # declared by rclpy
@@ -159,12 +159,12 @@ def test_wrong_arguments_are_refused_with_what_would_be_right(graph, given, word
 def nodes_parameters(graph: Graph):
     """Every parameter of a node that an argument becomes: (argument, parameter)."""
     for name, node in graph.nodes.items():
-        kind = getattr(import_module(f"vla_nodes.{name}"), NODES[name])
+        kind = getattr(import_module(f"vla_nodes.nodes.{name}"), NODES[name])
         parameters = {parameter.name: parameter for parameter in kind.PARAMETERS}
         for key, given in node["parameters"].items():
             if isinstance(given, str) and given.startswith("$"):
                 yield graph.arguments[given[1:]], parameters[key]
-    (timeout,) = (p for p in import_module("vla_nodes.bringup").BringUp.PARAMETERS
+    (timeout,) = (p for p in import_module("vla_nodes.nodes.bringup").BringUp.PARAMETERS
                   if p.name == "timeout_s")  # fmt: skip
     yield graph.arguments["timeout_s"], timeout
 
@@ -217,7 +217,7 @@ def test_too_little_shared_memory_for_the_middleware_s_profile_is_said(graph, mo
     variable = "FASTDDS_DEFAULT_PROFILES_FILE"
     for free_mib, said in ((64, 1), (2048, 0)):
         usage = SimpleNamespace(free=free_mib * 2**20)
-        monkeypatch.setattr("vla_nodes.graph.shutil.disk_usage", lambda _, usage=usage: usage)
+        monkeypatch.setattr("vla_nodes.graph.description.shutil.disk_usage", lambda _, usage=usage: usage)
         lines: list[str] = []
         assert (variable in graph.process_environment({}, lines.append)) is not bool(said)
         assert len(lines) == said

@@ -10,10 +10,10 @@ pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 
 from sensor_msgs.msg import CompressedImage, Image
 
-from vla_core.data.image_decoding import decode_compressed_image
 from vla_core.errors import ObservationError
-from vla_nodes.byte_buffer import ByteBuffer, bytes_field
-from vla_nodes.images import decode_image, fill_image
+from vla_core.observation.image_decoding import decode_compressed_image
+from vla_nodes.wire.byte_buffer import ByteBuffer, bytes_field
+from vla_nodes.wire.images import decode_image, fill_image
 
 #: Three bands of colour, wide enough that subsampled colours stay pure.
 PICTURE = np.repeat(

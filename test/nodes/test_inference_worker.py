@@ -8,9 +8,9 @@ import pytest
 
 pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 
-from vla_core.data.pacing import StampPacer
+from vla_core.observation.pacing import StampPacer
 from vla_core.types import NANOSECONDS
-from vla_nodes.inference_worker import InferenceWorker
+from vla_nodes.nodes.inference_worker import InferenceWorker
 
 TIMEOUT_S = 10.0
 

@@ -22,12 +22,12 @@ from vla_core.types import ControlMode
 from vla_msgs import msg
 from vla_msgs.action import ExecuteInstruction
 from vla_msgs.srv import SetInstruction
-from vla_nodes import qos, topics
-from vla_nodes.conversions import mode_message
-from vla_nodes.instruction_action import LONGEST_S, InstructionAction
-from vla_nodes.instruction_authority import LONGEST_TEXT, InstructionAuthority
-from vla_nodes.mode_services import ModeServices
-from vla_nodes.suite_node import SuiteNode
+from vla_nodes.base.suite_node import SuiteNode
+from vla_nodes.nodes.command.mode_services import ModeServices
+from vla_nodes.nodes.instruction.instruction_action import LONGEST_S, InstructionAction
+from vla_nodes.nodes.instruction.instruction_authority import LONGEST_TEXT, InstructionAuthority
+from vla_nodes.wire import qos, topics
+from vla_nodes.wire.conversions import mode_message
 
 PERIOD_S = 0.005
 

@@ -10,7 +10,7 @@ from io import StringIO
 
 import pytest
 
-from vla_nodes.keys import Keys
+from vla_nodes.programs.replay.keys import Keys
 
 
 @pytest.fixture

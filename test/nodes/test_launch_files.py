@@ -18,8 +18,8 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch_ros.actions import Node
 
 from launch import LaunchContext, LaunchDescription
-from vla_nodes.graph import Graph
-from vla_nodes.launch_graph import GraphEndedError, _LaunchedGraph
+from vla_nodes.graph.description import Graph
+from vla_nodes.graph.launch_graph import GraphEndedError, _LaunchedGraph
 
 FOLDER = Path(__file__).resolve().parents[2] / "launch"
 ROBOT_NODES = ["camera_node", "intent_node", "action_node", "command_node", "state_publisher_node"]
@@ -140,7 +140,7 @@ def test_a_graph_that_cannot_go_on_ends_launch_with_an_error(name, code, up):
 
 def test_what_ends_with_launch_is_not_started_again_and_the_last_one_frees_its_memory(monkeypatch):
     launched, freed = Launched(), []
-    monkeypatch.setattr("vla_nodes.launch_graph.free_orphans", lambda: freed.append(True))
+    monkeypatch.setattr("vla_nodes.graph.launch_graph.free_orphans", lambda: freed.append(True))
     launched.context._set_is_shutdown(True)
     for left, name in zip(range(len(launched.nodes) - 1, -1, -1), dict(launched.nodes), strict=True):
         assert launched.end(name, 0) == [] and bool(freed) is (left == 0)

@@ -21,11 +21,11 @@ from vla_core.robot.description import CommandInterface, RobotDescription
 from vla_core.robot.load import load_robot
 from vla_core.types import ControlMode
 from vla_msgs import msg
-from vla_nodes import qos, topics
-from vla_nodes.byte_buffer import floats_field
-from vla_nodes.command_messages import MESSAGE_TYPES, read_command
-from vla_nodes.conversions import to_time
-from vla_nodes.faults.second_commander import second_command
+from vla_nodes.programs.faults.second_commander import second_command
+from vla_nodes.wire import qos, topics
+from vla_nodes.wire.byte_buffer import floats_field
+from vla_nodes.wire.command_messages import MESSAGE_TYPES, read_command
+from vla_nodes.wire.conversions import to_time
 
 TRAJECTORY, POSITIONS, STATES = CommandInterface
 CONTROLLERS = {

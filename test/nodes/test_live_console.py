@@ -23,8 +23,8 @@ from vla_core.console.streams import Standing, streams
 from vla_core.robot.load import load_robot
 from vla_core.types import ControlMode
 from vla_msgs import msg
-from vla_nodes import topics
-from vla_nodes.console.live_client import ClientSettings, LiveClient
+from vla_nodes.programs.console.live_client import ClientSettings, LiveClient
+from vla_nodes.wire import topics
 
 NODES = {
     "recorder_node": ("last_s:=5.0", "last_mb:=64", "continuous:=false"),
@@ -117,7 +117,7 @@ def up(live: Live, policy) -> Iterator[Live]:
     live.listen(msg.SafetyStatus, topics.SAFETY_STATUS)
     bring_up = f"nodes:={','.join(NODES)}"
     ended = run_process(
-        live.domain, "-m", "vla_nodes.bringup", "--ros-args", "-p", bring_up, timeout_s=90.0
+        live.domain, "-m", "vla_nodes.nodes.bringup", "--ros-args", "-p", bring_up, timeout_s=90.0
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     yield live

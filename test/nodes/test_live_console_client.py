@@ -16,9 +16,9 @@ from std_msgs.msg import Bool
 from vla_core.console.snapshot import NodeLevel
 from vla_core.types import ControlMode, Instruction, LatentIntent, Observation
 from vla_msgs import msg
-from vla_nodes import qos, topics
-from vla_nodes.console.live_client import ClientSettings, LiveClient
-from vla_nodes.conversions import ObservationWriter, intent_message, mode_message, to_time
+from vla_nodes.programs.console.live_client import ClientSettings, LiveClient
+from vla_nodes.wire import qos, topics
+from vla_nodes.wire.conversions import ObservationWriter, intent_message, mode_message, to_time
 
 CAMERAS = ("head", "front")
 SIDE, WIDTH = 6, 8

@@ -21,7 +21,7 @@ from std_msgs.msg import Bool
 from vla_core.types import ControlMode
 from vla_msgs import msg
 from vla_msgs.action import ExecuteInstruction
-from vla_nodes import qos, topics
+from vla_nodes.wire import qos, topics
 
 WAVE = "wave the elbow"
 STALE = "old, limit 1.5 s: stop"
@@ -31,7 +31,7 @@ STALE = "old, limit 1.5 s: stop"
 def up(live: Live, policy: Path) -> Iterator[Live]:
     """`vla up` with the simulated robot, where a stale intent asks for a stop."""
     log = live.logs / "up.log"
-    command = [sys.executable, "-m", "vla_nodes.up", "--source", "sim", "--policy", str(policy)]
+    command = [sys.executable, "-m", "vla_nodes.programs.up", "--source", "sim", "--policy", str(policy)]
     command += ["--stale-intent", "stop"]
     with log.open("w") as file:
         process = subprocess.Popen(
@@ -95,7 +95,7 @@ def reset(up: Live) -> None:
 
 def process_of(up: Live, node: str) -> int:
     """Number of a node's process."""
-    marks = (f"ROS_DOMAIN_ID={up.domain}\0".encode(), f"vla_nodes.{node}\0".encode())
+    marks = (f"ROS_DOMAIN_ID={up.domain}\0".encode(), f"vla_nodes.nodes.{node}\0".encode())
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             told = (folder / "environ").read_bytes() + b"\0", (folder / "cmdline").read_bytes()

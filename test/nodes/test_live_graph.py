@@ -27,9 +27,9 @@ from tf2_msgs.msg import TFMessage
 from vla_core.types import ControlMode, Instruction, LatentIntent
 from vla_msgs import msg
 from vla_msgs.action import ExecuteInstruction
-from vla_nodes import qos, topics
-from vla_nodes.conversions import intent_message
-from vla_nodes.graph import COMMAND_PROFILE, Graph
+from vla_nodes.graph.description import COMMAND_PROFILE, Graph
+from vla_nodes.wire import qos, topics
+from vla_nodes.wire.conversions import intent_message
 
 NODES = ("sim_robot_node", "camera_node", "intent_node", "action_node", "command_node")
 OTHERS = ("state_publisher_node", "bringup", "up")
@@ -40,7 +40,7 @@ WAVE = "wave the elbow"
 def up(live: Live, policy: Path) -> Iterator[subprocess.Popen]:
     """`vla up` with the simulated robot."""
     log = live.logs / "up.log"
-    command = [sys.executable, "-m", "vla_nodes.up", "--source", "sim", "--policy", str(policy)]
+    command = [sys.executable, "-m", "vla_nodes.programs.up", "--source", "sim", "--policy", str(policy)]
     with log.open("w") as file:
         process = subprocess.Popen(
             command,
@@ -276,7 +276,7 @@ def test_ctrl_c_ends_every_process(live, up):
 
 
 def test_no_process_outlives_a_killed_parent(live, policy):
-    command = [sys.executable, "-m", "vla_nodes.up", "--source", "sim", "--policy", str(policy)]
+    command = [sys.executable, "-m", "vla_nodes.programs.up", "--source", "sim", "--policy", str(policy)]
     process = subprocess.Popen(
         command,
         env=environment(live.domain),

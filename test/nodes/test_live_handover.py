@@ -20,7 +20,7 @@ from vla_core.handover.load_teleop import load_teleop
 from vla_core.robot.model import RobotModel
 from vla_core.types import ControlMode
 from vla_msgs import msg
-from vla_nodes import qos, topics
+from vla_nodes.wire import qos, topics
 
 NODES = ("sim_robot_node", "command_node", "teleop_node")
 
@@ -67,7 +67,7 @@ def leader(live: Live, robot: RobotModel) -> Iterator[Leader]:
     live.listen(msg.ControlMode, topics.MODE, qos.LATCHED)
     live.listen(DiagnosticStatus, topics.INTERVENTION, qos.EVENTS)
     ended = run_process(
-        live.domain, "-m", "vla_nodes.bringup", "--ros-args", "-p", bring_up, timeout_s=90.0
+        live.domain, "-m", "vla_nodes.nodes.bringup", "--ros-args", "-p", bring_up, timeout_s=90.0
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     live.wait_for_mode(ControlMode.HOLD)

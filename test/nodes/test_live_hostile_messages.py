@@ -24,10 +24,10 @@ from trajectory_msgs.msg import JointTrajectory
 from vla_core.types import ControlMode
 from vla_msgs import msg
 from vla_msgs.srv import SetMode
-from vla_nodes import qos, topics
-from vla_nodes.console.live_client import ClientSettings, LiveClient
-from vla_nodes.faults.hostile_messages import HostileMessages, field_paths
-from vla_nodes.faults.hostile_sender import LEFT_OUT, HostileSender
+from vla_nodes.programs.console.live_client import ClientSettings, LiveClient
+from vla_nodes.programs.faults.hostile_messages import HostileMessages, field_paths
+from vla_nodes.programs.faults.hostile_sender import LEFT_OUT, HostileSender
+from vla_nodes.wire import qos, topics
 
 NODES = (
     "sim_robot_node", "camera_node", "intent_node", "action_node", "command_node", "teleop_node",
@@ -60,7 +60,7 @@ def test_every_field_of_a_type_goes_wrong(kind):
 def up(live: Live, policy: Path) -> Iterator[psutil.Process]:
     """The graph with everything that may be in it; nothing that ends is started again."""
     log = live.logs / "up.log"
-    command = [sys.executable, "-m", "vla_nodes.up", "--source", "sim", "--policy", str(policy)]
+    command = [sys.executable, "-m", "vla_nodes.programs.up", "--source", "sim", "--policy", str(policy)]
     command += ["--ready", "true", "--teleop", "keyboard", "--record", "true", "--respawn", "false"]
     command += ["--record-folder", str(live.logs.parent / "recordings"), "--record-last-s", "2.0"]
     command += ["--logs", str(live.logs)]
@@ -80,7 +80,7 @@ def up(live: Live, policy: Path) -> Iterator[psutil.Process]:
 
 def memory_mb(up: psutil.Process, node: str) -> float:
     """Of the process of a node, which must be there."""
-    found = [p for p in up.children() if f"vla_nodes.{node}" in p.cmdline()]
+    found = [p for p in up.children() if f"vla_nodes.nodes.{node}" in p.cmdline()]
     assert len(found) == 1, f"{node} has ended"
     return found[0].memory_info().rss / 1e6
 

@@ -13,14 +13,14 @@ from live import Live, run_process
 from rosgraph_msgs.msg import Clock
 from swaying_robot import BEGIN_NS, FRAMES, RATE_HZ, WHOLE_ROBOT, picture, write_bag
 
-from vla_core.replay.offline.hold_policy import hold_policy
+from vla_core.policies.baselines.hold import hold_policy
 from vla_core.replay.playback import Phase
 from vla_core.robot.model import RobotModel
 from vla_msgs import msg
-from vla_nodes import qos, topics
-from vla_nodes.conversions import to_nanoseconds
-from vla_nodes.player_control import PlayerControl
-from vla_nodes.replay_space import CLOCK_REMAP, REPLAY, clock_topic, namespace_arguments
+from vla_nodes.programs.replay.player_control import PlayerControl
+from vla_nodes.wire import qos, topics
+from vla_nodes.wire.conversions import to_nanoseconds
+from vla_nodes.wire.replay_space import CLOCK_REMAP, REPLAY, clock_topic, namespace_arguments
 
 PLAYER, CAMERA = "replay/bag_player_node", "replay/camera_node"
 RIGHT_ARROW = "\x1b[C"
@@ -156,7 +156,7 @@ def test_what_cannot_be_played_is_said_by_the_command_before_anything_starts(liv
     bag = str(tmp_path / "x.mcap")
     for extra, words in ((["--rate", "20"], "expected 0.1 to 10"), ([], "x.mcap: ")):
         done = run_process(
-            live.domain, "-m", "vla_nodes.replay", bag, "--robot", "g1_inspire",
+            live.domain, "-m", "vla_nodes.programs.replay", bag, "--robot", "g1_inspire",
             "--policy", "tabletop", *extra,
         )  # fmt: skip
         assert done.returncode == 2 and words in done.stderr

@@ -17,8 +17,8 @@ from std_srvs.srv import Trigger
 from vla_core.robot.model import RobotModel
 from vla_core.types import ActionChunk, ControlMode
 from vla_msgs import msg
-from vla_nodes import qos, topics
-from vla_nodes.conversions import chunk_message
+from vla_nodes.wire import qos, topics
+from vla_nodes.wire.conversions import chunk_message
 
 ARRIVED = 0.01
 AWAY_S = 1.5
@@ -41,7 +41,7 @@ def up(live: Live) -> Iterator[None]:
         live.start(name)
     given = f"nodes:={','.join(nodes)}"
     bring_up = run_process(
-        live.domain, "-m", "vla_nodes.bringup", "--ros-args", "-p", given, timeout_s=90.0
+        live.domain, "-m", "vla_nodes.nodes.bringup", "--ros-args", "-p", given, timeout_s=90.0
     )
     assert bring_up.returncode == 0, bring_up.stdout + bring_up.stderr
     live.listen(msg.SafetyStatus, topics.SAFETY_STATUS)
@@ -126,7 +126,7 @@ def test_the_service_takes_the_robot_to_its_ready_pose(live: Live, up: None, rob
 
 def test_the_command_does_the_same_and_waits(live: Live, up: None, robot: RobotModel):
     bend_an_elbow(live, robot)
-    ended = run_process(live.domain, "-m", "vla_nodes.ready", "g1_inspire")
+    ended = run_process(live.domain, "-m", "vla_nodes.programs.ready", "g1_inspire")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert ended.stdout.splitlines()[-1] == "in the ready pose"
     live.wait_until(lambda: away(live, robot) < ARRIVED, "the ready pose")
@@ -137,7 +137,7 @@ def test_the_command_plans_anew_when_the_robot_pauses_on_the_way(
 ):
     bend_an_elbow(live, robot)
     bent = away(live, robot)
-    live.start("ready", "g1_inspire")
+    live.start("ready", "g1_inspire", module="programs.ready")
     live.wait_until(lambda: away(live, robot) < bent - 0.05, "it is on the way")
     live.group.signal("sim_robot_node", signal.SIGSTOP)
     live.wait_until(lambda: "stopped on the way" in live.log("ready"), "the way is dropped")

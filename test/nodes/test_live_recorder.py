@@ -23,15 +23,15 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
-from vla_core.data.mcap_scan import McapScan
-from vla_core.data.whole_mcap import mend
 from vla_core.handover.intervention import Intervention
+from vla_core.recordings.bags.mcap_scan import McapScan
+from vla_core.recordings.bags.whole_mcap import mend
 from vla_core.types import ControlMode
 from vla_msgs import msg
-from vla_nodes import qos, topics
-from vla_nodes.command_messages import floats_field
-from vla_nodes.conversions import mode_message
-from vla_nodes.handover_messages import intervention_message
+from vla_nodes.wire import qos, topics
+from vla_nodes.wire.command_messages import floats_field
+from vla_nodes.wire.conversions import mode_message
+from vla_nodes.wire.handover_messages import intervention_message
 
 STATES = "/joint_states"
 FLUSH_S = 0.2
@@ -89,7 +89,7 @@ class Recorder:
 
     def __init__(self, live: Live, out: Path) -> None:
         self.out = out
-        command = [sys.executable, "-m", "vla_nodes.record", f"--out={out}", "--last-s=5"]
+        command = [sys.executable, "-m", "vla_nodes.programs.record", f"--out={out}", "--last-s=5"]
         command += [f"--flush-s={FLUSH_S}", "--robot=g1_bottle", "--policy=tabletop"]
         self._process = subprocess.Popen(
             command,

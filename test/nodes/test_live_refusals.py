@@ -18,9 +18,9 @@ from sensor_msgs.msg import Image, JointState
 
 from vla_core.robot.load import load_robot
 from vla_msgs import msg
-from vla_nodes import qos, topics
-from vla_nodes.byte_buffer import ByteBuffer, floats_field
-from vla_nodes.images import fill_image
+from vla_nodes.wire import qos, topics
+from vla_nodes.wire.byte_buffer import ByteBuffer, floats_field
+from vla_nodes.wire.images import fill_image
 
 ERROR, WARN, OK = DiagnosticStatus.ERROR, DiagnosticStatus.WARN, DiagnosticStatus.OK
 
@@ -185,7 +185,7 @@ def test_a_silent_camera_is_named(live, robot):
 
 
 def test_a_second_command_node_is_refused_by_name(live, robot):
-    live.start("newcomer", "--ros-args", "-r", "__node:=newcomer", module="command_node")
+    live.start("newcomer", "--ros-args", "-r", "__node:=newcomer", module="nodes.command_node")
     assert live.change("newcomer", "configure")
     assert not live.change("newcomer", "activate")
     in_command = "/command_node commands this robot"
@@ -196,7 +196,7 @@ def test_a_second_command_node_is_refused_by_name(live, robot):
 def test_a_second_command_node_that_shares_no_lock_gives_way_once_discovered(live, robot, tmp_path):
     """As on another machine."""
     remapped = ("--ros-args", "-r", "__node:=stranger")
-    live.start("stranger", *remapped, module="command_node", TMPDIR=str(tmp_path))
+    live.start("stranger", *remapped, module="nodes.command_node", TMPDIR=str(tmp_path))
     assert live.change("stranger", "configure")
     live.change("stranger", "activate")  # refused, or given up as soon as the other is discovered
     in_command = "/command_node commands this robot"
@@ -206,7 +206,7 @@ def test_a_second_command_node_that_shares_no_lock_gives_way_once_discovered(liv
 
 def bring_up(live: Live, nodes: str, timeout_s: float) -> Callable[[], tuple[int, str]]:
     arguments = ["-p", f"nodes:='{nodes}'", "-p", f"timeout_s:={timeout_s}"]
-    done = run_process(live.domain, "-m", "vla_nodes.bringup", "--ros-args", *arguments)
+    done = run_process(live.domain, "-m", "vla_nodes.nodes.bringup", "--ros-args", *arguments)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -227,7 +227,7 @@ def test_the_bring_up_names_a_node_that_is_not_there(live):
 
 def start_intent_node(live: Live, name: str, folder: Path) -> tuple[int, str]:
     arguments = ["-r", f"__node:={name}", "-p", f"policy:={folder}"]
-    live.start(name, "--ros-args", *arguments, module="intent_node")
+    live.start(name, "--ros-args", *arguments, module="nodes.intent_node")
     return bring_up(live, name, 30.0)
 
 
@@ -259,7 +259,7 @@ def copy(source: Path, target: Path) -> Path:
 
 def test_a_parameter_outside_its_bounds_ends_the_node_in_one_line(live):
     done = run_process(
-        live.domain, "-m", "vla_nodes.camera_node", "--ros-args", "-p", "rate_hz:=5000.0"
+        live.domain, "-m", "vla_nodes.nodes.camera_node", "--ros-args", "-p", "rate_hz:=5000.0"
     )
     assert done.returncode == 1
     assert "rate_hz" in done.stderr and "Traceback" not in done.stderr

@@ -24,9 +24,9 @@ from swaying_robot import CAMERA_TOPIC, WHOLE_ROBOT, picture, write_bag
 from vla_core.types import ControlMode
 from vla_msgs import msg
 from vla_msgs.srv import SetInstruction, SetMode
-from vla_nodes import qos, topics
-from vla_nodes.console.live_client import ClientSettings, LiveClient
-from vla_nodes.replay_space import is_replay
+from vla_nodes.programs.console.live_client import ClientSettings, LiveClient
+from vla_nodes.wire import qos, topics
+from vla_nodes.wire.replay_space import is_replay
 
 WAVING = ROOT / "test" / "demo" / "waving_policy"
 COMMAND = "/vla/joint_command"
@@ -173,7 +173,7 @@ def test_nothing_of_vla_replay_reaches_a_robot(start, robot, folder):
     watch = Watch(robot, "/replay/left")
     out = ("--json", str(folder / "result.json"), "--out", str(folder / "out"))
     robot_file = ("--namespace", "left", "--robot", str(folder / "absolute.yaml"))
-    program = start("vla_nodes.replay", str(folder / "bag"), *out, *robot_file)
+    program = start("vla_nodes.programs.replay", str(folder / "bag"), *out, *robot_file)
     robot.wait_until(watch.policy_commands, "POLICY in the replay", 120.0, each=watch)
     robot.wait_until(lambda: program.poll() is not None, "its end", 60.0, each=watch)
     assert program.returncode == 0
@@ -185,7 +185,7 @@ def test_nothing_of_a_graph_that_plays_in_a_loop_reaches_a_robot(start, robot, f
     watch = Watch(robot, "/replay")
     given = {"source": "replay", "robot": "g1_bottle", "bag": folder / "bag"}
     given |= {"loop": "true", "use-sim-time": "false"}
-    start("vla_nodes.up", *(str(part) for k, v in given.items() for part in (f"--{k}", v)))
+    start("vla_nodes.programs.up", *(str(part) for k, v in given.items() for part in (f"--{k}", v)))
     player = "replay/bag_player_node"
     robot.wait_until(lambda: watch.mode in robot.newest, "the command node", 120.0, each=watch)
     instruction = SetInstruction.Request(text="wave")
@@ -239,7 +239,7 @@ def test_a_node_refuses_to_be_configured_as_a_replay_outside_of_it(robot, folder
     done = run_process(
         robot.domain, "-c",
         "import rclpy, sys\n"
-        f"from vla_nodes.{node} import {kind}\n"
+        f"from vla_nodes.nodes.{node} import {kind}\n"
         "rclpy.init(args=sys.argv[1:])\n"
         f"node = {kind}()\n"
         "node.trigger_configure()\n"

@@ -16,8 +16,8 @@ from std_msgs.msg import String
 from tf2_msgs.msg import TFMessage
 
 from vla_core.robot.model import RobotModel
-from vla_nodes import qos, topics
-from vla_nodes.conversions import to_nanoseconds, to_time
+from vla_nodes.wire import qos, topics
+from vla_nodes.wire.conversions import to_nanoseconds, to_time
 
 NODE, NAMESPACE = "state_publisher_node", "robot1"
 TF, FIXED = f"/{NAMESPACE}/{topics.TF}", f"/{NAMESPACE}/{topics.TF_STATIC}"
@@ -56,7 +56,12 @@ def driver(live: Live) -> Driver:
     live.start(NODE, *arguments)
     for word in ("configure", "activate"):
         assert live.change(f"{NAMESPACE}/{NODE}", word), live.log(NODE)
-    return Driver(live)
+    driver = Driver(live)
+    live.wait_for_report(  # until the node has found the driver, what it sends is lost
+        f"{NAMESPACE}/{NODE}", DiagnosticStatus.OK,
+        each=lambda: driver.send(ROBOT.ready_pose, slice(0, 0)),
+    )  # fmt: skip
+    return driver
 
 
 def poses(*messages: TFMessage) -> dict[str, tuple[str, np.ndarray]]:

@@ -20,7 +20,7 @@ from trajectory_msgs.msg import JointTrajectory
 from vla_core.types import ControlMode
 from vla_msgs import msg
 from vla_msgs.srv import SetInstruction, SetMode
-from vla_nodes import qos, topics
+from vla_nodes.wire import qos, topics
 
 ROBOTS = ("robot1", "robot2")
 WAVE = "wave the elbow"
@@ -38,7 +38,7 @@ def robots(live: Live, policy: Path) -> Iterator[None]:
     started = []
     try:
         for number, name in enumerate(ROBOTS):
-            command = [sys.executable, "-m", "vla_nodes.up", "--source", "sim", "--policy"]
+            command = [sys.executable, "-m", "vla_nodes.programs.up", "--source", "sim", "--policy"]
             command += [str(policy), "--namespace", name, "--seed", str(number)]
             with (live.logs / f"{name}.log").open("w") as file:
                 started.append(
@@ -121,7 +121,7 @@ def test_a_second_command_node_of_one_robot_gives_way_to_that_robots(live, robot
     done = run_process(
         live.domain, "-c",
         "import rclpy\n"
-        "from vla_nodes.command_node import CommandNode\n"
+        "from vla_nodes.nodes.command_node import CommandNode\n"
         "rclpy.init(args=['--ros-args', '-r', '__ns:=/robot1', '-r', '__node:=second'])\n"
         "node = CommandNode()\n"
         "node.trigger_configure()\n"

@@ -29,15 +29,15 @@ MADE = "a node is made"
 TIMEOUT_S = 120.0
 #: Of programs that need some; nodes need none.
 ARGUMENTS = {
-    "vla_nodes.faults.flood": ["/camera", "many"],
-    "vla_nodes.faults.instruction_goal": ["wave", "goal"],
-    "vla_nodes.faults.replay_beside": ["g1_inspire", "tabletop", "beside", "replay_beside"],
-    "vla_nodes.faults.second_commander": ["g1_inspire", "second_commander_first"],
-    "vla_nodes.ready": ["g1_inspire"],
-    "vla_nodes.replay": ["BAG", "--robot", "g1_bottle", "--policy", "dial_g1"],
+    "vla_nodes.programs.faults.flood": ["/camera", "many"],
+    "vla_nodes.programs.faults.instruction_goal": ["wave", "goal"],
+    "vla_nodes.programs.faults.replay_beside": ["g1_inspire", "tabletop", "beside", "replay_beside"],
+    "vla_nodes.programs.faults.second_commander": ["g1_inspire", "second_commander_first"],
+    "vla_nodes.programs.ready": ["g1_inspire"],
+    "vla_nodes.programs.replay": ["BAG", "--robot", "g1_bottle", "--policy", "dial_g1"],
 }
 #: Makes no node itself, but processes that do.
-STARTS_ONLY = "vla_nodes.up"
+STARTS_ONLY = "vla_nodes.programs.up"
 
 
 def modules_with_a_main() -> Iterator[tuple[str, ast.Module]]:
@@ -69,7 +69,7 @@ class Program:
                 env=variables | {"RCLPY_INIT": kind, "TERM": "xterm"},
                 stdin=theirs,
                 stdout=log,
-                stderr=theirs if name == "vla_nodes.console" else log,
+                stderr=theirs if name == "vla_nodes.programs.console" else log,
                 preexec_fn=_ignores_sigint,  # noqa: PLW1509
             )
         os.close(theirs)
@@ -126,7 +126,7 @@ def test_a_main_starts_with_every_init_and_ends_at_ctrl_c(name, kind, tmp_path):
 def test_ctrl_c_while_an_executable_still_imports_ends_it_without_an_error(name, code, tmp_path):
     """Launch would say that it has died, as of one that a signal has killed."""
     command = ("-c", f"import sys; from vla_nodes.start import {name} as main; sys.exit(main())")
-    program = Program(f"vla_nodes.{name}", "", tmp_path, command)
+    program = Program(f"vla_nodes.nodes.{name}", "", tmp_path, command)
     try:
         program.wait_until_it_catches(signal.SIGTERM)  # as nothing does before our first line
         program.process.send_signal(signal.SIGINT)
@@ -142,7 +142,7 @@ def test_every_executable_of_the_package_is_a_main_that_was_found():
         for part in setup.body
         if isinstance(part, ast.Assign) and part.targets[0].id == "NODES"
     )
-    assert {f"vla_nodes.{node}" for node in nodes} <= set(MAINS)
+    assert {f"vla_nodes.nodes.{node}" for node in nodes} <= set(MAINS)
 
 
 def test_ros_is_begun_in_one_place():

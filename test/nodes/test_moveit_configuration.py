@@ -14,7 +14,7 @@ from vla_core.paths import root
 from vla_core.robot.model import RobotModel
 from vla_core.safety.collision import CollisionModel
 from vla_core.safety.load_description import load_safety
-from vla_nodes.moveit_planner import MoveItPlanner, box_pose, moveit_configuration
+from vla_nodes.nodes.moveit_planner import MoveItPlanner, box_pose, moveit_configuration
 
 
 @pytest.fixture(scope="module")

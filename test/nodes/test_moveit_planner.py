@@ -15,7 +15,7 @@ from vla_core.planning.path_planner import PlanningError
 from vla_core.robot.model import RobotModel
 from vla_core.safety.collision import CollisionModel
 from vla_core.safety.load_description import load_safety
-from vla_nodes.moveit_planner import MoveItPlanner
+from vla_nodes.nodes.moveit_planner import MoveItPlanner
 
 
 class FakeState:

@@ -23,9 +23,9 @@ from rclpy.exceptions import InvalidParameterValueException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 
-from vla_nodes.bringup import BringUp
-from vla_nodes.parameters import NodeParameter, Taken
-from vla_nodes.suite_node import Health, SuiteNode
+from vla_nodes.base.parameters import NodeParameter, Taken
+from vla_nodes.base.suite_node import Health, SuiteNode
+from vla_nodes.nodes.bringup import BringUp
 
 PACKAGE = Path(__file__).resolve().parents[2] / "vla_nodes"
 TIMEOUT_S = 30.0
@@ -34,8 +34,8 @@ TIMEOUT_S = 30.0
 def kinds_of_nodes() -> list[type[SuiteNode]]:
     """Every subclass of SuiteNode in a file of a node."""
     found = []
-    for file in sorted(PACKAGE.glob("*_node.py")):
-        module = importlib.import_module(f"vla_nodes.{file.stem}")
+    for file in sorted((PACKAGE / "nodes").glob("*_node.py")):
+        module = importlib.import_module(f"vla_nodes.nodes.{file.stem}")
         found += [
             kind
             for _, kind in inspect.getmembers(module, inspect.isclass)

@@ -12,8 +12,8 @@ import pytest
 
 pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 
-from vla_nodes import process_group
-from vla_nodes.process_group import Ended, ProcessGroup
+from vla_nodes.graph import process_group
+from vla_nodes.graph.process_group import Ended, ProcessGroup
 
 SLEEP = "import time; print('ready', flush=True); time.sleep(60)"
 STUBBORN = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); " + SLEEP

@@ -15,16 +15,22 @@ from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import CompressedImage, JointState
 from swaying_robot import CAMERA_TOPIC, WHOLE_ROBOT, picture, write_bag
 
-from vla_core.replay.bag import Bag, BagError, BagMessage, joints_before_images, read_message
-from vla_core.replay.offline.hold_policy import hold_policy
-from vla_core.replay.offline.listener import ReplayListener
-from vla_core.replay.offline.recording import open_recording
+from vla_core.metrics.listener import ReplayListener
+from vla_core.policies.baselines.hold import hold_policy
+from vla_core.recordings.bags.bag import (
+    Bag,
+    BagError,
+    BagMessage,
+    joints_before_images,
+    read_message,
+)
+from vla_core.recordings.sources.open_recording import open_recording
 from vla_core.replay.offline.replay import OfflineReplay
 from vla_core.replay.offline.settings import OfflineSettings
 from vla_core.robot.model import RobotModel
-from vla_nodes.camera_node import CameraNode
-from vla_nodes.conversions import read_observation
-from vla_nodes.ros_context import ros
+from vla_nodes.base.ros_context import ros
+from vla_nodes.nodes.camera_node import CameraNode
+from vla_nodes.wire.conversions import read_observation
 
 FRAMES = range(24)
 CLASSES = {CAMERA_TOPIC: CompressedImage, "/joint_states": JointState}

@@ -9,9 +9,9 @@ import pytest
 pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 
 from vla_core.errors import ConfigError
-from vla_nodes.graph import Graph
-from vla_nodes.graph_processes import command_line
-from vla_nodes.replay_space import clock_topic, graph_namespace, is_replay, namespace_arguments
+from vla_nodes.graph.description import Graph
+from vla_nodes.graph.graph_processes import command_line
+from vla_nodes.wire.replay_space import clock_topic, graph_namespace, is_replay, namespace_arguments
 
 
 @pytest.mark.parametrize(

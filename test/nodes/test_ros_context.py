@@ -16,7 +16,7 @@ from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 
 from vla_msgs.action import ExecuteInstruction
-from vla_nodes.ros_context import ros
+from vla_nodes.base.ros_context import ros
 
 
 @pytest.fixture(autouse=True)

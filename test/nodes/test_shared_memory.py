@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 
-from vla_nodes.shared_memory import free_orphans
+from vla_nodes.graph.shared_memory import free_orphans
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from vla_core.contract.manifest import CameraSpec, PolicyManifest
 from vla_core.errors import PolicyError
-from vla_core.policies.manifest import CameraSpec, PolicyManifest
 
 MANIFEST = PolicyManifest(
     name="tiny", kind="dial", robot="g1_inspire", joint_names=("waist", "elbow"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vla_core.data.lerobot import LeRobotDataset
 from vla_core.paths import root
 from vla_core.policies.registry import load_system1, load_system2
+from vla_core.recordings.lerobot.dataset import LeRobotDataset
 from vla_core.robot.model import RobotModel
 from vla_core.types import Instruction, Observation
 

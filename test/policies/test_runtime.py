@@ -12,7 +12,10 @@ import pytest
 import torch
 from tiny_dial import SIZES, TOLD, WORDS, observation, random_dial, write_policy
 
+from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.protocol import FeatureEncoder, System1, System2
 from vla_core.errors import (
+    ConfigError,
     FeatureSpaceError,
     InstructionError,
     IntentError,
@@ -21,8 +24,6 @@ from vla_core.errors import (
 )
 from vla_core.policies.dial.normalisation import Normalisation
 from vla_core.policies.dial.weights import fingerprint, load_dial
-from vla_core.policies.manifest import PolicyManifest
-from vla_core.policies.protocol import FeatureEncoder, System1, System2
 from vla_core.policies.registry import load_joint, load_system1, load_system2
 from vla_core.robot.model import RobotModel
 from vla_core.types import CommittedPlan, Conditioning, Instruction
@@ -442,9 +443,8 @@ def change(folder: Path, **changes: object) -> None:
 
 def test_an_unknown_kind_is_refused_naming_the_known(spoilt):
     change(spoilt, kind="rt2")
-    with pytest.raises(PolicyError) as error:
+    with pytest.raises(ConfigError, match="unknown kind of policy 'rt2', known: .*dial"):
         load_system2(spoilt)
-    assert error.value.problem == "unknown kind 'rt2', known: ['dial']"
 
 
 def test_a_kind_is_asked_only_for_what_it_offers(folder):

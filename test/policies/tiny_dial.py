@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from vla_core.contract.manifest import PolicyManifest
+from vla_core.policies.dial.config import TrainingConfig
 from vla_core.policies.dial.model import Dial, DialSizes
 from vla_core.policies.dial.normalisation import Normalisation
-from vla_core.policies.manifest import PolicyManifest
+from vla_core.policies.dial.ship import ship
 from vla_core.robot.model import RobotModel
-from vla_core.training.config import TrainingConfig
-from vla_core.training.ship import ship
 from vla_core.types import Instruction, Observation
 
 WORDS = ("block", "blue", "on", "pad", "put", "red", "the", "yellow")

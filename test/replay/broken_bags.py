@@ -30,10 +30,10 @@ from rosbags.typesys import Stores, get_typestore
 from swaying_robot import write_bag, write_robot
 
 from vla_core.cli.main import main as vla
+from vla_core.contract.manifest import PolicyManifest
 from vla_core.errors import VlaError
-from vla_core.policies.manifest import PolicyManifest
-from vla_core.replay.bag import Bag, read_message
-from vla_core.replay.offline.hold_policy import hold_policy
+from vla_core.policies.baselines.hold import hold_policy
+from vla_core.recordings.bags.bag import Bag, read_message
 from vla_core.replay.playback import Phase, open_playback
 from vla_core.robot.load import load_robot
 from vla_core.robot.model import RobotModel

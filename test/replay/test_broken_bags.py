@@ -10,7 +10,7 @@ from broken_bags import CODES, COMMANDS, FRAMES, Setting, break_bag, run, set_up
 from rosbags.rosbag2.enums import StoragePlugin
 from swaying_robot import CAMERA_TOPIC, write_bag
 
-from vla_core.replay.bag import Bag, BagError
+from vla_core.recordings.bags.bag import Bag, BagError
 
 UPSTREAM = Path(__file__).parents[3] / "shared" / "data" / "bags" / "rosbag2_upstream"
 

@@ -17,9 +17,9 @@ import pytest
 from recorded_robots import like_g1, two_arms
 
 from vla_core.cli.main import main
-from vla_core.data.joint_states import JointStates
-from vla_core.replay.bag import Bag, BagMessage, read_message, stamp_of
-from vla_core.replay.offline.bag_recording import JOINT_STATE
+from vla_core.observation.joint_states import JointStates
+from vla_core.recordings.bags.bag import Bag, BagMessage, read_message, stamp_of
+from vla_core.recordings.sources.bag_recording import JOINT_STATE
 from vla_core.replay.playback import Playback
 from vla_core.robot.load import load_robot
 

@@ -20,26 +20,26 @@ from swaying_robot import (
     write_dataset,
 )
 
+from vla_core.foresight.feature_colours import FeatureColours
+from vla_core.recordings.sources.open_recording import open_recording
 from vla_core.replay.chronicle.chronicler import Chronicler
 from vla_core.replay.chronicle.constraint_spans import ConstraintSpans
-from vla_core.replay.chronicle.feature_colours import FeatureColours
 from vla_core.replay.chronicle.happening import (
     ChunkJoined,
     Constrained,
     Foreseen,
-    JointsAt,
     JointSource,
+    JointsAt,
     Measured,
     ModeEntered,
     PictureSeen,
     Refused,
 )
-from vla_core.replay.offline.recording import open_recording
 from vla_core.replay.offline.replay import OfflineReplay
 from vla_core.replay.offline.settings import OfflineSettings
-from vla_core.replay.report.merged_spans import MergedSpans
-from vla_core.replay.report.replay_notes import SAMPLES, SPANS, STEPS, ReplayNotes
-from vla_core.replay.report.thinned import Thinned, larger
+from vla_core.report.merged_spans import MergedSpans
+from vla_core.report.replay_notes import SAMPLES, SPANS, STEPS, ReplayNotes
+from vla_core.report.thinned import Thinned, larger
 from vla_core.types import NANOSECONDS, ActiveConstraint, ControlMode
 
 MILLISECOND = 1_000_000

@@ -17,10 +17,10 @@ from noisy_policy import noisy_policy
 from swaying_robot import AMPLITUDE, BEGIN_NS, ELBOW, FRAMES, INSTRUCTION, ROBOT, write_bag
 
 from vla_core.errors import VlaError
+from vla_core.recordings.sources.open_recording import open_recording
 from vla_core.replay.chronicle.chronicler import Chronicler
 from vla_core.replay.chronicle.foxglove_file import FoxgloveFile
 from vla_core.replay.chronicle.rerun_file import RerunFile
-from vla_core.replay.offline.recording import open_recording
 from vla_core.replay.offline.replay import OfflineReplay
 from vla_core.replay.offline.settings import OfflineSettings
 from vla_core.types import NANOSECONDS

@@ -15,8 +15,8 @@ from swaying_robot import (
     write_bag,
 )
 
-from vla_core.replay.bag import Bag, BagError, stamp_of
-from vla_core.replay.part import Part
+from vla_core.recordings.bags.bag import Bag, BagError, stamp_of
+from vla_core.recordings.bags.part import Part
 from vla_core.replay.playback import LEAD_IN_NS, Phase, Playback
 
 MS = 1_000_000

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from vla_core.cli.main import main
-from vla_core.policies.manifest import CameraSpec, PolicyManifest
-from vla_core.robot.check import check_policy, check_robot, stopping_distance
+from vla_core.contract.check_policy import check_policy
+from vla_core.contract.manifest import CameraSpec, PolicyManifest
+from vla_core.robot.check import check_robot, stopping_distance
 from vla_core.robot.model import RobotModel
 
 

@@ -110,7 +110,7 @@ def test_every_camera_of_a_shipped_robot_has_an_optical_frame_in_the_tree(name):
 
 def test_the_cameras_are_where_the_simulated_table_has_them():
     """Their optical axes: z forward and y down, where MuJoCo looks along -z with y up."""
-    from vla_core.sim.tabletop import CAMERAS, TabletopSim
+    from vla_core.suites.tabletop.tabletop import CAMERAS, TabletopSim
 
     robot = RobotModel.load("g1_inspire")
     frames = RobotFrames(robot)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numba.core.registry import CPUDispatcher
 
+from vla_core.robot.joint_limits import JointLimits
 from vla_core.safety import joint_kernels
-from vla_core.safety.joint_limits import JointLimits
 from vla_core.safety.limits import JointLimiter
 from vla_core.safety.stopping import JointMotion
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vla_core.safety.joint_limits import JointLimits
+from vla_core.robot.joint_limits import JointLimits
 from vla_core.safety.limits import JointLimiter
 from vla_core.safety.stopping import JointMotion
 

@@ -21,7 +21,7 @@ def test_both_packages_have_the_same_version_and_an_address_that_catkin_pkg_acce
 
 @pytest.mark.parametrize("node", re.findall(r'"(\w+_node|bringup)"', SETUP))
 def test_every_executable_has_its_main(node):
-    assert re.search(r"^def main\(", (ROOT / "vla_nodes" / f"{node}.py").read_text(), re.MULTILINE)
+    assert re.search(r"^def main\(", (ROOT / "vla_nodes/nodes" / f"{node}.py").read_text(), re.MULTILINE)
 
 
 def test_the_profile_of_the_command_node_has_no_shared_memory():

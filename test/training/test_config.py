@@ -9,7 +9,7 @@ import yaml
 
 from vla_core.errors import ConfigError
 from vla_core.paths import training_file
-from vla_core.training.config import TrainingConfig
+from vla_core.policies.dial.config import TrainingConfig
 
 
 def written(path: Path, name: str, **changes: object) -> Path:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from vla_core.policies.vit import ViT
-from vla_core.training.encoder import jittered, localisation_loss, targets
-from vla_core.training.encoder_state import FrameBatches, StateRegressor, answer_error
+from vla_core.policies.blocks.vit import ViT
+from vla_core.policies.dial.encoder import jittered, localisation_loss, targets
+from vla_core.policies.dial.encoder_state import FrameBatches, StateRegressor, answer_error
 from vla_core.training.trainer import Schedule, Trainer
 
 

@@ -13,18 +13,18 @@ import yaml
 from lerobot_writer import CAMERA, Recording, write_dataset
 
 from vla_core.cli.main import EXIT_REFUSED, main
-from vla_core.convert.dataset_writer import DatasetWriter
-from vla_core.convert.frames import Frame
-from vla_core.convert.spans import SpanIntervention
-from vla_core.data.episodes import Episode
-from vla_core.data.lerobot import INTERVENTION, LeRobotDataset
 from vla_core.errors import ConfigError, JointMismatchError
 from vla_core.paths import training_file
+from vla_core.policies.dial.config import InterventionConfig, TrainingConfig, Use
+from vla_core.policies.dial.interventions import read_interventions, stretches
+from vla_core.policies.dial.mixture import Mixture, Source
 from vla_core.policies.dial.windows import Windows
+from vla_core.recordings.convert.dataset_writer import DatasetWriter
+from vla_core.recordings.convert.frames import Frame
+from vla_core.recordings.convert.spans import SpanIntervention
+from vla_core.recordings.episodes import Episode
+from vla_core.recordings.lerobot.dataset import INTERVENTION, LeRobotDataset
 from vla_core.robot.model import RobotModel
-from vla_core.training.config import InterventionConfig, TrainingConfig, Use
-from vla_core.training.interventions import read_interventions, stretches
-from vla_core.training.mixture import Mixture, Source
 
 HORIZON, RATE_HZ = 4, 10
 #: Who moves the robot in each frame, and whether the task is done: a failing policy, an operator
@@ -227,8 +227,8 @@ def test_what_contradicts_itself_is_refused(tmp_path, changes, where, problem):
 def test_the_command_takes_another_data_set_of_corrections(tmp_path, monkeypatch, capsys):
     trained = []
     monkeypatch.setattr(
-        "vla_core.training.dial_recipe.DialRecipe",
-        lambda config, work: SimpleNamespace(run=lambda out: trained.append(config)),
+        "vla_core.policies.dial.recipe.DialRecipe.run",
+        lambda recipe, out: trained.append(recipe.config),
     )
     assert main(["train", "tabletop_corrected", "--interventions", str(tmp_path)]) == 0
     assert trained[0].interventions.folder == tmp_path

@@ -13,18 +13,19 @@ import torch
 from lerobot_writer import CAMERA, Recording, write_dataset
 from safetensors.torch import load_file
 
-from vla_core.convert.dataset_writer import DatasetWriter
-from vla_core.convert.frames import Frame
-from vla_core.convert.spans import SpanIntervention
-from vla_core.data.episodes import Episode
+from vla_core.contract.manifest import PolicyManifest
 from vla_core.errors import ConfigError
-from vla_core.policies.manifest import PolicyManifest
+from vla_core.policies.dial.collection import collect
+from vla_core.policies.dial.config import DatasetConfig, InterventionConfig, TrainingConfig, Use
+from vla_core.policies.dial.recipe import DialRecipe
 from vla_core.policies.registry import load_system1, load_system2
+from vla_core.recordings.convert.dataset_writer import DatasetWriter
+from vla_core.recordings.convert.frames import Frame
+from vla_core.recordings.convert.spans import SpanIntervention
+from vla_core.recordings.episodes import Episode
+from vla_core.recordings.labelled_scenes import LabelledScenes
 from vla_core.robot.model import RobotModel
-from vla_core.sim.random_scenes import LabelledScenes
-from vla_core.training.collection import collect
-from vla_core.training.config import DatasetConfig, InterventionConfig, TrainingConfig, Use
-from vla_core.training.dial_recipe import DialRecipe
+from vla_core.suites.tabletop.suite import TabletopSuite
 from vla_core.training.trainer import Schedule
 from vla_core.types import CommittedPlan, Conditioning, Instruction, Observation
 
@@ -62,7 +63,8 @@ def recorded(tmp_path_factory) -> TrainingConfig:
 def train(config: TrainingConfig, work: Path) -> PolicyManifest:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the export speaks of shapes that never change here
-        DialRecipe(config, work).run(work / "policy")
+        suite = None if config.dataset else TabletopSuite()
+        DialRecipe(config, work, suite).run(work / "policy")
     return PolicyManifest.load(work / "policy")
 
 

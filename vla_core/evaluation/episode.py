@@ -10,20 +10,20 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from vla_core.data.mean_velocity import MeanVelocity
-from vla_core.evaluation.executor import Executor, TimelineExecutor
+from vla_core.chunks.executor import Executor, TimelineExecutor
+from vla_core.chunks.peers.choose import PEERS
+from vla_core.chunks.peers.stepped_peer import SteppedPeer
+from vla_core.chunks.stepped_inference import SteppedInference
+from vla_core.contract.protocol import System1, System2
 from vla_core.evaluation.intent_mode import IntentMode, zeroed
 from vla_core.evaluation.motion_watch import MotionQuality, MotionWatch
-from vla_core.evaluation.peers.choose import PEERS
-from vla_core.evaluation.peers.stepped_peer import SteppedPeer
 from vla_core.evaluation.settings import EvaluationSettings
-from vla_core.evaluation.thinker import Thinker
-from vla_core.policies.protocol import System1, System2
+from vla_core.observation.mean_velocity import MeanVelocity
 from vla_core.types import NANOSECONDS, Instruction, LatentIntent, Observation
 
 
 class Scene(Protocol):
-    """The part of a stepped simulation that an episode needs (`vla_core.sim.TabletopSim` is one)."""
+    """The part of a stepped simulation that an episode needs; `TabletopSim` is one."""
 
     time_s: float
     position: np.ndarray
@@ -145,7 +145,7 @@ class EpisodeRunner:
         self, seed: int, told: Instruction, wrong: Instruction | None, intend: IntentSource
     ) -> EpisodeResult:
         settings, scene = self._settings, self._scene
-        thinker, executor = self._make(seed)
+        inference, executor = self._make(seed)
         period_s = executor.period_s
         watch = MotionWatch()
         velocity = MeanVelocity(period_s)
@@ -158,11 +158,11 @@ class EpisodeRunner:
             if tick % think_ticks == 0:
                 seen = self._observe(tick, now_ns, velocity.value)
                 intent = intend(seen)
-            if thinker.wants_to_look(now_ns, intent):
+            if inference.is_due(now_ns, intent):
                 if seen.stamp_ns != now_ns:
                     seen = self._observe(tick, now_ns, velocity.value)
-                thinker.think(seen, intent)
-            if thinker.speak(now_ns):
+                inference.infer(seen, intent)
+            if inference.deliver(now_ns):
                 watch.arrived()
             target = executor.tick(now_ns, scene.position, scene.velocity)
             watch.tick(now_ns, target, executor.off_path)
@@ -181,18 +181,19 @@ class EpisodeRunner:
             duration_s=round((tick + 1) * period_s, 3),
             wrong_instruction=wrong.text if wrong else None,
             wrong_success=wrong_ticks >= held_long,
-            delay_steps=thinker.delay.steps,
+            delay_steps=inference.delay.steps,
             takeovers=executor.takeovers,
         )
 
-    def _make(self, seed: int) -> tuple[Thinker | SteppedPeer, Executor | SteppedPeer]:
+    def _make(self, seed: int) -> tuple[SteppedInference | SteppedPeer, Executor | SteppedPeer]:
         """Who looks and computes, and who turns that into joint targets; a peer does both."""
         settings, rng = self._settings, np.random.default_rng((seed, 0))
         if settings.strategy in PEERS:
-            peer = PEERS[settings.strategy](self._system1, settings, rng)
+            make = PEERS[settings.strategy]
+            peer = make(self._system1, settings.schedule, rng, settings.control_s)
             return peer, peer
         executor = self._executor(seed)
-        return Thinker(self._system1, executor, settings, rng), executor
+        return SteppedInference(self._system1, executor, settings.schedule, rng), executor
 
     def _observe(self, tick: int, now_ns: int, velocity: np.ndarray) -> Observation:
         images = {

@@ -13,16 +13,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vla_core.chunks.peers.choose import PEERS
+from vla_core.chunks.strategies.choose import fitting_strategy
+from vla_core.contract.manifest import PolicyManifest
 from vla_core.errors import VlaError
 from vla_core.evaluation.episode import EpisodeResult, EpisodeRunner
 from vla_core.evaluation.intent_mode import IntentMode
-from vla_core.evaluation.peers.choose import PEERS
 from vla_core.evaluation.settings import EvaluationSettings
-from vla_core.evaluation.success_rate import SuccessRate
-from vla_core.execution.strategies.choose import fitting_strategy
 from vla_core.paths import policy_folder
-from vla_core.policies.manifest import PolicyManifest
 from vla_core.robot.load import load_robot
+from vla_core.statistics.success_rate import SuccessRate
 
 #: Under `config/teleop`: what an operator has in hand.
 _LEADER = "leader"
@@ -151,15 +151,16 @@ def _run_episode(settings: EvaluationSettings, seed: int) -> EpisodeResult | _Re
 
 def load_runner(settings: EvaluationSettings) -> EpisodeRunner:
     """The policy at the table of the robot that it was trained on."""
-    from vla_core.evaluation.executor import Executor, FilteredExecutor, TimelineExecutor
+    from vla_core.chunks.executor import Executor, TimelineExecutor
+    from vla_core.command.filtered_executor import FilteredExecutor
+    from vla_core.command.operated_executor import OperatedExecutor
     from vla_core.handover.load_teleop import load_teleop
-    from vla_core.interventions.operated_executor import OperatedExecutor
-    from vla_core.interventions.passing_operator import MANNERS
+    from vla_core.handover.passing_operator import MANNERS
     from vla_core.policies.registry import load_system1, load_system2
     from vla_core.robot.model import RobotModel
     from vla_core.safety.command_safety import CommandSafety
-    from vla_core.sim.layout import TASKS
-    from vla_core.sim.moving import MovingBlockSim
+    from vla_core.suites.tabletop.layout import TASKS
+    from vla_core.suites.tabletop.moving import MovingBlockSim
 
     system1 = load_system1(settings.policy, settings.backend)
     system2 = load_system2(settings.policy, settings.backend)

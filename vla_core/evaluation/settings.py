@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from vla_core.chunks.inference_schedule import InferenceSchedule
+from vla_core.chunks.trigger import Trigger
 from vla_core.errors import VlaError
 from vla_core.evaluation.intent_mode import IntentMode
-from vla_core.execution.trigger import Trigger
 
-#: How blocks may move, keys of `vla_core.sim.moving.PATTERNS` but for standing still.
+#: How blocks may move, keys of `vla_core.suites.tabletop.moving.PATTERNS` but for standing still.
 MOVING = ("left", "forward", "diagonal", "circle")
-#: Who may take over meanwhile, keys of `vla_core.interventions.passing_operator.MANNERS`.
+#: Who may take over meanwhile, keys of `vla_core.handover.passing_operator.MANNERS`.
 OPERATORS = ("still", "returning", "moving")
 #: Tables by name, as changes of the settings; `USUAL` are those that `tabletop` was made for.
 USUAL = "usual"
@@ -39,9 +40,9 @@ class EvaluationSettings:
             filter, at the robot's command rate; else their targets go to the servos as they are.
         path_braking: whether the filter brakes along the path, or has only its last resorts.
         arms_margin_m: added to the margins between the arms [m].
-        strategy: how chunks join, by name (`vla_core.execution.strategies`); or a peer that does it
-            its own way, unfiltered (`vla_core.evaluation.peers`).
-        pattern: how the told block moves, key of `vla_core.sim.moving.PATTERNS`.
+        strategy: how chunks join, by name (`vla_core.chunks.strategies`); or a peer that does it
+            its own way, unfiltered (`vla_core.chunks.peers`).
+        pattern: how the told block moves, key of `vla_core.suites.tabletop.moving.PATTERNS`.
         outside: whether it lies where no demonstration has one.
         delay_s: time that an inference of System 1 takes [s].
         control_s: time between two joint targets where they are not filtered [s].
@@ -68,6 +69,13 @@ class EvaluationSettings:
     operator: str = ""
     time_limit_s: float = 15.0
     settle_s: float = 0.2
+
+    @property
+    def schedule(self) -> InferenceSchedule:
+        """Of System 1."""
+        return InferenceSchedule(
+            self.strategy, self.replan_steps, self.trigger, self.remaining_steps, self.delay_s
+        )
 
     def __post_init__(self) -> None:
         if self.operator and self.operator not in OPERATORS:

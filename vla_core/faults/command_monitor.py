@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vla_core.safety.joint_limits import JointLimits
+from vla_core.robot.joint_limits import JointLimits
 from vla_core.types import NANOSECONDS
 
 #: Rounding of velocities, accelerations and jerks, relative to their limit.

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vla_core.execution.command import Command
-from vla_core.execution.command_core import CommandCore
-from vla_core.safety.joint_limits import JointLimits
+from vla_core.command.command import Command
+from vla_core.command.command_core import CommandCore
+from vla_core.robot.joint_limits import JointLimits
 from vla_core.safety.stopping import JointMotion, StopProfile
 from vla_core.types import NANOSECONDS, ControlMode
 

@@ -12,7 +12,7 @@ from vla_core.handover.modes import Asked, Happening
 from vla_core.handover.operator import Operator
 from vla_core.handover.operator_follower import Goal, OperatorFollower
 from vla_core.handover.settings import HandoverSettings, Takeover
-from vla_core.safety.joint_limits import JointLimits
+from vla_core.robot.joint_limits import JointLimits
 from vla_core.safety.stopping import JointMotion
 from vla_core.types import NANOSECONDS, ActiveConstraint, ControlMode, TeleopTarget
 

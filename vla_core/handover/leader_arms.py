@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vla_core.data.joint_state import JointStateReader
 from vla_core.handover.teleop_description import LeaderInput
+from vla_core.observation.joint_state import JointStateReader
 from vla_core.robot.model import RobotModel
 
 

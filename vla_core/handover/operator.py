@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vla_core.errors import TeleopTargetError
-from vla_core.safety.joint_limits import JointLimits
+from vla_core.robot.joint_limits import JointLimits
 from vla_core.types import NANOSECONDS, TeleopTarget
 
 #: Over how long the operator's velocity is averaged [s].

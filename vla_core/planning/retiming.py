@@ -6,8 +6,8 @@ import numpy as np
 from ruckig import InputParameter, Result, Ruckig, Trajectory
 
 from vla_core.planning.path_planner import PlanningError, dense
+from vla_core.robot.joint_limits import JointLimits
 from vla_core.safety.collision import CollisionModel
-from vla_core.safety.joint_limits import JointLimits
 
 #: Shorter lines than this are left out, relative to the joints' ranges.
 _SHORTEST = 1e-6

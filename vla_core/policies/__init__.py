@@ -1,1 +1,1 @@
-"""Policies: what they promise (`protocol`), how they are described and found (`manifest`, `registry`)."""
+"""Policies by kind: each a folder that fulfils `contract`."""

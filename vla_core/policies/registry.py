@@ -1,21 +1,20 @@
-"""Finds a policy by its folder and loads the half of it that a node needs.
-
-A kind joins by one line here; its heavy imports happen only when it is asked for.
-"""
+"""Finds a policy by its folder and loads the half of it that a node needs."""
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 
-from vla_core.errors import PolicyError
-from vla_core.paths import policy_folder
-from vla_core.policies.manifest import PolicyManifest
-from vla_core.policies.protocol import JointPolicy, System1, System2
+import yaml
 
-#: kind -> module with `load_system2(folder, manifest, backend)` and `load_system1(...)`,
-#: or `load_joint(...)` where both systems run in one process.
-KINDS = {"dial": "vla_core.policies.dial.runtime"}
+from vla_core.contract.kind import PolicyKind, Recipe, RecipeArguments
+from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.protocol import JointPolicy, System1, System2
+from vla_core.errors import ConfigError, PolicyError
+from vla_core.paths import policy_folder
+from vla_core.plugins import Registry
+
+#: Modules as `contract/kind.py` describes them.
+KINDS = Registry("kind of policy", "vla.policies", {"dial": "vla_core.policies.dial.kind"})
 
 
 def load_system2(policy: str | Path, backend: str = "onnx") -> System2:
@@ -26,7 +25,7 @@ def load_system2(policy: str | Path, backend: str = "onnx") -> System2:
         backend: `torch` or `onnx`.
 
     Raises:
-        PolicyError: unknown policy, kind or backend, or unreadable weights.
+        ConfigError: unknown policy, kind or backend, or unreadable weights.
     """
     return _load("load_system2", policy, backend)
 
@@ -41,12 +40,38 @@ def load_joint(policy: str | Path, backend: str = "onnx") -> JointPolicy:
     return _load("load_joint", policy, backend)
 
 
+def open_recipe(config: Path, asked: RecipeArguments) -> Recipe:
+    """A training run of the kind that a configuration names, or that its `start` is of.
+
+    Raises:
+        ConfigError: not YAML, no kind, an unknown one or one that is not trained here, or what the
+            kind itself refuses.
+    """
+    try:
+        raw = yaml.safe_load(config.read_text())
+    except yaml.YAMLError as error:
+        raise ConfigError(str(config), f"is not YAML ({error})") from error
+    named = raw if isinstance(raw, dict) else {}
+    kind, start = named.get("kind"), named.get("start")
+    if kind is None and isinstance(start, str):
+        kind = PolicyManifest.load(policy_folder(start)).kind
+    if not isinstance(kind, str):
+        raise ConfigError(
+            f"{config}: kind", f"got {kind!r}, expected one of {', '.join(KINDS.names())}"
+        )
+    return _offered(KINDS.load(kind, f"{config}: kind"), "open_recipe", str(config), kind)(
+        config, asked
+    )
+
+
 def _load(loader: str, policy: str | Path, backend: str):
     folder = policy_folder(policy)
     manifest = PolicyManifest.load(folder)
-    if manifest.kind not in KINDS:
-        raise PolicyError(str(folder), f"unknown kind {manifest.kind!r}, known: {sorted(KINDS)}")
-    module = import_module(KINDS[manifest.kind])
-    if not hasattr(module, loader):
-        raise PolicyError(str(folder), f"kind {manifest.kind!r} offers no {loader}")
-    return getattr(module, loader)(folder, manifest, backend)
+    module = KINDS.load(manifest.kind, str(folder))
+    return _offered(module, loader, str(folder), manifest.kind)(folder, manifest, backend)
+
+
+def _offered(module: PolicyKind, name: str, source: str, kind: str):
+    if not hasattr(module, name):
+        raise PolicyError(source, f"kind {kind!r} offers no {name}")
+    return getattr(module, name)

@@ -1,1 +1,1 @@
-"""What ran, measured: bags, metrics of a live run, videos and the report."""
+"""A recording played again: on its clock into the graph, or offline bit for bit."""

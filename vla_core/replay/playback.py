@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from pathlib import Path
 
-from vla_core.data.observation_builder import cameras_of
-from vla_core.policies.manifest import PolicyManifest
-from vla_core.replay.bag import (
+from vla_core.contract.manifest import PolicyManifest
+from vla_core.observation.observation_builder import cameras_of
+from vla_core.recordings.bags.bag import (
     Bag,
     BagError,
     BagMessage,
@@ -18,9 +18,9 @@ from vla_core.replay.bag import (
     stamp_of,
     with_stamp,
 )
-from vla_core.replay.bag_namespace import namespace_in
-from vla_core.replay.offline.bag_recording import JOINT_STATE, input_topics
-from vla_core.replay.part import Part
+from vla_core.recordings.bags.bag_namespace import namespace_in
+from vla_core.recordings.bags.part import Part
+from vla_core.recordings.sources.bag_recording import JOINT_STATE, input_topics
 from vla_core.replay.play_clock import PlayClock
 from vla_core.robot.description import RobotDescription
 from vla_core.robot.topics import with_full_names

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from vla_core.policies.manifest import PolicyManifest
 from vla_core.robot.geometry_count import GeometryCount
 from vla_core.robot.model import RobotModel
 from vla_core.robot.topics import with_full_names
@@ -16,16 +15,6 @@ def check_robot(robot: RobotModel) -> list[str]:
         *GeometryCount.of(robot).problems(),
         *_check_stopping(robot),
         *_check_topics(robot),
-    ]
-
-
-def check_policy(robot: RobotModel, manifest: PolicyManifest) -> list[str]:
-    """Problems of a policy on this robot; none means that it may be run on it."""
-    return [
-        *_check_joint_names(robot, manifest),
-        *_check_cameras(robot, manifest),
-        *_check_normalisation(robot, manifest),
-        *_check_timing(robot, manifest),
     ]
 
 
@@ -67,67 +56,3 @@ def _check_topics(robot: RobotModel) -> list[str]:
         for topic in named.joint_states_topics
         if topic in commands
     ]
-
-
-def _check_joint_names(robot: RobotModel, manifest: PolicyManifest) -> list[str]:
-    got, expected = robot.joint_names, manifest.joint_names
-    if got == expected:
-        return []
-    missing = [name for name in expected if name not in got]
-    extra = [name for name in got if name not in expected]
-    if missing or extra:
-        return [
-            f"policy {manifest.name} moves {len(expected)} joints, robot {robot.name} has "
-            f"{len(got)}; the robot lacks [{', '.join(missing)}], the policy lacks "
-            f"[{', '.join(extra)}]"
-        ]
-    place = next(i for i, pair in enumerate(zip(got, expected, strict=True)) if pair[0] != pair[1])
-    return [
-        f"policy {manifest.name} has the robot's joints in another order: at {place} it expects "
-        f"{expected[place]}, the robot has {got[place]}; train it again or reorder `groups`"
-    ]
-
-
-def _check_cameras(robot: RobotModel, manifest: PolicyManifest) -> list[str]:
-    problems = []
-    for wanted in manifest.cameras:
-        camera = robot.cameras.get(wanted.name)
-        if camera is None:
-            problems.append(
-                f"policy {manifest.name} needs camera {wanted.name!r}, robot {robot.name} has "
-                f"{', '.join(robot.cameras) or 'none'}"
-            )
-        elif camera.width < wanted.width or camera.height < wanted.height:
-            problems.append(
-                f"camera {wanted.name!r} gives {camera.width}x{camera.height}, policy "
-                f"{manifest.name} sees {wanted.width}x{wanted.height}: enlarging invents detail"
-            )
-    return problems
-
-
-def _check_normalisation(robot: RobotModel, manifest: PolicyManifest) -> list[str]:
-    sizes = {robot.dof, robot.state_size}
-    problems = []
-    for key, values in manifest.normalisation.items():
-        array = np.asarray(values, dtype=np.float64)
-        if not np.isfinite(array).all():
-            problems.append(f"normalisation.{key} of {manifest.name} is not finite")
-        elif key.endswith("std") and (array <= 0).any():
-            problems.append(f"normalisation.{key} of {manifest.name} must be above 0 everywhere")
-        of_joints = key.startswith(("state", "action", "target", "velocity"))
-        if of_joints and array.shape[-1:][0] not in sizes:
-            problems.append(
-                f"normalisation.{key} of {manifest.name} has {array.shape[-1]} numbers, expected "
-                f"{robot.dof} (joints) or {robot.state_size} (state)"
-            )
-    return problems
-
-
-def _check_timing(robot: RobotModel, manifest: PolicyManifest) -> list[str]:
-    period_s = 1.0 / robot.description.command.rate_hz
-    if manifest.step_s < period_s:
-        return [
-            f"policy {manifest.name} steps every {manifest.step_s:g} s, commands go out every "
-            f"{period_s:g} s: some steps would never be executed"
-        ]
-    return []

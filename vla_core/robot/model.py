@@ -11,8 +11,8 @@ import pinocchio as pin
 
 from vla_core.errors import JointMismatchError
 from vla_core.robot.description import CameraDescription, EndEffector, RobotDescription
+from vla_core.robot.joint_limits import JointLimits
 from vla_core.robot.load import load_robot
-from vla_core.safety.joint_limits import JointLimits
 
 
 class RobotModel:

@@ -1,1 +1,1 @@
-"""What bounds every command: joint limits, controlled stops, age limits of the inputs."""
+"""What bounds every command: limits, distances, braking, controlled stops, age limits of the inputs."""

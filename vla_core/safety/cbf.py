@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import daqp
 import numpy as np
 
-from vla_core.safety.joint_limits import JointLimits
+from vla_core.robot.joint_limits import JointLimits
 from vla_core.safety.stopping import JointMotion
 
 if TYPE_CHECKING:

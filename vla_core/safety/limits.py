@@ -20,8 +20,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vla_core.robot.joint_limits import JointLimits
 from vla_core.safety import joint_kernels
-from vla_core.safety.joint_limits import JointLimits
 from vla_core.safety.pursuit import TimeOptimalPursuit
 from vla_core.safety.stopping import EmergencyProfile, JointMotion, StopProfile
 from vla_core.types import ActiveConstraint

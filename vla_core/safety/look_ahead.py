@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from vla_core.robot.joint_limits import JointLimits
 from vla_core.safety.distance_bounds import KnownDistances
-from vla_core.safety.joint_limits import JointLimits
 from vla_core.safety.path_speed import PathSpeed
 from vla_core.types import NANOSECONDS, ActiveConstraint
 

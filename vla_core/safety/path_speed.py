@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from ruckig import ControlInterface, InputParameter, Ruckig, Trajectory
 
-from vla_core.safety.joint_limits import JointLimits
+from vla_core.robot.joint_limits import JointLimits
 
 _NEAR = 1e-6
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from ruckig import InputParameter, OutputParameter, Result, Ruckig, RuckigError, Synchronization
 
-from vla_core.safety.joint_limits import JointLimits
+from vla_core.robot.joint_limits import JointLimits
 from vla_core.safety.stopping import JointMotion
 
 

@@ -1,1 +1,1 @@
-"""Training: a resumable trainer, and the stages that make a policy."""
+"""Training of whatever policy: a resumable trainer, its progress, augmentation."""

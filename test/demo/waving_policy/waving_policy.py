@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vla_core.policies.manifest import CameraSpec, PolicyManifest
+from vla_core.contract.manifest import CameraSpec, PolicyManifest
 from vla_core.types import NANOSECONDS, ActionChunk, Instruction, LatentIntent, Observation
 
 PATCHES, WIDTH = 16, 8

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vla_core.policies.manifest import CameraSpec, PolicyManifest
+from vla_core.contract.manifest import CameraSpec, PolicyManifest
 from vla_core.robot.load import load_robot
 from vla_core.types import NANOSECONDS, ActionChunk, Instruction, LatentIntent, Observation
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from vla_core.contract.manifest import PolicyManifest
 from vla_core.errors import FeatureSpaceError, InstructionError, PolicyError
-from vla_core.policies.manifest import PolicyManifest
 from vla_core.types import ActionChunk, Instruction, LatentIntent, Observation
 
 MOVED = "left_elbow_joint"
@@ -90,7 +90,7 @@ class FakeSystem1:
 
 def save(folder: Path, robot: str, joint_names: tuple[str, ...], fingerprint: str) -> Path:
     """Write the policy's folder."""
-    from vla_core.policies.manifest import CameraSpec
+    from vla_core.contract.manifest import CameraSpec
 
     folder.mkdir(parents=True, exist_ok=True)
     cameras = tuple(CameraSpec(name, 64, 64) for name in ("head", "front"))

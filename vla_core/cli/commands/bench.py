@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from vla_core.cli.seed_argument import add_seed
+from vla_core.cli.arguments.seed import add_seed
 
 HELP = "compare strategies of execution or ways of filtering; takeovers; what corrections bring"
 
@@ -144,8 +144,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run_handover(args: argparse.Namespace) -> int:
-    """Become `python -m vla_nodes.handover`: ROS is not for this library, signals go straight."""
-    command = [sys.executable, "-m", "vla_nodes.handover"]
+    """Become `python -m vla_nodes.programs.handover`: ROS is not for this library, signals go straight."""
+    command = [sys.executable, "-m", "vla_nodes.programs.handover"]
     for name in (
         "policy", "teleop", "takeovers", "each", "leader_hz", "time_limit_s", "seed", "json", "plot"
     ):  # fmt: skip
@@ -155,10 +155,10 @@ def _run_handover(args: argparse.Namespace) -> int:
 
 
 def _run_safety(args: argparse.Namespace) -> int:
-    from vla_core.evaluation.filter_cost import compare_filters, filter_cases, print_filters
     from vla_core.evaluation.seeds import episode_seeds
     from vla_core.evaluation.settings import EvaluationSettings
     from vla_core.evaluation.table import episode_progress
+    from vla_core.experiments.filter_cost import compare_filters, filter_cases, print_filters
 
     cases = filter_cases(args.wider_mm)
     seeds = episode_seeds(args.seed, args.episodes)
@@ -174,7 +174,7 @@ def _run_takeovers(args: argparse.Namespace) -> int:
     from vla_core.evaluation.seeds import episode_seeds
     from vla_core.evaluation.settings import OPERATORS, EvaluationSettings
     from vla_core.evaluation.table import episode_progress
-    from vla_core.evaluation.takeover_cost import compare_operators, print_operators
+    from vla_core.experiments.takeover_cost import compare_operators, print_operators
 
     seeds = episode_seeds(args.seed, args.episodes)
     base = EvaluationSettings(args.policy)
@@ -190,10 +190,10 @@ def _run_corrections(args: argparse.Namespace) -> int:
     from rich.progress import Progress
 
     from vla_core.evaluation.table import episode_progress
-    from vla_core.interventions.experiment import Experiment
-    from vla_core.interventions.report import print_attempts, print_rows
+    from vla_core.experiments.interventions.experiment import Experiment
+    from vla_core.experiments.interventions.report import print_attempts, print_rows
     from vla_core.paths import training_file
-    from vla_core.training.config import TrainingConfig
+    from vla_core.policies.dial.config import TrainingConfig
 
     config = TrainingConfig.load(training_file(args.config))
     experiment = Experiment(
@@ -231,13 +231,13 @@ def _collect(found: Iterable[dict[str, Any]], path: Path | None) -> list[dict[st
 
 
 def _run_async(args: argparse.Namespace) -> int:
-    from vla_core.evaluation.asynchrony import compare, delay_cases, dynamics_cases, fitting
-    from vla_core.evaluation.asynchrony_report import plot, print_rows
+    from vla_core.contract.manifest import PolicyManifest
     from vla_core.evaluation.seeds import episode_seeds
     from vla_core.evaluation.settings import EvaluationSettings
     from vla_core.evaluation.table import episode_progress
+    from vla_core.experiments.asynchrony import compare, delay_cases, dynamics_cases, fitting
+    from vla_core.experiments.asynchrony_report import plot, print_rows
     from vla_core.paths import policy_folder
-    from vla_core.policies.manifest import PolicyManifest
 
     manifest = PolicyManifest.load(policy_folder(args.policy))
     strategies, skipped = fitting(args.strategies, manifest)

@@ -23,9 +23,9 @@ def run(args: argparse.Namespace) -> int:
     os.environ.setdefault("MUJOCO_GL", "egl")  # MuJoCo reads it when it is imported
     from rich.console import Console
 
+    from vla_core.contract.manifest import PolicyManifest
     from vla_core.paths import policy_folder
-    from vla_core.policies.manifest import PolicyManifest
-    from vla_core.robot.check_report import report
+    from vla_core.report.robot.check_report import report
     from vla_core.robot.model import RobotModel
 
     robot = RobotModel.load(args.robot)

@@ -40,8 +40,8 @@ def _who() -> str:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Become `python -m vla_nodes.console`: ROS is not for this library."""
-    command = [sys.executable, "-m", "vla_nodes.console", "--namespace", args.namespace]
+    """Become `python -m vla_nodes.programs.console`: ROS is not for this library."""
+    command = [sys.executable, "-m", "vla_nodes.programs.console", "--namespace", args.namespace]
     command += ["--fps", str(args.fps), "--pictures-hz", str(args.pictures_hz)]
     command += ["--operator", args.operator]
     os.execv(command[0], command + ["--no-pictures"] * args.no_pictures)

@@ -39,9 +39,9 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.progress import Progress
 
-    from vla_core.convert.dataset_index import ConvertError
-    from vla_core.convert.to_bags import dataset_to_bags
-    from vla_core.convert.to_dataset import bags_to_dataset
+    from vla_core.recordings.convert.dataset_index import ConvertError
+    from vla_core.recordings.convert.to_bags import dataset_to_bags
+    from vla_core.recordings.convert.to_dataset import bags_to_dataset
     from vla_core.robot.model import RobotModel
 
     robot = RobotModel.load(args.robot)

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from vla_core.cli.seed_argument import add_seed
+from vla_core.cli.arguments.seed import add_seed
 
 HELP = "the live demonstration: instructions on unseen scenes, measured, with videos and a report"
 
@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Become `python -m vla_nodes.demo`: ROS is not for this library, and signals go straight."""
-    command = [sys.executable, "-m", "vla_nodes.demo"]
+    """Become `python -m vla_nodes.programs.demo`: ROS is not for this library, and signals go straight."""
+    command = [sys.executable, "-m", "vla_nodes.programs.demo"]
     for name in ("episodes", "seed", "policy", "backend", "out", "namespace", "time_limit_s"):
         command += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
     os.execv(command[0], command)

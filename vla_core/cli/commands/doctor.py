@@ -34,8 +34,8 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.progress import Progress
 
-    from vla_core.replay.doctor.diagnosis import examine
-    from vla_core.replay.doctor.diagnosis_report import print_diagnosis
+    from vla_core.doctor.diagnosis import examine
+    from vla_core.report.diagnosis_report import print_diagnosis
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("reading", total=1.0)

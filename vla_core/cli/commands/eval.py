@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from vla_core.cli.seed_argument import add_seed
+from vla_core.cli.arguments.seed import add_seed
 
 HELP = "success rate of a policy in the stepped simulation, with its interval"
 
@@ -61,13 +61,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the episodes, print the table, write the JSON."""
+    from vla_core.chunks.trigger import Trigger
     from vla_core.errors import VlaError
     from vla_core.evaluation.evaluate import evaluate, report
     from vla_core.evaluation.intent_mode import IntentMode
     from vla_core.evaluation.seeds import episode_seeds
     from vla_core.evaluation.settings import EvaluationSettings
     from vla_core.evaluation.table import episode_progress, print_report
-    from vla_core.execution.trigger import Trigger
 
     if args.episodes < 1 or args.system2_hz <= 0:
         raise VlaError("--episodes and --system2-hz must be more than 0")

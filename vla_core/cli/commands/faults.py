@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from vla_core.cli.seed_argument import add_seed
+from vla_core.cli.arguments.seed import add_seed
 
 HELP = "faults on the live graph with the simulated robot: found, stopped, inside the limits?"
 
@@ -25,8 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Become `python -m vla_nodes.faults`: ROS is not for this library, signals go straight."""
-    command = [sys.executable, "-m", "vla_nodes.faults"]
+    """Become `python -m vla_nodes.programs.faults`: ROS is not for this library, signals go straight."""
+    command = [sys.executable, "-m", "vla_nodes.programs.faults"]
     for name in ("only", "json", "markdown", "policy", "backend", "seed", "out"):
         if (value := getattr(args, name)) not in (None, ""):
             command += [f"--{name}", str(value)]

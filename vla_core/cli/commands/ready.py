@@ -18,8 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Become `python -m vla_nodes.ready`: ROS is not for this library."""
-    command = [sys.executable, "-m", "vla_nodes.ready", args.robot]
+    """Become `python -m vla_nodes.programs.ready`: ROS is not for this library."""
+    command = [sys.executable, "-m", "vla_nodes.programs.ready", args.robot]
     command += ["--moveit", args.moveit, "--timeout-s", str(args.timeout_s)]
     command += ["--namespace", args.namespace]
     os.execv(command[0], command)

@@ -41,13 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Become `python -m vla_nodes.record`: ROS is not for this library, and signals go straight."""
+    """Become `python -m vla_nodes.programs.record`: ROS is not for this library, and signals go straight."""
     if args.mend is not None:
-        from vla_core.data.whole_mcap import mend
+        from vla_core.recordings.bags.whole_mcap import mend
 
         print(f"{args.mend}: {mend(args.mend)} bytes of an unfinished write were cut off")
         return 0
-    command = [sys.executable, "-m", "vla_nodes.record", "--out", str(args.out)]
+    command = [sys.executable, "-m", "vla_nodes.programs.record", "--out", str(args.out)]
     for name in ("robot", "policy", "namespace", "last_s", "flush_s", "exclude"):
         command += [f"--{name.replace('_', '-')}={getattr(args, name)}"]
     os.execv(command[0], command + ["--only-events"] * args.only_events)

@@ -15,12 +15,11 @@ import os
 import sys
 from pathlib import Path
 
-from vla_core.cli.seed_argument import HIGHEST_NOISE_SEED, add_seed
+from vla_core.cli.arguments.seed import HIGHEST_NOISE_SEED, add_seed
+from vla_core.cli.replay.names import INSTRUCTION, RANDOM
 from vla_core.errors import VlaError
 
 HELP = "play a recorded bag into the running graph, or offline, and measure it"
-INSTRUCTION = "pick up the yellow bottle"
-RANDOM, HOLD = "random", "hold"
 #: Exit code where nothing of a recording was replayed.
 NOTHING_DONE = 1
 
@@ -108,14 +107,14 @@ def _add_offline_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Replay offline, or become `python -m vla_nodes.replay`.
+    """Replay offline, or become `python -m vla_nodes.programs.replay`.
 
     ROS is not for this library, and signals go straight to the process that plays.
     """
     _refuse_unused(args)
     if args.offline:
         return _run_offline(args)
-    command = [sys.executable, "-m", "vla_nodes.replay", str(args.bag)]
+    command = [sys.executable, "-m", "vla_nodes.programs.replay", str(args.bag)]
     for name in (
         "robot", "policy", "instruction", "rate", "backend", "out", "json", "namespace",
         "bag_namespace",
@@ -127,7 +126,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run_offline(args: argparse.Namespace) -> int:
-    from vla_core.cli.offline_replay import replay_offline
+    from vla_core.cli.replay.offline_replay import replay_offline
     from vla_core.replay.offline.comparison import print_comparison, read_result
     from vla_core.replay.offline.replay import nothing_done
     from vla_core.replay.offline.table import print_result

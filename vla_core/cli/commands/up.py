@@ -24,8 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Become `python -m vla_nodes.up`: ROS is not for this library, and signals go straight."""
-    command = [sys.executable, "-m", "vla_nodes.up"]
+    """Become `python -m vla_nodes.programs.up`: ROS is not for this library, and signals go straight."""
+    command = [sys.executable, "-m", "vla_nodes.programs.up"]
     for argument in args.arguments:
         name, separator, value = argument.partition(":=")
         if not separator:

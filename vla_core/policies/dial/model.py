@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from vla_core.errors import ConfigError
+from vla_core.policies.blocks.vit import ViT
 from vla_core.policies.dial.forward_model import ForwardModel
 from vla_core.policies.dial.system1 import Fusion, VelocityField
 from vla_core.policies.dial.system2 import ForesightTransformer
-from vla_core.policies.vit import ViT
 
 PREDICTIONS = ("velocity", "action")
 

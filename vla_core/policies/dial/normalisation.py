@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from vla_core.policies.manifest import PolicyManifest
+from vla_core.contract.manifest import PolicyManifest
 
 #: Smallest deviation that is told apart: joints [rad], positions [m], rotation columns.
 FLOOR = 0.02

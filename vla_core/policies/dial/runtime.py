@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from vla_core.contract.manifest import PolicyManifest
 from vla_core.errors import FeatureSpaceError, IntentError, PolicyError
 from vla_core.inference.session import BACKENDS, OnnxSession, Session, TorchSession
+from vla_core.policies.blocks.words import encode_words
 from vla_core.policies.dial.guidance import guided_velocity, soft_mask
 from vla_core.policies.dial.normalisation import Normalisation
-from vla_core.policies.manifest import PolicyManifest
-from vla_core.policies.words import encode_words
 from vla_core.robot.model import RobotModel
 from vla_core.types import (
     ActionChunk,
@@ -22,19 +22,6 @@ from vla_core.types import (
     LatentIntent,
     Observation,
 )
-
-WEIGHTS = "weights.safetensors"
-#: Networks, each with its inputs in order; the ONNX files have these names.
-NETWORKS = {
-    "vit": ("images",),
-    "system2": ("features", "words"),
-    "fusion": ("current", "intent"),
-    "velocity": ("actions", "time", "context", "state"),
-    "forward_model": ("current", "state", "prefix", "frozen"),
-}
-#: More inputs of `velocity`, in policies that have been trained to continue a prefix.
-PREFIX_INPUTS = ("prefix", "frozen")
-
 
 def load_system2(folder: Path, manifest: PolicyManifest, backend: str) -> DialSystem2:
     """Load the slow half."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from vla_core.policies.blocks import SelfAttentionBlock, mlp
+from vla_core.policies.blocks.transformer import SelfAttentionBlock, mlp
 
 
 class ForesightTransformer(nn.Module):

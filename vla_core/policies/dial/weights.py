@@ -13,10 +13,10 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from vla_core.contract.manifest import PolicyManifest
 from vla_core.errors import PolicyError
 from vla_core.policies.dial.model import Dial, DialSizes
-from vla_core.policies.dial.runtime import NETWORKS, PREFIX_INPUTS, WEIGHTS
-from vla_core.policies.manifest import PolicyManifest
+from vla_core.policies.dial.networks import NETWORKS, PREFIX_INPUTS, WEIGHTS
 
 
 def fingerprint(dial: Dial) -> str:

@@ -6,25 +6,25 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vla_core.data.joint_states import JointStates
+from vla_core.command.command import Command
 from vla_core.errors import VlaError
-from vla_core.execution.command import Command
-from vla_core.replay.change_map import cosine_distance
+from vla_core.foresight.change_map import cosine_distance
+from vla_core.metrics.listener import ReplayListener
+from vla_core.observation.joint_states import JointStates
+from vla_core.recordings.sources.recording import Event, ImageCame, JointStateCame
 from vla_core.replay.chronicle.constraint_spans import ConstraintSpans
 from vla_core.replay.chronicle.foresight_pictures import ForesightPictures
 from vla_core.replay.chronicle.happening import (
     ChunkJoined,
     Happening,
-    JointsAt,
     JointSource,
+    JointsAt,
     Measured,
     ModeEntered,
     PictureSeen,
     Refused,
     Writer,
 )
-from vla_core.replay.offline.listener import ReplayListener
-from vla_core.replay.offline.recording import Event, ImageCame, JointStateCame
 from vla_core.replay.offline.true_futures import has_foresight
 from vla_core.robot.model import RobotModel
 from vla_core.types import NANOSECONDS, ActionChunk, ControlMode, LatentIntent, Observation

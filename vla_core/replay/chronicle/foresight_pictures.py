@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from vla_core.replay.change_map import change_maps, cosine_distance, grids, overlay
-from vla_core.replay.chronicle.feature_colours import FeatureColours
+from vla_core.foresight.change_map import change_maps, cosine_distance, grids, overlay
+from vla_core.foresight.feature_colours import FeatureColours
 from vla_core.replay.chronicle.happening import Foreseen, ForesightView
 from vla_core.types import LatentIntent
 

@@ -7,15 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from vla_core.data.observation_builder import ObservationBuilder
-from vla_core.data.pacing import StampPacer
+from vla_core.chunks.inference_schedule import InferenceSchedule
+from vla_core.chunks.stepped_inference import SteppedInference
+from vla_core.contract.protocol import System1, System2
 from vla_core.errors import VlaError
-from vla_core.evaluation.settings import EvaluationSettings
-from vla_core.evaluation.thinker import Thinker
-from vla_core.policies.protocol import System1, System2
-from vla_core.replay.offline.listener import ReplayListener
-from vla_core.replay.offline.open_loop_executor import OpenLoopExecutor
-from vla_core.replay.offline.recording import (
+from vla_core.metrics.listener import ReplayListener
+from vla_core.observation.observation_builder import ObservationBuilder
+from vla_core.observation.pacing import StampPacer
+from vla_core.recordings.sources.recording import (
     CommandCame,
     Event,
     ImageCame,
@@ -23,6 +22,7 @@ from vla_core.replay.offline.recording import (
     RecordedEpisode,
     UnreadableCame,
 )
+from vla_core.replay.offline.open_loop_executor import OpenLoopExecutor
 from vla_core.replay.offline.settings import OfflineSettings
 from vla_core.types import (
     NANOSECONDS,
@@ -84,13 +84,11 @@ class EpisodeReplay:
         )
         self._intents = _IntentsInTime(system2, instruction, settings, listener)
         acting = _SeededSystem1(system1, (settings.seed, episode), listener)
-        thinking = EvaluationSettings(
-            manifest.name,
-            replan_steps=settings.replan_steps,
-            strategy=settings.strategy,
-            delay_s=settings.system1_delay_s,
+        schedule = InferenceSchedule(
+            settings.strategy, settings.replan_steps, delay_s=settings.system1_delay_s
         )
-        self._thinker = Thinker(acting, executor, thinking, np.random.default_rng(settings.seed))
+        rng = np.random.default_rng(settings.seed)
+        self._inference = SteppedInference(acting, executor, schedule, rng)
         self._period_ns = round(executor.period_s * NANOSECONDS)
         self._tick_ns: int | None = None
 
@@ -111,7 +109,7 @@ class EpisodeReplay:
     def _tick_until(self, now_ns: int) -> None:
         """Every control tick up to now; what happens now comes after its tick."""
         while self._tick_ns <= now_ns:
-            self._thinker.speak(self._tick_ns)
+            self._inference.deliver(self._tick_ns)
             self._executor.tick(self._tick_ns)
             self._tick_ns += self._period_ns
 
@@ -152,14 +150,14 @@ class EpisodeReplay:
         self._listener.observed(seen)
         self._intents.offer(seen)
         intent = self._intents.newest(now_ns)
-        if intent is None or not self._thinker.wants_to_look(seen.stamp_ns + _EARLY_NS):
+        if intent is None or not self._inference.is_due(seen.stamp_ns + _EARLY_NS):
             return
         age_s = (seen.stamp_ns - intent.observation_stamp_ns) / NANOSECONDS
         if age_s > self._settings.intent_timeout_s:
             problem = f"intent {intent.sequence} is {age_s:.2f} s old"
             self._listener.refused(now_ns, "System 1", problem)
             return
-        self._thinker.think(seen, intent)
+        self._inference.infer(seen, intent)
 
 
 class _IntentsInTime:

@@ -22,12 +22,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from vla_core.chunks.timeline import ChunkTimeline
+from vla_core.command.command import CommandSettings
+from vla_core.command.command_core import CommandCore
 from vla_core.errors import ChunkError
-from vla_core.execution.command import CommandSettings
-from vla_core.execution.command_core import CommandCore
-from vla_core.execution.timeline import ChunkTimeline
-from vla_core.replay.offline.listener import ReplayListener
-from vla_core.replay.offline.recording import JointStateCame
+from vla_core.metrics.listener import ReplayListener
+from vla_core.recordings.sources.recording import JointStateCame
 from vla_core.robot.model import RobotModel
 from vla_core.safety.command_safety import CommandSafety
 from vla_core.types import NANOSECONDS, ActionChunk, ControlMode, Pace
@@ -39,7 +39,7 @@ _NEXT_MODE = {ControlMode.IDLE: ControlMode.HOLD, ControlMode.HOLD: ControlMode.
 class OpenLoopExecutor:
     """Takes chunks and recorded joint states, and decides commands that go nowhere.
 
-    To the `Thinker` it is an executor; its ticks are told no measurements, which come when they
+    To the `SteppedInference` it is an executor; its ticks are told no measurements, which come when they
     were recorded.
 
     It asks for POLICY whenever it is in HOLD, as a person would who wants the policy to go on; an

@@ -10,32 +10,24 @@ from typing import Any
 
 import numpy as np
 
+from vla_core.contract.check_policy import check_policy
+from vla_core.contract.protocol import DualSystem, FeatureEncoder
 from vla_core.errors import PolicyError
-from vla_core.policies.protocol import FeatureEncoder, System1, System2
-from vla_core.replay.offline.action_scores import ActionScores
-from vla_core.replay.offline.digests import Digests
+from vla_core.metrics.action_scores import ActionScores
+from vla_core.metrics.digests import Digests
+from vla_core.metrics.execution_scores import JoinScores, StageTimes
+from vla_core.metrics.foresight_scores import ForesightScores
+from vla_core.metrics.joint_groups import joint_groups
+from vla_core.metrics.listener import Listeners, ReplayListener
+from vla_core.metrics.safety_counts import SafetyCounts
+from vla_core.recordings.sources.recording import Event, ImageCame, Recording
 from vla_core.replay.offline.episode_replay import EpisodeReplay
-from vla_core.replay.offline.execution_scores import JoinScores, StageTimes
-from vla_core.replay.offline.foresight_scores import ForesightScores
-from vla_core.replay.offline.joint_groups import joint_groups
-from vla_core.replay.offline.listener import Listeners, ReplayListener
 from vla_core.replay.offline.open_loop_executor import OpenLoopExecutor
-from vla_core.replay.offline.recording import Event, ImageCame, Recording
-from vla_core.replay.offline.safety_counts import SafetyCounts
 from vla_core.replay.offline.settings import OfflineSettings
 from vla_core.replay.offline.true_futures import TrueFutures
-from vla_core.robot.check import check_policy
 from vla_core.robot.model import RobotModel
 from vla_core.safety.command_safety import CommandSafety
 from vla_core.types import NANOSECONDS, ActionChunk, Instruction, Observation
-
-
-@dataclass(frozen=True)
-class Policy:
-    """The two halves of a policy."""
-
-    system2: System2
-    system1: System1
 
 
 class OfflineReplay:
@@ -50,7 +42,7 @@ class OfflineReplay:
         PolicyError: the policy does not fit the robot.
     """
 
-    def __init__(self, robot: RobotModel, policy: Policy, settings: OfflineSettings) -> None:
+    def __init__(self, robot: RobotModel, policy: DualSystem, settings: OfflineSettings) -> None:
         manifest = policy.system1.manifest
         if problems := check_policy(robot, manifest):
             raise PolicyError(f"policy {manifest.name} on robot {robot.name}", "; ".join(problems))

@@ -21,7 +21,7 @@ class OfflineSettings:
         system2_delay_s: from an observation's stamp to its intent [s].
         replan_steps: steps of a chunk that are executed before the next one.
         system1_delay_s: from an observation's stamp to its chunk [s].
-        strategy: how chunks join, by name (`vla_core.execution.strategies`).
+        strategy: how chunks join, by name (`vla_core.chunks.strategies`).
         intent_timeout_s: System 1 does not act on an older intent [s].
         max_skew_s: largest difference of stamps in one observation [s].
         seed: of the sampler's noise.

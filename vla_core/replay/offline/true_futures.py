@@ -7,8 +7,8 @@ from collections import deque
 
 import numpy as np
 
-from vla_core.policies.protocol import FeatureEncoder
-from vla_core.replay.offline.listener import ReplayListener
+from vla_core.contract.protocol import FeatureEncoder
+from vla_core.metrics.listener import ReplayListener
 from vla_core.types import NANOSECONDS, LatentIntent, Observation
 
 #: How far the nearest observation may lie from the time that the foresight is for [ns].

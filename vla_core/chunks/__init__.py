@@ -1,0 +1,1 @@
+"""Action chunks in time: their timeline, their delay, how one joins the next."""

@@ -1,0 +1,105 @@
+"""What System 1 has given out, as far as it is executed: the plan that its next chunk joins."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from vla_core.chunks.delay import KEPT, DelayTracker, joined_steps
+from vla_core.chunks.timeline import ChunkTimeline
+from vla_core.types import (
+    ActionChunk,
+    CommittedPlan,
+    Conditioning,
+    ControlMode,
+    ExecutionState,
+    Pace,
+)
+
+
+class GivenPlan:
+    """System 1's copy of the timeline in execution, kept true by what the command node says.
+
+    A chunk that was made of the world before a mode but POLICY began is not followed after it. One
+    that was made since is: it is what takes the policy up again, and the next one joins it.
+
+    Args:
+        joint_names: the robot's, in canonical order.
+    """
+
+    def __init__(self, joint_names: tuple[str, ...]) -> None:
+        self._joint_names = joint_names
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget everything: another start, or the clock was set back."""
+        self._delay = DelayTracker()
+        self._counted = 0
+        self._out: deque[int] = deque(maxlen=KEPT)
+        self._pace = Pace()
+        self._is_followed = False
+        self._void()
+
+    @property
+    def delay_steps(self) -> int:
+        """Estimate of the next chunk's delay [steps]."""
+        return self._delay.steps
+
+    def give(self, chunk: ActionChunk, now_ns: int) -> None:
+        """A chunk goes out.
+
+        Raises:
+            ChunkError: nobody could execute it.
+        """
+        self._timeline.insert(chunk, now_ns)
+        self._out.append(chunk.sequence)
+        self._made_ns = min(chunk.observation_stamp_ns, chunk.intent_stamp_ns)
+
+    def hear(self, state: ExecutionState, mode_since_ns: int) -> bool:
+        """The command node says what it executes; whether what was given out is void by that.
+
+        Delays are counted of chunks that were given out from here alone: another's steps may be of
+        another length.
+
+        Args:
+            mode_since_ns: when the mode of `state` began.
+        """
+        self._pace = state.pace
+        followed = state.chunk_sequence if state.mode is ControlMode.POLICY else 0
+        self._is_followed = followed != 0
+        if followed != self._counted and followed in self._out:
+            self._counted = followed
+            self._delay.add(int(state.delay_steps))
+        if state.mode is ControlMode.POLICY or not 0 <= self._made_ns <= mode_since_ns:
+            return False
+        self._void()
+        return True
+
+    def plan(
+        self, stamp_ns: int, step_s: float, horizon: int, conditioning: Conditioning
+    ) -> CommittedPlan:
+        """What is being executed, at the steps of a chunk to come; nothing, if nothing is.
+
+        Args:
+            stamp_ns: of the observation that the chunk is computed from.
+            step_s, horizon: of the chunk [s], [steps].
+            conditioning: what System 1 is to make of it.
+        """
+        frozen, pace = self._delay.steps, self._pace
+        steps = joined_steps(horizon, frozen, pace) if self._is_followed else 0
+        return CommittedPlan(
+            self._timeline.plan(stamp_ns, step_s, steps, pace), frozen, conditioning
+        )
+
+    def steps_left(self, now_ns: int, step_s: float) -> float:
+        """How many steps of `step_s` are left of what is being executed; 0 with none.
+
+        None are left of a plan that stands still, either: waiting for fewer would last.
+        """
+        if not self._is_followed or self._pace.speed <= 0.0:
+            return 0.0
+        return self._timeline.steps_left(now_ns, step_s, self._pace)
+
+    def _void(self) -> None:
+        # another one, as a thread may be reading this one
+        self._timeline = ChunkTimeline(self._joint_names)
+        self._made_ns = -1

@@ -1,0 +1,1 @@
+"""How a new chunk joins the one in execution."""

@@ -1,0 +1,1 @@
+"""`vla replay --offline`."""

@@ -1,0 +1,1 @@
+"""The command loop without ROS: command core, path following, period and priority."""

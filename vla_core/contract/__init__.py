@@ -1,0 +1,1 @@
+"""What a policy promises, what its weights were trained for, and whether a robot fits."""

@@ -1,1 +1,0 @@
-"""Recordings into data sets that policies learn from, and back."""

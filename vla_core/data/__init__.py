@@ -1,1 +1,0 @@
-"""From sensors, bags and data sets to observations."""

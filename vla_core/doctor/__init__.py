@@ -1,0 +1,1 @@
+"""What is wrong with a recording, found before it is used."""

@@ -1,1 +1,0 @@
-"""Chunks in time and the brain of the command loop: timeline, command core, periodic loop."""

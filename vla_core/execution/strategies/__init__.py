@@ -1,1 +1,0 @@
-"""How chunks become one motion: one strategy a file, chosen by name."""

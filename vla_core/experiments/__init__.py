@@ -1,0 +1,1 @@
+"""What is measured once and reported: asynchrony, the costs of filter and takeovers, corrections."""

@@ -1,0 +1,1 @@
+"""Takeovers of the live graph, press by press."""

@@ -1,0 +1,1 @@
+"""A working policy is corrected by an operator, and what that brings."""

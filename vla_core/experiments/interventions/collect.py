@@ -1,0 +1,192 @@
+"""Tables on which an operator watches the policy and corrects it, as a LeRobot data set."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from vla_core.command.filtered_executor import FilteredExecutor
+from vla_core.command.operated_executor import OperatedExecutor
+from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.protocol import System1, System2
+from vla_core.errors import VlaError
+from vla_core.evaluation.episode import EpisodeRunner
+from vla_core.evaluation.evaluate import prepare_worker
+from vla_core.evaluation.settings import EvaluationSettings
+from vla_core.handover.load_teleop import load_teleop
+from vla_core.paths import policy_folder
+from vla_core.policies.registry import load_system1, load_system2
+from vla_core.recordings.convert.dataset_index import episode_rows
+from vla_core.recordings.convert.dataset_writer import DatasetWriter
+from vla_core.recordings.convert.frames import Frame
+from vla_core.recordings.lerobot.dataset import video_keys
+from vla_core.robot.model import RobotModel
+from vla_core.safety.command_safety import CommandSafety
+from vla_core.suites.tabletop.attempt_record import AttemptRecord
+from vla_core.suites.tabletop.expert import Expert
+from vla_core.suites.tabletop.expert_operator import ExpertOperator
+from vla_core.suites.tabletop.moving import MovingBlockSim
+from vla_core.suites.tabletop.tabletop import TabletopSim
+
+#: An attempt is given up after this time, and goes on so long after success: longer than the
+#: operator holds the deadman then, so that letting go is in it [s].
+TIME_LIMIT_S, SETTLE_S = 30.0, 2.0
+#: The operator's hand comes nearer than a demonstration's, where a block has moved farther away than
+#: theirs lay [1/s].
+OPERATOR_GAIN = 6.0
+
+
+class Attempt(NamedTuple):
+    """One table.
+
+    Attributes:
+        seed: of the table.
+        instruction: what was told.
+        frames: what is kept.
+    """
+
+    seed: int
+    instruction: str
+    frames: list[Frame]
+
+
+class AttemptRunner:
+    """Runs attempts of a policy with an operator at it; stepped, through the command core.
+
+    Args:
+        sim: the table.
+        system1, system2: the policy.
+        settings: how it works; how long an attempt lasts is this module's.
+        teleop: name under `config/teleop`, or a YAML; with a leader.
+
+    Raises:
+        ConfigError, RobotDescriptionError: the teleoperation cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        sim: TabletopSim,
+        system1: System1,
+        system2: System2,
+        settings: EvaluationSettings,
+        teleop: str,
+    ) -> None:
+        self._sim, manifest = sim, system1.manifest
+        self._described = load_teleop(teleop, sim.robot.description)
+        self._safety = CommandSafety.of(sim.robot)
+        self._cameras = tuple(camera.name for camera in manifest.cameras)
+        self._rate_hz = 1.0 / manifest.step_s
+        self._expert = Expert(sim, gain=OPERATOR_GAIN)
+        settings = replace(settings, time_limit_s=TIME_LIMIT_S, settle_s=SETTLE_S)
+        self._runner = EpisodeRunner(sim, system1, system2, settings, (), self._operated)
+
+    @classmethod
+    def load(cls, settings: EvaluationSettings, teleop: str) -> AttemptRunner:
+        """By name, as `vla eval` loads them.
+
+        Raises:
+            VlaError: policy or teleoperation cannot be loaded.
+        """
+        system1 = load_system1(settings.policy, settings.backend)
+        system2 = load_system2(settings.policy, settings.backend)
+        robot = RobotModel.load(system1.manifest.robot)
+        sim = MovingBlockSim(robot, settings.pattern, settings.outside)
+        return cls(sim, system1, system2, settings, teleop)
+
+    def run(self, seed: int) -> Attempt:
+        """The attempt of a seed; the same each time."""
+        self._runner.run(seed)
+        return Attempt(seed, self._record.span.instruction, list(self._record.frames()))
+
+    def _operated(self, _: int) -> OperatedExecutor:
+        """One episode's; the table has been laid."""
+        self._record = AttemptRecord(self._sim, self._cameras, self._rate_hz)
+        handover = self._described.handover
+        core = FilteredExecutor(self._sim.robot, self._safety, handover=handover)
+        return OperatedExecutor(core, ExpertOperator(self._expert, self._described), self._record)
+
+
+def collect(
+    settings: EvaluationSettings,
+    teleop: str,
+    folder: Path,
+    seeds: Sequence[int],
+    workers: int = 2,
+    progress: Callable[[int], None] = lambda tables: None,
+) -> None:
+    """Fill a data set with the attempts of `seeds`; those that are there are left as they are.
+
+    Args:
+        settings: the policy, and the tables that it works on.
+        folder: of the data set; made, or gone on with.
+        progress: told for each table how many are there by then.
+
+    Raises:
+        VlaError: policy or teleoperation cannot be loaded, or another data set is in the folder.
+    """
+    manifest = PolicyManifest.load(policy_folder(settings.policy))
+    robot = RobotModel.load(manifest.robot)
+    keys = video_keys(robot.description)
+    cameras = {
+        camera.name: (keys[camera.name], robot.cameras[camera.name].size(True))
+        for camera in manifest.cameras
+    }
+    writer = DatasetWriter(folder, robot, cameras, round(1.0 / manifest.step_s))
+    left = [seed for seed in seeds if not writer.has(_source(seed))]
+    progress(len(seeds) - len(left))
+    for number, attempt in enumerate(_attempts(settings, teleop, left, workers), start=1):
+        writer.add(_source(attempt.seed), attempt.instruction, iter(attempt.frames))
+        progress(len(seeds) - len(left) + number)
+
+
+def summary(folder: Path) -> dict[str, Any]:
+    """What a data set of attempts holds: tables, those with an intervention, why, and successes."""
+    rows = episode_rows(folder)
+    told = [intervention for row in rows for intervention in row["interventions"]]
+    return {
+        "tables": len(rows),
+        "taken_over": sum(bool(row["interventions"]) for row in rows),
+        "interventions": len(told),
+        "causes": dict(Counter(each["cause"].rpartition(": ")[2] for each in told)),
+        "done": sum(bool(row["success"]) for row in rows),
+        "frames": sum(row["length"] for row in rows),
+        "corrected_frames": sum(each["to_frame"] - each["from_frame"] + 1 for each in told),
+    }
+
+
+def _source(seed: int) -> str:
+    return f"table/{seed}"
+
+
+def _attempts(
+    settings: EvaluationSettings, teleop: str, seeds: Sequence[int], workers: int
+) -> Iterator[Attempt]:
+    """In the order of the seeds, a few at a time: pictures are large."""
+    count = max(1, min(workers, len(seeds)))
+    with ProcessPoolExecutor(count, get_context("spawn"), prepare_worker) as pool:
+        for begin in range(0, len(seeds), 4 * count):
+            some = seeds[begin : begin + 4 * count]
+            for attempt in pool.map(_run, [settings] * len(some), [teleop] * len(some), some):
+                if isinstance(attempt, str):
+                    raise VlaError(attempt)
+                yield attempt
+
+
+#: In a worker: what it runs.
+_loaded: AttemptRunner | None = None
+
+
+def _run(settings: EvaluationSettings, teleop: str, seed: int) -> Attempt | str:
+    """An attempt, or why there is none: our errors carry values and cannot be pickled."""
+    global _loaded
+    try:
+        if _loaded is None:
+            _loaded = AttemptRunner.load(settings, teleop)
+        return _loaded.run(seed)
+    except VlaError as error:
+        return str(error)

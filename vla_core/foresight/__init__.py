@@ -1,0 +1,1 @@
+"""What an intent foresees, as pictures."""

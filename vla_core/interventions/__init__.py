@@ -1,1 +1,0 @@
-"""A working policy is corrected: who takes over and when, what is kept, and what it brings."""

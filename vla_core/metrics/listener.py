@@ -1,0 +1,112 @@
+"""Who wants to know what happens in a replay: scores, counts, digests, reports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from vla_core.command.command import Command
+from vla_core.recordings.sources.recording import Event
+from vla_core.types import ActionChunk, LatentIntent, Observation
+
+
+class ReplayListener:
+    """Is told everything in the order it happens; overrides what it needs."""
+
+    def began(self, episode: str) -> None:
+        """An episode begins."""
+
+    def came(self, event: Event, build_s: float) -> None:
+        """An event of the recording was taken in, which took `build_s` [s]."""
+
+    def observed(self, seen: Observation) -> None:
+        """An aligned observation was made."""
+
+    def intended(self, seen: Observation, intent: LatentIntent) -> None:
+        """System 2 formed an intent from `seen`."""
+
+    def came_true(self, intent: LatentIntent, truth: np.ndarray | None, encoder_s: float) -> None:
+        """The time that an intent with a foresight looks ahead to is over.
+
+        Args:
+            intent: with tensors `foresight` and `current`; told in the order they were formed.
+            truth: `(patches, width)` features of what was seen then, float32; None where nothing
+                was, or the policy shows no features.
+            encoder_s: how long it took to encode [s].
+        """
+
+    def acted(self, seen: Observation, intent: LatentIntent, chunk: ActionChunk) -> None:
+        """System 1 gave a chunk for `seen` alone, joined to no plan."""
+
+    def joined(self, chunk: ActionChunk, now_ns: int, gap: np.ndarray | None) -> None:
+        """A chunk came into execution.
+
+        Args:
+            chunk: as the strategy of execution made it.
+            gap: `(dof,)` its first target that is still due minus what was planned for that time
+                before; None where nothing was.
+        """
+
+    def refused(self, now_ns: int, source: str, problem: str) -> None:
+        """Something was not taken."""
+
+    def commanded(self, command: Command, took_s: float) -> None:
+        """A control tick was decided, which took `took_s` [s]."""
+
+    def executed(self, stamp_ns: int, position: np.ndarray) -> None:
+        """What the recorded robot was told `(dof,)`; where that is not recorded, where it was."""
+
+    def ended(self) -> None:
+        """The episode is over."""
+
+
+class Listeners(ReplayListener):
+    """Tells several, in order."""
+
+    def __init__(self, listeners: Sequence[ReplayListener]) -> None:
+        self._listeners = tuple(listeners)
+
+    def began(self, episode: str) -> None:
+        for listener in self._listeners:
+            listener.began(episode)
+
+    def came(self, event: Event, build_s: float) -> None:
+        for listener in self._listeners:
+            listener.came(event, build_s)
+
+    def observed(self, seen: Observation) -> None:
+        for listener in self._listeners:
+            listener.observed(seen)
+
+    def intended(self, seen: Observation, intent: LatentIntent) -> None:
+        for listener in self._listeners:
+            listener.intended(seen, intent)
+
+    def came_true(self, intent: LatentIntent, truth: np.ndarray | None, encoder_s: float) -> None:
+        for listener in self._listeners:
+            listener.came_true(intent, truth, encoder_s)
+
+    def acted(self, seen: Observation, intent: LatentIntent, chunk: ActionChunk) -> None:
+        for listener in self._listeners:
+            listener.acted(seen, intent, chunk)
+
+    def joined(self, chunk: ActionChunk, now_ns: int, gap: np.ndarray | None) -> None:
+        for listener in self._listeners:
+            listener.joined(chunk, now_ns, gap)
+
+    def refused(self, now_ns: int, source: str, problem: str) -> None:
+        for listener in self._listeners:
+            listener.refused(now_ns, source, problem)
+
+    def commanded(self, command: Command, took_s: float) -> None:
+        for listener in self._listeners:
+            listener.commanded(command, took_s)
+
+    def executed(self, stamp_ns: int, position: np.ndarray) -> None:
+        for listener in self._listeners:
+            listener.executed(stamp_ns, position)
+
+    def ended(self) -> None:
+        for listener in self._listeners:
+            listener.ended()

@@ -1,0 +1,1 @@
+"""From messages, live or recorded, to one aligned observation."""

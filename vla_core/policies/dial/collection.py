@@ -1,0 +1,108 @@
+"""Fills a run's folder with what it learns from: demonstrations, corrections, labelled scenes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from rich.progress import track
+
+from vla_core.contract.suite import TrainingSuite
+from vla_core.errors import ConfigError, VlaError
+from vla_core.policies.dial.config import TrainingConfig
+from vla_core.policies.dial.interventions import read_interventions
+from vla_core.recordings.episodes import Episode
+from vla_core.recordings.lerobot.dataset import LeRobotDataset
+from vla_core.robot.model import RobotModel
+
+#: Of the episodes of `read_interventions` in a run's folder.
+INTERVENTIONS = "interventions"
+
+
+def rate_hz(config: TrainingConfig, suite: TrainingSuite | None) -> float:
+    """Steps a second of the policy.
+
+    Raises:
+        ConfigError: neither a data set nor a suite says so.
+    """
+    if config.dataset:
+        return config.dataset.rate_hz
+    if suite is None:
+        raise ConfigError(config.name, "has neither a `dataset` nor a `suite` to learn from")
+    return suite.rate_hz
+
+
+def collect(
+    config: TrainingConfig, robot: RobotModel, folder: Path, suite: TrainingSuite | None = None
+) -> None:
+    """Fill `folder/demonstrations` and, where asked for, `interventions` and `scenes`; resumes.
+
+    Args:
+        suite: shows how it is done; None: demonstrations are read from a data set.
+
+    Raises:
+        ConfigError, JointMismatchError: a data set does not fit the robot or the configuration.
+    """
+    if config.interventions:
+        take_interventions(config, robot, folder / INTERVENTIONS, rate_hz(config, suite))
+    size = config.model["image_size"]
+    demonstrated = folder / "demonstrations"
+    if config.dataset:
+        read_dataset(config, robot, demonstrated)
+    else:
+        suite.demonstrate(demonstrated, config.robot, range(config.demonstrations), size)
+    if config.scenes:
+        poses = [Episode.load(path).position for path in sorted(demonstrated.glob("*_0.npz"))]
+        scenes = folder / "scenes"
+        suite.label_scenes(scenes, config.robot, np.concatenate(poses), config.scenes, size)
+
+
+def take_interventions(
+    config: TrainingConfig, robot: RobotModel, folder: Path, steps_hz: float
+) -> None:
+    """Write what operators corrected, a file a stretch; errors as `read_interventions`."""
+    done = folder / "all.done"
+    if done.exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, episode in enumerate(read_interventions(config, robot, steps_hz)):
+        episode.save(folder / f"{number:06d}.npz")
+    done.touch()
+
+
+def read_dataset(config: TrainingConfig, robot: RobotModel, folder: Path) -> None:
+    """Write a data set's episodes as `EPISODE_0.npz`, all frames at the policy's size.
+
+    One that cannot be read is named and left out.
+
+    Raises:
+        ConfigError: no such data set, frames that are no multiple of the policy's steps, an episode
+            shorter than a chunk, or none that can be read: the first one's reason.
+        JointMismatchError: its joints are not the robot's.
+    """
+    wanted = config.dataset
+    dataset = LeRobotDataset(wanted.folder)
+    reach = config.model["horizon"] * dataset.stride(wanted.rate_hz)
+    folder.mkdir(parents=True, exist_ok=True)
+    left_out: list[VlaError] = []
+    chosen = dataset.episodes[: wanted.episodes or None]
+    for index in track(chosen, "demonstrations"):
+        path = folder / f"{index:06d}_0.npz"
+        if path.exists():
+            continue
+        try:
+            episode = dataset.read(index, robot, wanted.cameras, config.model["image_size"])
+        except VlaError as error:
+            left_out.append(error)
+            print(f"episode {index} is left out: {error}", file=sys.stderr)
+            continue
+        if len(episode) <= reach:
+            raise ConfigError(
+                str(wanted.folder),
+                f"episode {index} has {len(episode)} frames, a horizon of "
+                f"{config.model['horizon']} steps at {wanted.rate_hz:g} Hz needs more than {reach}",
+            )
+        episode.save(path)
+    if len(left_out) == len(chosen):
+        raise left_out[0]

@@ -1,0 +1,50 @@
+"""DIAL as a kind of policy (`contract/kind.py`)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from vla_core.contract.kind import Recipe, RecipeArguments
+from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.protocol import System1, System2
+from vla_core.errors import ConfigError
+
+
+def load_system2(folder: Path, manifest: PolicyManifest, backend: str) -> System2:
+    """The slow half."""
+    from vla_core.policies.dial import runtime
+
+    return runtime.load_system2(folder, manifest, backend)
+
+
+def load_system1(folder: Path, manifest: PolicyManifest, backend: str) -> System1:
+    """The fast half."""
+    from vla_core.policies.dial import runtime
+
+    return runtime.load_system1(folder, manifest, backend)
+
+
+def open_recipe(file: Path, asked: RecipeArguments) -> Recipe:
+    """A training run.
+
+    Raises:
+        ConfigError: the configuration, or what is asked for beside it, cannot be done.
+    """
+    from vla_core.policies.dial.config import TrainingConfig
+    from vla_core.policies.dial.recipe import DialRecipe
+
+    config = TrainingConfig.load(file)
+    if asked.dataset and not config.dataset:
+        raise ConfigError("--dataset", f"{config.name} learns from the expert, not from a data set")
+    if asked.dataset:
+        config = replace(config, dataset=replace(config.dataset, folder=asked.dataset))
+    if asked.interventions and not config.interventions:
+        raise ConfigError(
+            "--interventions", f"{config.name} has no `interventions`: their share and use"
+        )
+    if asked.interventions:
+        named = replace(config.interventions, folder=asked.interventions)
+        config = replace(config, interventions=named)
+    work = asked.work or Path("out/train") / config.name
+    return DialRecipe(config, work, None if config.dataset else asked.suites(config.suite))

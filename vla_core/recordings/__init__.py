@@ -1,0 +1,1 @@
+"""Bags and data sets: read, written, converted into each other."""

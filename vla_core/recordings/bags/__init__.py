@@ -1,0 +1,1 @@
+"""Bags: reading, writing, mending what was cut."""

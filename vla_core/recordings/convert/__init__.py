@@ -1,0 +1,1 @@
+"""Bags into data sets that policies learn from, and back."""

@@ -1,0 +1,1 @@
+"""A recording as events, whichever format it lies in."""

@@ -1,1 +1,0 @@
-"""Says what is wrong with a recording, before anybody trains on it or trusts a replay of it."""

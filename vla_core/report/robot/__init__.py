@@ -1,0 +1,1 @@
+"""What `vla check` prints and draws of a robot."""

@@ -1,1 +1,0 @@
-"""A simulated robot at a table, in MuJoCo: scene, task and scripted expert."""

@@ -1,0 +1,1 @@
+"""Tasks that policies are trained and judged on."""

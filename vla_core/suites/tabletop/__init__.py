@@ -1,0 +1,1 @@
+"""A simulated robot at a table, in MuJoCo: scene, task, scripted expert, corrections."""

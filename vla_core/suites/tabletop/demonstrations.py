@@ -1,0 +1,185 @@
+"""Demonstrations by the scripted expert, recoveries included, made by several processes."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import mujoco
+import numpy as np
+from rich.progress import Progress
+
+from vla_core.recordings.episodes import Episode
+from vla_core.robot.model import RobotModel
+from vla_core.suites.tabletop.expert import CONTROL_S, Expert
+from vla_core.suites.tabletop.layout import sample_layout
+from vla_core.suites.tabletop.tabletop import CAMERAS, TabletopSim
+
+RATE_HZ = 10.0
+#: Demonstrations are given up after this time, and end this long after success [s].
+TIME_LIMIT_S, AFTER_SUCCESS_S = 12.0, 1.6
+#: Recoveries a demonstration, and how long each is recorded [s].
+RECOVERIES, RECOVERY_S = 3, 2.4
+#: Share of disturbances that put every joint of both arms off, as an operator leaves them; by how
+#: much (standard deviation, and most) [rad]. The others carry the working hand off its way.
+JOINTS_OFF, OFF_RAD, MOST_OFF_RAD = 0.5, 0.08, 0.2
+
+
+def resize(image: np.ndarray, size: int) -> np.ndarray:
+    """Camera picture to the policy's `(size, size, 3)`; the same for training and on the robot."""
+    return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
+
+
+class Recorder:
+    """Runs the expert and keeps what it saw and did.
+
+    Args:
+        sim, expert: the table and who acts at it.
+        image_size: side of the kept pictures [pixels].
+    """
+
+    def __init__(self, sim: TabletopSim, expert: Expert, image_size: int) -> None:
+        self.sim = sim
+        self.expert = expert
+        self.image_size = image_size
+
+    def demonstrate(self, rng: np.random.Generator) -> list[Episode]:
+        """One table from a random start to success, and recoveries from disturbances on the way.
+
+        A disturbance itself is never recorded: no chunk's future may contain it.
+        """
+        self.sim.reset_to(sample_layout(rng), self.sim.robot.ready_pose)
+        self.expert.reset()
+        if rng.random() < 0.5:
+            self._disturb(rng, 0.8)
+        states: list[np.ndarray] = []
+        whole = self._record(TIME_LIMIT_S, states)
+        if not self.sim.success:
+            return []
+        episodes = [whole]
+        for start in rng.choice(len(states) - 10, RECOVERIES, replace=False):
+            self._restore(states[start])
+            self._disturb(rng, rng.uniform(0.2, 0.6))
+            episodes.append(self._record(RECOVERY_S, []))
+        return episodes
+
+    def excursion(self, seconds: float) -> Episode:
+        """What the expert would do from here for a while; the simulation is as before after it."""
+        before, targets = self._snapshot(), self.sim.data.ctrl.copy()
+        self.expert.reset()
+        episode = self._record(seconds, [])
+        self._restore(before)
+        self.sim.data.ctrl[:] = targets
+        return replace(episode, complete=False)
+
+    def _record(self, limit_s: float, states: list) -> Episode:
+        sim = self.sim
+        images: dict[str, list[np.ndarray]] = {camera: [] for camera in CAMERAS}
+        position, action = [], []
+        begin, done_at = sim.time_s, None
+        while sim.time_s - begin < limit_s:
+            for camera, frames in images.items():
+                frames.append(resize(sim.render(camera), self.image_size))
+            states.append(self._snapshot())
+            position.append(sim.position)
+            for tick in range(round(1.0 / (RATE_HZ * CONTROL_S))):
+                command = self.expert.act()
+                if tick == 0:
+                    action.append(command.copy())
+                sim.set_targets(command)
+                sim.step(CONTROL_S)
+            if done_at is None and sim.success:
+                done_at = sim.time_s
+            if done_at is not None and sim.time_s - done_at > AFTER_SUCCESS_S:
+                break
+        return Episode(
+            {camera: np.stack(frames) for camera, frames in images.items()},
+            np.stack(position),
+            np.stack(action),
+            sim.instruction.text,
+            RATE_HZ,
+            complete=done_at is not None and sim.time_s - begin < limit_s,
+        )
+
+    def _disturb(self, rng: np.random.Generator, duration_s: float) -> None:
+        disturb = self._put_off if rng.random() < JOINTS_OFF else self._carry
+        disturb(rng, duration_s)
+
+    def _put_off(self, rng: np.random.Generator, duration_s: float) -> None:
+        """Bring each joint of both arms somewhere else, in a posture that the expert has not."""
+        robot = self.sim.robot
+        ends = robot.end_effectors.values()
+        arms = np.concatenate([robot.group_indices(end.arm_group) for end in ends])
+        off = np.clip(rng.normal(0.0, OFF_RAD, len(arms)), -MOST_OFF_RAD, MOST_OFF_RAD)
+        command, steps = self.sim.position, round(duration_s / CONTROL_S)
+        for _ in range(steps):
+            command[arms] += off / steps
+            self.sim.set_targets(np.clip(command, robot.limits.lower, robot.limits.upper))
+            self.sim.step(CONTROL_S)
+        self.expert.reset()
+
+    def _carry(self, rng: np.random.Generator, duration_s: float) -> None:
+        """Carry the working hand off its way at a random velocity, fingers too now and then."""
+        sim, side = self.sim, self.sim.layout.side
+        arm = self.expert.arms[side]
+        hand = sim.robot.group_indices(sim.robot.end_effectors[side].hand_group)
+        velocity = rng.normal(0.0, (0.12, 0.12, 0.06))
+        command = sim.position
+        fingers = command[hand] + (rng.uniform(-0.3, 0.3) if rng.random() < 0.3 else 0.0)
+        for _ in range(round(duration_s / CONTROL_S)):
+            here = arm.position(command)
+            target = here + velocity * CONTROL_S
+            target[2] = max(target[2], 0.02)
+            command = arm.follow(command, target)
+            limits = sim.robot.limits
+            command[hand] = np.clip(fingers, limits.lower[hand], limits.upper[hand])
+            sim.set_targets(command)
+            sim.step(CONTROL_S)
+        self.expert.reset()
+
+    def _snapshot(self) -> tuple:
+        size = mujoco.mj_stateSize(self.sim.model, mujoco.mjtState.mjSTATE_INTEGRATION)
+        state = np.empty(size)
+        mujoco.mj_getState(
+            self.sim.model, self.sim.data, state, mujoco.mjtState.mjSTATE_INTEGRATION
+        )
+        return state, dict(self.sim.held), self.sim.model.eq_data.copy()
+
+    def _restore(self, snapshot: tuple) -> None:
+        state, held, welds = snapshot
+        sim = self.sim
+        mujoco.mj_setState(sim.model, sim.data, state, mujoco.mjtState.mjSTATE_INTEGRATION)
+        sim.held = dict(held)
+        sim.model.eq_data[:] = welds
+        mujoco.mj_forward(sim.model, sim.data)
+        # It has moved on what the solver starts from, which is part of the state.
+        mujoco.mj_setState(sim.model, sim.data, state, mujoco.mjtState.mjSTATE_INTEGRATION)
+
+
+def _work(folder: Path, robot: str, seeds: list[int], image_size: int) -> int:
+    with TabletopSim(RobotModel.load(robot)) as sim:
+        recorder = Recorder(sim, Expert(sim), image_size)
+        for seed in seeds:
+            done = folder / f"{seed:06d}.done"
+            if not done.exists():
+                episodes = recorder.demonstrate(np.random.default_rng((seed, 7)))
+                for part, episode in enumerate(episodes):
+                    episode.save(folder / f"{seed:06d}_{part}.npz")
+                done.touch()
+    return len(seeds)
+
+
+def generate(folder: Path, robot: str, seeds: range, image_size: int, workers: int = 2) -> None:
+    """Fill `folder` with the episodes of `seeds`; goes on where it was interrupted."""
+    folder.mkdir(parents=True, exist_ok=True)
+    jobs = [list(seeds[i : i + 10]) for i in range(0, len(seeds), 10)]
+    # Spawned, not forked: a fork of a process with threads or an OpenGL context can hang.
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    with pool, Progress() as progress:
+        task = progress.add_task("demonstrations", total=len(seeds))
+        futures = [pool.submit(_work, folder, robot, job, image_size) for job in jobs]
+        for future in as_completed(futures):
+            progress.advance(task, future.result())

@@ -1,1 +1,0 @@
-"""Faults on the live graph: `python -m vla_nodes.faults`."""

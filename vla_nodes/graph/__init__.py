@@ -1,0 +1,1 @@
+"""The graph: its description, bring-up, processes, supervision."""

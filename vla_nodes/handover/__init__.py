@@ -1,1 +1,0 @@
-"""Takeover and return on the live graph: `python -m vla_nodes.handover`."""

@@ -1,0 +1,1 @@
+"""A live graph watched from outside."""

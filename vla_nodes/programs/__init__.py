@@ -1,0 +1,1 @@
+"""What `vla` runs beside or around the graph."""

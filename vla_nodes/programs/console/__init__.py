@@ -1,0 +1,1 @@
+"""Connects the console to the graph."""

@@ -1,0 +1,98 @@
+"""`python -m vla_nodes.programs.record`: the recorder node by itself, until Ctrl-C.
+
+Started by `vla record`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from collections.abc import Sequence
+
+from rclpy.exceptions import ParameterException
+from rclpy.executors import ExternalShutdownException
+
+from vla_core.cli.commands.record import add_arguments
+from vla_core.errors import VlaError
+from vla_core.signals import catch_signals, ignore_signals
+from vla_nodes.base.ros_context import ros
+from vla_nodes.nodes.recorder_node import RecorderNode
+from vla_nodes.wire.replay_space import namespace_arguments
+
+_SAVE = "s"
+
+
+class KeyedRecorder(RecorderNode):
+    """Saves the last seconds, too, when `s` and Enter are pressed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._asked = threading.Event()
+        threading.Thread(target=self._listen, name="keys", daemon=True).start()
+
+    def poll(self) -> None:
+        """As the recorder, and what the person asked for."""
+        super().poll()
+        if self._asked.is_set():
+            self._asked.clear()
+            try:
+                self.save("key")
+            except VlaError as error:
+                self.refuse(str(error))
+
+    def _listen(self) -> None:
+        for line in sys.stdin:
+            if line.strip().lower() == _SAVE:
+                self._asked.set()
+
+
+def ros_arguments(args: argparse.Namespace) -> list[str]:
+    """The node's namespace and parameters, as ROS takes them."""
+    values = {
+        "robot": f"'{args.robot}'",
+        "policy": f"'{args.policy}'",
+        "folder": f"'{args.out}'",
+        "continuous": str(not args.only_events).lower(),
+        "flush_s": str(float(args.flush_s)),
+        "last_s": str(float(args.last_s)),
+        "exclude": f"'{args.exclude}'",
+    }
+    parameters = [part for k, v in values.items() for part in ("-p", f"{k}:={v}")]
+    return ["--ros-args", *namespace_arguments(args.namespace), *parameters]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Record until Ctrl-C or SIGTERM; 2 where the recorder refuses."""
+    parser = argparse.ArgumentParser(prog="vla record")
+    add_arguments(parser)
+    args = parser.parse_args(arguments)
+    catch_signals()
+    try:
+        with ros(ros_arguments(args)):
+            recorder = KeyedRecorder()
+            try:
+                return _record(recorder)
+            finally:
+                ignore_signals()
+                recorder.close()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        return 0
+    except (VlaError, ParameterException) as error:
+        print(f"vla record: {error}", file=sys.stderr)
+        return 2
+
+
+def _record(recorder: KeyedRecorder) -> int:
+    recorder.trigger_configure()
+    if recorder.state_label == "inactive":
+        recorder.trigger_activate()
+    if recorder.state_label != "active":
+        print(f"vla record: {recorder.health().message}", file=sys.stderr)
+        return 2
+    recorder.spin()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Messages, topics and profiles: what goes over the middleware."""
