@@ -21,12 +21,11 @@ import time
 import psutil
 from rich.table import Table
 
-from vla_core.cli.commands.faults import add_arguments
 from vla_core.faults.catalogue import Expected, Fault, Kind
 from vla_nodes.graph.description import Graph
 from vla_nodes.observe.live_graph import LiveGraph
 from vla_nodes.observe.live_status import report_console
-from vla_nodes.programs.faults.__main__ import Faults
+from vla_nodes.programs.faults.__main__ import Faults, add_arguments
 from vla_nodes.programs.faults.flood import HOSTILE
 
 #: Nodes, and what makes the graph have them.

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import pkgutil
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
 from vla_core.cli import commands
-from vla_core.cli.arguments.seed import HIGHEST_NOISE_SEED
 from vla_core.cli.main import EXIT_INTERRUPTED, EXIT_REFUSED, build_parser, main
+from vla_core.cli.programs.ros_programs import PROGRAMS
 from vla_core.errors import ConfigError
+from vla_core.evaluation.seed_argument import HIGHEST_NOISE_SEED
 from vla_core.evaluation.seeds import HIGHEST_SEED, episode_seeds
 
 
@@ -73,7 +76,7 @@ def seeded(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
 
 def test_every_seed_is_good_or_refused_before_anything_starts():
     found = list(seeded(build_parser()))
-    assert len(found) >= 7
+    assert len(found) >= 5
     for action in found:
         highest = HIGHEST_SEED if "scenes" in action.help or "tables" in action.help else None
         highest = highest or HIGHEST_NOISE_SEED
@@ -85,9 +88,28 @@ def test_every_seed_is_good_or_refused_before_anything_starts():
 
 def test_a_seed_out_of_range_says_what_is_expected(capsys):
     with pytest.raises(SystemExit) as ended:
-        main(["demo", "--seed", "700000"])
+        main(["eval", "--seed", "700000"])
     assert ended.value.code == EXIT_REFUSED
     assert "argument --seed: got 700000, expected 0 to 9999" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_is_given_its_arguments_as_they_came(name, monkeypatch):
+    started = []
+    monkeypatch.setattr("os.execv", lambda path, command: started.append(command))
+    monkeypatch.setattr("vla_core.cli.programs.ros_programs.find_spec", lambda name: True)
+    given = ["bag", "--loop"] if name == "replay" else ["--any", "thing", "a:=b", "--help"]
+    with suppress(UnboundLocalError):  # where execv would not have come back
+        main([*name.split(), *given])
+    assert started == [[sys.executable, "-m", PROGRAMS[name].module, *given]]
+
+
+def test_without_ros_a_program_says_that_it_needs_it(monkeypatch, capsys):
+    monkeypatch.setattr("vla_core.cli.programs.ros_programs.find_spec", lambda name: None)
+    assert main(["demo"]) == EXIT_REFUSED
+    assert capsys.readouterr().err == (
+        "vla demo: needs ROS 2, which is not here; ./vla sets it up\n"
+    )
 
 
 def test_the_highest_seed_of_scenes_fits_a_nodes_parameter():

@@ -10,7 +10,7 @@ import numpy as np
 
 from vla_core.chunks.delay import Lateness
 from vla_core.chunks.given_plan import GivenPlan
-from vla_core.chunks.strategies.choose import fitting_strategy
+from vla_core.chunks.strategies.choose import LIVE_STRATEGIES, fitting_strategy
 from vla_core.chunks.trigger import Trigger, TriggerRule
 from vla_core.contract.protocol import System1
 from vla_core.errors import FeatureSpaceError, IntentError, VlaError
@@ -41,8 +41,6 @@ from vla_nodes.wire.conversions import (
 )
 
 SILENT_S = 1.0
-#: Not the baselines of `vla bench async`.
-_STRATEGIES = ("switch", "ensemble", "rtc", "rtc_trained", "fdm")
 
 
 class StaleIntent(Enum):
@@ -76,7 +74,7 @@ class ActionNode(SuiteNode):
         POLICY,
         BACKEND,
         NodeParameter("rate_hz", 10.0, "Highest rate of chunks [Hz].", 0.5, 200.0),
-        NodeParameter("strategy", "rtc", "How chunks become one motion.", choices=_STRATEGIES),
+        NodeParameter("strategy", "rtc", "How chunks become one motion.", choices=LIVE_STRATEGIES),
         NodeParameter(
             "trigger",
             Trigger.TIME.value,

@@ -1,4 +1,4 @@
-"""`python -m vla_nodes.programs.ready`: take the robot of a live graph to its ready pose, and wait."""
+"""Take the robot of a live graph, in HOLD, to its ready pose: clear of everything, and filtered."""
 
 from __future__ import annotations
 
@@ -140,11 +140,14 @@ def _seconds(chunk: ActionChunk) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 when the robot has arrived, 2 when something refuses."""
-    parser = argparse.ArgumentParser(prog="vla ready", description=__doc__)
-    parser.add_argument("robot")
-    parser.add_argument("--moveit", default="")
-    parser.add_argument("--timeout-s", type=float, default=5.0)
-    parser.add_argument("--namespace", default="")
+    parser = argparse.ArgumentParser(
+        prog="vla ready", description=__doc__,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("robot", help="name under config/robots, or a YAML; as the graph's")
+    parser.add_argument("--moveit", default="", help="MoveIt configuration: MoveItPy plans then")
+    parser.add_argument("--namespace", default="", help="of the graph; empty: none")
+    parser.add_argument("--timeout-s", type=float, default=5.0, help="longest search [s]")
     given = parser.parse_args(arguments)
     catch_signals()
     try:

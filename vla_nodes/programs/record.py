@@ -1,6 +1,8 @@
-"""`python -m vla_nodes.programs.record`: the recorder node by itself, until Ctrl-C.
+"""Record every topic of the running graph to a bag, until Ctrl-C.
 
-Started by `vla record`.
+`s` and Enter save the last seconds.
+
+The bag is whole at every moment: killed, it lacks no message that came longer than --flush-s ago.
 """
 
 from __future__ import annotations
@@ -9,12 +11,13 @@ import argparse
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException
 
-from vla_core.cli.commands.record import add_arguments
 from vla_core.errors import VlaError
+from vla_core.recordings.bags.whole_mcap import mend
 from vla_core.signals import catch_signals, ignore_signals
 from vla_nodes.base.ros_context import ros
 from vla_nodes.nodes.recorder_node import RecorderNode
@@ -62,13 +65,44 @@ def ros_arguments(args: argparse.Namespace) -> list[str]:
     return ["--ros-args", *namespace_arguments(args.namespace), *parameters]
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `vla record`."""
+    parser.add_argument("--out", type=Path, default=Path("out/recordings"), help="folder of bags")
+    parser.add_argument("--robot", default="g1_inspire", help="name under config/robots, or a YAML")
+    parser.add_argument("--policy", default="tabletop", help="under config/policies, or a folder")
+    parser.add_argument("--namespace", default="", help="of the graph; empty: none")
+    parser.add_argument(
+        "--last-s",
+        type=float,
+        default=0.0,
+        help="seconds that an emergency stop, an intervention, vla/save_recording or the key s "
+        "saves in a bag of their own",
+    )
+    parser.add_argument("--only-events", action="store_true", help="write these bags only")
+    parser.add_argument("--flush-s", type=float, default=0.5, help="longest time in memory [s]")
+    parser.add_argument("--exclude", default="", help="regular expression of topics to leave out")
+    parser.add_argument(
+        "--mend",
+        type=Path,
+        metavar="FILE",
+        help="do nothing but end a .mcap of a recorder that was killed in the middle of writing, "
+        "so that other programs read it",
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Record until Ctrl-C or SIGTERM; 2 where the recorder refuses."""
-    parser = argparse.ArgumentParser(prog="vla record")
+    parser = argparse.ArgumentParser(
+        prog="vla record", description=__doc__,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )  # fmt: skip
     add_arguments(parser)
     args = parser.parse_args(arguments)
     catch_signals()
     try:
+        if args.mend is not None:
+            print(f"{args.mend}: {mend(args.mend)} bytes of an unfinished write were cut off")
+            return 0
         with ros(ros_arguments(args)):
             recorder = KeyedRecorder()
             try:

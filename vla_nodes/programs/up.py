@@ -1,7 +1,7 @@
-"""`python -m vla_nodes.programs.up`: the graph as plain processes, where there is no ROS 2 launch.
+"""Bring up the graph of `config/graph.yaml` and keep it up until Ctrl-C.
 
-Starts what `config/graph.yaml` says, prints `graph is up` once the bring-up is done, and runs until
-Ctrl-C. A node that ends then is started again, with a word, but for the command node: without it
+Starts plain processes, where there is no ROS 2 launch, and prints `graph is up` once the bring-up
+is done. A node that ends then is started again, with a word, but for the command node: without it
 the graph goes down.
 """
 
@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from vla_core.errors import VlaError
+from vla_core.errors import ConfigError, VlaError
 from vla_core.signals import catch_signals
 from vla_nodes.graph.description import Graph, say_to_stderr
 from vla_nodes.graph.graph_processes import GraphProcesses
@@ -59,7 +59,26 @@ def parser(graph: Graph) -> argparse.ArgumentParser:
             help=argument.described(),
         )
     result.add_argument("--logs", type=Path, help="folder for one log a process")
+    result.add_argument(
+        "as_in_launch", nargs="*", metavar="NAME:=VALUE", help="any of these, as in `ros2 launch`"
+    )
     return result
+
+
+def given(graph: Graph, arguments: Sequence[str] | None) -> tuple[dict[str, str], Path | None]:
+    """Values of the graph's arguments, and the folder for logs.
+
+    Raises:
+        ConfigError: a word that is no `NAME:=VALUE`.
+    """
+    values = vars(parser(graph).parse_args(arguments))
+    logs = values.pop("logs")
+    for word in values.pop("as_in_launch"):
+        name, separator, value = word.partition(":=")
+        if not separator:
+            raise ConfigError(f"argument {word!r}", "expected NAME:=VALUE, e.g. source:=sim")
+        values[name] = value
+    return values, logs
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,9 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     catch_signals()
     try:
         graph = Graph.load()
-        given = vars(parser(graph).parse_args(arguments))
-        logs = given.pop("logs")
-        return run_graph(graph, given, logs)
+        return run_graph(graph, *given(graph, arguments))
     except VlaError as error:
         print(f"vla up: {error}", file=sys.stderr)
         return 2

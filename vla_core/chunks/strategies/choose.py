@@ -26,6 +26,9 @@ STRATEGIES: dict[str, Callable[[int], Strategy]] = {
     "sync": Synchronous,
 }
 
+#: Those of a live graph; the others wait for a standing robot, or join nothing, to compare with.
+LIVE_STRATEGIES = tuple(name for name in STRATEGIES if name not in ("naive", "sync"))
+
 
 def make_strategy(name: str, execute: int = 1, source: str = "strategy") -> Strategy:
     """A new strategy.

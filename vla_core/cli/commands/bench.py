@@ -5,25 +5,22 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from vla_core.cli.arguments.seed import add_seed
+from vla_core.chunks.peers.choose import PEERS
+from vla_core.chunks.strategies.choose import STRATEGIES
+from vla_core.cli.programs.ros_programs import PROGRAMS
+from vla_core.evaluation.seed_argument import add_seed
+from vla_core.evaluation.settings import MOVING, TABLES
 
 HELP = "compare strategies of execution or ways of filtering; takeovers; what corrections bring"
 
-STRATEGIES = ("switch", "ensemble", "rtc", "rtc_trained", "fdm", "naive", "sync")
-#: Published executors of others; skipped, with the reason, where they are not installed.
-PEERS = ("openpi_broker", "lerobot_queue")
 EVERYONE = (*STRATEGIES, *PEERS)
 #: System-1 steps for each inference of System 2, as OpenHelix sweeps them.
 SYSTEM2_EVERY = (1, 5, 10, 30, 60)
-#: As in `vla_core.evaluation.settings`, whose import would make every command begin later.
-MOVING = ("left", "forward", "diagonal", "circle")
-TABLES = ("usual", "outside", *MOVING)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,12 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--wider-mm", type=int, default=120, help="added to the arms' margins in the last cases"
     )
     _add_stepped_arguments(safety, 100)
-    handover = benches.add_parser(
-        "handover",
-        help="a scripted operator takes over and gives back, on the live graph",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    add_handover_arguments(handover)
+    benches.add_parser("handover", help=PROGRAMS["bench handover"].help)
     takeovers = benches.add_parser(
         "takeovers",
         help="what takeovers cost the task, in stepped simulated time",
@@ -118,40 +110,15 @@ def _add_corrections_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, help="write what was found here")
 
 
-def add_handover_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `vla bench handover`."""
-    parser.add_argument("--policy", default="tabletop", help="under config/policies, or folder")
-    parser.add_argument("--teleop", default="leader", help="under config/teleop, or a YAML")
-    parser.add_argument("--takeovers", type=int, default=100, help="of the whole run")
-    parser.add_argument("--each", type=int, default=2, help="takeovers in an episode, at most")
-    parser.add_argument("--leader-hz", type=float, default=80.0, help="messages of the leader")
-    parser.add_argument("--time-limit-s", type=float, default=30.0, help="under the policy [s]")
-    add_seed(parser, "chooses tables and takeovers")
-    parser.add_argument("--json", type=Path, help="write what was measured here")
-    parser.add_argument("--plot", type=Path, help="write the picture of a takeover here (PNG)")
-
-
 def run(args: argparse.Namespace) -> int:
     """Run the cases, print the table, write rows and picture."""
     runs = {
         "async": _run_async,
         "safety": _run_safety,
-        "handover": _run_handover,
         "takeovers": _run_takeovers,
         "corrections": _run_corrections,
     }
     return runs[args.bench](args)
-
-
-def _run_handover(args: argparse.Namespace) -> int:
-    """Become `python -m vla_nodes.programs.handover`: ROS is not for this library, signals go straight."""
-    command = [sys.executable, "-m", "vla_nodes.programs.handover"]
-    for name in (
-        "policy", "teleop", "takeovers", "each", "leader_hz", "time_limit_s", "seed", "json", "plot"
-    ):  # fmt: skip
-        if (value := getattr(args, name)) is not None:
-            command += [f"--{name.replace('_', '-')}", str(value)]
-    os.execv(command[0], command)
 
 
 def _run_safety(args: argparse.Namespace) -> int:

@@ -6,12 +6,12 @@ import argparse
 import json
 from pathlib import Path
 
-from vla_core.cli.arguments.seed import add_seed
+from vla_core.chunks.strategies.choose import STRATEGIES
+from vla_core.chunks.trigger import Trigger
+from vla_core.evaluation.intent_mode import IntentMode
+from vla_core.evaluation.seed_argument import add_seed
 
 HELP = "success rate of a policy in the stepped simulation, with its interval"
-
-TRIGGERS = ("time", "remaining", "intent")
-INTENTS = ("predicted", "zero", "shuffled", "wrong")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--episodes", type=int, default=50, help="scenes to try")
     add_seed(parser, "chooses the scenes")
     parser.add_argument(
-        "--intent", choices=INTENTS, default="predicted", help="what System 1 is given"
+        "--intent", choices=[mode.value for mode in IntentMode], default="predicted", help="what System 1 is given"
     )
     parser.add_argument("--json", type=Path, help="write the result here")
     parser.add_argument("--backend", choices=("torch", "onnx"), default="onnx", help="inference")
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--trigger",
-        choices=TRIGGERS,
+        choices=[trigger.value for trigger in Trigger],
         default="time",
         help="what System 1 waits for besides: nothing, few steps left, a new intent",
     )
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--strategy",
-        choices=("rtc", "rtc_trained", "fdm", "switch", "ensemble", "naive", "sync"),
+        choices=tuple(STRATEGIES),
         default="rtc",
         help="how chunks become one motion",
     )
@@ -61,10 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the episodes, print the table, write the JSON."""
-    from vla_core.chunks.trigger import Trigger
     from vla_core.errors import VlaError
     from vla_core.evaluation.evaluate import evaluate, report
-    from vla_core.evaluation.intent_mode import IntentMode
     from vla_core.evaluation.seeds import episode_seeds
     from vla_core.evaluation.settings import EvaluationSettings
     from vla_core.evaluation.table import episode_progress, print_report

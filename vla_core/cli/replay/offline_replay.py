@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from vla_core.cli.replay.names import HOLD, INSTRUCTION, RANDOM
 from vla_core.cli.replay.replay_files import ReplayFiles
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.protocol import DualSystem
@@ -18,6 +17,7 @@ from vla_core.policies.registry import load_system1, load_system2
 from vla_core.recordings.bags.part import Part
 from vla_core.recordings.sources.open_recording import open_recording
 from vla_core.recordings.sources.recording import Recording
+from vla_core.replay.arguments import HOLD, INSTRUCTION, RANDOM
 from vla_core.replay.offline.limits import with_limits
 from vla_core.replay.offline.replay import OfflineReplay
 from vla_core.replay.offline.settings import OfflineSettings

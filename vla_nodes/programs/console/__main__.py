@@ -1,16 +1,23 @@
-"""`python -m vla_nodes.programs.console`: the operator's console. Started by `vla console`."""
+"""One operator's console in the terminal: who moves the robot and what may follow, instruction,
+rates and ages beside their limits, what the safety filter does, camera and foresight, emergency
+stop on the space bar, takeover by the keyboard, and back.
+
+It needs no mouse and works over ssh. It waits where there is no graph yet, and changes nothing of
+its own accord. The emergency stop on a key is a convenience: the robot's own button comes first.
+"""
 
 from __future__ import annotations
 
 import argparse
+import getpass
 import os
+import socket
 import sys
 from collections.abc import Sequence
 
 from rclpy.exceptions import InvalidNamespaceException
 from rich.console import Console
 
-from vla_core.cli.commands.console import add_arguments
 from vla_core.console.app import ConsoleApp
 from vla_core.errors import ConfigError, VlaError
 from vla_core.handover.reset import why_nobody
@@ -60,9 +67,34 @@ def run_console(args: argparse.Namespace) -> None:
         ConsoleApp(client, fps, pictures, _why_no_colours()).run(mouse=False)
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `vla console`."""
+    parser.add_argument("--namespace", default="", help="of the graph; empty: none")
+    parser.add_argument("--fps", type=float, default=5.0, help="how often it is drawn [Hz]")
+    parser.add_argument(
+        "--pictures-hz", type=float, default=2.0, help="how often pictures are renewed [Hz]"
+    )
+    parser.add_argument(
+        "--operator", default=_who(), help="who resets an emergency stop here (%(default)s)"
+    )
+    parser.add_argument("--no-pictures", action="store_true", help="no camera, no foresight")
+
+
+def _who() -> str:
+    """The account that the console runs in, and the machine."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # an account without a name, as in some containers
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until the operator leaves; 2 where it cannot."""
-    parser = argparse.ArgumentParser(prog="vla console")
+    parser = argparse.ArgumentParser(
+        prog="vla console", description=__doc__,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )  # fmt: skip
     add_arguments(parser)
     args = parser.parse_args(arguments)
     catch_signals()

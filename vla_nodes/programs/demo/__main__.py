@@ -1,7 +1,7 @@
-"""`python -m vla_nodes.programs.demo`: the demonstration, on the live graph with the simulated robot.
+"""Bring up the whole graph with the simulated robot, follow instructions, and report.
 
-Started by `vla demo`. The graph runs in processes of its own; this one asks, listens, and writes
-`summary.json`, the videos and `report.html`.
+The graph runs in processes of its own; this one asks, listens, and writes `summary.json`, the
+videos and `report.html`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from vla_core.cli.commands.demo import add_arguments
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.errors import VlaError
+from vla_core.evaluation.seed_argument import add_seed
 from vla_core.evaluation.seeds import episode_seeds
 from vla_core.metrics.live_table import run_table
 from vla_core.metrics.process_memory import MemoryWatch
@@ -152,9 +152,25 @@ def write_results(out: Path, summary: dict[str, Any], demo: Demo) -> None:
     write_report(out / "report.html", summary, demo.metrics, videos, created)
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `vla demo`."""
+    parser.add_argument("--episodes", type=int, default=10, help="instructions to follow")
+    add_seed(parser, "chooses the scenes")
+    parser.add_argument("--policy", default="tabletop", help="name under config/policies, or folder")
+    parser.add_argument("--backend", choices=("torch", "onnx"), default="onnx", help="inference")
+    parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder of the results")
+    parser.add_argument("--namespace", default="", help="of the graph; empty: none")
+    parser.add_argument(
+        "--time-limit-s", type=float, default=15.0, help="time an instruction may take [s]"
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until the last episode, or Ctrl-C; the graph goes down with it either way."""
-    parser = argparse.ArgumentParser(prog="vla demo")
+    parser = argparse.ArgumentParser(
+        prog="vla demo", description=__doc__,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )  # fmt: skip
     add_arguments(parser)
     args = parser.parse_args(arguments)
     catch_signals()

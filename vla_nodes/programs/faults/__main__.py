@@ -1,6 +1,6 @@
-"""`python -m vla_nodes.programs.faults`: every fault on the live graph, judged at the robot's side.
+"""Inject faults into the live graph, one by one, and tell who found them and what moved.
 
-Started by `vla faults`. The graph runs in processes of its own, with an injector between them.
+The graph runs in processes of its own, with an injector between them.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import rclpy
 from rclpy.parameter import Parameter
 from rich.table import Table
 
-from vla_core.cli.commands.faults import add_arguments
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.errors import VlaError
+from vla_core.evaluation.seed_argument import add_seed
 from vla_core.faults.catalogue import Fault, Kind, choose
 from vla_core.faults.fault_table import fault_table, markdown_table
 from vla_core.faults.judgement import FaultRecord, not_run
@@ -210,13 +211,28 @@ def write_results(args: argparse.Namespace, records: Sequence[FaultRecord]) -> N
             path.write_text(text)
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `vla faults`."""
+    parser.add_argument("--only", default="", metavar="NAME,…", help="these faults; else all")
+    parser.add_argument("--list", action="store_true", help="print the faults, and do nothing")
+    parser.add_argument("--json", type=Path, help="write a record per fault here")
+    parser.add_argument("--markdown", type=Path, help="write the table here, for a page")
+    parser.add_argument("--policy", default="tabletop", help="under config/policies, or folder")
+    parser.add_argument("--backend", choices=("torch", "onnx"), default="onnx", help="inference")
+    add_seed(parser, "chooses the tables")
+    parser.add_argument("--out", type=Path, default=Path("out/faults"), help="folder of the logs")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until the last fault, or Ctrl-C; the graph goes down with it either way.
 
     Returns:
         0 when all was as expected, 1 when not, 2 when the graph did not come up.
     """
-    parser = argparse.ArgumentParser(prog="vla faults")
+    parser = argparse.ArgumentParser(
+        prog="vla faults", description=__doc__,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )  # fmt: skip
     add_arguments(parser)
     args = parser.parse_args(arguments)
     catch_signals()

@@ -1,7 +1,7 @@
-"""`python -m vla_nodes.programs.handover`: takeovers and returns at random moments, on the live graph.
+"""A scripted operator takes over at random moments and gives back, on the live graph.
 
-Started by `vla bench handover`. The graph runs in processes of its own; an operator is played from
-this one, on the topics of a leader's YAML.
+The graph runs in processes of its own; the operator is played from this one, on the topics of a
+leader's YAML.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from vla_core.cli.commands.bench import add_handover_arguments
 from vla_core.command.processor_watch import ProcessorWatch
 from vla_core.command.realtime import make_early
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.errors import ConfigError, VlaError
+from vla_core.evaluation.seed_argument import add_seed
 from vla_core.evaluation.seeds import episode_seeds
 from vla_core.experiments.handover.takeover_plot import plot_takeover
 from vla_core.experiments.handover.takeover_record import summarise
@@ -140,10 +140,26 @@ def write(
         )  # fmt: skip
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `vla bench handover`."""
+    parser.add_argument("--policy", default="tabletop", help="under config/policies, or folder")
+    parser.add_argument("--teleop", default="leader", help="under config/teleop, or a YAML")
+    parser.add_argument("--takeovers", type=int, default=100, help="of the whole run")
+    parser.add_argument("--each", type=int, default=2, help="takeovers in an episode, at most")
+    parser.add_argument("--leader-hz", type=float, default=80.0, help="messages of the leader")
+    parser.add_argument("--time-limit-s", type=float, default=30.0, help="under the policy [s]")
+    add_seed(parser, "chooses tables and takeovers")
+    parser.add_argument("--json", type=Path, help="write what was measured here")
+    parser.add_argument("--plot", type=Path, help="write the picture of a takeover here (PNG)")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until the last takeover, or Ctrl-C; the graph goes down with it either way."""
-    parser = argparse.ArgumentParser(prog="vla bench handover")
-    add_handover_arguments(parser)
+    parser = argparse.ArgumentParser(
+        prog="vla bench handover", description=__doc__,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )  # fmt: skip
+    add_arguments(parser)
     parser.add_argument("--out", type=Path, default=Path("out/handover"), help="logs")
     args = parser.parse_args(arguments)
     catch_signals()

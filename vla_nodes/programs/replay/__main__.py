@@ -13,8 +13,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from vla_core.cli.commands.replay import NOTHING_DONE, add_arguments
-from vla_core.cli.replay.names import INSTRUCTION, RANDOM
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.errors import VlaError
 from vla_core.metrics.live_table import run_table
@@ -22,6 +20,7 @@ from vla_core.metrics.process_memory import MemoryWatch
 from vla_core.metrics.run_metrics import RunMetrics
 from vla_core.paths import policy_folder
 from vla_core.recordings.bags.part import Part
+from vla_core.replay.arguments import INSTRUCTION, NOTHING_DONE, RANDOM, add_arguments
 from vla_core.replay.playback import Phase, Playback, open_playback
 from vla_core.robot.load import load_robot
 from vla_core.signals import catch_signals

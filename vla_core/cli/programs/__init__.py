@@ -1,0 +1,1 @@
+"""Sub-commands that are programs of their own."""
