@@ -6,7 +6,7 @@ import argparse
 import pkgutil
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from typing import NoReturn
 
 import pytest
 
@@ -96,11 +96,15 @@ def test_a_seed_out_of_range_says_what_is_expected(capsys):
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_program_is_given_its_arguments_as_they_came(name, monkeypatch):
     started = []
-    monkeypatch.setattr("os.execv", lambda path, command: started.append(command))
+
+    def execv(path: str, command: list[str]) -> NoReturn:
+        started.append(command)
+        raise KeyboardInterrupt  # it never comes back
+
+    monkeypatch.setattr("os.execv", execv)
     monkeypatch.setattr("vla_core.cli.programs.ros_programs.find_spec", lambda name: True)
     given = ["bag", "--loop"] if name == "replay" else ["--any", "thing", "a:=b", "--help"]
-    with suppress(UnboundLocalError):  # where execv would not have come back
-        main([*name.split(), *given])
+    assert main([*name.split(), *given]) == EXIT_INTERRUPTED
     assert started == [[sys.executable, "-m", PROGRAMS[name].module, *given]]
 
 

@@ -29,5 +29,5 @@ def test_a_robot_whose_joints_are_not_the_urdfs_is_refused(tmp_path):
 
 
 def test_what_a_worker_refuses_is_told_here(tmp_path):
-    with pytest.raises(EvaluationError, match="unknown kind 'magic'"):
+    with pytest.raises(EvaluationError, match="unknown kind of policy 'magic'"):
         evaluate(policy(tmp_path, "g1_inspire", "magic"), [0, 1], workers=1)

@@ -39,10 +39,10 @@ def run(tmp_path_factory) -> tuple[subprocess.CompletedProcess[str], dict[str, d
     command = [sys.executable, "-m", "vla_core.cli", "faults"]
     for name, value in arguments.items():
         command += [f"--{name}", str(value)]
-    environment = os.environ | {
+    environment = os.environ | {  # not LOCALHOST: that gives the command node shared memory
         "PYTHONPATH": os.pathsep.join((str(REPOSITORY), str(SWINGING))),
         "ROS_DOMAIN_ID": str(120 + os.getpid() % 80),
-        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+        "ROS_AUTOMATIC_DISCOVERY_RANGE": "SUBNET",
     }
     done = subprocess.run(
         command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, timeout=TIMEOUT_S

@@ -224,3 +224,11 @@ def test_too_little_shared_memory_for_the_middleware_s_profile_is_said(graph, mo
         assert all("64 MiB of /dev/shm are free, 768 are needed" in line for line in lines)
         assert graph.process_environment({variable: "mine"}, lines.append)[variable] == "mine"
         assert len(lines) == said
+
+
+def test_what_undoes_the_command_nodes_profile_is_said(graph):
+    lines: list[str] = []
+    graph.process_environment({"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}, lines.append)
+    assert sum("gives the command node shared memory" in line for line in lines) == 1
+    graph.process_environment({"ROS_AUTOMATIC_DISCOVERY_RANGE": "SUBNET"}, lines.append)
+    assert sum("gives the command node shared memory" in line for line in lines) == 1

@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
-from vla_core.chunks.delay import DelayTracker, Lateness, joined_steps
+from vla_core.chunks.delay import DelayTracker, joined_steps
 from vla_core.chunks.executor import Executor
 from vla_core.chunks.inference_schedule import InferenceSchedule
-from vla_core.chunks.strategies.choose import fitting_strategy
-from vla_core.chunks.trigger import Trigger, TriggerRule
+from vla_core.chunks.system1_loop import System1Loop
 from vla_core.contract.protocol import System1
 from vla_core.errors import ChunkError
-from vla_core.types import NANOSECONDS, ActionChunk, CommittedPlan, LatentIntent, Observation
+from vla_core.types import (
+    NANOSECONDS,
+    ActionChunk,
+    CommittedPlan,
+    Conditioning,
+    LatentIntent,
+    Observation,
+)
+
+
+class _PlanOf:
+    """What an executor executes, as an `ExecutedPlan`: nothing has to be told of it."""
+
+    def __init__(self, executor: Executor, initial_steps: int) -> None:
+        self._executor = executor
+        self.delay = DelayTracker(initial_steps)
+
+    @property
+    def delay_steps(self) -> int:
+        return self.delay.steps
+
+    def plan(
+        self, stamp_ns: int, step_s: float, horizon: int, conditioning: Conditioning
+    ) -> CommittedPlan:
+        executor, frozen = self._executor, self.delay.steps
+        steps = joined_steps(horizon, frozen, executor.pace)
+        targets = executor.timeline.plan(stamp_ns, step_s, steps, executor.pace)
+        return CommittedPlan(targets, frozen, conditioning)
+
+    def steps_left(self, now_ns: int, step_s: float) -> float:
+        return self._executor.timeline.steps_left(now_ns, step_s, self._executor.pace)
 
 
 class SteppedInference:
@@ -36,23 +63,15 @@ class SteppedInference:
         schedule: InferenceSchedule,
         rng: np.random.Generator,
     ) -> None:
-        self._system1 = system1
-        self._executor = executor
-        self._rng = rng
-        manifest = system1.manifest
-        self._name = schedule.strategy
-        self._strategy = fitting_strategy(schedule.strategy, manifest, schedule.replan_steps)
-        self._trigger = TriggerRule(schedule.trigger, schedule.remaining_steps)
-        if self._strategy.waits:
-            self._trigger = TriggerRule(Trigger.REMAINING)
-        executed = self._trigger.executed_steps(schedule.replan_steps, manifest.horizon)
-        self._limit = self._strategy.limit_steps(manifest, executed)
-        step_ns = manifest.step_s * NANOSECONDS
+        step_ns = system1.manifest.step_s * NANOSECONDS
         self._period_ns = round(schedule.replan_steps * step_ns)
         self._delay_ns = round(schedule.delay_s * NANOSECONDS)
-        self.delay = DelayTracker(initial=-(-self._delay_ns // round(step_ns)))
+        self._executor = executor
+        plan = _PlanOf(executor, -(-self._delay_ns // round(step_ns)))
+        self.delay = plan.delay
+        self._loop = System1Loop(system1, schedule, plan)
+        self._loop.restart(rng)
         self._looked_ns: int | None = None
-        self._acted_on: LatentIntent | None = None
         self._coming: ActionChunk | None = None
 
     def is_due(self, now_ns: int, intent: LatentIntent | None = None) -> bool:
@@ -65,20 +84,14 @@ class SteppedInference:
             return False
         if self._looked_ns is None:
             return True
-        step_s, executor = self._system1.manifest.step_s, self._executor
-        steps_left = executor.timeline.steps_left(now_ns, step_s, executor.pace)
-        return now_ns - self._looked_ns >= self._period_ns and self._trigger.due(
-            steps_left, intent is not self._acted_on
+        return now_ns - self._looked_ns >= self._period_ns and self._loop.is_triggered(
+            intent, now_ns
         )
 
     def infer(self, seen: Observation, intent: LatentIntent) -> None:
         """Begin an inference from an observation of now."""
-        arguments = (seen, intent, self._rng)
-        if self._strategy.conditioning is not None:
-            arguments += (self._plan(seen.stamp_ns),)
-        self._coming = self._system1.act(*arguments)
+        self._coming = self._loop.act(seen, intent)
         self._looked_ns = seen.stamp_ns
-        self._acted_on = intent
 
     def deliver(self, now_ns: int) -> bool:
         """Hand the chunk over once its time has come; whether it was taken.
@@ -88,21 +101,9 @@ class SteppedInference:
         if self._coming is None or now_ns - self._looked_ns < self._delay_ns:
             return False
         chunk, self._coming = self._coming, None
-        chunk = self._strategy.prepare(chunk, now_ns)
         try:
-            self._executor.on_chunk(replace(chunk, path_speed=self.lateness.path_speed), now_ns)
+            self._executor.on_chunk(self._loop.prepare(chunk, now_ns), now_ns)
         except ChunkError:
             return False
         self.delay.add(self._executor.timeline.delay_steps)
         return True
-
-    @property
-    def lateness(self) -> Lateness:
-        """The delay beside what the strategy can absorb."""
-        return Lateness(self._name, self.delay.steps, self._limit)
-
-    def _plan(self, stamp_ns: int) -> CommittedPlan:
-        manifest, executor, frozen = self._system1.manifest, self._executor, self.delay.steps
-        steps = joined_steps(manifest.horizon, frozen, executor.pace)
-        targets = executor.timeline.plan(stamp_ns, manifest.step_s, steps, executor.pace)
-        return CommittedPlan(targets, frozen, self._strategy.conditioning)

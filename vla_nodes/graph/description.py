@@ -27,6 +27,8 @@ BRING_UP = "bringup"
 _OWN_PROFILE = root() / "config" / "fastdds.xml"
 #: Of who must wait for nobody: the command node, and who stands for a robot.
 COMMAND_PROFILE = "fastdds_command.xml"
+#: With this, rmw_fastrtps adds shared memory to whatever a profile says.
+_RANGE, _LOCALHOST = "ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST"
 #: Shared memory that must be free for the big segments of that profile, 64 MiB a process.
 _SHARED_MEMORY_BYTES = 768 * 2**20
 #: Distributions with Fast DDS 2, which reads the variable of the older name; 3 warns of it.
@@ -192,8 +194,15 @@ class Graph:
         """`environment` with what the graph needs where it is not set.
 
         Args:
-            say: told when there is no room for the profile of the middleware.
+            say: told when there is no room for the profile of the middleware, or something
+                undoes that of the command node.
         """
+        if environment.get(_RANGE) == _LOCALHOST:
+            say(
+                f"{_RANGE}={_LOCALHOST} gives the command node shared memory, in which a node that "
+                "dies can hold up commands for a third of a second: leave it out, and keep graphs "
+                "apart by ROS_DOMAIN_ID"
+            )
         result = {**{k: str(v) for k, v in self.environment.items()}, **environment}
         variable = _profile_variable(environment)
         if variable in result or not _OWN_PROFILE.is_file():

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import dataclass
 
 import numpy as np
 
-from vla_core.chunks.delay import Lateness
 from vla_core.chunks.given_plan import GivenPlan
-from vla_core.chunks.strategies.choose import LIVE_STRATEGIES, fitting_strategy
-from vla_core.chunks.trigger import Trigger, TriggerRule
+from vla_core.chunks.inference_schedule import InferenceSchedule
+from vla_core.chunks.stale_intent import StaleIntent, StaleIntentRule, age_s
+from vla_core.chunks.strategies.choose import LIVE_STRATEGIES
+from vla_core.chunks.system1_loop import System1Loop
+from vla_core.chunks.trigger import Trigger
 from vla_core.contract.protocol import System1
 from vla_core.errors import FeatureSpaceError, IntentError, VlaError
 from vla_core.policies.registry import load_system1
 from vla_core.robot.model import RobotModel
-from vla_core.types import (
-    NANOSECONDS,
-    CommittedPlan,
-    Conditioning,
-    ControlMode,
-    LatentIntent,
-    Observation,
-)
+from vla_core.types import ControlMode, LatentIntent
 from vla_msgs import msg
 from vla_msgs.srv import SetMode
 from vla_nodes.base.parameters import BACKEND, POLICY, ROBOT, NodeParameter
@@ -41,17 +35,6 @@ from vla_nodes.wire.conversions import (
 )
 
 SILENT_S = 1.0
-
-
-class StaleIntent(Enum):
-    """What System 1 does with an intent that is too old."""
-
-    KEEP = "keep"
-    """Follow it all the same."""
-    HOLD = "hold"
-    """Give out no chunk: the command node ends the last one, then holds until a fresh intent."""
-    STOP = "stop"
-    """Ask the command node to leave POLICY; a person has to ask for the policy again."""
 
 
 @dataclass(frozen=True)
@@ -118,27 +101,26 @@ class ActionNode(SuiteNode):
         robot = RobotModel.load(self.values["robot"])
         system1 = load_system1(self.values["policy"], self.values["backend"])
         require_fit(robot, system1.manifest)
-        self._strategy = fitting_strategy(self.values["strategy"], system1.manifest)
-        self._trigger = TriggerRule(
-            Trigger(self.values["trigger"]), self.values["remaining_steps"]
-        )
-        step_s, horizon = system1.manifest.step_s, system1.manifest.horizon
-        period = max(1, round(1.0 / (self.values["rate_hz"] * step_s)))
-        self._limit = self._strategy.limit_steps(
-            system1.manifest, self._trigger.executed_steps(period, horizon)
+        schedule = InferenceSchedule(
+            self.values["strategy"],
+            max(1, round(1.0 / (self.values["rate_hz"] * system1.manifest.step_s))),
+            Trigger(self.values["trigger"]),
+            self.values["remaining_steps"],
         )
         self._loaded = _Loaded(robot, system1)
         self._given = GivenPlan(robot.joint_names)
-        self._stale = StaleIntent(self.values["stale_intent"])
+        self._loop = System1Loop(system1, schedule, self._given)
+        self._stale = StaleIntentRule(
+            self.values["intent_timeout_s"], StaleIntent(self.values["stale_intent"])
+        )
         self._publisher = self.create_lifecycle_publisher(
             msg.ActionChunk, topics.ACTION_CHUNK, qos.LATEST
         )
 
     def activate(self) -> None:
         """Start to act."""
-        self._rng = np.random.default_rng(self.values["seed"])
-        self._forget_plan()
-        self._acted_on: LatentIntent | None = None
+        self._loop.restart(np.random.default_rng(self.values["seed"]))
+        self._given.restart()
         self._worker = InferenceWorker(self._act, self._on_error, self.values["rate_hz"])
         self._worker.start()
         for kind, topic, callback, profile in (
@@ -176,7 +158,7 @@ class ActionNode(SuiteNode):
             return
         self._instruction_id = told
         self._intent = None
-        self._strategy.forget()
+        self._loop.forget()
 
     def _on_intent(self, message: msg.LatentIntent) -> None:
         self.meters.rate("intent").tick()
@@ -208,55 +190,47 @@ class ActionNode(SuiteNode):
 
         While it computes the trigger is not asked, as the chunk to come changes what is left.
         """
-        if self._trigger.trigger is Trigger.TIME:
+        if self._loop.trigger.trigger is Trigger.TIME:
             return True
         if self._worker.busy:
             return False
-        if self._age_s(intent, stamp_ns) > self.values["intent_timeout_s"]:
-            return True
-        steps_left = self._given.steps_left(self.now_ns(), self._loaded.system1.manifest.step_s)
-        return self._trigger.due(steps_left, intent is not self._acted_on)
+        return self._stale.is_stale(intent, stamp_ns) or self._loop.is_triggered(
+            intent, self.now_ns()
+        )
 
     def _act(self, message: msg.Observation) -> None:
         """In the worker's thread: one chunk for the newest observation and intent."""
         intent = self._intent
         if intent is None:
             return
-        self._acted_on = intent
         observation = read_observation(message, self._loaded.robot.joint_names)
-        if not self._fresh_enough(observation, intent):
+        if problem := self._stale.why_not(intent, observation.stamp_ns):
+            self.refuse(problem, "intent/stale")
+            if self._stale.answer is StaleIntent.STOP:
+                self._ask_for_a_stop(intent)
             return
-        arguments = (observation, intent, self._rng)
-        if self._strategy.conditioning is not None:
-            arguments += (self._plan(observation.stamp_ns, self._strategy.conditioning),)
-        chunk = self._loaded.system1.act(*arguments)
+        chunk = self._loop.act(observation, intent)
         if intent.instruction.id != self._instruction_id:
             self.meters.drops["instruction changed while computing"] += 1
             return
         now_ns = self.now_ns()
-        lateness = Lateness(self.values["strategy"], self._given.delay_steps, self._limit)
-        chunk = replace(self._strategy.prepare(chunk, now_ns), path_speed=lateness.path_speed)
+        lateness = self._loop.lateness
+        chunk = self._loop.prepare(chunk, now_ns)
         self._given.give(chunk, now_ns)
         policy = self._loaded.system1.manifest.name
         self._publisher.publish(chunk_message(chunk, now_ns, policy))
         self.meters.rate("chunk").tick()
         self.meters.latency("compute").add(chunk.compute_s)
         self.meters.latency("camera_to_chunk").add((now_ns - observation.stamp_ns) * 1e-9)
-        self.meters.latency("intent_age").add(
-            (observation.stamp_ns - intent.observation_stamp_ns) * 1e-9
-        )
+        self.meters.latency("intent_age").add(age_s(intent, observation.stamp_ns))
         self.forgive()
         if lateness.exceeded:
             self.refuse(str(lateness), "chunk/late")
 
-    def _plan(self, stamp_ns: int, conditioning: Conditioning) -> CommittedPlan:
-        manifest = self._loaded.system1.manifest
-        return self._given.plan(stamp_ns, manifest.step_s, manifest.horizon, conditioning)
-
     def _forget_plan(self) -> None:
         """Nothing of what was given out will be executed further."""
         self._given.restart()
-        self._strategy.forget()
+        self._loop.forget()
 
     def _on_execution(self, message: msg.ExecutionState) -> None:
         state = read_execution_state(message)
@@ -264,21 +238,7 @@ class ActionNode(SuiteNode):
         self._policy_since_ns = since_ns if state.mode is ControlMode.POLICY else None
         void = self._given.hear(state, since_ns)
         if void or state.mode not in (ControlMode.POLICY, ControlMode.BLEND):
-            self._strategy.forget()
-
-    def _fresh_enough(self, observation: Observation, intent: LatentIntent) -> bool:
-        """Whether to follow the intent, by the declared policy for stale ones."""
-        age_s = self._age_s(intent, observation.stamp_ns)
-        if age_s <= self.values["intent_timeout_s"] or self._stale is StaleIntent.KEEP:
-            return True
-        self.refuse(
-            f"intent {intent.sequence} is {age_s:.2f} s old, limit "
-            f"{self.values['intent_timeout_s']} s: {self._stale.value}",
-            "intent/stale",
-        )
-        if self._stale is StaleIntent.STOP:
-            self._ask_for_a_stop(intent)
-        return False
+            self._loop.forget()
 
     def _ask_for_a_stop(self, intent: LatentIntent) -> None:
         """Once for an intent and a time in POLICY; no other mode is left by it."""
@@ -290,11 +250,6 @@ class ActionNode(SuiteNode):
             mode=int(ControlMode.HOLD), only_from=[int(ControlMode.POLICY)]
         )
         self._set_mode.call_async(request)
-
-    @staticmethod
-    def _age_s(intent: LatentIntent, stamp_ns: int) -> float:
-        """Age of an intent's observation beside one of `stamp_ns` [s]."""
-        return (stamp_ns - intent.observation_stamp_ns) / NANOSECONDS
 
     def _on_error(self, error: Exception) -> None:
         of_intent = isinstance(error, FeatureSpaceError | IntentError)

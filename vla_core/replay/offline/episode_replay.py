@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from vla_core.chunks.inference_schedule import InferenceSchedule
+from vla_core.chunks.stale_intent import StaleIntentRule
 from vla_core.chunks.stepped_inference import SteppedInference
 from vla_core.contract.protocol import System1, System2
 from vla_core.errors import VlaError
@@ -89,6 +90,7 @@ class EpisodeReplay:
         )
         rng = np.random.default_rng(settings.seed)
         self._inference = SteppedInference(acting, executor, schedule, rng)
+        self._stale = StaleIntentRule(settings.intent_timeout_s)
         self._period_ns = round(executor.period_s * NANOSECONDS)
         self._tick_ns: int | None = None
 
@@ -152,9 +154,7 @@ class EpisodeReplay:
         intent = self._intents.newest(now_ns)
         if intent is None or not self._inference.is_due(seen.stamp_ns + _EARLY_NS):
             return
-        age_s = (seen.stamp_ns - intent.observation_stamp_ns) / NANOSECONDS
-        if age_s > self._settings.intent_timeout_s:
-            problem = f"intent {intent.sequence} is {age_s:.2f} s old"
+        if problem := self._stale.why_not(intent, seen.stamp_ns):
             self._listener.refused(now_ns, "System 1", problem)
             return
         self._inference.infer(seen, intent)
