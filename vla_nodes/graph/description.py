@@ -194,15 +194,8 @@ class Graph:
         """`environment` with what the graph needs where it is not set.
 
         Args:
-            say: told when there is no room for the profile of the middleware, or something
-                undoes that of the command node.
+            say: told when there is no room for the profile of the middleware.
         """
-        if environment.get(_RANGE) == _LOCALHOST:
-            say(
-                f"{_RANGE}={_LOCALHOST} gives the command node shared memory, in which a node that "
-                "dies can hold up commands for a third of a second: leave it out, and keep graphs "
-                "apart by ROS_DOMAIN_ID"
-            )
         result = {**{k: str(v) for k, v in self.environment.items()}, **environment}
         variable = _profile_variable(environment)
         if variable in result or not _OWN_PROFILE.is_file():
@@ -217,6 +210,17 @@ class Graph:
                 "pictures come late or get lost; give a container --shm-size=1g"
             )
         return result
+
+    @staticmethod
+    def undone_by(environment: Mapping[str, str]) -> str:
+        """What undoes the command node's own profile, for a person; empty: nothing."""
+        if environment.get(_RANGE) != _LOCALHOST:
+            return ""
+        return (
+            f"{_RANGE}={_LOCALHOST} gives the command node shared memory, in which a node that "
+            "dies can hold up commands for a third of a second: leave it out, and keep graphs "
+            "apart by ROS_DOMAIN_ID"
+        )
 
     @staticmethod
     def environment_of(profile: str, environment: Mapping[str, str]) -> dict[str, str]:

@@ -71,6 +71,8 @@ def _expand(
     values = graph.values({**given, **fixed})
     said: list[str] = []
     wanted = graph.process_environment(context.environment, said.append)
+    if undone := graph.undone_by(wanted):
+        said.append(undone)
     missing = {k: v for k, v in wanted.items() if k not in os.environ}
     return [
         *(LogInfo(msg=line) for line in said),

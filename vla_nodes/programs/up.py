@@ -27,6 +27,8 @@ def run_graph(graph: Graph, given: dict[str, str], logs: Path | None) -> int:
     """Start the graph and stay until it ends; the exit code: 0 after Ctrl-C, 1 after a failure."""
     values = graph.values(given)
     environment = graph.process_environment(os.environ, say_to_stderr)
+    if undone := graph.undone_by(environment):
+        say_to_stderr(undone)
     with GraphProcesses(graph, values, environment, logs, say=say_to_stderr) as processes:
         processes.start_all()
         was_up = False
