@@ -31,14 +31,14 @@ def open_recipe(config, asked):
 def install(tmp_path, monkeypatch):
     """Lay a package with entry points onto the path, as pip does."""
 
-    def lay(name: str, source: str, **offered: str) -> None:
+    def lay(name: str, source: str, group: str = GROUP, **offered: str) -> None:
         folder = tmp_path / name
         told = folder / f"{name}-1.dist-info"
         told.mkdir(parents=True)
         (folder / f"{name}.py").write_text(source)
         (told / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
         lines = "".join(f"{key} = {value}\n" for key, value in offered.items())
-        (told / "entry_points.txt").write_text(f"[{GROUP}]\n{lines}")
+        (told / "entry_points.txt").write_text(f"[{group}]\n{lines}")
         monkeypatch.syspath_prepend(folder)
         invalidate_caches()
 
@@ -96,3 +96,22 @@ def test_a_configuration_of_no_known_kind_is_refused(text, said, tmp_path: Path,
     config.write_text(text)
     assert main(["train", str(config)]) == EXIT_REFUSED
     assert said in capsys.readouterr().err
+
+
+def test_a_sub_command_of_another_package_is_run(install, capsys):
+    source = (
+        "HELP = 'says hello'\n"
+        "def add_arguments(parser):\n    parser.add_argument('name')\n"
+        "def run(args):\n    print('hello', args.name)\n    return 3\n"
+    )
+    install("plug_command", source, "vla.commands", hello="plug_command")
+    assert main(["hello", "robot"]) == 3
+    assert capsys.readouterr().out == "hello robot\n"
+
+
+def test_a_broken_one_keeps_no_other_from_running(install, capsys):
+    install("plug_bad_command", "import nothing_there", "vla.commands", bad="plug_bad_command")
+    assert main(["train", "no_such_configuration"]) == EXIT_REFUSED
+    told = capsys.readouterr().err
+    assert "sub-command 'bad' (plug_bad_command) cannot be imported" in told
+    assert "no_such_configuration" in told

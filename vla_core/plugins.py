@@ -49,7 +49,7 @@ class Registry:
             raise ConfigError(
                 source, f"{self.what} {name!r} is offered by several: {', '.join(sorted(values))}"
             )
-        (entry,) = list(found)[:1]
+        entry = next(iter(found))
         try:
             return entry.load()
         except (ImportError, AttributeError) as error:

@@ -1,4 +1,5 @@
-"""The executables of the package: `vla_nodes.start:NAME` is the main of `vla_nodes.NAME`.
+"""The executables of the package: `vla_nodes.start:NAME` is the main of
+`vla_nodes.nodes.NAME`.
 
 What a node imports takes seconds. A Ctrl-C within them ends it as one that comes later does.
 """

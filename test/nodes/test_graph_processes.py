@@ -82,8 +82,8 @@ def test_the_wait_doubles_up_to_the_longest():
 def test_a_killed_node_is_started_again_and_brought_up(bench):
     bench.bring_up()
     os.kill(bench.processes.processes["action_node"], signal.SIGKILL)
-    started = lambda: (bench.starts("action_node"), bench.starts("bringup_action_node"))  # noqa: E731
-    assert bench.until(lambda: started() == (2, 1)) is None
+    wanted = {"action_node": 2, "bringup_action_node": 1}
+    assert bench.until(lambda: {name: bench.starts(name) for name in wanted} == wanted) is None
     bench.let_end("bringup_action_node")
     assert bench.until(lambda: len(bench.said) == 2) is None
     assert bench.said == [
