@@ -58,6 +58,18 @@ def test_processes_end_when_asked(group):
     assert not any(map(alive, pids))
 
 
+def test_processes_end_when_asked_where_their_parent_ignores_it(group):
+    """As one does that a script has started with `&`: they would be waited for in vain."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        start(group, "a", SLEEP)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    process = group._processes["a"]
+    assert group.stop() == [] and process.returncode == -signal.SIGINT
+    assert not alive(process.pid)
+
+
 @pytest.mark.parametrize("code", [STUBBORN, MUTE])
 def test_processes_that_do_not_listen_are_made_to_end(group, code):
     start(group, "deaf", code)

@@ -15,21 +15,26 @@ _HEIGHT = 260
 
 
 def empty_figure(x_title: str, y_title: str, height: int = _HEIGHT) -> Figure:
-    """Axes without lines."""
-    figure = Figure()
-    figure.update_layout(
-        height=height,
-        margin={"l": 56, "r": 12, "t": 12, "b": 42},
-        paper_bgcolor="rgba(0, 0, 0, 0)",
-        plot_bgcolor="rgba(0, 0, 0, 0)",
-        font={"family": "system-ui, DejaVu Sans, sans-serif", "size": 12, "color": TEXT},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        hovermode="closest",
+    """Axes without lines.
+
+    All at once and without plotly's default template, which a page leaves out: plotly would check
+    that in every figure, and every change for itself.
+    """
+    axis = {"gridcolor": GRID, "linecolor": GRID, "zerolinecolor": GRID}
+    return Figure(
+        layout={
+            "template": "none",
+            "height": height,
+            "margin": {"l": 56, "r": 12, "t": 12, "b": 42},
+            "paper_bgcolor": "rgba(0, 0, 0, 0)",
+            "plot_bgcolor": "rgba(0, 0, 0, 0)",
+            "font": {"family": "system-ui, DejaVu Sans, sans-serif", "size": 12, "color": TEXT},
+            "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+            "hovermode": "closest",
+            "xaxis": {**axis, "title": {"text": x_title, "standoff": 8}},
+            "yaxis": {**axis, "title": {"text": y_title, "standoff": 8}},
+        }
     )
-    axis = {"gridcolor": GRID, "linecolor": GRID, "zerolinecolor": GRID, "title_standoff": 8}
-    figure.update_xaxes(**axis, title_text=x_title)
-    figure.update_yaxes(**axis, title_text=y_title)
-    return figure
 
 
 def time_figure(y_title: str, end_s: float | None = None, height: int = _HEIGHT) -> Figure:

@@ -115,10 +115,14 @@ class ProcessGroup:
 def _die_with(parent: int) -> None:
     """In the child, before exec: be killed when the parent dies, even if it died just now.
 
+    SIGINT ends it, also where this process ignores it, as one does that a script started with `&`:
+    without a handler of its own, the child would let the first of `GRACE_S` pass.
+
     A process group of its own keeps the terminal's Ctrl-C away, which the parent forwards in order;
     the session stays the parent's, and with it the priority that a user gave to the whole.
     """
     os.setpgid(0, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
