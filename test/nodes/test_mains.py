@@ -1,5 +1,9 @@
 """Every main of the suite starts with the `rclpy.init` of every distribution, and ends at Ctrl-C,
-also where it inherits SIGINT ignored, as from a script that started it with `&`."""
+also where it inherits SIGINT ignored, as from a script that started it with `&`.
+
+With the `rclpy.init` from Kilted on it is started as a person starts it; with that of before it is
+a copy of a process that has all imports behind it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,13 +22,14 @@ import pytest
 pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 pytest.importorskip("vla_msgs.msg", reason="vla_msgs is not built")
 
+from copied_main import DISTRIBUTION, OPENED, CopiedMain
 from live import ROOT, environment, free_domain
 from swaying_robot import write_bag
 
 pytestmark = pytest.mark.shares
 PACKAGE = ROOT / "vla_nodes"
 #: What `rclpy.init` returns before Kilted, and from Kilted on.
-KINDS = ("none", "context manager")
+BEFORE_KILTED, FROM_KILTED_ON = KINDS = ("none", "context manager")
 MADE = "a node is made"
 TIMEOUT_S = 120.0
 #: Of programs that need some; nodes need none.
@@ -40,38 +45,41 @@ ARGUMENTS = {
 STARTS_ONLY = "vla_nodes.programs.up"
 
 
-def modules_with_a_main() -> Iterator[tuple[str, ast.Module]]:
+def modules_with_a_main() -> Iterator[str]:
     for file in sorted(PACKAGE.rglob("*.py")):
         tree = ast.parse(file.read_text())
         if any(isinstance(part, ast.FunctionDef) and part.name == "main" for part in tree.body):
-            name = ".".join(file.relative_to(ROOT).with_suffix("").parts)
-            yield name.removesuffix(".__main__"), tree
+            yield ".".join(file.relative_to(ROOT).with_suffix("").parts)
 
 
-MAINS = [name for name, _ in modules_with_a_main()]
+MODULES = list(modules_with_a_main())
+MAINS = [name.removesuffix(".__main__") for name in MODULES]
 
 
 class Program:
-    """A main in a process that inherits SIGINT ignored; its standard input is a terminal."""
+    """A main in a process that inherits SIGINT ignored; its standard input is a terminal.
+
+    Args:
+        command: for Python, instead of the module `name`.
+    """
 
     def __init__(self, name: str, kind: str, folder: Path, command: Sequence[str] = ()) -> None:
         self.log = folder / "log"
+        self.log.touch()
         arguments = list(ARGUMENTS.get(name, []))
         if "BAG" in arguments:
             arguments[arguments.index("BAG")] = str(write_bag(folder / "bag", frames=range(20)))
-        variables = environment(free_domain())
-        variables["PYTHONPATH"] = f"{Path(__file__).parent / 'distribution'}:{ROOT}"
+        variables = environment(free_domain()) | {"RCLPY_INIT": kind, "TERM": "xterm"}
+        variables["PYTHONPATH"] = f"{DISTRIBUTION}:{ROOT}"
         self._terminal, theirs = pty.openpty()
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, *(command or ("-m", name, *arguments))],
-                cwd=folder,
-                env=variables | {"RCLPY_INIT": kind, "TERM": "xterm"},
-                stdin=theirs,
-                stdout=log,
-                stderr=theirs if name == "vla_nodes.programs.console" else log,
-                preexec_fn=_ignores_sigint,  # noqa: PLW1509
-            )
+        terminal = Path(os.ttyname(theirs))
+        error = terminal if name == "vla_nodes.programs.console" else self.log
+        files = terminal, self.log, error
+        if kind == BEFORE_KILTED:
+            self.process = CopiedMain(name, arguments, folder, variables, files, kind, MODULES)
+        else:
+            command = command or ("-m", name, *arguments)
+            self.process = started(command, folder, variables, files)
         os.close(theirs)
 
     def said(self) -> str:
@@ -101,6 +109,25 @@ class Program:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+
+
+def started(
+    command: Sequence[str], folder: Path, variables: Mapping[str, str], files: Sequence[Path]
+) -> subprocess.Popen:
+    opened = [os.open(file, OPENED) for file in files]
+    try:
+        return subprocess.Popen(
+            [sys.executable, *command],
+            cwd=folder,
+            env=variables,
+            stdin=opened[0],
+            stdout=opened[1],
+            stderr=opened[2],
+            preexec_fn=_ignores_sigint,  # noqa: PLW1509
+        )
+    finally:
+        for number in opened:
+            os.close(number)
 
 
 def _ignores_sigint() -> None:
