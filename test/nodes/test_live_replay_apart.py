@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -224,10 +225,32 @@ REFUSED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", REFUSED)
-def test_a_node_refuses_to_be_configured_as_a_replay_outside_of_it(robot, folder, case):
-    node, namespace, remap, words = REFUSED[case]
-    kind = "".join(word.capitalize() for word in node.split("_"))
+#: Configures the nodes of all cases in turn, with ROS begun anew for each; module, class, arguments.
+CONFIGURE = """
+import json, sys
+from importlib import import_module
+import rclpy
+for module, kind, arguments in json.loads(sys.argv[1]):
+    rclpy.init(args=arguments)
+    node = getattr(import_module(f"vla_nodes.nodes.{module}"), kind)()
+    node.trigger_configure()
+    print(node.state_label, node.health().message, flush=True)
+    node.destroy_node()
+    rclpy.shutdown()
+"""
+
+
+@pytest.fixture(scope="module")
+def answers(robot, folder) -> dict[str, str]:
+    """What each of the nodes says to its configuration."""
+    told = [ros_arguments(folder, *REFUSED[case][:3]) for case in REFUSED]
+    done = run_process(robot.domain, "-c", CONFIGURE, json.dumps(told))
+    assert done.returncode == 0, done.stderr
+    return dict(zip(REFUSED, done.stdout.splitlines(), strict=True))
+
+
+def ros_arguments(folder: Path, node: str, namespace: str, remap: str) -> tuple[str, str, list[str]]:
+    """Module, class and arguments of a node."""
     given = {"robot": "g1_bottle", "use_sim_time": str(node != "bag_player_node").lower()}
     if node != "command_node":
         given["policy"] = folder / "policy"
@@ -236,15 +259,10 @@ def test_a_node_refuses_to_be_configured_as_a_replay_outside_of_it(robot, folder
     arguments = ["--ros-args", *(p for k, v in given.items() for p in ("-p", f"{k}:={v}"))]
     arguments += ["-r", f"__ns:={namespace}"] if namespace else []
     arguments += ["-r", remap] if remap else []
-    done = run_process(
-        robot.domain, "-c",
-        "import rclpy, sys\n"
-        f"from vla_nodes.nodes.{node} import {kind}\n"
-        "rclpy.init(args=sys.argv[1:])\n"
-        f"node = {kind}()\n"
-        "node.trigger_configure()\n"
-        "print(node.state_label, node.health().message)\n",
-        *arguments,
-    )  # fmt: skip
-    assert done.stdout.startswith("unconfigured") and words in done.stdout, done.stderr
+    return node, "".join(word.capitalize() for word in node.split("_")), arguments
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_node_refuses_to_be_configured_as_a_replay_outside_of_it(answers, robot, case):
+    assert answers[case].startswith("unconfigured") and REFUSED[case][3] in answers[case]
     assert heard(robot) == {} and outside(robot) == {}
