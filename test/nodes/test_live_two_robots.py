@@ -24,8 +24,9 @@ from vla_nodes.wire import qos, topics
 
 ROBOTS = ("robot1", "robot2")
 WAVE = "wave the elbow"
-#: Two graphs take all of two cores; where something else runs beside them, inputs are late and the
-#: robots slow down.
+#: Two graphs at their own rates take all of two cores, and then inputs are late and robots slow.
+RATES = ("--command-rate-hz", "50", "--observation-rate-hz", "10")
+#: For where something else runs beside them.
 MOVES_TIMEOUT_S = 150.0
 COMMAND, STATES = "joint_trajectory_controller/joint_trajectory", "joint_states"
 #: Topics of both robots by convention of ROS: each message says whose it is.
@@ -39,7 +40,7 @@ def robots(live: Live, policy: Path) -> Iterator[None]:
     try:
         for number, name in enumerate(ROBOTS):
             command = [sys.executable, "-m", "vla_nodes.programs.up", "--source", "sim", "--policy"]
-            command += [str(policy), "--namespace", name, "--seed", str(number)]
+            command += [str(policy), "--namespace", name, "--seed", str(number), *RATES]
             with (live.logs / f"{name}.log").open("w") as file:
                 started.append(
                     subprocess.Popen(

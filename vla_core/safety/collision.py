@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -297,6 +298,11 @@ class CollisionModel:
         around = {box.name: box for box in self.boxes}
         boxes = [_box_body(box) for box in self.boxes]
         self._refuse_shared_names([*self.bodies, *boxes])
+        of = {
+            shape.name: levers(self._model, shape.joint, extent(shape), self._joints)
+            for body in (*self.bodies, *boxes)
+            for shape in body.shapes
+        }
         pairs, hulls, shapes, most = [], [], [], []
         for first, second in combinations((*self.bodies, *boxes), 2):
             found = [
@@ -315,7 +321,7 @@ class CollisionModel:
             pairs.append(Pair(first.name, second.name, kind))
             hulls.append((first.hull, second.hull))
             shapes.append(_Shapes(self._model, found))
-            most.append(np.max([self._lever_between(a, b) for a, b in found], axis=0))
+            most.append(np.max([self._lever_between(a, b, of) for a, b in found], axis=0))
         if not pairs:
             raise RobotDescriptionError(
                 str(self.safety.source),
@@ -334,14 +340,10 @@ class CollisionModel:
         found = levers(self._model, given.parentJoint, reach, self._joints)
         return found * np.abs(self._scale)
 
-    def _lever_between(self, first: Shape, second: Shape) -> np.ndarray:
-        """`(dof,)` most that a joint changes the distance of two shapes [m per unit]."""
-        parts = self._moves[first.joint] != self._moves[second.joint]
-        both = [
-            levers(self._model, shape.joint, extent(shape), self._joints)
-            for shape in (first, second)
-        ]
-        return np.where(parts, sum(both), 0.0) * np.abs(self._scale)
+    def _lever_between(self, a: Shape, b: Shape, of: Mapping[str, np.ndarray]) -> np.ndarray:
+        """`(dof,)` most that a joint changes the distance of two shapes, with the levers of each."""
+        parts = self._moves[a.joint] != self._moves[b.joint]
+        return np.where(parts, of[a.name] + of[b.name], 0.0) * np.abs(self._scale)
 
     def _allowed(self, first: Shape, second: Shape, around: dict[str, Box]) -> bool:
         """Whether two shapes may touch; `second` may be a box's."""
