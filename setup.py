@@ -9,6 +9,7 @@ NODES = (
     "camera_node",
     "intent_node",
     "action_node",
+    "policy_node",
     "command_node",
     "ready_node",
     "state_publisher_node",

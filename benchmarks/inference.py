@@ -14,7 +14,7 @@ import numpy as np
 
 from vla_core.policies.registry import load_system1, load_system2
 from vla_core.robot.model import RobotModel
-from vla_core.types import Instruction, Observation
+from vla_core.types import Context, Instruction, Observation
 
 
 def main() -> None:
@@ -33,7 +33,10 @@ def main() -> None:
     seen = Observation(
         0,
         0,
-        {c.name: rng.integers(0, 255, (c.height, c.width, 3), np.uint8) for c in manifest.cameras},
+        {
+            camera.name: rng.integers(0, 255, (camera.height, camera.width, 3), np.uint8)
+            for camera in manifest.observation.cameras
+        },
         RobotModel.load(manifest.robot).ready_pose,
         np.zeros(len(manifest.joint_names)),
     )
@@ -42,9 +45,9 @@ def main() -> None:
     for _ in range(args.rounds):
         for backend, (system2, system1) in policies.items():
             started = time.perf_counter()
-            intent = system2.intend(seen, told)
+            intent = system2.intend(Context(seen), told)
             between = time.perf_counter()
-            system1.act(seen, intent, np.random.default_rng(0))
+            system1.act(Context(seen), intent, np.random.default_rng(0))
             times[f"{backend} system2"].append(between - started)
             times[f"{backend} system1"].append(time.perf_counter() - between)
     rows = {

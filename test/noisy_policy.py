@@ -7,16 +7,18 @@ from collections.abc import Callable
 import numpy as np
 from swaying_robot import BEGIN_NS, ROBOT
 
-from vla_core.contract.manifest import CameraSpec, PolicyManifest
+from vla_core.contract.answers import chunk_of, intent_of
+from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.protocol import DualSystem
+from vla_core.contract.specification import CameraSpec, ObservationSpec
 from vla_core.types import NANOSECONDS, ActionChunk, LatentIntent
 
 SIDE, PATCHES = 32, 4
 BIAS = 0.125
 MANIFEST = PolicyManifest(
     name="noisy", kind="noisy", robot="g1_bottle", joint_names=ROBOT.joint_names,
-    cameras=(CameraSpec("head", SIDE, SIDE),), step_s=0.1, horizon=12, lookahead_s=0.5,
-    fingerprint="noisy", model={}, normalisation={}, provenance={},
+    observation=ObservationSpec((CameraSpec("head", SIDE, SIDE),)), step_s=0.1, horizon=12,
+    lookahead_s=0.5, fingerprint="noisy",
 )  # fmt: skip
 
 
@@ -34,14 +36,16 @@ class Foreseer:
         blocks = observation.images["head"].reshape(PATCHES, side, PATCHES, side, 3)
         return blocks.mean(axis=(1, 3)).reshape(-1, 3).astype(np.float32) / 256
 
-    def intend(self, observation, instruction) -> LatentIntent:
+    def reset(self, instruction) -> None:
+        pass
+
+    def intend(self, context, instruction) -> LatentIntent:
+        observation = context.observation
         self.count += 1
         self.told.append(instruction.text)
         current = self.features(observation)
-        return LatentIntent(
-            self.count, observation.stamp_ns, observation.sequence, instruction, 0.5, "noisy",
-            {"foresight": current + np.float32(BIAS), "current": current},
-        )  # fmt: skip
+        tensors = {"foresight": current + np.float32(BIAS), "current": current}
+        return intent_of(MANIFEST, self.count, observation, instruction, tensors)
 
 
 class Stayer:
@@ -55,16 +59,17 @@ class Stayer:
     def targets(self, observation, rng) -> np.ndarray:
         return observation.position + rng.normal(0, 0.002, (MANIFEST.horizon, ROBOT.dof))
 
-    def act(self, observation, intent, rng, plan=None) -> ActionChunk:
+    def reset(self, instruction) -> None:
+        pass
+
+    def act(self, context, intent, rng, plan=None) -> ActionChunk:
+        observation = context.observation
         self.count += 1
         targets = self.targets(observation, rng)
         if plan is not None:
             frozen = min(plan.frozen, len(plan.targets))
             targets[:frozen] = plan.targets[:frozen]
-        return ActionChunk(
-            self.count, observation.stamp_ns, observation.sequence, intent.sequence,
-            intent.observation_stamp_ns, MANIFEST.step_s, MANIFEST.joint_names, targets,
-        )  # fmt: skip
+        return chunk_of(MANIFEST, self.count, observation, intent, targets)
 
 
 class Oracle(Stayer):

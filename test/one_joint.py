@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from vla_core.contract.manifest import CameraSpec, PolicyManifest
-from vla_core.types import ActionChunk, Instruction, LatentIntent, Observation
+from vla_core.contract.answers import intent_of
+from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.specification import CameraSpec, ObservationSpec
+from vla_core.types import ActionChunk, Context, Instruction, LatentIntent, Observation
 
 LEFT, RIGHT = Instruction(1, "go left"), Instruction(2, "go right")
 GOAL = {LEFT.text: -1.0, RIGHT.text: 1.0}
 MANIFEST = PolicyManifest(
     name="one_joint", kind="fake", robot="one_joint", joint_names=("slider",),
-    cameras=(CameraSpec("head", 8, 8),), step_s=0.1, horizon=6, lookahead_s=0.5,
-    fingerprint="f", model={}, normalisation={}, provenance={},
+    observation=ObservationSpec((CameraSpec("head", 8, 8),)), step_s=0.1, horizon=6,
+    lookahead_s=0.5, fingerprint="f",
 )  # fmt: skip
 
 
@@ -46,11 +48,15 @@ class Foresight:
 
     def __init__(self) -> None:
         self.seen: list[Observation] = []
+        self.resets: list[Instruction | None] = []
 
-    def intend(self, observation: Observation, instruction: Instruction) -> LatentIntent:
-        self.seen.append(observation)
+    def reset(self, instruction: Instruction | None) -> None:
+        self.resets.append(instruction)
+
+    def intend(self, context: Context, instruction: Instruction) -> LatentIntent:
+        self.seen.append(context.observation)
         goal = np.array([GOAL[instruction.text]], np.float16)
-        return LatentIntent(1, observation.stamp_ns, 0, instruction, 0.5, "f", {"foresight": goal})
+        return intent_of(MANIFEST, 1, context.observation, instruction, {"foresight": goal})
 
 
 class Follower:
@@ -61,7 +67,11 @@ class Follower:
     def __init__(self) -> None:
         self.calls = 0
 
-    def act(self, observation, intent, rng) -> ActionChunk:
+    def reset(self, instruction) -> None:
+        pass
+
+    def act(self, context, intent, rng) -> ActionChunk:
+        observation = context.observation
         self.calls += 1
         away = intent.tensors["foresight"][0] - observation.position[0]
         ramp = np.clip(0.1 * np.arange(1, 7), 0, abs(away)) * np.sign(away)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 
-from vla_core.contract.manifest import CameraSpec, PolicyManifest
+from vla_core.contract.answers import chunk_of, intent_of
+from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.specification import CameraSpec, ObservationSpec
 from vla_core.robot.model import RobotModel
-from vla_core.types import ActionChunk
 
 HORIZON, STEP_S = 12, 0.1
 
@@ -19,16 +18,16 @@ class Standing:
     def __init__(self, robot: RobotModel) -> None:
         self.robot = robot
         self.manifest = PolicyManifest(
-            "standing", "fake", robot.name, robot.joint_names, (CameraSpec("head", 4, 4),),
-            STEP_S, HORIZON, 1.2, "f", {}, {}, {},
+            "standing", "fake", robot.name, robot.joint_names,
+            ObservationSpec((CameraSpec("head", 4, 4),)), STEP_S, HORIZON,
         )  # fmt: skip
 
-    def intend(self, observation, instruction):
-        return SimpleNamespace(sequence=1, observation_stamp_ns=observation.stamp_ns)
+    def reset(self, instruction):
+        pass
 
-    def act(self, observation, intent, rng, plan=None):
-        targets = np.tile(observation.position, (HORIZON, 1))
-        stamp = observation.stamp_ns
-        return ActionChunk(
-            1, stamp, 0, 1, intent.observation_stamp_ns, STEP_S, self.robot.joint_names, targets
-        )
+    def intend(self, context, instruction):
+        return intent_of(self.manifest, 1, context.observation, instruction, {})
+
+    def act(self, context, intent, rng, plan=None):
+        targets = np.tile(context.observation.position, (HORIZON, 1))
+        return chunk_of(self.manifest, 1, context.observation, intent, targets)

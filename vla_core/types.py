@@ -53,6 +53,10 @@ class Observation:
         position: `(dof,)` joint positions.
         velocity: `(dof,)` joint velocities, the mean over the last `VELOCITY_OVER_S`.
         skew_s: largest difference between the stamps of its parts [s].
+        depth: `{camera: (height, width) float32}` along the optical axis [m], NaN where nothing was
+            measured; of the cameras that a policy asks it of.
+        intrinsics: `{camera: (3, 3)}` pinhole matrix of the picture as it is here [pixels]; likewise.
+        camera_poses: `{camera: (4, 4)}` optical frame in the base frame at `stamp_ns`; likewise.
     """
 
     stamp_ns: int
@@ -61,6 +65,26 @@ class Observation:
     position: np.ndarray
     velocity: np.ndarray
     skew_s: float = 0.0
+    depth: Mapping[str, np.ndarray] = field(default_factory=dict)
+    intrinsics: Mapping[str, np.ndarray] = field(default_factory=dict)
+    camera_poses: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a policy is shown: now, and what its specification asks of the past.
+
+    Attributes:
+        observation: of now.
+        history: at each moment of `ObservationSpec.history_s` the nearest observation, oldest
+            first; None where there is none.
+        executed: `(executed_steps, dof)` joint targets that were commanded of the policy's chunks,
+            one a step, oldest first, the last one step before now; NaN where none was.
+    """
+
+    observation: Observation
+    history: tuple[Observation | None, ...] = ()
+    executed: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ import pytest
 
 from vla_core.chunks.delay import WARM_UP
 from vla_core.chunks.given_plan import GivenPlan
+from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.specification import ObservationSpec
 from vla_core.types import (
     NANOSECONDS,
     ActionChunk,
@@ -44,7 +46,9 @@ class Bench:
     """Gives chunks out and says what the command node says."""
 
     def __init__(self) -> None:
-        self.given = GivenPlan(("elbow",))
+        self.given = GivenPlan(
+            PolicyManifest("p", "k", "r", ("elbow",), ObservationSpec(()), STEP_S, HORIZON)
+        )
 
     def give(self, sequence: int, seen_s: float, intent_s: float | None = None) -> None:
         self.given.give(chunk(sequence, seen_s, intent_s), ns(seen_s + 0.1))

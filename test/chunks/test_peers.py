@@ -15,7 +15,7 @@ from vla_core.evaluation.episode import EpisodeRunner
 from vla_core.evaluation.evaluate import EvaluationError, evaluate
 from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.experiments.asynchrony import fitting
-from vla_core.types import NANOSECONDS
+from vla_core.types import NANOSECONDS, Context
 
 SETTINGS = EvaluationSettings("one_joint", time_limit_s=5.0, replan_steps=2, filtered=False)
 TICK_NS = round(SETTINGS.control_s * NANOSECONDS)
@@ -51,7 +51,7 @@ def play(delay_s: float) -> tuple[Once, np.ndarray]:
     targets = []
     for now_ns in range(0, NANOSECONDS, TICK_NS):
         if peer.is_due(now_ns):
-            peer.infer(seen, foresight.intend(seen, RIGHT))
+            peer.infer(Context(seen), foresight.intend(Context(seen), RIGHT))
         peer.deliver(now_ns)
         targets.append(peer.tick(now_ns, scene.position, scene.velocity))
     return peer, np.array(targets)[:, 0]

@@ -12,13 +12,15 @@ from vla_core.chunks.strategies.ensemble import Ensemble
 from vla_core.chunks.strategies.sync import Synchronous
 from vla_core.chunks.timeline import ChunkTimeline
 from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.specification import ObservationSpec
 from vla_core.errors import ConfigError, PolicyError
 from vla_core.types import NANOSECONDS, ActionChunk, Conditioning
 
 STEP_S = 0.1
 MANIFEST = PolicyManifest(
-    "policy", "dial", "robot", ("joint",), (), STEP_S, 12, 1.2, "f", {}, {}, {}, 5, 7
-)
+    "policy", "dial", "robot", ("joint",), ObservationSpec(()), STEP_S, 12, prefix_steps=5,
+    forward_steps=7,
+)  # fmt: skip
 
 
 def chunk(sequence: int, seen_s: float, targets: list[float]) -> ActionChunk:

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from vla_core.chunks.delay import KEPT, WARM_UP, Lateness
 from vla_core.chunks.given_plan import GivenPlan
+from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.specification import ObservationSpec
 from vla_core.errors import ChunkError
 from vla_core.types import Conditioning, ControlMode
 
@@ -23,7 +25,9 @@ class Loop:
 
     def __init__(self, bench) -> None:
         self.bench = bench
-        self.given = GivenPlan(bench.limits.names)
+        self.given = GivenPlan(
+            PolicyManifest("p", "k", "r", bench.limits.names, ObservationSpec(()), STEP_S, HORIZON)
+        )
         self.since_ns = bench.now_ns
 
     def act(self, late_s: float = 0.06) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from vla_core.command.command import CommandSettings
 from vla_core.command.start import why_not_start
-from vla_core.contract.manifest import CameraSpec
+from vla_core.contract.specification import CameraSpec
 from vla_core.errors import ObservationError
 from vla_core.observation.joint_state import JointState
 from vla_core.observation.observation_builder import ObservationBuilder

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from vla_core.contract.manifest import CameraSpec, PolicyManifest
+from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.specification import CameraSpec, ObservationSpec
 from vla_core.errors import ConfigError
 from vla_core.evaluation.evaluate import EvaluationError, evaluate
 from vla_core.evaluation.settings import EvaluationSettings
@@ -13,7 +14,7 @@ from vla_core.evaluation.settings import EvaluationSettings
 def policy(folder, robot: str, kind: str):
     """A policy's folder without weights."""
     PolicyManifest(
-        "empty", kind, robot, ("a",), (CameraSpec("head", 8, 8),), 0.1, 4, 1.0, "f", {}, {}, {}
+        "empty", kind, robot, ("a",), ObservationSpec((CameraSpec("head", 8, 8),)), 0.1, 4
     ).save(folder)
     return EvaluationSettings(str(folder))
 

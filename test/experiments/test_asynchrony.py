@@ -30,9 +30,9 @@ class PlanKeeper(Follower):
         super().__init__()
         self.plans: list[CommittedPlan] = []
 
-    def act(self, observation, intent, rng, plan=None):
+    def act(self, context, intent, rng, plan=None):
         self.plans.append(plan)
-        return super().act(observation, intent, rng)
+        return super().act(context, intent, rng)
 
 
 def run(strategy: str, delay_s: float, system1: Follower | None = None, **changes):
@@ -108,9 +108,9 @@ class Stamps(Follower):
         super().__init__()
         self.steps: list[float] = []
 
-    def act(self, observation, intent, rng):
-        self.steps.append(observation.stamp_ns / 1e8)
-        return super().act(observation, intent, rng)
+    def act(self, context, intent, rng):
+        self.steps.append(context.observation.stamp_ns / 1e8)
+        return super().act(context, intent, rng)
 
 
 def looks(**changes) -> list[float]:

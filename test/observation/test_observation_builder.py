@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from vla_core.contract.manifest import CameraSpec, PolicyManifest
+from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.specification import CameraSpec, ObservationSpec
 from vla_core.errors import ObservationError
 from vla_core.observation.observation_builder import ObservationBuilder, cameras_of
 from vla_core.robot.load import load_robot
@@ -110,9 +111,9 @@ def test_a_picture_whose_joints_never_came_says_which_are_missing():
 
 def test_a_camera_that_the_robot_lacks_is_named():
     robot = load_robot("g1_bottle")
-    manifest = PolicyManifest("p", "k", robot.name, robot.joint_names, (HEAD,), 0.1, 4, 0.4, "f",
-                              {}, {}, {})  # fmt: skip
+    spec = ObservationSpec((HEAD,))
+    manifest = PolicyManifest("p", "k", robot.name, robot.joint_names, spec, 0.1, 4)
     assert [camera.name for camera in cameras_of(robot.cameras, manifest)] == ["head"]
-    tail = replace(manifest, cameras=(HEAD, CameraSpec("tail", 24, 24)))
+    tail = replace(manifest, observation=ObservationSpec((HEAD, CameraSpec("tail", 24, 24))))
     with pytest.raises(ObservationError, match="needs camera 'tail', the robot has head"):
         cameras_of(robot.cameras, tail)

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from vla_core.contract.manifest import CameraSpec, PolicyManifest
+from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.specification import CameraSpec, ObservationSpec
 from vla_core.errors import PolicyError
 
 MANIFEST = PolicyManifest(
     name="tiny", kind="dial", robot="g1_inspire", joint_names=("waist", "elbow"),
-    cameras=(CameraSpec("head", 24, 32),), step_s=0.1, horizon=6, lookahead_s=0.6,
-    fingerprint="abc", model={"heads": 2},
+    observation=ObservationSpec((CameraSpec("head", 24, 32),)), step_s=0.1, horizon=6,
+    lookahead_s=0.6, fingerprint="abc", model={"heads": 2},
     normalisation={"state_mean": [0.0, -1.0], "state_std": [1.0, 0.5]},
     provenance={"seed": 3},
 )  # fmt: skip

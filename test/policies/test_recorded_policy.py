@@ -9,7 +9,7 @@ from vla_core.paths import root
 from vla_core.policies.registry import load_system1, load_system2
 from vla_core.recordings.lerobot.dataset import LeRobotDataset
 from vla_core.robot.model import RobotModel
-from vla_core.types import Instruction, Observation
+from vla_core.types import Context, Instruction, Observation
 
 DATASET = root().parent / "shared" / "data" / "g1_bottle"
 #: Held out in training: every fifth is.
@@ -23,7 +23,7 @@ def test_half_a_second_ahead_it_errs_half_as_much_as_holding_and_foresees_more_t
     system1, system2 = load_system1(policy), load_system2(policy)
     robot = RobotModel.load("g1_bottle")
     camera = {"head": "observation.images.cam_high"}
-    side = system1.manifest.cameras[0].width
+    side = system1.manifest.observation.cameras[0].width
     episode = LeRobotDataset(DATASET).read(EPISODE, robot, camera, side)
     horizon = system1.manifest.horizon * STRIDE
     told = Instruction(1, episode.instruction)
@@ -36,9 +36,9 @@ def test_half_a_second_ahead_it_errs_half_as_much_as_holding_and_foresees_more_t
             Observation(k, k, {"head": episode.images["head"][k]}, now, velocity)
             for k in (frame, frame + horizon)
         )
-        intent = system2.intend(seen, told)
+        intent = system2.intend(Context(seen), told)
         target = episode.action[frame + AHEAD * STRIDE]
-        chunk = system1.act(seen, intent, rng)
+        chunk = system1.act(Context(seen), intent, rng)
         errors.append([np.abs(answer - target).mean() for answer in (chunk.targets[AHEAD], now)])
         future = system2.features(later)
         guesses = (intent.tensors["foresight"], intent.tensors["current"])

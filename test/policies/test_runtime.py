@@ -26,7 +26,7 @@ from vla_core.policies.dial.normalisation import Normalisation
 from vla_core.policies.dial.weights import fingerprint, load_dial
 from vla_core.policies.registry import load_joint, load_system1, load_system2
 from vla_core.robot.model import RobotModel
-from vla_core.types import CommittedPlan, Conditioning, Instruction
+from vla_core.types import CommittedPlan, Conditioning, Context, Instruction
 
 BACKENDS = ("torch", "onnx")
 
@@ -58,7 +58,7 @@ def test_both_systems_fulfil_the_protocol(systems):
 
 
 def test_torch_and_onnx_form_the_same_intent(systems):
-    intents = [system2.intend(observation(), TOLD) for system2, _ in systems.values()]
+    intents = [system2.intend(Context(observation()), TOLD) for system2, _ in systems.values()]
     for name in ("foresight", "current"):
         torch_, onnx = (intent.tensors[name] for intent in intents)
         assert torch_.dtype == np.float16
@@ -69,13 +69,13 @@ def test_torch_and_onnx_form_the_same_intent(systems):
 def test_system2_shows_the_features_that_its_foresight_is_compared_with(systems):
     for system2, _ in systems.values():
         assert isinstance(system2, FeatureEncoder)
-        current = system2.intend(observation(), TOLD).tensors["current"]
+        current = system2.intend(Context(observation()), TOLD).tensors["current"]
         assert np.array_equal(system2.features(observation()).astype(np.float16), current)
 
 
 def test_torch_and_onnx_decode_the_same_chunk(systems):
-    intent = systems["torch"][0].intend(observation(), TOLD)
-    chunks = [s1.act(observation(), intent, seeded()).targets for _, s1 in systems.values()]
+    intent = systems["torch"][0].intend(Context(observation()), TOLD)
+    chunks = [s1.act(Context(observation()), intent, seeded()).targets for _, s1 in systems.values()]
     assert chunks[0].shape == (SIZES.horizon, 29)
     assert np.abs(chunks[0] - chunks[1]).max() < 1e-5  # rad
 
@@ -84,7 +84,7 @@ def test_the_chunk_is_the_flow_integrated_from_the_generators_noise(folder, syst
     manifest = PolicyManifest.load(folder)
     dial, _ = load_dial(folder, manifest)
     seen = observation()
-    intent = systems["torch"][0].intend(seen, TOLD)
+    intent = systems["torch"][0].intend(Context(seen), TOLD)
     state = RobotModel.load("g1_inspire").state_vector(seen.position).astype(np.float32)
     normalisation = Normalisation.of(manifest)
     images = torch.from_numpy(np.stack([seen.images["head"], seen.images["front"]]))[None]
@@ -96,27 +96,27 @@ def test_the_chunk_is_the_flow_integrated_from_the_generators_noise(folder, syst
         torch.from_numpy(noise),
     )
     expected = normalisation.target(sampled.numpy()[0], state)[:, :29]
-    chunk = systems["torch"][1].act(seen, intent, seeded())
+    chunk = systems["torch"][1].act(Context(seen), intent, seeded())
     assert chunk.targets == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_the_same_generator_state_gives_the_same_chunk_bit_for_bit(systems, backend):
     system2, system1 = systems[backend]
-    intent = system2.intend(observation(), TOLD)
-    again = system2.intend(observation(), TOLD)
+    intent = system2.intend(Context(observation()), TOLD)
+    again = system2.intend(Context(observation()), TOLD)
     assert np.array_equal(intent.tensors["foresight"], again.tensors["foresight"])
-    chunks = [system1.act(observation(), i, seeded()).targets for i in (intent, again)]
+    chunks = [system1.act(Context(observation()), i, seeded()).targets for i in (intent, again)]
     assert np.array_equal(*chunks)
-    other = system1.act(observation(), intent, np.random.default_rng(6)).targets
+    other = system1.act(Context(observation()), intent, np.random.default_rng(6)).targets
     assert not np.array_equal(chunks[0], other)
 
 
 def test_a_chunk_tells_what_it_came_from(systems):
     system2, system1 = systems["onnx"]
     seen, later = observation(), replace(observation(1), stamp_ns=2_000, sequence=8)
-    intent = system2.intend(seen, TOLD)
-    chunk = system1.act(later, intent, seeded())
+    intent = system2.intend(Context(seen), TOLD)
+    chunk = system1.act(Context(later), intent, seeded())
     assert (intent.observation_stamp_ns, intent.observation_sequence) == (1_000, 7)
     assert (chunk.observation_stamp_ns, chunk.observation_sequence) == (2_000, 8)
     assert (chunk.intent_stamp_ns, chunk.intent_sequence) == (1_000, intent.sequence)
@@ -125,12 +125,12 @@ def test_a_chunk_tells_what_it_came_from(systems):
 
 def test_system_1_gets_the_instruction_through_the_intents_tensors_alone(systems):
     system2, system1 = systems["onnx"]
-    intent = system2.intend(observation(), TOLD)
+    intent = system2.intend(Context(observation()), TOLD)
     other = Instruction(2, "put the blue block on the yellow pad")
     relabelled = replace(intent, instruction=other)
     chunks = [
-        system1.act(observation(), i, seeded()).targets
-        for i in (intent, relabelled, system2.intend(observation(), other))
+        system1.act(Context(observation()), i, seeded()).targets
+        for i in (intent, relabelled, system2.intend(Context(observation()), other))
     ]
     assert np.array_equal(chunks[0], chunks[1])
     assert not np.array_equal(chunks[0], chunks[2])
@@ -158,21 +158,21 @@ def committed(frozen: int, known: int = 5, conditioning=Conditioning.PREFIX) -> 
 @pytest.mark.parametrize("plan", [None, committed(0), committed(2, known=0)])
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_without_a_prefix_it_is_the_same_policy(systems, prefixed, backend, plan):
-    intent = systems[backend][0].intend(observation(), TOLD)
-    expected = systems[backend][1].act(observation(), intent, seeded()).targets
-    got = prefixed[backend].act(observation(), intent, seeded(), plan).targets
+    intent = systems[backend][0].intend(Context(observation()), TOLD)
+    expected = systems[backend][1].act(Context(observation()), intent, seeded()).targets
+    got = prefixed[backend].act(Context(observation()), intent, seeded(), plan).targets
     assert np.abs(got - expected).max() < (1e-12 if backend == "torch" else 1e-5)
 
 
 @pytest.mark.parametrize(("frozen", "known", "kept"), [(2, 5, 2), (3, 2, 2), (5, 5, PREFIX_STEPS)])
 def test_torch_and_onnx_continue_the_same_prefix(systems, prefixed, frozen, known, kept):
-    intent = systems["torch"][0].intend(observation(), TOLD)
+    intent = systems["torch"][0].intend(Context(observation()), TOLD)
     plan = committed(frozen, known)
     chunks = [
-        system1.act(observation(), intent, seeded(), plan).targets for system1 in prefixed.values()
+        system1.act(Context(observation()), intent, seeded(), plan).targets for system1 in prefixed.values()
     ]
     assert np.abs(chunks[0] - chunks[1]).max() < 1e-5
-    alone = prefixed["torch"].act(observation(), intent, seeded()).targets
+    alone = prefixed["torch"].act(Context(observation()), intent, seeded()).targets
     for chunk in chunks:
         assert chunk[:kept] == pytest.approx(plan.targets[:kept], abs=1e-6)
         assert np.abs(chunk[kept:] - alone[kept:]).max() > 1e-3
@@ -180,11 +180,11 @@ def test_torch_and_onnx_continue_the_same_prefix(systems, prefixed, frozen, know
 
 def test_guidance_is_for_every_policy_and_a_prefix_only_for_those_trained(systems):
     system2, system1 = systems["onnx"]
-    intent = system2.intend(observation(), TOLD)
+    intent = system2.intend(Context(observation()), TOLD)
     guided = committed(2, conditioning=Conditioning.GUIDED)
-    assert system1.act(observation(), intent, seeded(), guided).targets.shape == (5, 29)
+    assert system1.act(Context(observation()), intent, seeded(), guided).targets.shape == (5, 29)
     with pytest.raises(PolicyError, match="has not been trained to continue a committed prefix"):
-        system1.act(observation(), intent, seeded(), committed(2))
+        system1.act(Context(observation()), intent, seeded(), committed(2))
 
 
 # A forward model
@@ -216,8 +216,8 @@ def test_the_chunk_goes_on_from_what_is_expected_after_the_committed_steps(
     robot, normalisation = RobotModel.load("g1_inspire"), Normalisation.of(manifest)
     seen, plan = observation(), forward(2)
     system2, system1 = foreseeing["torch"]
-    intent = system2.intend(seen, TOLD)
-    chunk = system1.act(seen, intent, seeded(), plan)
+    intent = system2.intend(Context(seen), TOLD)
+    chunk = system1.act(Context(seen), intent, seeded(), plan)
 
     states = [robot.state_vector(q).astype(np.float32) for q in (seen.position, *plan.targets)]
     prefix = normalisation.action(np.stack(states[1:]), states[0])[None]
@@ -240,10 +240,10 @@ def test_the_chunk_goes_on_from_what_is_expected_after_the_committed_steps(
 
 @pytest.mark.parametrize(("frozen", "known", "kept"), [(2, 5, 2), (3, 1, 1), (5, 5, FORWARD_STEPS)])
 def test_torch_and_onnx_carry_the_same_forward(foreseeing, frozen, known, kept):
-    intent = foreseeing["torch"][0].intend(observation(), TOLD)
+    intent = foreseeing["torch"][0].intend(Context(observation()), TOLD)
     plan = forward(frozen, known)
     chunks = [
-        s1.act(observation(), intent, seeded(), plan).targets for _, s1 in foreseeing.values()
+        s1.act(Context(observation()), intent, seeded(), plan).targets for _, s1 in foreseeing.values()
     ]
     assert np.abs(chunks[0] - chunks[1]).max() < 1e-5
     assert chunks[0].shape == (kept + SIZES.horizon, 29)
@@ -253,8 +253,8 @@ def test_torch_and_onnx_carry_the_same_forward(foreseeing, frozen, known, kept):
 @pytest.mark.parametrize("plan", [forward(0), forward(2, known=0)])
 def test_with_nothing_committed_it_acts_on_what_it_sees(foreseeing, plan):
     system2, system1 = foreseeing["onnx"]
-    intent = system2.intend(observation(), TOLD)
-    chunks = [system1.act(observation(), intent, seeded(), p).targets for p in (None, plan)]
+    intent = system2.intend(Context(observation()), TOLD)
+    chunks = [system1.act(Context(observation()), intent, seeded(), p).targets for p in (None, plan)]
     assert np.array_equal(*chunks)
 
 
@@ -274,7 +274,7 @@ def test_system_1_is_told_velocities_and_averages_samples_where_trained_to(
     normalisation, system1 = Normalisation.of(manifest), load_system1(moving_folder, backend)
     still = observation()
     seen = replace(still, velocity=np.linspace(-1.0, 1.0, 29))
-    intent = load_system2(moving_folder, backend).intend(seen, TOLD)
+    intent = load_system2(moving_folder, backend).intend(Context(seen), TOLD)
     state = RobotModel.load("g1_inspire").state_vector(seen.position).astype(np.float32)
     told = np.concatenate([normalisation.state(state), seen.velocity / 0.5]).astype(np.float32)
     sampled = dial.sample(
@@ -283,16 +283,16 @@ def test_system_1_is_told_velocities_and_averages_samples_where_trained_to(
         torch.from_numpy(told)[None],
         torch.from_numpy(seeded().standard_normal((3, SIZES.horizon, 47), dtype=np.float32)),
     )
-    chunk = system1.act(seen, intent, seeded()).targets
+    chunk = system1.act(Context(seen), intent, seeded()).targets
     assert chunk == pytest.approx(normalisation.target(sampled.numpy()[0], state)[:, :29], abs=1e-3)
-    assert np.abs(chunk - system1.act(still, intent, seeded()).targets).max() > 1e-3
+    assert np.abs(chunk - system1.act(Context(still), intent, seeded()).targets).max() > 1e-3
 
 
 def test_each_sample_keeps_to_the_plan(tmp_path):
     write_policy(tmp_path, seed=4, prefix_steps=2, samples=3)
     system2, system1 = (load(tmp_path, "onnx") for load in (load_system2, load_system1))
     seen, plan = observation(), committed(2, 5, Conditioning.PREFIX)
-    chunk = system1.act(seen, system2.intend(seen, TOLD), seeded(), plan).targets
+    chunk = system1.act(Context(seen), system2.intend(Context(seen), TOLD), seeded(), plan).targets
     assert chunk[:2] == pytest.approx(plan.targets[:2], abs=1e-5)
 
 
@@ -305,7 +305,7 @@ def test_carried_forward_it_is_told_the_velocity_of_the_last_committed_step(
     told = []
     sample = system1._sample
     monkeypatch.setattr(system1, "_sample", lambda *args: told.append(args[2]) or sample(*args))
-    system1.act(seen, system2.intend(seen, TOLD), seeded(), plan)
+    system1.act(Context(seen), system2.intend(Context(seen), TOLD), seeded(), plan)
     path = np.concatenate([[seen.position], plan.targets])
     expected = (path[committed_steps] - path[committed_steps - 1]) / 0.1
     assert told[0][47:] * 0.5 == pytest.approx(expected, abs=1e-4)
@@ -313,9 +313,9 @@ def test_carried_forward_it_is_told_the_velocity_of_the_last_committed_step(
 
 def test_without_a_forward_model_it_is_refused(systems):
     system2, system1 = systems["onnx"]
-    intent = system2.intend(observation(), TOLD)
+    intent = system2.intend(Context(observation()), TOLD)
     with pytest.raises(PolicyError, match="has no forward model"):
-        system1.act(observation(), intent, seeded(), forward(2))
+        system1.act(Context(observation()), intent, seeded(), forward(2))
 
 
 def test_a_forward_model_that_was_not_copied_is_missed_by_name(forward_folder, tmp_path):
@@ -342,9 +342,9 @@ def test_the_fingerprint_is_of_the_encoder_alone():
 
 def test_an_intent_of_another_model_is_refused_naming_both(systems):
     system2, system1 = systems["onnx"]
-    intent = replace(system2.intend(observation(), TOLD), fingerprint="0123456789abcdef")
+    intent = replace(system2.intend(Context(observation()), TOLD), fingerprint="0123456789abcdef")
     with pytest.raises(FeatureSpaceError) as error:
-        system1.act(observation(), intent, seeded())
+        system1.act(Context(observation()), intent, seeded())
     own = system1.manifest.fingerprint
     assert (error.value.got, error.value.expected) == ("0123456789abcdef", own)
     assert str(error.value) == (
@@ -365,10 +365,10 @@ def test_an_intent_of_another_model_is_refused_naming_both(systems):
 )
 def test_an_intent_without_what_system_1_reads_is_refused_by_name(systems, wrong, words):
     system2, system1 = systems["onnx"]
-    intent = system2.intend(observation(), TOLD)
+    intent = system2.intend(Context(observation()), TOLD)
     broken = replace(intent, tensors=wrong(intent.tensors["foresight"]))
     with pytest.raises(IntentError, match=words):
-        system1.act(observation(), broken, seeded())
+        system1.act(Context(observation()), broken, seeded())
 
 
 def test_weights_of_another_feature_space_are_refused(spoilt, tmp_path):
@@ -465,7 +465,7 @@ def test_a_policy_trained_on_another_order_of_joints_is_refused(spoilt):
 
 def test_unknown_words_are_refused_naming_the_known(systems):
     with pytest.raises(InstructionError) as error:
-        systems["onnx"][0].intend(observation(), Instruction(9, "juggle the red chainsaws"))
+        systems["onnx"][0].intend(Context(observation()), Instruction(9, "juggle the red chainsaws"))
     assert str(error.value) == (
         "instruction 'juggle the red chainsaws': unknown words juggle, chainsaws; "
         f"this policy knows {', '.join(WORDS)}"
@@ -475,13 +475,13 @@ def test_unknown_words_are_refused_naming_the_known(systems):
 @pytest.mark.parametrize(("text", "count"), [("", 0), ("put " * 11, 11)])
 def test_too_many_words_or_none_are_refused(systems, text, count):
     with pytest.raises(InstructionError, match=f"has {count} words, 1 to 10 go"):
-        systems["onnx"][0].intend(observation(), Instruction(9, text))
+        systems["onnx"][0].intend(Context(observation()), Instruction(9, text))
 
 
 def test_case_and_full_stops_do_not_matter(systems):
     shouted = Instruction(1, "Put the RED block, on the yellow pad.")
     foresights = [
-        systems["onnx"][0].intend(observation(), told).tensors["foresight"]
+        systems["onnx"][0].intend(Context(observation()), told).tensors["foresight"]
         for told in (TOLD, shouted)
     ]
     assert np.array_equal(*foresights)
@@ -491,8 +491,8 @@ def test_a_wrong_image_size_is_refused_by_camera(systems):
     system2, system1 = systems["onnx"]
     wrong = observation(size=48)
     for call in (
-        lambda: system2.intend(wrong, TOLD),
-        lambda: system1.act(wrong, system2.intend(observation(), TOLD), seeded()),
+        lambda: system2.intend(Context(wrong), TOLD),
+        lambda: system1.act(Context(wrong), system2.intend(Context(observation()), TOLD), seeded()),
     ):
         with pytest.raises(ObservationError) as error:
             call()
@@ -505,12 +505,12 @@ def test_a_missing_camera_is_refused_by_name(systems):
     seen = observation()
     seen = replace(seen, images={"head": seen.images["head"]})
     with pytest.raises(ObservationError) as error:
-        systems["onnx"][0].intend(seen, TOLD)
+        systems["onnx"][0].intend(Context(seen), TOLD)
     assert str(error.value) == "policy 'tiny' needs camera 'front', got ['head']"
 
 
 def test_the_joints_of_another_robot_are_refused(systems):
     seen = replace(observation(), position=np.zeros(26))
     with pytest.raises(ObservationError) as error:
-        systems["onnx"][0].intend(seen, TOLD)
+        systems["onnx"][0].intend(Context(seen), TOLD)
     assert str(error.value) == "got (26,) joint positions, policy 'tiny' expects (29,)"

@@ -62,7 +62,7 @@ def report(tmp_path_factory):
         pytest.skip(f"no recording of the real robot at {REAL_BAG}")
     recording = FirstSeconds(open_recording(REAL_BAG, ROBOT, ["head"]))
     notes = ReplayNotes()
-    cameras = [camera.name for camera in MANIFEST.cameras]
+    cameras = [camera.name for camera in MANIFEST.observation.cameras]
     chronicler = Chronicler(ROBOT, cameras, recording.has_commands, [notes])
     replay = OfflineReplay(ROBOT, noisy_policy(), OfflineSettings("pick up the <b>bottle</b>"))
     result = replay.run(recording, listeners=[chronicler])

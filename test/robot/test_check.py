@@ -10,7 +10,8 @@ import pytest
 
 from vla_core.cli.main import main
 from vla_core.contract.check_policy import check_policy
-from vla_core.contract.manifest import CameraSpec, PolicyManifest
+from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.specification import CameraSpec, ObservationSpec
 from vla_core.robot.check import check_robot, stopping_distance
 from vla_core.robot.model import RobotModel
 
@@ -27,14 +28,12 @@ def manifest(robot) -> PolicyManifest:
         kind="any",
         robot=robot.name,
         joint_names=robot.joint_names,
-        cameras=(CameraSpec("head", 96, 96),),
+        observation=ObservationSpec((CameraSpec("head", 96, 96),)),
         step_s=0.1,
         horizon=12,
         lookahead_s=1.2,
         fingerprint="0",
-        model={},
         normalisation={"state_mean": [0.0] * 47, "state_std": [1.0] * 47},
-        provenance={},
     )
 
 
@@ -85,7 +84,7 @@ def test_a_policy_in_another_order_is_named(robot, manifest):
 
 def test_a_camera_that_the_robot_lacks_is_named(robot, manifest):
     cameras = (CameraSpec("wrist", 96, 96), CameraSpec("front", 960, 960))
-    assert check_policy(robot, replace(manifest, cameras=cameras)) == [
+    assert check_policy(robot, replace(manifest, observation=ObservationSpec(cameras))) == [
         "policy fits needs camera 'wrist', robot g1_inspire has head, front",
         "camera 'front' gives 640x480, policy fits sees 960x960: enlarging invents detail",
     ]

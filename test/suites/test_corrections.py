@@ -9,7 +9,9 @@ import pytest
 
 from vla_core.command.filtered_executor import FilteredExecutor
 from vla_core.command.operated_executor import OperatedExecutor
-from vla_core.contract.manifest import CameraSpec, PolicyManifest
+from vla_core.contract.answers import chunk_of, intent_of
+from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.specification import CameraSpec, ObservationSpec
 from vla_core.handover.load_teleop import load_teleop
 from vla_core.handover.passing_operator import MANNERS
 from vla_core.robot.model import RobotModel
@@ -31,20 +33,22 @@ class Waving:
     def __init__(self, robot: RobotModel) -> None:
         cameras = (CameraSpec("head", 4, 4),)
         self.manifest = PolicyManifest(
-            "waving", "fake", robot.name, robot.joint_names, cameras, 0.1, HORIZON, 0.4, "f",
-            {}, {}, {},
-        )  # fmt: skip
+            "waving", "fake", robot.name, robot.joint_names, ObservationSpec(cameras), 0.1, HORIZON
+        )
         self.robot, self.been = robot, []
 
-    def intend(self, observation, instruction):
-        return SimpleNamespace(sequence=1)
+    def reset(self, instruction):
+        pass
 
-    def act(self, observation, intent, rng, plan=None):
+    def intend(self, context, instruction):
+        return intent_of(self.manifest, 1, context.observation, instruction, {})
+
+    def act(self, context, intent, rng, plan=None):
+        observation = context.observation
         self.been.append(observation.position)
         targets = np.tile(self.robot.ready_pose, (HORIZON, 1))
         targets[:, self.robot.index("left_elbow_joint")] += 0.2 * np.sin(len(self.been))
-        stamp = observation.stamp_ns
-        return ActionChunk(1, stamp, 0, 1, stamp, 0.1, self.robot.joint_names, targets)
+        return chunk_of(self.manifest, 1, observation, intent, targets)
 
 
 @pytest.fixture(scope="module")

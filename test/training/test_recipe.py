@@ -27,7 +27,7 @@ from vla_core.recordings.labelled_scenes import LabelledScenes
 from vla_core.robot.model import RobotModel
 from vla_core.suites.tabletop.suite import TabletopSuite
 from vla_core.training.trainer import Schedule
-from vla_core.types import CommittedPlan, Conditioning, Instruction, Observation
+from vla_core.types import CommittedPlan, Conditioning, Context, Instruction, Observation
 
 SIZE = 32
 MODEL = {
@@ -72,10 +72,10 @@ def act(policy: Path, instruction: str) -> np.ndarray:
     """One observation through both halves; returns the chunk's targets."""
     manifest = PolicyManifest.load(policy)
     robot = RobotModel.load(manifest.robot)
-    images = {camera.name: np.zeros((SIZE, SIZE, 3), np.uint8) for camera in manifest.cameras}
+    images = {camera.name: np.zeros((SIZE, SIZE, 3), np.uint8) for camera in manifest.observation.cameras}
     seen = Observation(0, 1, images, robot.ready_pose, np.zeros(robot.dof))
-    intent = load_system2(policy).intend(seen, Instruction(1, instruction))
-    return load_system1(policy).act(seen, intent, np.random.default_rng(0)).targets
+    intent = load_system2(policy).intend(Context(seen), Instruction(1, instruction))
+    return load_system1(policy).act(Context(seen), intent, np.random.default_rng(0)).targets
 
 
 def test_from_the_expert(tmp_path):
@@ -111,7 +111,7 @@ def trained(recorded, tmp_path_factory) -> Path:
 
 def test_from_a_data_set(trained):
     manifest = PolicyManifest.load(trained / "policy")
-    assert manifest.cameras[0].name == "head"
+    assert manifest.observation.cameras[0].name == "head"
     assert manifest.step_s == 0.1
     assert manifest.provenance["demonstrations"] == 3
     assert {"state", "ahead", "train_s"} == set(manifest.provenance["metrics"]["encoder"])
@@ -153,11 +153,11 @@ def test_a_finished_run_learns_later_what_is_committed(recorded, trained, tmp_pa
     robot = RobotModel.load("g1_bottle")
     images = {"head": np.zeros((SIZE, SIZE, 3), np.uint8)}
     seen = Observation(0, 1, images, robot.ready_pose, np.zeros(robot.dof))
-    intent = load_system2(work / "policy").intend(seen, Instruction(1, "Pick up the bottle."))
+    intent = load_system2(work / "policy").intend(Context(seen), Instruction(1, "Pick up the bottle."))
     system1 = load_system1(work / "policy")
     for conditioning, steps in ((Conditioning.PREFIX, 4), (Conditioning.FORWARD, 6)):
         plan = CommittedPlan(np.tile(robot.ready_pose + 0.01, (3, 1)), 2, conditioning)
-        chunk = system1.act(seen, intent, np.random.default_rng(0), plan)
+        chunk = system1.act(Context(seen), intent, np.random.default_rng(0), plan)
         assert chunk.horizon == steps
         assert chunk.targets[:2] == pytest.approx(plan.targets[:2], abs=1e-6)
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 
+import numpy as np
+
 from vla_core.chunks.delay import KEPT, DelayTracker, joined_steps
+from vla_core.chunks.executed_targets import ExecutedTargets
 from vla_core.chunks.timeline import ChunkTimeline
+from vla_core.contract.manifest import PolicyManifest
 from vla_core.types import (
     ActionChunk,
     CommittedPlan,
@@ -23,11 +27,12 @@ class GivenPlan:
     that was made since is: it is what takes the policy up again, and the next one joins it.
 
     Args:
-        joint_names: the robot's, in canonical order.
+        manifest: of the policy, which fits the robot.
     """
 
-    def __init__(self, joint_names: tuple[str, ...]) -> None:
-        self._joint_names = joint_names
+    def __init__(self, manifest: PolicyManifest) -> None:
+        self._joint_names = manifest.joint_names
+        self._executed = ExecutedTargets(manifest)
         self.restart()
 
     def restart(self) -> None:
@@ -37,6 +42,7 @@ class GivenPlan:
         self._out: deque[int] = deque(maxlen=KEPT)
         self._pace = Pace()
         self._is_followed = False
+        self._executed.clear()
         self._void()
 
     @property
@@ -69,6 +75,8 @@ class GivenPlan:
         if followed != self._counted and followed in self._out:
             self._counted = followed
             self._delay.add(int(state.delay_steps))
+        if self._is_followed:
+            self._executed.add(state.stamp_ns, self._timeline, state.pace)
         if state.mode is ControlMode.POLICY or not 0 <= self._made_ns <= mode_since_ns:
             return False
         self._void()
@@ -89,6 +97,10 @@ class GivenPlan:
         return CommittedPlan(
             self._timeline.plan(stamp_ns, step_s, steps, pace), frozen, conditioning
         )
+
+    def executed(self, stamp_ns: int) -> np.ndarray | None:
+        """`Context.executed` of an observation."""
+        return self._executed.before(stamp_ns)
 
     def steps_left(self, now_ns: int, step_s: float) -> float:
         """How many steps of `step_s` are left of what is being executed; 0 with none.

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from vla_core.chunks.delay import DelayTracker, joined_steps
+from vla_core.chunks.executed_targets import ExecutedTargets
 from vla_core.chunks.executor import Executor
 from vla_core.chunks.inference_schedule import InferenceSchedule
 from vla_core.chunks.system1_loop import System1Loop
+from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.protocol import System1
 from vla_core.errors import ChunkError
 from vla_core.types import (
@@ -15,6 +17,7 @@ from vla_core.types import (
     ActionChunk,
     CommittedPlan,
     Conditioning,
+    Context,
     LatentIntent,
     Observation,
 )
@@ -23,8 +26,11 @@ from vla_core.types import (
 class _PlanOf:
     """What an executor executes, as an `ExecutedPlan`: nothing has to be told of it."""
 
-    def __init__(self, executor: Executor, initial_steps: int) -> None:
+    def __init__(
+        self, executor: Executor, initial_steps: int, manifest: PolicyManifest
+    ) -> None:
         self._executor = executor
+        self._executed = ExecutedTargets(manifest)
         self.delay = DelayTracker(initial_steps)
 
     @property
@@ -38,6 +44,13 @@ class _PlanOf:
         steps = joined_steps(horizon, frozen, executor.pace)
         targets = executor.timeline.plan(stamp_ns, step_s, steps, executor.pace)
         return CommittedPlan(targets, frozen, conditioning)
+
+    def executed(self, stamp_ns: int) -> np.ndarray | None:
+        return self._executed.before(stamp_ns)
+
+    def look(self, now_ns: int) -> None:
+        """Remember what is commanded now."""
+        self._executed.add(now_ns, self._executor.timeline, self._executor.pace)
 
     def steps_left(self, now_ns: int, step_s: float) -> float:
         return self._executor.timeline.steps_left(now_ns, step_s, self._executor.pace)
@@ -67,9 +80,9 @@ class SteppedInference:
         self._period_ns = round(schedule.replan_steps * step_ns)
         self._delay_ns = round(schedule.delay_s * NANOSECONDS)
         self._executor = executor
-        plan = _PlanOf(executor, -(-self._delay_ns // round(step_ns)))
-        self.delay = plan.delay
-        self._loop = System1Loop(system1, schedule, plan)
+        self._plan = _PlanOf(executor, -(-self._delay_ns // round(step_ns)), system1.manifest)
+        self.delay = self._plan.delay
+        self._loop = System1Loop(system1, schedule, self._plan)
         self._loop.restart(rng)
         self._looked_ns: int | None = None
         self._coming: ActionChunk | None = None
@@ -88,16 +101,23 @@ class SteppedInference:
             intent, now_ns
         )
 
-    def infer(self, seen: Observation, intent: LatentIntent) -> None:
+    def context(
+        self, seen: Observation, history: tuple[Observation | None, ...] = ()
+    ) -> Context:
+        """What either system is shown of a moment."""
+        return self._loop.context(seen, history)
+
+    def infer(self, context: Context, intent: LatentIntent) -> None:
         """Begin an inference from an observation of now."""
-        self._coming = self._loop.act(seen, intent)
-        self._looked_ns = seen.stamp_ns
+        self._coming = self._loop.act(context, intent)
+        self._looked_ns = context.observation.stamp_ns
 
     def deliver(self, now_ns: int) -> bool:
-        """Hand the chunk over once its time has come; whether it was taken.
+        """Hand the chunk over once its time has come; whether it was taken. Call it every tick.
 
         A chunk of which nothing is due any more is refused, and the robot holds.
         """
+        self._plan.look(now_ns)
         if self._coming is None or now_ns - self._looked_ns < self._delay_ns:
             return False
         chunk, self._coming = self._coming, None

@@ -16,7 +16,14 @@ from vla_core.chunks.inference_schedule import InferenceSchedule
 from vla_core.chunks.strategies.choose import fitting_strategy
 from vla_core.chunks.trigger import Trigger, TriggerRule
 from vla_core.contract.protocol import System1
-from vla_core.types import ActionChunk, CommittedPlan, Conditioning, LatentIntent, Observation
+from vla_core.types import (
+    ActionChunk,
+    CommittedPlan,
+    Conditioning,
+    Context,
+    LatentIntent,
+    Observation,
+)
 
 
 class ExecutedPlan(Protocol):
@@ -38,6 +45,9 @@ class ExecutedPlan(Protocol):
             step_s, horizon: of the chunk [s], [steps].
             conditioning: what System 1 is to make of it.
         """
+
+    def executed(self, stamp_ns: int) -> np.ndarray | None:
+        """`Context.executed` of an observation."""
 
     def steps_left(self, now_ns: int, step_s: float) -> float:
         """How many steps of `step_s` are left of what is being executed; 0 with none."""
@@ -95,17 +105,23 @@ class System1Loop:
         steps_left = self._executed.steps_left(now_ns, self._system1.manifest.step_s)
         return self.trigger.due(steps_left, intent is not self._acted_on)
 
-    def act(self, seen: Observation, intent: LatentIntent) -> ActionChunk:
+    def context(
+        self, seen: Observation, history: tuple[Observation | None, ...] = ()
+    ) -> Context:
+        """What either system is shown of a moment."""
+        return Context(seen, history, self._executed.executed(seen.stamp_ns))
+
+    def act(self, context: Context, intent: LatentIntent) -> ActionChunk:
         """A chunk of what is seen now, made to join what is executed; as `System1.act` raises."""
         self._acted_on = intent
         conditioning = self._strategy.conditioning
         if conditioning is None:
-            return self._system1.act(seen, intent, self._rng)
+            return self._system1.act(context, intent, self._rng)
         manifest = self._system1.manifest
         plan = self._executed.plan(
-            seen.stamp_ns, manifest.step_s, manifest.horizon, conditioning
+            context.observation.stamp_ns, manifest.step_s, manifest.horizon, conditioning
         )
-        return self._system1.act(seen, intent, self._rng, plan)
+        return self._system1.act(context, intent, self._rng, plan)
 
     def prepare(self, chunk: ActionChunk, now_ns: int) -> ActionChunk:
         """What is to be executed for a chunk that is ready now, as slowly as its lateness asks."""

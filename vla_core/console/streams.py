@@ -44,24 +44,24 @@ class _Source(NamedTuple):
 
     Attributes:
         title: of the row.
-        node, rate: whose diagnostics tell the rate, and of what.
+        nodes, rate: whose diagnostics tell the rate, the first that there is, and of what.
         per_tick: whether the command node tells its age at every tick; else its diagnostics do.
         modes: in which it is followed; None: in all.
     """
 
     title: str
-    node: str
+    nodes: tuple[str, ...]
     rate: str
     per_tick: bool
     modes: tuple[ControlMode, ...] | None
 
 
 _SOURCES = {
-    "joint_state": _Source("joint states", "command_node", "joint state", False, None),
-    "observation": _Source("observation", "camera_node", "observation", True, _POLICY_MOVES),
-    "intent": _Source("intent", "intent_node", "intent", True, _POLICY_MOVES),
-    "chunk": _Source("action chunk", "command_node", "chunk", True, _POLICY_MOVES),
-    "teleop": _Source("operator", "command_node", "teleop", False, _OPERATOR_MOVES),
+    "joint_state": _Source("joint states", ("command_node",), "joint state", False, None),
+    "observation": _Source("observation", ("camera_node",), "observation", True, _POLICY_MOVES),
+    "intent": _Source("intent", ("intent_node", "policy_node"), "intent", True, _POLICY_MOVES),
+    "chunk": _Source("action chunk", ("command_node",), "chunk", True, _POLICY_MOVES),
+    "teleop": _Source("operator", ("command_node",), "teleop", False, _OPERATOR_MOVES),
 }
 
 
@@ -81,7 +81,7 @@ def _command(snapshot: Snapshot) -> Stream:
 
 def _stream(snapshot: Snapshot, name: str) -> Stream:
     source, limit_s = _SOURCES[name], snapshot.limits_s.get(name)
-    told = _told(snapshot, source.node)
+    told = _told(snapshot, source.nodes)
     rate_hz = _number(told, f"rate_hz/{source.rate}")
     command = snapshot.command
     if source.per_tick:
@@ -105,12 +105,12 @@ def _standing(known: bool, age_s: float | None, limit_s: float | None, used: boo
     return Standing.LATE if limit_s is not None and age_s > limit_s else Standing.FRESH
 
 
-def _told(snapshot: Snapshot, node: str) -> dict[str, str] | None:
+def _told(snapshot: Snapshot, nodes: tuple[str, ...]) -> dict[str, str] | None:
     """What a node tells of itself; None where it does not, or not any more."""
-    report = snapshot.node(node)
-    if report is None or report.age_s > NODE_SILENT_S:
-        return None
-    return dict(report.values)
+    for report in map(snapshot.node, nodes):
+        if report is not None and report.age_s <= NODE_SILENT_S:
+            return dict(report.values)
+    return None
 
 
 def _number(values: dict[str, str] | None, key: str) -> float | None:

@@ -39,7 +39,7 @@ def _check_joint_names(robot: RobotModel, manifest: PolicyManifest) -> list[str]
 
 def _check_cameras(robot: RobotModel, manifest: PolicyManifest) -> list[str]:
     problems = []
-    for wanted in manifest.cameras:
+    for wanted in manifest.observation.cameras:
         camera = robot.cameras.get(wanted.name)
         if camera is None:
             problems.append(

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import json
-from dataclasses import MISSING, asdict, dataclass, fields
+from collections.abc import Callable
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from vla_core.contract.specification import ActionSpec, ObservationSpec
 from vla_core.errors import ObservationError, PolicyError
 from vla_core.types import Conditioning, Observation
 
 
-@dataclass(frozen=True)
-class CameraSpec:
-    """A camera as the policy sees it, after resizing [pixels]."""
+class Systems(Enum):
+    """Which processes a policy runs in."""
 
-    name: str
-    height: int
-    width: int
+    APART = "apart"
+    """System 2 and System 1 each in a node of their own."""
+    JOINT = "joint"
+    """Both in one: they share what they compute."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +34,13 @@ class PolicyManifest:
         kind: key in the registry, e.g. `dial`.
         robot: name of the robot description that it was trained on.
         joint_names: canonical order of its joint vectors.
-        cameras: views it needs, in order.
+        observation: what it is shown.
         step_s: time between a chunk's targets [s].
         horizon: targets in a chunk.
-        lookahead_s: how far ahead its intent looks [s].
-        fingerprint: of its feature space (encoder weights and preprocessing).
+        systems: which processes it runs in.
+        action: what its network's numbers mean; a chunk is joint targets whatever they are.
+        lookahead_s: how far ahead its intent looks [s]; 0: it does not.
+        fingerprint: of its feature space (encoder weights and preprocessing); empty: it has none.
         model: sizes of the networks, understood by its kind.
         normalisation: named lists of numbers (means, standard deviations).
         provenance: seeds, data, metrics; for people, not read by code.
@@ -49,14 +54,16 @@ class PolicyManifest:
     kind: str
     robot: str
     joint_names: tuple[str, ...]
-    cameras: tuple[CameraSpec, ...]
+    observation: ObservationSpec
     step_s: float
     horizon: int
-    lookahead_s: float
-    fingerprint: str
-    model: dict[str, Any]
-    normalisation: dict[str, list[float]]
-    provenance: dict[str, Any]
+    systems: Systems = Systems.APART
+    action: ActionSpec = ActionSpec()
+    lookahead_s: float = 0.0
+    fingerprint: str = ""
+    model: dict[str, Any] = field(default_factory=dict)
+    normalisation: dict[str, list[float]] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
     prefix_steps: int = 0
     forward_steps: int = 0
 
@@ -64,14 +71,15 @@ class PolicyManifest:
 
     def save(self, folder: Path) -> None:
         """Write `policy.json` into the policy's folder."""
-        (folder / self.FILE_NAME).write_text(json.dumps(asdict(self), indent=1) + "\n")
+        text = json.dumps(asdict(self), indent=1, default=lambda member: member.value)
+        (folder / self.FILE_NAME).write_text(text + "\n")
 
     @classmethod
     def load(cls, folder: Path) -> PolicyManifest:
         """Read a policy's folder.
 
         Raises:
-            PolicyError: no `policy.json`, not JSON, or keys missing or unknown.
+            PolicyError: no `policy.json`, not JSON, keys missing or unknown, or values that cannot be.
         """
         path = folder / cls.FILE_NAME
         if not path.is_file():
@@ -83,15 +91,19 @@ class PolicyManifest:
         except ValueError as error:
             raise PolicyError(str(path), f"is not JSON ({error}); train or copy it again") from error
         names = {f.name for f in fields(cls)}
-        needed = {f.name for f in fields(cls) if f.default is MISSING}
+        needed = {
+            f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING
+        }
         got = set(raw) if isinstance(raw, dict) else set()
         if not needed <= got <= names:
             raise PolicyError(
                 str(path),
                 f"missing keys {sorted(needed - got)}, unknown keys {sorted(got - names)}",
             )
-        raw["cameras"] = tuple(CameraSpec(**camera) for camera in raw["cameras"])
         raw["joint_names"] = tuple(raw["joint_names"])
+        for key, read in _PARTS.items():
+            if key in raw:
+                raw[key] = _part(str(path), key, read, raw[key])
         manifest = cls(**raw)
         manifest._check_normalisation(str(path))
         return manifest
@@ -119,7 +131,7 @@ class PolicyManifest:
             ObservationError: a camera is missing, has another size, or the joints are too many
                 or too few.
         """
-        for camera in self.cameras:
+        for camera in self.observation.cameras:
             image = observation.images.get(camera.name)
             if image is None:
                 raise ObservationError(
@@ -137,3 +149,18 @@ class PolicyManifest:
                 f"got {observation.position.shape} joint positions, policy {self.name!r} "
                 f"expects ({len(self.joint_names)},)"
             )
+
+
+#: How the parts of the JSON are read.
+_PARTS: dict[str, Callable[[Any], Any]] = {
+    "observation": ObservationSpec.of,
+    "action": ActionSpec.of,
+    "systems": Systems,
+}
+
+
+def _part(source: str, key: str, read: Callable[[Any], Any], raw: Any) -> Any:
+    try:
+        return read(raw)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise PolicyError(source, f"{key}: {error}") from error

@@ -7,13 +7,19 @@ Nothing here knows how an intent is made: its tensors are the policy's own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
 from vla_core.contract.manifest import PolicyManifest
-from vla_core.types import ActionChunk, CommittedPlan, Instruction, LatentIntent, Observation
+from vla_core.types import (
+    ActionChunk,
+    CommittedPlan,
+    Context,
+    Instruction,
+    LatentIntent,
+    Observation,
+)
 
 
 @runtime_checkable
@@ -22,8 +28,15 @@ class System2(Protocol):
 
     manifest: PolicyManifest
 
-    def intend(self, observation: Observation, instruction: Instruction) -> LatentIntent:
-        """Synthesise the latent intent for `instruction` seen from `observation`.
+    def reset(self, instruction: Instruction | None) -> None:
+        """Forget what came before: another instruction, a return to POLICY, a clock set back.
+
+        Args:
+            instruction: what is told from now on; None: it goes on as it was.
+        """
+
+    def intend(self, context: Context, instruction: Instruction) -> LatentIntent:
+        """Synthesise the latent intent for `instruction` in `context`.
 
         Raises:
             InstructionError: the policy does not know what the instruction says.
@@ -45,14 +58,17 @@ class System1(Protocol):
 
     manifest: PolicyManifest
 
+    def reset(self, instruction: Instruction | None) -> None:
+        """As `System2.reset`."""
+
     def act(
         self,
-        observation: Observation,
+        context: Context,
         intent: LatentIntent,
         rng: np.random.Generator,
         plan: CommittedPlan | None = None,
     ) -> ActionChunk:
-        """Decode `intent` into the next chunk.
+        """Decode `intent` into the next chunk; asked twice of one moment, it answers the same.
 
         Args:
             rng: draws the sampler's noise; the same state gives the same chunk.
@@ -65,9 +81,8 @@ class System1(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class DualSystem:
-    """A policy whose systems run apart: its two halves."""
+class DualSystem(NamedTuple):
+    """A policy as two halves."""
 
     system2: System2
     system1: System1
@@ -79,7 +94,17 @@ class JointPolicy(Protocol):
 
     manifest: PolicyManifest
 
+    def reset(self, instruction: Instruction | None) -> None:
+        """As `System2.reset`."""
+
     def step(
-        self, observation: Observation, instruction: Instruction, rng: np.random.Generator
+        self,
+        context: Context,
+        instruction: Instruction,
+        rng: np.random.Generator,
+        plan: CommittedPlan | None = None,
     ) -> tuple[LatentIntent, ActionChunk]:
-        """Think and act on one observation."""
+        """Intent and chunk of one moment; arguments and errors as those of both systems.
+
+        A policy of one system gives an intent without tensors.
+        """

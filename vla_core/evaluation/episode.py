@@ -18,8 +18,9 @@ from vla_core.contract.protocol import System1, System2
 from vla_core.evaluation.intent_mode import IntentMode, zeroed
 from vla_core.evaluation.motion_watch import MotionQuality, MotionWatch
 from vla_core.evaluation.settings import EvaluationSettings
+from vla_core.observation.history import NEAR_S, History
 from vla_core.observation.mean_velocity import MeanVelocity
-from vla_core.types import NANOSECONDS, Instruction, LatentIntent, Observation
+from vla_core.types import NANOSECONDS, Context, Instruction, LatentIntent, Observation
 
 
 class Scene(Protocol):
@@ -76,7 +77,7 @@ class EpisodeResult:
 
 
 #: Gives the intent for an observation; the policy's own, or a control's.
-IntentSource = Callable[[Observation], LatentIntent]
+IntentSource = Callable[[Context], LatentIntent]
 
 
 class EpisodeRunner:
@@ -105,6 +106,7 @@ class EpisodeRunner:
         self._system2 = system2
         self._settings = settings
         self._instructions = instructions
+        self._spec = system1.manifest.observation
         names = system1.manifest.joint_names
         self._executor = executor or (lambda seed: TimelineExecutor(names, settings.control_s))
 
@@ -123,16 +125,16 @@ class EpisodeRunner:
         told = self._scene.reset(seed)
         wrong = self._other_instruction(seed, told) if mode is IntentMode.WRONG else None
         source = {
-            IntentMode.PREDICTED: lambda seen: self._system2.intend(seen, told),
-            IntentMode.ZERO: lambda seen: zeroed(self._system2.intend(seen, told)),
+            IntentMode.PREDICTED: lambda context: self._system2.intend(context, told),
+            IntentMode.ZERO: lambda context: zeroed(self._system2.intend(context, told)),
             IntentMode.SHUFFLED: _in_turn(donor),
-            IntentMode.WRONG: lambda seen: self._system2.intend(seen, wrong),
+            IntentMode.WRONG: lambda context: self._system2.intend(context, wrong),
         }[mode]
         return self._roll_out(seed, told, wrong, source)
 
     def _recording(self, told: Instruction, record: list[LatentIntent]) -> IntentSource:
-        def intend(seen: Observation) -> LatentIntent:
-            record.append(self._system2.intend(seen, told))
+        def intend(context: Context) -> LatentIntent:
+            record.append(self._system2.intend(context, told))
             return record[-1]
 
         return intend
@@ -147,7 +149,11 @@ class EpisodeRunner:
         settings, scene = self._settings, self._scene
         inference, executor = self._make(seed)
         period_s = executor.period_s
+        for system in (self._system2, self._system1):
+            system.reset(wrong or told)
         watch = MotionWatch()
+        past: History[Observation] = History(max(self._spec.history_s, default=0.0))
+        past_ticks = max(1, round(NEAR_S / period_s)) if self._spec.history_s else 0
         velocity = MeanVelocity(period_s)
         think_ticks = max(1, round(settings.system2_period_s / period_s))
         done_ticks = wrong_ticks = 0
@@ -155,13 +161,15 @@ class EpisodeRunner:
         for tick in range(round(settings.time_limit_s / period_s)):
             now_ns = round(tick * period_s * NANOSECONDS)
             velocity.add(scene.position)
+            if past_ticks and tick % past_ticks == 0:
+                past.add(now_ns, self._observe(tick, now_ns, velocity.value))
             if tick % think_ticks == 0:
-                seen = self._observe(tick, now_ns, velocity.value)
-                intent = intend(seen)
+                context = self._context(inference, past, tick, now_ns, velocity.value)
+                intent = intend(context)
             if inference.is_due(now_ns, intent):
-                if seen.stamp_ns != now_ns:
-                    seen = self._observe(tick, now_ns, velocity.value)
-                inference.infer(seen, intent)
+                if context.observation.stamp_ns != now_ns:
+                    context = self._context(inference, past, tick, now_ns, velocity.value)
+                inference.infer(context, intent)
             if inference.deliver(now_ns):
                 watch.arrived()
             target = executor.tick(now_ns, scene.position, scene.velocity)
@@ -195,10 +203,21 @@ class EpisodeRunner:
         executor = self._executor(seed)
         return SteppedInference(self._system1, executor, settings.schedule, rng), executor
 
+    def _context(
+        self,
+        inference: SteppedInference | SteppedPeer,
+        past: History[Observation],
+        tick: int,
+        now_ns: int,
+        velocity: np.ndarray,
+    ) -> Context:
+        seen = self._observe(tick, now_ns, velocity)
+        return inference.context(seen, past.before(now_ns, self._spec.history_s))
+
     def _observe(self, tick: int, now_ns: int, velocity: np.ndarray) -> Observation:
         images = {
             spec.name: _resized(self._scene.render(spec.name), spec.width, spec.height)
-            for spec in self._system1.manifest.cameras
+            for spec in self._spec.cameras
         }
         return Observation(
             stamp_ns=now_ns,
@@ -220,8 +239,8 @@ def _in_turn(intents: list[LatentIntent]) -> IntentSource:
     """Another episode's intents, one a call, its last for ever, as if they were of now."""
     remaining = list(reversed(intents))
 
-    def next_intent(seen: Observation) -> LatentIntent:
+    def next_intent(context: Context) -> LatentIntent:
         intent = remaining.pop() if len(remaining) > 1 else remaining[0]
-        return replace(intent, observation_stamp_ns=seen.stamp_ns)
+        return replace(intent, observation_stamp_ns=context.observation.stamp_ns)
 
     return next_intent

@@ -15,10 +15,10 @@ import numpy as np
 
 from vla_core.chunks.peers.choose import PEERS
 from vla_core.chunks.strategies.choose import fitting_strategy
-from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.manifest import PolicyManifest, Systems
 from vla_core.errors import VlaError
 from vla_core.evaluation.episode import EpisodeResult, EpisodeRunner
-from vla_core.evaluation.intent_mode import IntentMode
+from vla_core.evaluation.intent_mode import OF_ANOTHER_MOMENT, IntentMode
 from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.paths import policy_folder
 from vla_core.robot.load import load_robot
@@ -120,6 +120,11 @@ def _check(settings: EvaluationSettings) -> None:
         fitting_strategy(settings.strategy, manifest)
     elif settings.filtered:
         raise EvaluationError(f"{settings.strategy} is a peer: it runs unfiltered only; got filtered=True")
+    if manifest.systems is Systems.JOINT and settings.intent in OF_ANOTHER_MOMENT:
+        raise EvaluationError(
+            f"intent {settings.intent.value!r}: policy {manifest.name!r} takes none from outside, "
+            "it forms its own with each chunk"
+        )
     robot = load_robot(manifest.robot)
     for joint in robot.joints:
         if joint.urdf_joint != joint.name or joint.scale != 1.0 or joint.offset != 0.0:
@@ -156,14 +161,13 @@ def load_runner(settings: EvaluationSettings) -> EpisodeRunner:
     from vla_core.command.operated_executor import OperatedExecutor
     from vla_core.handover.load_teleop import load_teleop
     from vla_core.handover.passing_operator import MANNERS
-    from vla_core.policies.registry import load_system1, load_system2
+    from vla_core.policies.registry import load_policy
     from vla_core.robot.model import RobotModel
     from vla_core.safety.command_safety import CommandSafety
     from vla_core.suites.tabletop.layout import TASKS
     from vla_core.suites.tabletop.moving import MovingBlockSim
 
-    system1 = load_system1(settings.policy, settings.backend)
-    system2 = load_system2(settings.policy, settings.backend)
+    system2, system1 = load_policy(settings.policy, settings.backend)
     robot = RobotModel.load(system1.manifest.robot)
     instructions = tuple(task.instruction for task in TASKS)
     safety = CommandSafety.of(robot, settings.arms_margin_m) if settings.filtered else None

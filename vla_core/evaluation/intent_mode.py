@@ -26,6 +26,10 @@ class IntentMode(Enum):
     WRONG = "wrong"
 
 
+#: Those that hand System 1 another intent than the policy has just formed.
+OF_ANOTHER_MOMENT = frozenset({IntentMode.ZERO, IntentMode.SHUFFLED})
+
+
 def zeroed(intent: LatentIntent) -> LatentIntent:
     """The intent with every tensor zero."""
     return replace(intent, tensors={n: np.zeros_like(t) for n, t in intent.tensors.items()})

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from vla_core.contract.manifest import CameraSpec, PolicyManifest
+from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.specification import CameraSpec
 from vla_core.errors import ObservationError
 from vla_core.observation.alignment import Drop, ObservationAligner
 from vla_core.observation.image_check import ImageCheck, ImageLimits
@@ -28,13 +29,13 @@ def cameras_of(
     Raises:
         ObservationError: the robot lacks one.
     """
-    for spec in policy.cameras:
+    for spec in policy.observation.cameras:
         if spec.name not in cameras:
             raise ObservationError(
                 f"policy {policy.name!r} needs camera {spec.name!r}, the robot has "
                 f"{', '.join(cameras) or 'none'}"
             )
-    return tuple(cameras[spec.name] for spec in policy.cameras)
+    return tuple(cameras[spec.name] for spec in policy.observation.cameras)
 
 
 class ObservationBuilder:

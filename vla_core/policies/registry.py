@@ -6,9 +6,10 @@ from pathlib import Path
 
 import yaml
 
+from vla_core.contract.joint import as_dual
 from vla_core.contract.kind import PolicyKind, Recipe, RecipeArguments
-from vla_core.contract.manifest import PolicyManifest
-from vla_core.contract.protocol import JointPolicy, System1, System2
+from vla_core.contract.manifest import PolicyManifest, Systems
+from vla_core.contract.protocol import DualSystem, JointPolicy, System1, System2
 from vla_core.errors import ConfigError, PolicyError
 from vla_core.paths import policy_folder
 from vla_core.plugins import Registry
@@ -33,6 +34,13 @@ def load_system2(policy: str | Path, backend: str = "onnx") -> System2:
 def load_system1(policy: str | Path, backend: str = "onnx") -> System1:
     """Load the fast half of a policy; arguments and errors as in `load_system2`."""
     return _load("load_system1", policy, backend)
+
+
+def load_policy(policy: str | Path, backend: str = "onnx") -> DualSystem:
+    """A policy whole, whichever processes it runs in; arguments and errors as `load_system2`."""
+    if PolicyManifest.load(policy_folder(policy)).systems is Systems.JOINT:
+        return as_dual(load_joint(policy, backend))
+    return DualSystem(load_system2(policy, backend), load_system1(policy, backend))
 
 
 def load_joint(policy: str | Path, backend: str = "onnx") -> JointPolicy:

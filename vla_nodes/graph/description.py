@@ -16,14 +16,17 @@ from typing import Any
 
 import yaml
 
+from vla_core.contract.manifest import PolicyManifest, Systems
 from vla_core.errors import ConfigError
-from vla_core.paths import root
+from vla_core.paths import policy_folder, root
 from vla_nodes.wire.replay_space import CLOCK_REMAP, REPLAY, graph_namespace
 
 ArgumentValue = bool | int | float | str
 
 PACKAGE = "vla_nodes"
 BRING_UP = "bringup"
+#: In `when`, beside the arguments: which processes the policy's systems run in, by its manifest.
+SYSTEMS = "systems"
 _OWN_PROFILE = root() / "config" / "fastdds.xml"
 #: Of who must wait for nobody: the command node, and who stands for a robot.
 COMMAND_PROFILE = "fastdds_command.xml"
@@ -159,7 +162,12 @@ class Graph:
         return graph_namespace(str(values["source"]), str(values["namespace"]))
 
     def processes(self, values: Mapping[str, ArgumentValue]) -> list[NodeProcess]:
-        """The processes for these arguments, the bring-up last."""
+        """The processes for these arguments, the bring-up last.
+
+        Raises:
+            ConfigError: no such policy, or one whose systems cannot run on two hosts.
+        """
+        known = {**values, SYSTEMS: _systems(values).value}
         apart = CLOCK_REMAP if values["source"] == REPLAY else {}
         started = [
             NodeProcess(
@@ -171,8 +179,8 @@ class Graph:
                 profile=node.get("profile", ""),
             )
             for name, node in self.nodes.items()
-            if all(values[key] in allowed for key, allowed in node.get("when", {}).items())
-            and not any(values[key] in names for key, names in node.get("unless", {}).items())
+            if all(known[key] in allowed for key, allowed in node.get("when", {}).items())
+            and not any(known[key] in names for key, names in node.get("unless", {}).items())
         ]
         if values["system2"] == "only":
             return started  # the bring-up on the robot's host configures it over the network
@@ -255,6 +263,18 @@ class Graph:
         if given[1:] not in values:
             raise ConfigError(where, f"{given} is no argument; there are {', '.join(values)}")
         return values[given[1:]]
+
+
+def _systems(values: Mapping[str, ArgumentValue]) -> Systems:
+    """Which processes the chosen policy runs in."""
+    manifest = PolicyManifest.load(policy_folder(str(values["policy"])))
+    if manifest.systems is Systems.JOINT and values["system2"] != "here":
+        raise ConfigError(
+            "argument 'system2'",
+            f"got {values['system2']!r}, but policy {manifest.name!r} runs both systems in one "
+            "process: leave it at 'here'",
+        )
+    return manifest.systems
 
 
 def _profile_variable(environment: Mapping[str, str]) -> str:

@@ -99,7 +99,7 @@ class CameraNode(SuiteNode):
             **{field.name: self.values[field.name] for field in fields(ImageLimits)}
         )
         self._builder = ObservationBuilder(
-            policy.cameras,
+            policy.observation.cameras,
             robot.joint_names,
             self.values["rate_hz"],
             self.values["max_skew_s"],

@@ -34,7 +34,7 @@ class EpisodeRecorder:
     def __init__(
         self, observer: GraphObserver, robot: RobotDescription, manifest: PolicyManifest
     ) -> None:
-        self._cameras = tuple(camera.name for camera in manifest.cameras)
+        self._cameras = tuple(camera.name for camera in manifest.observation.cameras)
         self._record: EpisodeRecord | None = None
         self._start_ns = 0
         self._newest: dict[str, Image] = {}

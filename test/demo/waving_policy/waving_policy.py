@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from vla_core.contract.manifest import CameraSpec, PolicyManifest
-from vla_core.types import NANOSECONDS, ActionChunk, Instruction, LatentIntent, Observation
+from vla_core.contract.answers import chunk_of, intent_of
+from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.specification import CameraSpec, ObservationSpec
+from vla_core.types import NANOSECONDS, ActionChunk, Context, Instruction, LatentIntent
 
 PATCHES, WIDTH = 16, 8
 
@@ -30,22 +32,19 @@ class WavingSystem2:
         self.manifest = manifest
         self._sequence = 0
 
-    def intend(self, observation: Observation, instruction: Instruction) -> LatentIntent:
-        started_s = time.perf_counter()
+    def reset(self, instruction: Instruction | None) -> None:
+        pass
+
+    def intend(self, context: Context, instruction: Instruction) -> LatentIntent:
+        started_s, observation = time.perf_counter(), context.observation
         self.manifest.check_observation(observation)
-        current = np.ones((PATCHES * len(self.manifest.cameras), WIDTH), np.float16)
+        current = np.ones((PATCHES * len(self.manifest.observation.cameras), WIDTH), np.float16)
         foresight = current.copy()
         foresight[self._sequence % len(foresight), : WIDTH // 2] = -1.0
         self._sequence += 1
-        return LatentIntent(
-            self._sequence,
-            observation.stamp_ns,
-            observation.sequence,
-            instruction,
-            self.manifest.lookahead_s,
-            self.manifest.fingerprint,
-            {"foresight": foresight, "current": current},
-            time.perf_counter() - started_s,
+        tensors, compute_s = {"foresight": foresight, "current": current}, time.perf_counter() - started_s
+        return intent_of(
+            self.manifest, self._sequence, observation, instruction, tensors, compute_s
         )
 
 
@@ -54,27 +53,21 @@ class WavingSystem1:
         self.manifest = manifest
         self._sequence = 0
 
+    def reset(self, instruction: Instruction | None) -> None:
+        pass
+
     def act(
-        self, observation: Observation, intent: LatentIntent, rng: np.random.Generator, plan=None
+        self, context: Context, intent: LatentIntent, rng: np.random.Generator, plan=None
     ) -> ActionChunk:
-        started_s = time.perf_counter()
+        started_s, observation = time.perf_counter(), context.observation
         self.manifest.check_observation(observation)
         self._sequence += 1
         steps = np.arange(self.manifest.horizon) * self.manifest.step_s
         time_s = observation.stamp_ns / NANOSECONDS + steps
         targets = np.tile(observation.position, (self.manifest.horizon, 1))
         targets[:, 3] += 0.1 * (np.sin(time_s) - np.sin(time_s[0]))
-        return ActionChunk(
-            self._sequence,
-            observation.stamp_ns,
-            observation.sequence,
-            intent.sequence,
-            intent.observation_stamp_ns,
-            self.manifest.step_s,
-            self.manifest.joint_names,
-            targets,
-            time.perf_counter() - started_s,
-        )
+        compute_s = time.perf_counter() - started_s
+        return chunk_of(self.manifest, self._sequence, observation, intent, targets, compute_s)
 
 
 def save(folder: Path, robot: str, joint_names: Sequence[str], cameras: Sequence[str]) -> Path:
@@ -82,6 +75,7 @@ def save(folder: Path, robot: str, joint_names: Sequence[str], cameras: Sequence
     folder.mkdir(parents=True, exist_ok=True)
     specs = tuple(CameraSpec(name, 64, 64) for name in cameras)
     PolicyManifest(
-        folder.name, "waving", robot, tuple(joint_names), specs, 0.1, 12, 1.0, "waving", {}, {}, {}
-    ).save(folder)
+        folder.name, "waving", robot, tuple(joint_names), ObservationSpec(specs), 0.1, 12,
+        lookahead_s=1.0, fingerprint="waving",
+    ).save(folder)  # fmt: skip
     return folder

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from vla_core.contract.manifest import CameraSpec, PolicyManifest
+from vla_core.contract.answers import chunk_of, intent_of
+from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.specification import CameraSpec, ObservationSpec
 from vla_core.robot.load import load_robot
-from vla_core.types import NANOSECONDS, ActionChunk, Instruction, LatentIntent, Observation
+from vla_core.types import NANOSECONDS, ActionChunk, Context, Instruction, LatentIntent
 
 #: 0.3 rad to and fro, at 0.6 rad/s at most.
 AMPLITUDE, FREQUENCY = 0.3, 2.0
@@ -34,16 +36,14 @@ class SwingingSystem2:
         self.manifest = manifest
         self._sequence = 0
 
-    def intend(self, observation: Observation, instruction: Instruction) -> LatentIntent:
+    def reset(self, instruction: Instruction | None) -> None:
+        pass
+
+    def intend(self, context: Context, instruction: Instruction) -> LatentIntent:
         self._sequence += 1
-        return LatentIntent(
-            self._sequence,
-            observation.stamp_ns,
-            observation.sequence,
-            instruction,
-            self.manifest.lookahead_s,
-            self.manifest.fingerprint,
-            {"nothing": np.zeros(1, np.float16)},
+        tensors = {"nothing": np.zeros(1, np.float16)}
+        return intent_of(
+            self.manifest, self._sequence, context.observation, instruction, tensors
         )
 
 
@@ -57,24 +57,19 @@ class SwingingSystem1:
         self._elbows = [robot.joint_names.index(name) for name in ELBOWS]
         self._sequence = 0
 
+    def reset(self, instruction: Instruction | None) -> None:
+        pass
+
     def act(
-        self, observation: Observation, intent: LatentIntent, rng: np.random.Generator, plan=None
+        self, context: Context, intent: LatentIntent, rng: np.random.Generator, plan=None
     ) -> ActionChunk:
+        observation = context.observation
         self._sequence += 1
         steps_s = np.arange(self.manifest.horizon) * self.manifest.step_s
         time_s = observation.stamp_ns % (100_000 * NANOSECONDS) / NANOSECONDS + steps_s
         targets = np.tile(self._pose, (self.manifest.horizon, 1))
         targets[:, self._elbows] += AMPLITUDE * np.sin(FREQUENCY * time_s)[:, None]
-        return ActionChunk(
-            self._sequence,
-            observation.stamp_ns,
-            observation.sequence,
-            intent.sequence,
-            intent.observation_stamp_ns,
-            self.manifest.step_s,
-            self.manifest.joint_names,
-            targets,
-        )
+        return chunk_of(self.manifest, self._sequence, observation, intent, targets)
 
 
 def save(folder: Path, robot: str, joint_names: Sequence[str], cameras: Sequence[str]) -> Path:
@@ -82,6 +77,7 @@ def save(folder: Path, robot: str, joint_names: Sequence[str], cameras: Sequence
     folder.mkdir(parents=True, exist_ok=True)
     specs = tuple(CameraSpec(name, 64, 64) for name in cameras)
     PolicyManifest(
-        folder.name, "swinging", robot, tuple(joint_names), specs, 0.1, 16, 1.0, "swing", {}, {}, {}
-    ).save(folder)
+        folder.name, "swinging", robot, tuple(joint_names), ObservationSpec(specs), 0.1, 16,
+        lookahead_s=1.0, fingerprint="swing",
+    ).save(folder)  # fmt: skip
     return folder

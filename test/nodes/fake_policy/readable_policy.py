@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from vla_core.contract.answers import chunk_of, intent_of
 from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.specification import CameraSpec, ObservationSpec
 from vla_core.errors import FeatureSpaceError, InstructionError, PolicyError
-from vla_core.types import ActionChunk, Instruction, LatentIntent, Observation
+from vla_core.types import ActionChunk, Context, Instruction, LatentIntent
 
 MOVED = "left_elbow_joint"
 READY = -0.7
@@ -41,21 +43,18 @@ class FakeSystem2:
         self._amplitude = amplitude
         self._sequence = 0
 
-    def intend(self, observation: Observation, instruction: Instruction) -> LatentIntent:
+    def reset(self, instruction: Instruction | None) -> None:
+        pass
+
+    def intend(self, context: Context, instruction: Instruction) -> LatentIntent:
+        observation = context.observation
         self.manifest.check_observation(observation)
         if "elbow" not in instruction.text:
             raise InstructionError(f"cannot follow {instruction.text!r}; expected words with elbow")
         self._sequence += 1
         height = self._amplitude * np.sin(observation.stamp_ns * 1e-9 + self.manifest.lookahead_s)
-        return LatentIntent(
-            self._sequence,
-            observation.stamp_ns,
-            observation.sequence,
-            instruction,
-            self.manifest.lookahead_s,
-            self.manifest.fingerprint,
-            {"height": np.array([height], np.float32)},
-        )
+        tensors = {"height": np.array([height], np.float32)}
+        return intent_of(self.manifest, self._sequence, observation, instruction, tensors)
 
 
 class FakeSystem1:
@@ -63,9 +62,13 @@ class FakeSystem1:
         self.manifest = manifest
         self._sequence = 0
 
+    def reset(self, instruction: Instruction | None) -> None:
+        pass
+
     def act(
-        self, observation: Observation, intent: LatentIntent, rng: np.random.Generator, plan=None
+        self, context: Context, intent: LatentIntent, rng: np.random.Generator, plan=None
     ) -> ActionChunk:
+        observation = context.observation
         self.manifest.check_observation(observation)
         if intent.fingerprint != self.manifest.fingerprint:
             raise FeatureSpaceError(intent.fingerprint, self.manifest.fingerprint)
@@ -76,26 +79,16 @@ class FakeSystem1:
         targets[:, column] = np.linspace(
             observation.position[column], goal, self.manifest.horizon + 1
         )[1:]
-        return ActionChunk(
-            self._sequence,
-            observation.stamp_ns,
-            observation.sequence,
-            intent.sequence,
-            intent.observation_stamp_ns,
-            self.manifest.step_s,
-            self.manifest.joint_names,
-            targets,
-        )
+        return chunk_of(self.manifest, self._sequence, observation, intent, targets)
 
 
 def save(folder: Path, robot: str, joint_names: tuple[str, ...], fingerprint: str) -> Path:
     """Write the policy's folder."""
-    from vla_core.contract.manifest import CameraSpec
-
     folder.mkdir(parents=True, exist_ok=True)
     cameras = tuple(CameraSpec(name, 64, 64) for name in ("head", "front"))
     PolicyManifest(
-        folder.name, "fake", robot, joint_names, cameras, 0.1, 12, 2.0, fingerprint, {}, {}, {}
-    ).save(folder)
+        folder.name, "fake", robot, joint_names, ObservationSpec(cameras), 0.1, 12,
+        lookahead_s=2.0, fingerprint=fingerprint,
+    ).save(folder)  # fmt: skip
     (folder / WEIGHTS).write_text("0.3")
     return folder

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from vla_core.chunks.peers.stepped_peer import SteppedPeer
-from vla_core.types import LatentIntent, Observation
+from vla_core.types import Context, LatentIntent
 
 #: The client's own defaults (`RobotClientConfig`).
 THRESHOLD, AGGREGATE = 0.5, "weighted_average"
@@ -52,12 +52,12 @@ class LerobotQueue(SteppedPeer):
         """Once at most half of a chunk is left in the queue."""
         return self._client._ready_to_send_observation()
 
-    def ask(self, seen: Observation, intent: LatentIntent) -> None:
+    def ask(self, context: Context, intent: LatentIntent) -> None:
         """Actions of a chunk are numbered from the newest one that was performed."""
         self._asked_step = max(self._client.latest_action, 0)
         self._coming = [
             self._timed(timestamp=0.0, timestep=self._asked_step + i, action=self._tensor(action))
-            for i, action in enumerate(self.actions(seen, intent))
+            for i, action in enumerate(self.actions(context, intent))
         ]
 
     def receive(self) -> None:

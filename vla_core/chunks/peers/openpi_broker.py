@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from vla_core.chunks.peers.stepped_peer import SteppedPeer
-from vla_core.types import LatentIntent, Observation
+from vla_core.types import Context, LatentIntent
 
 
 class OpenpiBroker(SteppedPeer):
@@ -27,15 +27,15 @@ class OpenpiBroker(SteppedPeer):
 
     def infer(self, observation: dict[str, Any]) -> dict[str, np.ndarray]:
         """The policy that the broker asks whenever its chunk is used up."""
-        return {"actions": self.actions(observation["seen"], observation["intent"])}
+        return {"actions": self.actions(observation["context"], observation["intent"])}
 
     def hungry(self) -> bool:
         """Once every action of the chunk was sent."""
         return self._left == 0
 
-    def ask(self, seen: Observation, intent: LatentIntent) -> None:
+    def ask(self, context: Context, intent: LatentIntent) -> None:
         """The call that waits; what it gives is the chunk's first action."""
-        self._first = self._broker.infer({"seen": seen, "intent": intent})["actions"]
+        self._first = self._broker.infer({"context": context, "intent": intent})["actions"]
 
     def receive(self) -> None:
         """The call returns: its action is sent at once, and steps are counted from here."""

@@ -9,7 +9,7 @@ import numpy as np
 from vla_core.chunks.delay import DelayTracker
 from vla_core.chunks.inference_schedule import InferenceSchedule
 from vla_core.contract.protocol import System1
-from vla_core.types import NANOSECONDS, LatentIntent, Observation
+from vla_core.types import NANOSECONDS, Context, LatentIntent, Observation
 
 
 class SteppedPeer(ABC):
@@ -58,7 +58,7 @@ class SteppedPeer(ABC):
         """Whether the peer asks for a chunk, now that a step begins."""
 
     @abstractmethod
-    def ask(self, seen: Observation, intent: LatentIntent) -> None:
+    def ask(self, context: Context, intent: LatentIntent) -> None:
         """Let the peer have its chunk computed from an observation of now."""
 
     @abstractmethod
@@ -69,9 +69,9 @@ class SteppedPeer(ABC):
     def next_action(self) -> np.ndarray | None:
         """`(dof,)` action of the step that begins; None: there is none."""
 
-    def actions(self, seen: Observation, intent: LatentIntent) -> np.ndarray:
+    def actions(self, context: Context, intent: LatentIntent) -> np.ndarray:
         """`(horizon - 1, dof)` float32 actions of a new chunk."""
-        return self._system1.act(seen, intent, self._rng).targets[1:].astype(np.float32)
+        return self._system1.act(context, intent, self._rng).targets[1:].astype(np.float32)
 
     def is_due(self, now_ns: int, intent: LatentIntent | None = None) -> bool:
         """Whether the next inference begins now; at a step's begin its action is sent before."""
@@ -80,12 +80,19 @@ class SteppedPeer(ABC):
         self._send(now_ns)
         return self._looked_ns is None and self.hungry()
 
-    def infer(self, seen: Observation, intent: LatentIntent) -> None:
+    def context(
+        self, seen: Observation, history: tuple[Observation | None, ...] = ()
+    ) -> Context:
+        """What either system is shown of a moment; peers do not tell what is executed."""
+        return Context(seen, history)
+
+    def infer(self, context: Context, intent: LatentIntent) -> None:
         """Begin an inference from an observation of now."""
+        seen = context.observation
         self._looked_ns = seen.stamp_ns
         if self._goal is None:
             self._start = self._goal = seen.position
-        self.ask(seen, intent)
+        self.ask(context, intent)
 
     def deliver(self, now_ns: int) -> bool:
         """Hand the chunk over once its time has come; whether it was."""

@@ -13,7 +13,7 @@ from vla_core.contract.protocol import DualSystem
 from vla_core.observation.observation_builder import cameras_of
 from vla_core.paths import policy_folder
 from vla_core.policies.baselines.hold import hold_policy
-from vla_core.policies.registry import load_system1, load_system2
+from vla_core.policies.registry import load_policy
 from vla_core.recordings.bags.part import Part
 from vla_core.recordings.sources.open_recording import open_recording
 from vla_core.recordings.sources.recording import Recording
@@ -80,4 +80,4 @@ def _policy(args: argparse.Namespace, robot: RobotModel, recording: Recording) -
 
         words = " ".join((args.instruction or INSTRUCTION, *recording.instructions))
         folder = make_random_policy(args.out / RANDOM, args.robot, words, args.seed)
-    return DualSystem(load_system2(folder, args.backend), load_system1(folder, args.backend))
+    return load_policy(folder, args.backend)

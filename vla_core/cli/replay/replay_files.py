@@ -54,7 +54,7 @@ class ReplayFiles:
         """Who is to be told of a replay with this policy."""
         if self._episode is None:
             return []
-        cameras = [camera.name for camera in manifest.cameras]
+        cameras = [camera.name for camera in manifest.observation.cameras]
         return [Chronicler(self._robot, cameras, self._has_commands, self._writers, self._episode)]
 
     def write_report(self, result: Mapping[str, Any]) -> Path | None:

@@ -20,7 +20,7 @@ from vla_core.evaluation.evaluate import prepare_worker
 from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.handover.load_teleop import load_teleop
 from vla_core.paths import policy_folder
-from vla_core.policies.registry import load_system1, load_system2
+from vla_core.policies.registry import load_policy
 from vla_core.recordings.convert.dataset_index import episode_rows
 from vla_core.recordings.convert.dataset_writer import DatasetWriter
 from vla_core.recordings.convert.frames import Frame
@@ -79,7 +79,7 @@ class AttemptRunner:
         self._sim, manifest = sim, system1.manifest
         self._described = load_teleop(teleop, sim.robot.description)
         self._safety = CommandSafety.of(sim.robot)
-        self._cameras = tuple(camera.name for camera in manifest.cameras)
+        self._cameras = tuple(camera.name for camera in manifest.observation.cameras)
         self._rate_hz = 1.0 / manifest.step_s
         self._expert = Expert(sim, gain=OPERATOR_GAIN)
         settings = replace(settings, time_limit_s=TIME_LIMIT_S, settle_s=SETTLE_S)
@@ -92,8 +92,7 @@ class AttemptRunner:
         Raises:
             VlaError: policy or teleoperation cannot be loaded.
         """
-        system1 = load_system1(settings.policy, settings.backend)
-        system2 = load_system2(settings.policy, settings.backend)
+        system2, system1 = load_policy(settings.policy, settings.backend)
         robot = RobotModel.load(system1.manifest.robot)
         sim = MovingBlockSim(robot, settings.pattern, settings.outside)
         return cls(sim, system1, system2, settings, teleop)
@@ -134,7 +133,7 @@ def collect(
     keys = video_keys(robot.description)
     cameras = {
         camera.name: (keys[camera.name], robot.cameras[camera.name].size(True))
-        for camera in manifest.cameras
+        for camera in manifest.observation.cameras
     }
     writer = DatasetWriter(folder, robot, cameras, round(1.0 / manifest.step_s))
     left = [seed for seed in seeds if not writer.has(_source(seed))]

@@ -6,10 +6,13 @@ import time
 
 import numpy as np
 
-from vla_core.contract.manifest import CameraSpec, PolicyManifest
+from vla_core.contract.answers import chunk_of, intent_of
+from vla_core.contract.joint import as_dual
+from vla_core.contract.manifest import PolicyManifest, Systems
 from vla_core.contract.protocol import DualSystem
+from vla_core.contract.specification import CameraSpec, ObservationSpec
 from vla_core.robot.model import RobotModel
-from vla_core.types import ActionChunk, CommittedPlan, Instruction, LatentIntent, Observation
+from vla_core.types import ActionChunk, CommittedPlan, Context, Instruction, LatentIntent
 
 NAME = "hold"
 STEP_S, HORIZON = 0.1, 12
@@ -19,70 +22,47 @@ _SIDE = 64
 
 def hold_policy(robot: RobotModel) -> DualSystem:
     """For any robot, with all its cameras."""
+    return as_dual(HoldPolicy(hold_manifest(robot)))
+
+
+def hold_manifest(robot: RobotModel) -> PolicyManifest:
+    """What it is shown, and the form of its chunks."""
     sides = {name: min(_SIDE, *camera.size(False)) for name, camera in robot.cameras.items()}
     cameras = tuple(CameraSpec(name, side, side) for name, side in sides.items())
-    manifest = PolicyManifest(
+    return PolicyManifest(
         name=NAME,
         kind=NAME,
         robot=robot.name,
         joint_names=robot.joint_names,
-        cameras=cameras,
+        observation=ObservationSpec(cameras),
         step_s=STEP_S,
         horizon=HORIZON,
-        lookahead_s=STEP_S * HORIZON,
-        fingerprint=NAME,
-        model={},
-        normalisation={},
-        provenance={},
+        systems=Systems.JOINT,
     )
-    return DualSystem(_HoldSystem2(manifest), _HoldSystem1(manifest))
 
 
-class _HoldSystem2:
-    """Intends nothing."""
-
-    def __init__(self, manifest: PolicyManifest) -> None:
-        self.manifest = manifest
-        self._sequence = 0
-
-    def intend(self, observation: Observation, instruction: Instruction) -> LatentIntent:
-        self._sequence += 1
-        return LatentIntent(
-            self._sequence,
-            observation.stamp_ns,
-            observation.sequence,
-            instruction,
-            self.manifest.lookahead_s,
-            self.manifest.fingerprint,
-            {},
-        )
-
-
-class _HoldSystem1:
-    """Every target is where the robot is."""
+class HoldPolicy:
+    """Every target is where the robot is; it intends nothing."""
 
     def __init__(self, manifest: PolicyManifest) -> None:
         self.manifest = manifest
         self._sequence = 0
 
-    def act(
+    def reset(self, instruction: Instruction | None) -> None:
+        """Nothing is remembered."""
+
+    def step(
         self,
-        observation: Observation,
-        intent: LatentIntent,
+        context: Context,
+        instruction: Instruction,
         rng: np.random.Generator,
         plan: CommittedPlan | None = None,
-    ) -> ActionChunk:
+    ) -> tuple[LatentIntent, ActionChunk]:
+        """Stay."""
         started_s = time.perf_counter()
-        manifest = self.manifest
         self._sequence += 1
-        return ActionChunk(
-            self._sequence,
-            observation.stamp_ns,
-            observation.sequence,
-            intent.sequence,
-            intent.observation_stamp_ns,
-            manifest.step_s,
-            manifest.joint_names,
-            np.tile(observation.position, (manifest.horizon, 1)),
-            time.perf_counter() - started_s,
-        )
+        seen = context.observation
+        intent = intent_of(self.manifest, self._sequence, seen, instruction, {})
+        targets = np.tile(seen.position, (self.manifest.horizon, 1))
+        compute_s = time.perf_counter() - started_s
+        return intent, chunk_of(self.manifest, self._sequence, seen, intent, targets, compute_s)

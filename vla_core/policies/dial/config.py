@@ -213,7 +213,7 @@ def _begun_with(source: str, raw: Mapping[str, Any]) -> dict[str, Any]:
     decided = {
         "kind": manifest.kind,
         "robot": manifest.robot,
-        "cameras": [camera.name for camera in manifest.cameras],
+        "cameras": [camera.name for camera in manifest.observation.cameras],
         "model": sizes,
         "scenes": 0,
     }

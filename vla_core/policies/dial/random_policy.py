@@ -9,7 +9,8 @@ import numpy as np
 import torch
 import yaml
 
-from vla_core.contract.manifest import CameraSpec, PolicyManifest
+from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.specification import CameraSpec, ObservationSpec
 from vla_core.paths import root
 from vla_core.policies.blocks.words import vocabulary_of
 from vla_core.policies.dial.model import Dial, DialSizes
@@ -55,8 +56,8 @@ def make_random_policy(folder: Path, robot_name: str | Path, instruction: str, s
         kind="dial",
         robot=str(robot_name),
         joint_names=robot.joint_names,
-        cameras=tuple(
-            CameraSpec(name, sizes.image_size, sizes.image_size) for name in robot.cameras
+        observation=ObservationSpec(
+            tuple(CameraSpec(name, sizes.image_size, sizes.image_size) for name in robot.cameras)
         ),
         step_s=STEP_S,
         horizon=sizes.horizon,

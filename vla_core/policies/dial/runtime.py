@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vla_core.contract.answers import chunk_of, intent_of
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.errors import FeatureSpaceError, IntentError, PolicyError
 from vla_core.inference.session import BACKENDS, OnnxSession, Session, TorchSession
@@ -18,6 +19,7 @@ from vla_core.types import (
     ActionChunk,
     CommittedPlan,
     Conditioning,
+    Context,
     Instruction,
     LatentIntent,
     Observation,
@@ -48,29 +50,27 @@ class DialSystem2:
         """`(patches, width)` features of what is seen now."""
         return _features(self.manifest, self._networks["vit"], observation)[0]
 
-    def intend(self, observation: Observation, instruction: Instruction) -> LatentIntent:
+    def reset(self, instruction: Instruction | None) -> None:
+        """Nothing is remembered."""
+
+    def intend(self, context: Context, instruction: Instruction) -> LatentIntent:
         """Eq. 1, first half. The intent's tensors, `(patches, width)` float16:
 
         `foresight`, the features H steps ahead, and `current`, those of now, for people to compare.
         """
         started = time.perf_counter()
-        sizes = self.manifest.model
+        sizes, observation = self.manifest.model, context.observation
         words = encode_words(instruction.text, tuple(sizes["vocabulary"]), sizes["max_words"])
         features = _features(self.manifest, self._networks["vit"], observation)
         foresight = self._networks["system2"].run(features=features, words=words[None])
         self._sequence += 1
-        return LatentIntent(
-            sequence=self._sequence,
-            observation_stamp_ns=observation.stamp_ns,
-            observation_sequence=observation.sequence,
-            instruction=instruction,
-            lookahead_s=self.manifest.lookahead_s,
-            fingerprint=self.manifest.fingerprint,
-            tensors={
-                "foresight": foresight[0].astype(np.float16),
-                "current": features[0].astype(np.float16),
-            },
-            compute_s=time.perf_counter() - started,
+        tensors = {
+            "foresight": foresight[0].astype(np.float16),
+            "current": features[0].astype(np.float16),
+        }
+        compute_s = time.perf_counter() - started
+        return intent_of(
+            self.manifest, self._sequence, observation, instruction, tensors, compute_s
         )
 
 
@@ -90,9 +90,12 @@ class DialSystem1:
             )
         self._sequence = 0
 
+    def reset(self, instruction: Instruction | None) -> None:
+        """Nothing is remembered."""
+
     def act(
         self,
-        observation: Observation,
+        context: Context,
         intent: LatentIntent,
         rng: np.random.Generator,
         plan: CommittedPlan | None = None,
@@ -103,7 +106,7 @@ class DialSystem1:
         over, and is so many steps longer than H.
         """
         started = time.perf_counter()
-        manifest = self.manifest
+        manifest, observation = self.manifest, context.observation
         if intent.fingerprint != manifest.fingerprint:
             raise FeatureSpaceError(intent.fingerprint, manifest.fingerprint)
         if plan is not None and (problem := manifest.why_not(plan.conditioning)):
@@ -117,17 +120,9 @@ class DialSystem1:
         normalised = self._sample(context, state, told, rng, plan)
         targets = self._normalisation.target(normalised, state)[:, : self._robot.dof]
         self._sequence += 1
-        return ActionChunk(
-            sequence=self._sequence,
-            observation_stamp_ns=observation.stamp_ns,
-            observation_sequence=observation.sequence,
-            intent_sequence=intent.sequence,
-            intent_stamp_ns=intent.observation_stamp_ns,
-            step_s=manifest.step_s,
-            joint_names=manifest.joint_names,
-            targets=np.concatenate([done, targets.astype(np.float64)]),
-            compute_s=time.perf_counter() - started,
-        )
+        targets = np.concatenate([done, targets.astype(np.float64)])
+        compute_s = time.perf_counter() - started
+        return chunk_of(manifest, self._sequence, observation, intent, targets, compute_s)
 
     def _carried_forward(
         self,
@@ -240,7 +235,7 @@ def _foresight(intent: LatentIntent, shape: tuple[int, ...]) -> np.ndarray:
 def _features(manifest: PolicyManifest, vit: Session, observation: Observation) -> np.ndarray:
     """`(1, patches, width)` features of an observation's views, in the policy's order."""
     manifest.check_observation(observation)
-    images = np.stack([observation.images[camera.name] for camera in manifest.cameras])
+    images = np.stack([observation.images[camera.name] for camera in manifest.observation.cameras])
     return vit.run(images=images[None])
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import jinja2
 
-from vla_core.contract.manifest import CameraSpec, PolicyManifest
+from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.specification import CameraSpec, ObservationSpec
 from vla_core.policies.dial.config import TrainingConfig
 from vla_core.policies.dial.model import Dial
 from vla_core.policies.dial.normalisation import Normalisation
@@ -42,8 +43,8 @@ and standing still.
 {% endfor %}
 ## What it sees and says
 
-Cameras {{ manifest.cameras | map(attribute="name") | join(", ") }} at
-{{ manifest.cameras[0].width }} x {{ manifest.cameras[0].height }}; state of
+Cameras {{ manifest.observation.cameras | map(attribute="name") | join(", ") }} at
+{{ manifest.observation.cameras[0].width }} x {{ manifest.observation.cameras[0].height }}; state of
 {{ manifest.model.state }} numbers{% if manifest.model.velocities %} and \
 {{ manifest.model.velocities }} velocities{% endif %};
 {{ manifest.horizon }} targets, {{ manifest.step_s }} s apart; foresight
@@ -91,7 +92,9 @@ def ship(
         kind=config.kind,
         robot=config.robot,
         joint_names=robot.joint_names,
-        cameras=tuple(CameraSpec(c, sizes.image_size, sizes.image_size) for c in config.cameras),
+        observation=ObservationSpec(
+            tuple(CameraSpec(c, sizes.image_size, sizes.image_size) for c in config.cameras)
+        ),
         step_s=1.0 / rate_hz,
         horizon=sizes.horizon,
         lookahead_s=sizes.horizon / rate_hz,

@@ -10,9 +10,11 @@ import numpy as np
 from vla_core.chunks.inference_schedule import InferenceSchedule
 from vla_core.chunks.stale_intent import StaleIntentRule
 from vla_core.chunks.stepped_inference import SteppedInference
+from vla_core.contract.joint import JointSystem1
 from vla_core.contract.protocol import System1, System2
 from vla_core.errors import VlaError
 from vla_core.metrics.listener import ReplayListener
+from vla_core.observation.history import History
 from vla_core.observation.observation_builder import ObservationBuilder
 from vla_core.observation.pacing import StampPacer
 from vla_core.recordings.sources.recording import (
@@ -29,6 +31,7 @@ from vla_core.types import (
     NANOSECONDS,
     ActionChunk,
     CommittedPlan,
+    Context,
     Instruction,
     LatentIntent,
     Observation,
@@ -72,12 +75,14 @@ class EpisodeReplay:
         has_commands: bool,
     ) -> None:
         self._executor = executor
+        for system in (system2, system1):
+            system.reset(instruction)
         self._listener = listener
         self._settings = settings
         self._has_commands = has_commands
         manifest = system2.manifest
         self._builder = ObservationBuilder(
-            manifest.cameras,
+            manifest.observation.cameras,
             joint_names,
             _EVERY_FRAME_HZ,
             settings.max_skew_s,
@@ -90,6 +95,8 @@ class EpisodeReplay:
         )
         rng = np.random.default_rng(settings.seed)
         self._inference = SteppedInference(acting, executor, schedule, rng)
+        self._history_s = manifest.observation.history_s
+        self._past: History[Observation] = History(max(self._history_s, default=0.0))
         self._stale = StaleIntentRule(settings.intent_timeout_s)
         self._period_ns = round(executor.period_s * NANOSECONDS)
         self._tick_ns: int | None = None
@@ -150,14 +157,18 @@ class EpisodeReplay:
 
     def _see(self, seen: Observation, now_ns: int) -> None:
         self._listener.observed(seen)
-        self._intents.offer(seen)
+        history = self._past.before(seen.stamp_ns, self._history_s)
+        if self._history_s:
+            self._past.add(seen.stamp_ns, seen)
+        context = self._inference.context(seen, history)
+        self._intents.offer(context)
         intent = self._intents.newest(now_ns)
         if intent is None or not self._inference.is_due(seen.stamp_ns + _EARLY_NS):
             return
         if problem := self._stale.why_not(intent, seen.stamp_ns):
             self._listener.refused(now_ns, "System 1", problem)
             return
-        self._inference.infer(seen, intent)
+        self._inference.infer(context, intent)
 
 
 class _IntentsInTime:
@@ -178,12 +189,13 @@ class _IntentsInTime:
         self._coming: LatentIntent | None = None
         self._newest: LatentIntent | None = None
 
-    def offer(self, seen: Observation) -> None:
+    def offer(self, context: Context) -> None:
         """Begin an inference if it is time for one."""
+        seen = context.observation
         self.newest(seen.stamp_ns)
         if self._coming is not None or not self._pacer.due(seen.stamp_ns):
             return
-        self._coming = _as_sent(self._system2.intend(seen, self._instruction))
+        self._coming = _as_sent(self._system2.intend(context, self._instruction))
         self._listener.intended(seen, self._coming)
 
     def newest(self, now_ns: int) -> LatentIntent | None:
@@ -211,18 +223,25 @@ class _SeededSystem1:
 
     def act(
         self,
-        observation: Observation,
+        context: Context,
         intent: LatentIntent,
         rng: np.random.Generator,
         plan: CommittedPlan | None = None,
     ) -> ActionChunk:
         """The chunk to be executed; the one without a plan is told to the listener."""
-        seed = (*self._seed, observation.sequence)
-        alone = self._system1.act(observation, intent, np.random.default_rng(seed))
-        self._listener.acted(observation, intent, alone)
+        seen = context.observation
+        seed = (*self._seed, seen.sequence)
+        if isinstance(self._system1, JointSystem1):  # it may remember, so it is asked once
+            chunk = self._system1.act(context, intent, np.random.default_rng(seed), plan)
+            intent = _as_sent(self._system1.formed)
+            self._listener.intended(seen, intent)
+            self._listener.acted(seen, intent, chunk)
+            return chunk
+        alone = self._system1.act(context, intent, np.random.default_rng(seed))
+        self._listener.acted(seen, intent, alone)
         if plan is None or not len(plan.targets):
             return alone
-        joined = self._system1.act(observation, intent, np.random.default_rng(seed), plan)
+        joined = self._system1.act(context, intent, np.random.default_rng(seed), plan)
         return replace(joined, sequence=alone.sequence)
 
 

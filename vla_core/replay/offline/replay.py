@@ -70,7 +70,7 @@ class OfflineReplay:
         robot, policy = self._robot, self._policy
         groups = joint_groups(robot)
         encoder = policy.system2 if isinstance(policy.system2, FeatureEncoder) else None
-        counted = _Frames(policy.system1.manifest.cameras[0].name, progress)
+        counted = _Frames(policy.system1.manifest.observation.cameras[0].name, progress)
         scores = (
             ActionScores(robot.joint_names, groups),
             ForesightScores(),

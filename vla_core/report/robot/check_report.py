@@ -150,7 +150,7 @@ def _policy(robot: RobotModel, manifest: PolicyManifest) -> Table:
     table.add_row("kind", manifest.kind, "")
     table.add_row("robot", manifest.robot, robot.name)
     table.add_row("joints", str(len(manifest.joint_names)), str(robot.dof))
-    for camera in manifest.cameras:
+    for camera in manifest.observation.cameras:
         mine = robot.cameras.get(camera.name)
         size = f"{mine.width}x{mine.height}" if mine else "none"
         table.add_row(f"camera {camera.name}", f"{camera.width}x{camera.height}", size)

@@ -26,7 +26,7 @@ from vla_core.contract.protocol import System1, System2
 from vla_core.handover.load_teleop import load_teleop
 from vla_core.handover.passing_operator import MANNERS
 from vla_core.observation.mean_velocity import MeanVelocity
-from vla_core.policies.registry import load_system1, load_system2
+from vla_core.policies.registry import load_policy
 from vla_core.robot.model import RobotModel
 from vla_core.safety.command_safety import CommandSafety
 from vla_core.suites.tabletop.demonstrations import Recorder, resize
@@ -55,6 +55,8 @@ def correct(
     instruction = sim.reset_to(sample_layout(rng), sim.robot.ready_pose)
     seconds = (manifest.horizon + WINDOWS) * manifest.step_s
     inference = SteppedInference(system1, executor, InferenceSchedule(), rng)
+    for system in (system2, system1):
+        system.reset(instruction)
     period_s = executor.period_s
     corrections, done = [], 0
     velocity = MeanVelocity(period_s)
@@ -62,8 +64,9 @@ def correct(
         now_ns = round(tick * period_s * NANOSECONDS)
         velocity.add(sim.position)
         if inference.is_due(now_ns):
-            seen = _observe(recorder, manifest.cameras, velocity.value, now_ns)
-            inference.infer(seen, system2.intend(seen, instruction))
+            seen = _observe(recorder, manifest.observation.cameras, velocity.value, now_ns)
+            context = inference.context(seen)
+            inference.infer(context, system2.intend(context, instruction))
         inference.deliver(now_ns)
         if tick % round(CORRECT_S / period_s) == 0:
             corrections.append(recorder.excursion(seconds))
@@ -82,8 +85,8 @@ def _observe(recorder: Recorder, cameras, velocity: np.ndarray, stamp_ns: int) -
 
 
 def _work(folder: Path, policy: Path, seeds: list[int]) -> int:
-    system2, system1 = load_system2(policy), load_system1(policy)
-    size = system1.manifest.cameras[0].width
+    system2, system1 = load_policy(policy)
+    size = system1.manifest.observation.cameras[0].width
     with TabletopSim(RobotModel.load(system1.manifest.robot)) as sim:
         recorder = Recorder(sim, Expert(sim), size)
         robot, safety = sim.robot, CommandSafety.of(sim.robot)

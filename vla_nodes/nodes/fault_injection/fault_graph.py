@@ -66,7 +66,7 @@ def routes(robot: RobotDescription, cameras: Sequence[str]) -> tuple[Route, ...]
 
 def policy_routes(robot: RobotDescription, policy: PolicyManifest) -> tuple[Route, ...]:
     """`routes` of a policy."""
-    return routes(robot, [camera.name for camera in policy.cameras])
+    return routes(robot, [camera.name for camera in policy.observation.cameras])
 
 
 def with_injector(graph: Graph, streams: Sequence[Route], simulated_time: bool) -> Graph:
@@ -79,6 +79,7 @@ def with_injector(graph: Graph, streams: Sequence[Route], simulated_time: bool) 
         _ROBOT: [r for r in streams if r.name in (FIRST_CAMERA, SECOND_CAMERA, JOINTS)],
         "intent_node": [r for r in streams if r.name == INTENT],
         "action_node": [r for r in streams if r.name == CHUNK],
+        "policy_node": [r for r in streams if r.name in (INTENT, CHUNK)],
     }
     nodes = {}
     for name, node in graph.nodes.items():
