@@ -12,6 +12,8 @@ pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 
 from vla_core.errors import ConfigError
 from vla_core.paths import root
+from vla_core.policies.baselines.hold import hold_manifest
+from vla_core.robot.model import RobotModel
 from vla_nodes.graph.description import Graph
 from vla_nodes.graph.graph_processes import command_line
 
@@ -22,6 +24,7 @@ NODES = {
     "camera_node": "CameraNode",
     "intent_node": "IntentNode",
     "action_node": "ActionNode",
+    "policy_node": "PolicyNode",
     "command_node": "CommandNode",
     "teleop_node": "TeleopNode",
     "ready_node": "ReadyNode",
@@ -44,7 +47,9 @@ def brought_up(graph: Graph, **given: str) -> str:
 
 
 def test_the_simulated_robot_and_the_bag_player_run_only_where_they_are_the_source(graph):
-    optional = ("teleop_node", "ready_node", "recorder_node", "bag_player_node")
+    optional = (
+        "teleop_node", "ready_node", "recorder_node", "bag_player_node", "policy_node",
+    )  # fmt: skip
     every = [name for name in NODES if name not in optional]
     assert names(graph, source="sim") == every
     assert names(graph, source="robot") == every[1:]
@@ -107,20 +112,37 @@ def test_every_node_declares_every_parameter_that_it_is_given(graph, source):
 
 
 def test_arguments_reach_the_nodes(graph):
-    values = graph.values({"system2_rate_hz": "2.5", "policy": "mine", "source": "sim"})
+    values = graph.values({"system2_rate_hz": "2.5", "policy": "dial_g1", "source": "sim"})
     parameters = {p.name: p.parameters for p in graph.processes(values)}
     assert parameters["intent_node"]["rate_hz"] == 2.5
     assert {parameters[n]["policy"] for n in ("camera_node", "intent_node", "action_node")} == {
-        "mine"
+        "dial_g1"
     }
     assert parameters["camera_node"]["simulated"] is True
 
 
 def test_texts_stay_texts_on_the_command_line(graph):
-    process = graph.processes(graph.values({"policy": "12", "use_sim_time": "true"}))[0]
+    process = graph.processes(graph.values({"robot": "12", "use_sim_time": "true"}))[0]
     line = command_line(process, "/left/robot")
-    assert "policy:='12'" in line and "use_sim_time:=true" in line
+    assert "robot:='12'" in line and "use_sim_time:=true" in line
     assert "__ns:=/left/robot" in line
+
+
+def test_a_policy_of_one_process_has_one_node_and_nobody_has_to_say_so(graph, tmp_path):
+    hold_manifest(RobotModel.load("g1_inspire")).save(tmp_path)
+    joint = {"source": "sim", "policy": str(tmp_path)}
+    apart = names(graph, source="sim")
+    assert names(graph, **joint) == [
+        {"intent_node": "policy_node"}.get(name, name) for name in apart if name != "action_node"
+    ]
+    for system2 in ("elsewhere", "only"):
+        with pytest.raises(ConfigError, match="'hold' runs both systems in one process"):
+            names(graph, system2=system2, **joint)
+
+
+def test_an_unknown_policy_is_refused_before_anything_starts(graph):
+    with pytest.raises(ConfigError, match="no 'mine'; there are dial_g1, tabletop"):
+        names(graph, policy="mine")
 
 
 def test_every_node_but_the_one_in_command_is_started_again(graph):

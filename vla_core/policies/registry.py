@@ -15,7 +15,11 @@ from vla_core.paths import policy_folder
 from vla_core.plugins import Registry
 
 #: Modules as `contract/kind.py` describes them.
-KINDS = Registry("kind of policy", "vla.policies", {"dial": "vla_core.policies.dial.kind"})
+KINDS = Registry(
+    "kind of policy",
+    "vla.policies",
+    {"dial": "vla_core.policies.dial.kind", "hold": "vla_core.policies.baselines.hold"},
+)
 
 
 def load_system2(policy: str | Path, backend: str = "onnx") -> System2:

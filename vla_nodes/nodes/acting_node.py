@@ -73,7 +73,7 @@ class ActingNode(InferenceNode):
             self.destroy_lifecycle_publisher(self._chunks)
         super().cleanup()
 
-    def subscriptions(self) -> tuple[tuple, ...]:
+    def also_hears(self) -> tuple[tuple, ...]:
         """What becomes of the chunks."""
         return (
             (msg.ExecutionState, topics.EXECUTION_STATE, self._on_execution, qos.NEWEST_STATUS),

@@ -65,12 +65,12 @@ class ActionNode(ActingNode):
         """What the intent node says."""
         return self._told
 
-    def subscriptions(self) -> tuple[tuple, ...]:
+    def also_hears(self) -> tuple[tuple, ...]:
         """The instruction and the intents."""
         return (
             (msg.Instruction, topics.INSTRUCTION, self._on_instruction, qos.LATCHED),
             (msg.LatentIntent, topics.INTENT, self._on_intent, qos.LATEST),
-            *super().subscriptions(),
+            *super().also_hears(),
         )
 
     def set_back(self) -> None:
@@ -106,7 +106,7 @@ class ActionNode(ActingNode):
         if not self.is_dropped(intent.instruction):
             self.give(chunk, intent.observation_stamp_ns)
 
-    def on_error(self, error: Exception) -> None:
+    def show_error(self, error: Exception) -> None:
         """Count it as the intent's, where it is that."""
         of_intent = isinstance(error, FeatureSpaceError | IntentError)
         self.refuse_error(error, f"{'intent' if of_intent else 'observation'}/refused")

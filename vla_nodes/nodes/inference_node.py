@@ -65,7 +65,7 @@ class InferenceNode(SuiteNode):
         """What is told; without words, nothing is computed."""
         raise NotImplementedError
 
-    def subscriptions(self) -> tuple[tuple, ...]:
+    def also_hears(self) -> tuple[tuple, ...]:
         """What else an active node hears: message type, topic, callback, quality of service."""
         return ()
 
@@ -88,7 +88,7 @@ class InferenceNode(SuiteNode):
         """In the thread: give out what comes of an observation."""
         raise NotImplementedError
 
-    def on_error(self, error: Exception) -> None:
+    def show_error(self, error: Exception) -> None:
         """Show what `compute` raised."""
         self.refuse_error(error, "observation/refused")
 
@@ -108,11 +108,11 @@ class InferenceNode(SuiteNode):
         self._mode = None
         self._past.clear()
         self._reset_asked.set()
-        self._worker = InferenceWorker(self._compute, self.on_error, self.values["rate_hz"])
+        self._worker = InferenceWorker(self._compute, self.show_error, self.values["rate_hz"])
         self._worker.start()
         for kind, topic, callback, profile in (
             (msg.ControlMode, topics.MODE, self._on_mode, qos.LATCHED),
-            *self.subscriptions(),
+            *self.also_hears(),
             (msg.Observation, topics.OBSERVATION, self._on_observation, qos.LATEST),
         ):
             self._inputs.append(self.create_subscription(kind, topic, callback, profile))

@@ -52,7 +52,7 @@ class IntentNode(InferenceNode):
         """The one in force, which this node says."""
         return self._instructed.current
 
-    def subscriptions(self) -> tuple[tuple, ...]:
+    def also_hears(self) -> tuple[tuple, ...]:
         """Chunks and what becomes of them, for a policy that asks what was executed."""
         if not self.policy.manifest.observation.executed_steps:
             return ()
@@ -81,7 +81,7 @@ class IntentNode(InferenceNode):
         self.meters.latency("compute").add(intent.compute_s)
         self.forgive()
 
-    def on_error(self, error: Exception) -> None:
+    def show_error(self, error: Exception) -> None:
         """Count it as the instruction's, where it is that."""
         kind = "instruction" if isinstance(error, InstructionError) else "observation"
         self.refuse_error(error, f"{kind}/refused")

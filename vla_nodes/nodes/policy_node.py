@@ -60,7 +60,7 @@ class PolicyNode(ActingNode):
             self._instructed.give(self.policy.formed)
             self.give(chunk, chunk.intent_stamp_ns)
 
-    def on_error(self, error: Exception) -> None:
+    def show_error(self, error: Exception) -> None:
         """Count it as the instruction's, where it is that."""
         kind = "instruction" if isinstance(error, InstructionError) else "observation"
         self.refuse_error(error, f"{kind}/refused")

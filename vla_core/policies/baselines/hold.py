@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -18,6 +19,11 @@ NAME = "hold"
 STEP_S, HORIZON = 0.1, 12
 #: Of its pictures, which it does not look at, at most [pixels].
 _SIDE = 64
+
+
+def load_joint(folder: Path, manifest: PolicyManifest, backend: str) -> HoldPolicy:
+    """From a folder that holds its manifest, for the robot there."""
+    return HoldPolicy(manifest)
 
 
 def hold_policy(robot: RobotModel) -> DualSystem:
