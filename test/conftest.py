@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 
@@ -15,11 +14,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is; there is a 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what has to have the machine for itself."""
+    """Mark what has to have the machine for itself: files of live graphs; others mark themselves."""
     for item in items:
-        if _is_live(item.path) and not item.get_closest_marker("shares"):
+        if item.path.name.startswith("test_live_"):
             item.add_marker(pytest.mark.live)
-
-
-def _is_live(path: Path) -> bool:
-    return path.parent.name == "nodes" or path.name.startswith("test_live_")

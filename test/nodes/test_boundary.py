@@ -42,6 +42,8 @@ from vla_nodes.wire.command_messages import read_command
 from vla_nodes.wire.handover_messages import read_teleop_target
 from vla_nodes.wire.tensors import read_tensor
 
+pytestmark = pytest.mark.live
+
 TIMEOUT_S = 20.0
 SOURCES = sorted(Path(boundary.__file__).parents[1].rglob("*.py"))
 #: What they make is ROS 2 launch's, or only speaks.

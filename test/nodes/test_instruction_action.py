@@ -29,6 +29,8 @@ from vla_nodes.nodes.instruction.instruction_authority import LONGEST_TEXT, Inst
 from vla_nodes.wire import qos, topics
 from vla_nodes.wire.conversions import mode_message
 
+pytestmark = pytest.mark.live
+
 PERIOD_S = 0.005
 
 

@@ -26,7 +26,6 @@ from copied_main import DISTRIBUTION, OPENED, CopiedMain
 from live import ROOT, environment, free_domain
 from swaying_robot import write_bag
 
-pytestmark = pytest.mark.shares
 PACKAGE = ROOT / "vla_nodes"
 #: What `rclpy.init` returns before Kilted, and from Kilted on.
 BEFORE_KILTED, FROM_KILTED_ON = KINDS = ("none", "context manager")

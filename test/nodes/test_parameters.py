@@ -32,10 +32,12 @@ TIMEOUT_S = 30.0
 
 
 def kinds_of_nodes() -> list[type[SuiteNode]]:
-    """Every subclass of SuiteNode in a file of a node."""
+    """Every subclass of SuiteNode in a file with the main of a node."""
     found = []
     for file in sorted((PACKAGE / "nodes").glob("*_node.py")):
         module = importlib.import_module(f"vla_nodes.nodes.{file.stem}")
+        if not hasattr(module, "main"):
+            continue
         found += [
             kind
             for _, kind in inspect.getmembers(module, inspect.isclass)

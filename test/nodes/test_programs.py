@@ -15,7 +15,6 @@ from vla_core.evaluation.seeds import HIGHEST_SEED
 from vla_nodes.graph.description import Graph
 from vla_nodes.programs.up import given
 
-pytestmark = pytest.mark.shares
 SEEDED = ("demo", "faults", "handover")
 
 
