@@ -33,7 +33,7 @@ mapfile -t interfaces < <(files_of "${interface_packages[@]}")
 tools=("$root"/tools/{setup.sh,supported_ros.sh,mend_cmake.py,forget_partial.py})
 
 packages_hash=$(fingerprint "${requirements[@]}")
-equations=("$root"/vla_core/safety/{joint_kernels,distance_bounds}.py)
+equations=("$root"/vla_core/safety/{compiled,distance_bounds,joint_kernels,target_kernels}.py)
 all_hash=$(fingerprint "${requirements[@]}" "${interfaces[@]}" "${tools[@]}" "${equations[@]}")
 done_already all "$all_hash" && [[ -x $venv/bin/python ]] && exit 0
 
@@ -171,7 +171,7 @@ done
 
 # --- The safety filter's equations ---------------------------------------------------------------
 say "compiling the safety filter's equations" # numba keeps them: only once
-(cd "$root" && logged "$venv/bin/python" -c 'import vla_core.safety.distance_bounds, vla_core.safety.joint_kernels')
+(cd "$root" && logged "$venv/bin/python" -c 'from vla_core.safety import distance_bounds, joint_kernels, target_kernels')
 
 stamp all "$all_hash"
 say "ready"

@@ -5,13 +5,14 @@ import pytest
 from numba.core.registry import CPUDispatcher
 
 from vla_core.robot.joint_limits import JointLimits
-from vla_core.safety import joint_kernels
+from vla_core.safety import joint_kernels, target_kernels
 from vla_core.safety.limits import JointLimiter
 from vla_core.safety.stopping import JointMotion
 
 COMPILED = {
     name: function
-    for name, function in vars(joint_kernels).items()
+    for module in (joint_kernels, target_kernels)
+    for name, function in vars(module).items()
     if isinstance(function, CPUDispatcher) and not name.startswith("_")
 }
 

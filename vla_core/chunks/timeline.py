@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vla_core.errors import ChunkError
-from vla_core.safety import joint_kernels
+from vla_core.safety import target_kernels
 from vla_core.types import NANOSECONDS, ActionChunk, Pace
 
 _LARGEST_TARGET = 1e3
@@ -156,7 +156,7 @@ class ChunkTimeline:
             return None
         left = self._steps[ahead - 1]
         span_ns = right.due_ns - left.due_ns
-        position, velocity = joint_kernels.between(
+        position, velocity = target_kernels.between(
             left.position, left.velocity, right.position, right.velocity,
             span_ns / NANOSECONDS, (now_ns - left.due_ns) / span_ns,
         )  # fmt: skip

@@ -1,7 +1,7 @@
 """Lower bounds of distances, from distances known beside, compiled.
 
 A joint that moves by dq changes the distance of a pair by at most lever * |dq|. Compiled when this
-module is imported, as `joint_kernels.py` is, and for the same types only. Distances are
+module is imported, as `compiled.py` says, and for the same types only. Distances are
 `(n, pairs)` [m] at `(n, dof)` positions; `levers` is `(dof, pairs)`: the most that a joint changes
 a distance [m per unit].
 """

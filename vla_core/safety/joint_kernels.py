@@ -5,23 +5,21 @@ The first half is about one joint and takes scalars: p, v, a are its position [r
 second half goes through all joints, for the classes of `stopping.py` and `limits.py`; its arrays
 are `(dof,)`, contiguous, of float64, where nothing else is said.
 
-Numba compiles the second half, with what it calls, when this module is imported, and keeps the code
-on disk. A command loop never compiles: arrays of another type are a TypeError there, and too short
-ones an IndexError. Without fast-math, so the same inputs give the same bits. All is in one file
-because numba renews the kept code when the file of a function changes, not when that of a function
-it calls does.
+The second half is compiled as `compiled.py` says. It is in one file with the first because numba
+renews the kept code when the file of a function changes, not when that of a function it calls does.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit, types
 
-_ROUNDING, _SLACK = 1e-9, 1e-6
+from vla_core.safety.compiled import GIVEN, NUMBER, POINTS, ROWS, YES, compiled
+
+_ROUNDING = 1e-9
 #: Times at which the target may be met: this many, each longer than the one before by the factor.
 _ARRIVALS, _LATER = 8, 1.25
 #: Slower than this a joint may go back as it settles [rad/s].
@@ -33,17 +31,7 @@ _HALVINGS = 20
 TRACKED, LATE, UNREACHED = 0, 1, 2
 
 _equation = njit(fastmath=False, error_model="numpy")
-_JOINTS = types.Array(types.float64, 1, "C", readonly=True)
-_POINTS, _ROWS = types.float64[::1], types.float64[:, ::1]
-_NUMBER, _YES = types.float64, types.boolean
 _OUTCOMES = types.uint8[::1]
-
-
-def _over_joints(result: types.Type, *arguments: types.Type) -> Callable[[Callable], Callable]:
-    """Compile a function of all joints now, for these types only."""
-    return njit(
-        result(*arguments), cache=True, fastmath=False, error_model="numpy", boundscheck=True
-    )
 
 
 # One joint
@@ -245,30 +233,6 @@ def _jerk_to_meet(p, v, a, goal, goal_velocity, A, J, period_s, horizon_s):
 # All joints
 
 
-@_over_joints(types.Tuple((_POINTS, _POINTS)), *[_JOINTS] * 4, _NUMBER, _NUMBER)
-def between(p, v, next_p, next_v, span_s, share):
-    """Position and velocity of the cubic Hermite polynomial at `share` of `span_s` [s]."""
-    u, left = share, 1 - share
-    position, velocity = np.empty_like(p), np.empty_like(p)
-    for j in range(len(p)):
-        way = next_p[j] - p[j]
-        position[j] = p[j] + u * (
-            u * (3 - 2 * u) * way + span_s * left * (left * v[j] - u * next_v[j])
-        )
-        velocity[j] = (
-            6 * u * left / span_s * way + left * (1 - 3 * u) * v[j] + u * (3 * u - 2) * next_v[j]
-        )
-    return position, velocity
-
-
-class Goals(NamedTuple):
-    """Targets that joints may head for, `(dof,)` each, and whether they are all as asked for."""
-
-    position: np.ndarray
-    velocity: np.ndarray
-    as_asked: bool
-
-
 class Following(NamedTuple):
     """One period of all joints towards their targets.
 
@@ -285,24 +249,9 @@ class Following(NamedTuple):
     outcome: np.ndarray
 
 
-@_over_joints(types.NamedTuple((_POINTS, _POINTS, _YES), Goals), *[_JOINTS] * 6)
-def goals(p, target, target_velocity, lower, upper, V):
-    """Targets cut to the limits: standing still at them, and where a target is not finite."""
-    goal, velocity = np.empty_like(p), np.empty_like(p)
-    as_asked = True
-    for j in range(len(p)):
-        sane = math.isfinite(target[j]) and math.isfinite(target_velocity[j])
-        asked = target[j] if sane else p[j]
-        goal[j] = min(max(asked, lower[j]), upper[j])
-        moves = sane and goal[j] == asked
-        velocity[j] = min(max(target_velocity[j], -V[j]), V[j]) if moves else 0.0
-        as_asked &= moves and abs(target_velocity[j]) <= V[j]
-    return Goals(goal, velocity, as_asked)
-
-
-@_over_joints(
-    types.NamedTuple((_ROWS, _ROWS, _OUTCOMES), Following),
-    *[_JOINTS] * 5, *[_JOINTS] * 5, _NUMBER, _NUMBER,
+@compiled(
+    types.NamedTuple((ROWS, ROWS, _OUTCOMES), Following),
+    *[GIVEN] * 5, *[GIVEN] * 5, NUMBER, NUMBER,
 )  # fmt: skip
 def follow(p, v, a, goal, goal_velocity, lower, upper, V, A, J, period_s, horizon_s):
     """One period of every joint towards its target, as far as a stop stays possible."""
@@ -324,7 +273,7 @@ def follow(p, v, a, goal, goal_velocity, lower, upper, V, A, J, period_s, horizo
     return Following(motion, excess, outcome)
 
 
-@_over_joints(_POINTS, *[_JOINTS] * 5, _OUTCOMES, *[_JOINTS] * 2)
+@compiled(POINTS, *[GIVEN] * 5, _OUTCOMES, *[GIVEN] * 2)
 def velocities_without_run_up(p, v, a, goal, goal_velocity, outcome, A, J):
     """What of `goal_velocity` joints that are UNREACHED may be asked to have at their goals."""
     velocity = goal_velocity.copy()
@@ -336,9 +285,9 @@ def velocities_without_run_up(p, v, a, goal, goal_velocity, outcome, A, J):
     return velocity
 
 
-@_over_joints(
+@compiled(
     types.void,
-    _ROWS, _ROWS, _OUTCOMES, *[_JOINTS] * 3, *[_JOINTS] * 3, _YES, *[_JOINTS] * 5, _NUMBER,
+    ROWS, ROWS, _OUTCOMES, *[GIVEN] * 3, *[GIVEN] * 3, YES, *[GIVEN] * 5, NUMBER,
 )  # fmt: skip
 def pursue_or_stop(
     motion, excess, outcome, p, v, a, pursued_p, pursued_v, pursued_a, failed,
@@ -365,21 +314,7 @@ def pursue_or_stop(
         motion[0, j], motion[1, j], motion[2, j] = after
 
 
-@_over_joints(_YES, *[_JOINTS] * 7)
-def inside(p, v, a, lower, upper, V, A):
-    """Whether all joints are finite, and inside position, velocity and acceleration limits."""
-    for j in range(len(p)):
-        if not (
-            math.isfinite(p[j] + v[j] + a[j])
-            and lower[j] - _SLACK <= p[j] <= upper[j] + _SLACK
-            and abs(v[j]) <= V[j] * (1 + _SLACK)
-            and abs(a[j]) <= A[j] * (1 + _SLACK)
-        ):
-            return False
-    return True
-
-
-@_over_joints(_ROWS, *[_JOINTS] * 4)
+@compiled(ROWS, *[GIVEN] * 4)
 def stop_phases(v, a, A, J):
     """`(4, dof)` jerk of each least-time stop, and when its phases end [s]."""
     phases = np.empty((4, len(v)))
@@ -390,7 +325,7 @@ def stop_phases(v, a, A, J):
     return phases
 
 
-@_over_joints(_ROWS, *[_JOINTS] * 3, _ROWS, _JOINTS)
+@compiled(ROWS, *[GIVEN] * 3, ROWS, GIVEN)
 def along_stop(p, v, a, phases, t):
     """`(3, dof)` position, velocity, acceleration at `t` `(dof,)` [s] of stops with `phases`."""
     motion = np.empty((3, len(p)))
@@ -401,7 +336,7 @@ def along_stop(p, v, a, phases, t):
     return motion
 
 
-@_over_joints(types.Tuple((_POINTS, _ROWS, _ROWS)), *[_JOINTS] * 3, _ROWS, _NUMBER)
+@compiled(types.Tuple((POINTS, ROWS, ROWS)), *[GIVEN] * 3, ROWS, NUMBER)
 def stop_points(p, v, a, phases, step_s):
     """Stops with `phases`, every `step_s` until all joints stand still, but at least three points.
 
@@ -424,7 +359,7 @@ def stop_points(p, v, a, phases, step_s):
     return times_s, position, velocity
 
 
-@_over_joints(types.Tuple((_POINTS, _POINTS)), *[_JOINTS] * 5)
+@compiled(types.Tuple((POINTS, POINTS)), *[GIVEN] * 5)
 def reach(p, v, a, A, J):
     """Lowest and highest position on the way of each least-time stop."""
     lowest, highest = np.empty_like(p), np.empty_like(p)

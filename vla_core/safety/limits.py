@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vla_core.robot.joint_limits import JointLimits
-from vla_core.safety import joint_kernels
+from vla_core.safety import joint_kernels, target_kernels
 from vla_core.safety.pursuit import TimeOptimalPursuit
 from vla_core.safety.stopping import EmergencyProfile, JointMotion, StopProfile
 from vla_core.types import ActiveConstraint
@@ -75,7 +75,7 @@ class JointLimiter:
         before = (motion.position, motion.velocity, motion.acceleration)
         target = np.ascontiguousarray(target, dtype=float)
         target_velocity = np.ascontiguousarray(target_velocity, dtype=float)
-        goal, velocity, as_asked = joint_kernels.goals(
+        goal, velocity, as_asked = target_kernels.goals(
             motion.position, target, target_velocity, limits.lower, limits.upper, limits.velocity
         )
         constraints = () if as_asked else self._cut(target, target_velocity)
@@ -115,7 +115,7 @@ class JointLimiter:
 
     def permits(self, motion: JointMotion) -> bool:
         """Whether `motion` may be sent: finite, and inside position, velocity and acceleration."""
-        return joint_kernels.inside(
+        return target_kernels.inside(
             motion.position, motion.velocity, motion.acceleration, *self._held[:4]
         )
 
