@@ -21,7 +21,7 @@ WHO = {
     "vla_nodes/nodes/ready_node.py": "a refusal that says how",
     "vla_nodes/programs/faults/person.py": "stands for the person at the robot",
     "vla_nodes/programs/faults/fault_run.py": "calls that person",
-    "benchmarks/safety_fuzz.py": "resets the core, without a robot",
+    "benchmarks/safety_adversary.py": "resets the core, without a robot",
 }
 #: Of those, who calls it: the console for a person, the fault runs for theirs, the fuzz.
 CALLERS = {
@@ -30,7 +30,7 @@ CALLERS = {
     "vla_nodes/nodes/command/mode_services.py",
     "vla_nodes/programs/faults/person.py",
     "vla_nodes/programs/faults/fault_run.py",
-    "benchmarks/safety_fuzz.py",
+    "benchmarks/safety_adversary.py",
 }
 CALL = re.compile(r"\breset_estop\(|create_client\(ResetEstop|create_service\(ResetEstop")
 DEFINITION = re.compile(r"def reset_estop\(")
