@@ -30,7 +30,7 @@ from vla_core.recordings.sources.recording import Event, RecordedEpisode, Unread
 from vla_core.replay.offline.replay import OfflineReplay
 from vla_core.replay.offline.settings import OfflineSettings
 from vla_core.robot.model import RobotModel
-from vla_core.types import NANOSECONDS
+from vla_core.types import NANOSECONDS, Observation
 
 
 class RepeatedRecording:
@@ -46,6 +46,7 @@ class RepeatedRecording:
         self.has_commands = recording.has_commands
 
     def episodes(self) -> Iterator[RecordedEpisode]:
+        """The one episode, with all turns in it."""
         yield RecordedEpisode("repeated", "", self._events())
 
     def _events(self) -> Iterator[Event]:
@@ -67,14 +68,19 @@ class MemoryAlongTheWay(ReplayListener):
         self._seen = 0
         self.memory_mb: list[float] = []
 
-    def observed(self, seen) -> None:
+    def observed(self, seen: Observation) -> None:
+        """Counts, and measures after each tenth."""
         self._seen += 1
         if self._seen % self._every == 0:
             self.memory_mb.append(round(proportional_memory_mb(os.getpid()) or 0.0, 1))
 
 
 def read_with_rosbags(bag: Path, times: int, decode: bool) -> float:
-    """Seconds to read every message of a bag, some times over."""
+    """How long rosbags takes to read every message of a bag, `times` over [s].
+
+    Args:
+        decode: whether pictures are decoded too, as a replay decodes them.
+    """
     started_s = time.perf_counter()
     for _ in range(times):
         with AnyReader([bag], default_typestore=get_typestore(Stores.ROS2_JAZZY)) as reader:

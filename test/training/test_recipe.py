@@ -25,11 +25,21 @@ from vla_core.recordings.convert.spans import SpanIntervention
 from vla_core.recordings.episodes import Episode
 from vla_core.recordings.labelled_scenes import LabelledScenes
 from vla_core.robot.model import RobotModel
+from vla_core.suites.tabletop import corrections
 from vla_core.suites.tabletop.suite import TabletopSuite
 from vla_core.training.trainer import Schedule
 from vla_core.types import CommittedPlan, Conditioning, Context, Instruction, Observation
 
 SIZE = 32
+
+
+class BrieflyCorrected(TabletopSuite):
+    """The table, where a policy that has learned nothing acts for less than an episode."""
+
+    def correct(self, folder: Path, policy: Path, seeds: range) -> None:
+        corrections.generate(folder, policy, seeds, longest_s=2.0)
+
+
 MODEL = {
     "image_size": SIZE, "vit_stem": [8, 8, 12], "vit_layers": 1, "system2_width": 12,
     "system2_layers": 1, "fusion_width": 12, "fusion_layers": 1, "dit_width": 12, "dit_layers": 1,
@@ -63,7 +73,7 @@ def recorded(tmp_path_factory) -> TrainingConfig:
 def train(config: TrainingConfig, work: Path) -> PolicyManifest:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the export speaks of shapes that never change here
-        suite = None if config.dataset else TabletopSuite()
+        suite = None if config.dataset else BrieflyCorrected()
         DialRecipe(config, work, suite).run(work / "policy")
     return PolicyManifest.load(work / "policy")
 

@@ -62,7 +62,13 @@ class ReplayListener:
 
 
 class Listeners(ReplayListener):
-    """Tells several, in order."""
+    """Tells several all that it is told itself, each event to one after the other.
+
+    Its methods are those of `ReplayListener`; what one listener raises, the next ones are not told.
+
+    Args:
+        listeners: in the order in which they are told.
+    """
 
     def __init__(self, listeners: Sequence[ReplayListener]) -> None:
         self._listeners = tuple(listeners)

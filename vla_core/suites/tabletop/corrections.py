@@ -84,7 +84,7 @@ def _observe(recorder: Recorder, cameras, velocity: np.ndarray, stamp_ns: int) -
     return Observation(stamp_ns, 0, images, sim.position, velocity)
 
 
-def _work(folder: Path, policy: Path, seeds: list[int]) -> int:
+def _work(folder: Path, policy: Path, seeds: list[int], longest_s: float) -> int:
     system2, system1 = load_policy(policy)
     size = system1.manifest.observation.cameras[0].width
     with TabletopSim(RobotModel.load(system1.manifest.robot)) as sim:
@@ -100,6 +100,7 @@ def _work(folder: Path, policy: Path, seeds: list[int]) -> int:
             if seed % 2:
                 executor = OperatedExecutor.passing(robot, safety, leader, rng, MANNERS["moving"])
                 episode_s = OPERATED_S
+            episode_s = min(episode_s, longest_s)
             found = correct(recorder, system2, system1, executor, rng, episode_s)
             for part, episode in enumerate(found):
                 episode.save(folder / f"{seed:06d}_{part:02d}.npz")
@@ -107,8 +108,14 @@ def _work(folder: Path, policy: Path, seeds: list[int]) -> int:
     return len(seeds)
 
 
-def generate(folder: Path, policy: Path, seeds: range, workers: int = 2) -> None:
-    """Fill `folder` with the corrections of `seeds`; goes on where it was interrupted."""
+def generate(
+    folder: Path, policy: Path, seeds: range, workers: int = 2, longest_s: float = OPERATED_S
+) -> None:
+    """Fill `folder` with the corrections of `seeds`; goes on where it was interrupted.
+
+    Args:
+        longest_s: no policy acts on a table for longer [s].
+    """
     folder.mkdir(parents=True, exist_ok=True)
     jobs = [list(seeds[i : i + 5]) for i in range(0, len(seeds), 5)]
     with (
@@ -116,6 +123,6 @@ def generate(folder: Path, policy: Path, seeds: range, workers: int = 2) -> None
         Progress() as progress,
     ):
         task = progress.add_task("corrections", total=len(seeds))
-        futures = [pool.submit(_work, folder, policy, job) for job in jobs]
+        futures = [pool.submit(_work, folder, policy, job, longest_s) for job in jobs]
         for future in as_completed(futures):
             progress.advance(task, future.result())
