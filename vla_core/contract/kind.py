@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.placement import Placement
 from vla_core.contract.protocol import JointPolicy, System1, System2
 from vla_core.contract.suite import TrainingSuite
 
@@ -49,13 +50,13 @@ class RecipeArguments(NamedTuple):
 class PolicyKind(Protocol):
     """The module of a kind."""
 
-    def load_system2(self, folder: Path, manifest: PolicyManifest, backend: str) -> System2:
-        """The slow half; raises `PolicyError` for weights or a backend that it cannot use."""
+    def load_system2(self, folder: Path, manifest: PolicyManifest, placement: Placement) -> System2:
+        """The slow half; raises `PolicyError` for weights or a placement that it cannot have."""
 
-    def load_system1(self, folder: Path, manifest: PolicyManifest, backend: str) -> System1:
+    def load_system1(self, folder: Path, manifest: PolicyManifest, placement: Placement) -> System1:
         """The fast half."""
 
-    def load_joint(self, folder: Path, manifest: PolicyManifest, backend: str) -> JointPolicy:
+    def load_joint(self, folder: Path, manifest: PolicyManifest, placement: Placement) -> JointPolicy:
         """Both in one."""
 
     def open_recipe(self, config: Path, asked: RecipeArguments) -> Recipe:

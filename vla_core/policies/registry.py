@@ -9,6 +9,7 @@ import yaml
 from vla_core.contract.joint import as_dual
 from vla_core.contract.kind import PolicyKind, Recipe, RecipeArguments
 from vla_core.contract.manifest import PolicyManifest, Systems
+from vla_core.contract.placement import Placement
 from vla_core.contract.protocol import DualSystem, JointPolicy, System1, System2
 from vla_core.errors import ConfigError, PolicyError
 from vla_core.paths import policy_folder
@@ -27,10 +28,10 @@ def load_system2(policy: str | Path, backend: str = "onnx") -> System2:
 
     Args:
         policy: name under `config/policies`, or a folder.
-        backend: `torch` or `onnx`.
+        backend: runtime and where it runs, as `Placement.of` reads it.
 
     Raises:
-        ConfigError: unknown policy, kind or backend, or unreadable weights.
+        ConfigError: unknown policy or kind, a placement that cannot be had, or unreadable weights.
     """
     return _load("load_system2", policy, backend)
 
@@ -80,7 +81,9 @@ def _load(loader: str, policy: str | Path, backend: str):
     folder = policy_folder(policy)
     manifest = PolicyManifest.load(folder)
     module = KINDS.load(manifest.kind, str(folder))
-    return _offered(module, loader, str(folder), manifest.kind)(folder, manifest, backend)
+    return _offered(module, loader, str(folder), manifest.kind)(
+        folder, manifest, Placement.of(backend)
+    )
 
 
 def _offered(module: PolicyKind, name: str, source: str, kind: str):

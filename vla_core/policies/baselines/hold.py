@@ -10,6 +10,7 @@ import numpy as np
 from vla_core.contract.answers import chunk_of, intent_of
 from vla_core.contract.joint import as_dual
 from vla_core.contract.manifest import PolicyManifest, Systems
+from vla_core.contract.placement import Placement
 from vla_core.contract.protocol import DualSystem
 from vla_core.contract.specification import CameraSpec, ObservationSpec
 from vla_core.robot.model import RobotModel
@@ -21,7 +22,7 @@ STEP_S, HORIZON = 0.1, 12
 _SIDE = 64
 
 
-def load_joint(folder: Path, manifest: PolicyManifest, backend: str) -> HoldPolicy:
+def load_joint(folder: Path, manifest: PolicyManifest, placement: Placement) -> HoldPolicy:
     """From a folder that holds its manifest, for the robot there."""
     return HoldPolicy(manifest)
 

@@ -7,22 +7,23 @@ from pathlib import Path
 
 from vla_core.contract.kind import Recipe, RecipeArguments
 from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.placement import Placement
 from vla_core.contract.protocol import System1, System2
 from vla_core.errors import ConfigError
 
 
-def load_system2(folder: Path, manifest: PolicyManifest, backend: str) -> System2:
+def load_system2(folder: Path, manifest: PolicyManifest, placement: Placement) -> System2:
     """The slow half."""
     from vla_core.policies.dial import runtime
 
-    return runtime.load_system2(folder, manifest, backend)
+    return runtime.load_system2(folder, manifest, placement)
 
 
-def load_system1(folder: Path, manifest: PolicyManifest, backend: str) -> System1:
+def load_system1(folder: Path, manifest: PolicyManifest, placement: Placement) -> System1:
     """The fast half."""
     from vla_core.policies.dial import runtime
 
-    return runtime.load_system1(folder, manifest, backend)
+    return runtime.load_system1(folder, manifest, placement)
 
 
 def open_recipe(file: Path, asked: RecipeArguments) -> Recipe:

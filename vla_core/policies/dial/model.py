@@ -8,10 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from vla_core.errors import ConfigError
+from vla_core.inference.arrays import same_for_all
 from vla_core.policies.blocks.vit import ViT
 from vla_core.policies.dial.forward_model import ForwardModel
 from vla_core.policies.dial.system1 import Fusion, VelocityField
 from vla_core.policies.dial.system2 import ForesightTransformer
+from vla_core.policies.samplers.flow import FlowMatching
+from vla_core.policies.samplers.plan import Prefix
 
 PREDICTIONS = ("velocity", "action")
 
@@ -135,7 +138,7 @@ class Dial(nn.Module):
         prefix: Tensor | None = None,
         frozen: Tensor | None = None,
     ) -> Tensor:
-        """Integrate the flow from noise to a chunk by Euler steps.
+        """Integrate the flow from noise to a chunk.
 
         Args:
             current, intent: `(batch, patches, width)` features.
@@ -151,11 +154,11 @@ class Dial(nn.Module):
         state = state.repeat_interleave(samples, dim=0)
         if frozen is not None:
             prefix, frozen = (t.repeat_interleave(samples, dim=0) for t in (prefix, frozen))
-        chunk = noise
-        for k in range(self.sizes.euler_steps):
-            time = torch.full((len(chunk),), k / self.sizes.euler_steps, device=chunk.device)
-            flow = self.velocity(chunk, time, context, state, prefix, frozen)
-            chunk = chunk + flow / self.sizes.euler_steps
-        if frozen is not None:
-            chunk = torch.where(frozen[..., None], prefix, chunk)
+        given = None if frozen is None else Prefix(prefix, frozen)
+
+        def velocity(chunk: Tensor, time: float) -> Tensor:
+            times = same_for_all(chunk, time)
+            return self.velocity(chunk, times, context, state, prefix, frozen)
+
+        chunk = FlowMatching(self.sizes.euler_steps).sample(velocity, noise, given)
         return chunk.unflatten(0, (-1, samples)).mean(dim=1)

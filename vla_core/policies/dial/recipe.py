@@ -246,7 +246,7 @@ class DialRecipe:
         With stage `forward` among the `stages` it has a forward model, else not.
         """
         if self.start:
-            return load_dial(policy_folder(self.config.start), self.start)[0].cpu().train()
+            return load_dial(policy_folder(self.config.start), self.start).train()
         path = self.folder / "sizes.pt"
         if not path.exists():
             sizes = DialSizes(

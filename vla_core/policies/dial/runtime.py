@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from vla_core.contract.answers import chunk_of, intent_of
 from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.placement import Backend, Placement
 from vla_core.errors import FeatureSpaceError, IntentError, PolicyError
-from vla_core.inference.session import BACKENDS, OnnxSession, Session, TorchSession
+from vla_core.inference.arrays import Array, fetched, same_for_all
+from vla_core.inference.onnx_session import onnx_session
+from vla_core.inference.session import Session
 from vla_core.policies.blocks.words import encode_words
-from vla_core.policies.dial.guidance import guided_velocity, soft_mask
 from vla_core.policies.dial.normalisation import Normalisation
+from vla_core.policies.samplers.flow import FlowMatching
+from vla_core.policies.samplers.plan import (
+    Guide,
+    Prefix,
+    carried,
+    committed_steps,
+    first_steps,
+    soft_mask,
+)
 from vla_core.robot.model import RobotModel
 from vla_core.types import (
     ActionChunk,
@@ -25,17 +37,17 @@ from vla_core.types import (
     Observation,
 )
 
-def load_system2(folder: Path, manifest: PolicyManifest, backend: str) -> DialSystem2:
+def load_system2(folder: Path, manifest: PolicyManifest, placement: Placement) -> DialSystem2:
     """Load the slow half."""
-    return DialSystem2(manifest, _sessions(folder, manifest, backend, ("vit", "system2")))
+    return DialSystem2(manifest, _sessions(folder, manifest, placement, ("vit", "system2")))
 
 
-def load_system1(folder: Path, manifest: PolicyManifest, backend: str) -> DialSystem1:
+def load_system1(folder: Path, manifest: PolicyManifest, placement: Placement) -> DialSystem1:
     """Load the fast half."""
     names = ("vit", "fusion", "velocity")
     if manifest.forward_steps:
         names += ("forward_model",)
-    return DialSystem1(manifest, _sessions(folder, manifest, backend, names))
+    return DialSystem1(manifest, _sessions(folder, manifest, placement, names))
 
 
 class DialSystem2:
@@ -48,7 +60,7 @@ class DialSystem2:
 
     def features(self, observation: Observation) -> np.ndarray:
         """`(patches, width)` features of what is seen now."""
-        return _features(self.manifest, self._networks["vit"], observation)[0]
+        return fetched(_features(self.manifest, self._networks["vit"], observation))[0]
 
     def reset(self, instruction: Instruction | None) -> None:
         """Nothing is remembered."""
@@ -62,16 +74,29 @@ class DialSystem2:
         sizes, observation = self.manifest.model, context.observation
         words = encode_words(instruction.text, tuple(sizes["vocabulary"]), sizes["max_words"])
         features = _features(self.manifest, self._networks["vit"], observation)
-        foresight = self._networks["system2"].run(features=features, words=words[None])
+        network = self._networks["system2"]
+        foresight = network.run(features=features, words=network.put(words[None]))
         self._sequence += 1
         tensors = {
-            "foresight": foresight[0].astype(np.float16),
-            "current": features[0].astype(np.float16),
+            "foresight": fetched(foresight)[0].astype(np.float16),
+            "current": fetched(features)[0].astype(np.float16),
         }
         compute_s = time.perf_counter() - started
         return intent_of(
             self.manifest, self._sequence, observation, instruction, tensors, compute_s
         )
+
+
+class Moment(NamedTuple):
+    """The robot at the moment that a chunk begins.
+
+    Attributes:
+        state: `(state,)` float32.
+        told: `(proprioception,)` normalised, what System 1 is told of it.
+    """
+
+    state: np.ndarray
+    told: np.ndarray
 
 
 class DialSystem1:
@@ -111,84 +136,76 @@ class DialSystem1:
             raise FeatureSpaceError(intent.fingerprint, manifest.fingerprint)
         if plan is not None and (problem := manifest.why_not(plan.conditioning)):
             raise PolicyError(f"policy {manifest.name!r}", problem)
+        put = self._networks["fusion"].put
         current = _features(manifest, self._networks["vit"], observation)
-        foresight = _foresight(intent, current.shape[1:])
-        state = self._robot.state_vector(observation.position).astype(np.float32)
-        told = self._normalisation.proprioception(state, observation.velocity)
-        current, state, told, done = self._carried_forward(current, state, told, plan)
-        context = self._networks["fusion"].run(current=current, intent=foresight)
-        normalised = self._sample(context, state, told, rng, plan)
-        targets = self._normalisation.target(normalised, state)[:, : self._robot.dof]
+        foresight = put(_foresight(intent, tuple(current.shape[1:])))
+        moment = self._moment(observation.position, observation.velocity)
+        steps = committed_steps(plan, Conditioning.FORWARD, manifest.forward_steps)
+        done = np.empty((0, self._robot.dof))
+        if steps:
+            current = self._expected(current, moment, plan, steps)
+            carry = carried(plan, steps, moment.state[: self._robot.dof], manifest.step_s)
+            done = carry.done
+            moment = self._moment(carry.position, carry.velocity)
+        fused = self._networks["fusion"].run(current=current, intent=foresight)
+        normalised = self._sample(fused, moment, rng, plan)
+        targets = self._normalisation.target(normalised, moment.state)[:, : self._robot.dof]
         self._sequence += 1
         targets = np.concatenate([done, targets.astype(np.float64)])
         compute_s = time.perf_counter() - started
         return chunk_of(manifest, self._sequence, observation, intent, targets, compute_s)
 
-    def _carried_forward(
-        self,
-        current: np.ndarray,
-        state: np.ndarray,
-        told: np.ndarray,
-        plan: CommittedPlan | None,
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """z_{t+d}, s_{t+d}, what System 1 is told of it, and a_{t:t+d} (`forward_model`).
+    def _moment(self, position: np.ndarray, velocity: np.ndarray) -> Moment:
+        state = self._robot.state_vector(position).astype(np.float32)
+        return Moment(state, self._normalisation.proprioception(state, velocity))
 
-        As they are, without a plan for it. s_{t+d} is the last committed target, which is where
-        those actions lead, and its velocity that of the last step there.
-        """
-        frozen = self._frozen(plan, Conditioning.FORWARD, self.manifest.forward_steps)
-        steps = int(frozen.sum())
-        if not steps:
-            return current, state, told, np.empty((0, self._robot.dof))
-        prefix, _ = self._normalised_plan(plan, state)
-        current = self._networks["forward_model"].run(
+    def _expected(
+        self, current: Array, moment: Moment, plan: CommittedPlan, steps: int
+    ) -> Array:
+        """z_{t+d} (`forward_model`), after the first `steps` of the plan."""
+        network = self._networks["forward_model"]
+        prefix, _ = self._normalised_plan(plan, moment.state)
+        return network.run(
             current=current,
-            state=told[None],
-            prefix=prefix,
-            frozen=frozen,
+            state=network.put(moment.told[None]),
+            prefix=network.put(prefix),
+            frozen=network.put(first_steps(steps, self.manifest.horizon)),
         )
-        done = plan.targets[:steps]
-        before = done[-2] if steps > 1 else state[: self._robot.dof]
-        velocity = (done[-1] - before) / self.manifest.step_s
-        state = self._robot.state_vector(done[-1]).astype(np.float32)
-        return current, state, self._normalisation.proprioception(state, velocity), done
 
     def _sample(
         self,
-        context: np.ndarray,
-        state: np.ndarray,
-        told: np.ndarray,
+        fused: Array,
+        moment: Moment,
         rng: np.random.Generator,
         plan: CommittedPlan | None,
     ) -> np.ndarray:
-        """A^(tau + d) = A^tau + d v(A^tau, tau), from noise at tau = 0 to the chunk at tau = 1.
+        """`(horizon, state)` normalised, as the flow leads to it from noise.
 
         With several `samples` they are all begun with noise of their own, and their mean is taken.
         """
-        sizes = self.manifest.model
-        steps, samples = sizes["euler_steps"], sizes.get("samples", 1)
-        shape = (samples, self.manifest.horizon, len(state))
-        chunk = np.float32(sizes["noise_scale"]) * rng.standard_normal(shape, dtype=np.float32)
-        old, known = self._normalised_plan(plan, state)
-        frozen = self._frozen(plan, Conditioning.PREFIX, self.manifest.prefix_steps)
-        learned = {}
-        if self.manifest.prefix_steps:
-            learned = {"prefix": old.repeat(samples, 0), "frozen": frozen.repeat(samples, 0)}
-        guide = None
+        manifest, sizes = self.manifest, self.manifest.model
+        network, samples = self._networks["velocity"], sizes.get("samples", 1)
+        shape = (samples, manifest.horizon, len(moment.state))
+        noise = np.float32(sizes["noise_scale"]) * rng.standard_normal(shape, dtype=np.float32)
+        old, known = self._normalised_plan(plan, moment.state)
+        told = {"context": fused, "state": network.put(moment.told[None].repeat(samples, 0))}
+        prefix = guide = None
+        if manifest.prefix_steps:
+            steps = committed_steps(plan, Conditioning.PREFIX, manifest.prefix_steps)
+            frozen = first_steps(steps, manifest.horizon)
+            prefix = Prefix(*(network.put(part.repeat(samples, 0)) for part in (old, frozen)))
+            told |= {"prefix": prefix.actions, "frozen": prefix.frozen}
         if plan is not None and plan.conditioning is Conditioning.GUIDED:
-            guide = old, soft_mask(self.manifest.horizon, plan.frozen, known)[:, None]
-        for k in range(steps):
-            velocity = self._networks["velocity"].run(
-                actions=chunk,
-                time=np.full(samples, k / steps, dtype=np.float32),
-                context=context,
-                state=told[None].repeat(samples, 0),
-                **learned,
-            )
-            if guide is not None:
-                velocity = guided_velocity(velocity, chunk, k / steps, *guide)
-            chunk = chunk + velocity / steps
-        return np.where(frozen[..., None], old, chunk).mean(axis=0)
+            weight = soft_mask(manifest.horizon, plan.frozen, known)[:, None]
+            guide = Guide(network.put(old), network.put(weight))
+
+        def velocity(chunk: Array, flow_time: float) -> Array:
+            times = same_for_all(chunk, flow_time)
+            return network.run(actions=chunk, time=times, **told)
+
+        sampler = FlowMatching(sizes["euler_steps"])
+        chunk = sampler.sample(velocity, network.put(noise), prefix, guide)
+        return fetched(chunk).mean(axis=0)
 
     def _normalised_plan(
         self, plan: CommittedPlan | None, state: np.ndarray
@@ -204,15 +221,6 @@ class DialSystem1:
             states = np.stack([self._robot.state_vector(q) for q in plan.targets[:known]])
             old[0, :known] = self._normalisation.action(states.astype(np.float32), state)
         return old, known
-
-    def _frozen(
-        self, plan: CommittedPlan | None, conditioning: Conditioning, longest: int
-    ) -> np.ndarray:
-        """`(1, horizon)` bool: steps of the plan that are taken as done in this conditioning."""
-        steps = 0
-        if plan is not None and plan.conditioning is conditioning:
-            steps = min(plan.frozen, len(plan.targets), longest)
-        return np.arange(self.manifest.horizon)[None] < steps
 
 
 def _foresight(intent: LatentIntent, shape: tuple[int, ...]) -> np.ndarray:
@@ -232,21 +240,21 @@ def _foresight(intent: LatentIntent, shape: tuple[int, ...]) -> np.ndarray:
     return tensor.astype(np.float32)[None]
 
 
-def _features(manifest: PolicyManifest, vit: Session, observation: Observation) -> np.ndarray:
+def _features(manifest: PolicyManifest, vit: Session, observation: Observation) -> Array:
     """`(1, patches, width)` features of an observation's views, in the policy's order."""
     manifest.check_observation(observation)
     images = np.stack([observation.images[camera.name] for camera in manifest.observation.cameras])
-    return vit.run(images=images[None])
+    return vit.run(images=vit.put(images[None]))
 
 
 def _sessions(
-    folder: Path, manifest: PolicyManifest, backend: str, names: tuple[str, ...]
+    folder: Path, manifest: PolicyManifest, placement: Placement, names: tuple[str, ...]
 ) -> dict[str, Session]:
-    if backend == "onnx":
-        return {name: OnnxSession(folder / f"{name}.onnx") for name in names}
-    if backend == "torch":
-        from vla_core.policies.dial.weights import load_dial
+    if placement.backend is Backend.ONNX:
+        return {name: onnx_session(folder / f"{name}.onnx", placement) for name in names}
+    from vla_core.inference.torch_session import TorchSession, torch_device
+    from vla_core.policies.dial.weights import load_dial
 
-        dial, device = load_dial(folder, manifest)
-        return {name: TorchSession(getattr(dial, name), device) for name in names}
-    raise PolicyError(str(folder), f"unknown backend {backend!r}, there are {BACKENDS}")
+    device = torch_device(placement)
+    dial = load_dial(folder, manifest).to(device).requires_grad_(False)
+    return {name: TorchSession(getattr(dial, name), device, placement) for name in names}

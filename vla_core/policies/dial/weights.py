@@ -27,8 +27,8 @@ def fingerprint(dial: Dial) -> str:
     return digest.hexdigest()[:16]
 
 
-def load_dial(folder: Path, manifest: PolicyManifest) -> tuple[Dial, str]:
-    """Read the weights; returns the networks and the device they are on.
+def load_dial(folder: Path, manifest: PolicyManifest) -> Dial:
+    """Read the networks with their weights, on the CPU.
 
     Raises:
         PolicyError: the file is missing, unreadable, of other sizes, or of another feature space.
@@ -44,8 +44,7 @@ def load_dial(folder: Path, manifest: PolicyManifest) -> tuple[Dial, str]:
         raise PolicyError(
             str(path), f"has feature space {got}, policy.json says {manifest.fingerprint}"
         )
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    return dial.eval().to(device), device
+    return dial.eval()
 
 
 def save_dial(dial: Dial, folder: Path, prefix: bool = False) -> None:

@@ -1,0 +1,1 @@
+"""Sampling of action chunks: each integration loop once, on whatever device the network is."""
