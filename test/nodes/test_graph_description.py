@@ -164,7 +164,7 @@ def test_a_topic_may_be_moved_for_one_node(graph):
     ("given", "words"),
     [
         ({"polcy": "x"}, "'polcy' is unknown|polcy.*is unknown; there are robot, policy"),
-        ({"backend": "tensorrt"}, "got 'tensorrt', expected one of onnx, torch"),
+        ({"source": "cloud"}, "got 'cloud', expected one of robot, sim, replay"),
         ({"system1_rate_hz": "fast"}, "got 'fast', expected float"),
         ({"use_sim_time": "maybe"}, "got 'maybe', expected true or false"),
         ({"system1_rate_hz": "5000"}, "system1_rate_hz.*got 5000, expected 0.5 to 200"),

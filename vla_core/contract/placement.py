@@ -7,6 +7,10 @@ from enum import Enum
 
 from vla_core.errors import ConfigError
 
+BACKEND_HELP = (
+    "runtime of the networks and where it runs: onnx, or e.g. torch device=cuda precision=bfloat16"
+)
+
 
 class Backend(Enum):
     """Runtimes of networks."""

@@ -15,6 +15,8 @@ from rcl_interfaces.msg import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from vla_core.contract.placement import BACKEND_HELP
+
 ParameterValue = bool | int | float | str
 
 
@@ -81,7 +83,7 @@ TELEOP = NodeParameter(
     "",
     "Teleoperation, by name under config/teleop or as the path of a YAML; empty: none.",
 )
-BACKEND = NodeParameter("backend", "onnx", "Runtime of the networks.", choices=("onnx", "torch"))
+BACKEND = NodeParameter("backend", "onnx", f"{BACKEND_HELP.capitalize()}.")
 
 
 def declare(

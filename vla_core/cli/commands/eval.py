@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vla_core.chunks.strategies.choose import STRATEGIES
 from vla_core.chunks.trigger import Trigger
+from vla_core.contract.placement import BACKEND_HELP
 from vla_core.evaluation.intent_mode import IntentMode
 from vla_core.evaluation.seed_argument import add_seed
 
@@ -23,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--intent", choices=[mode.value for mode in IntentMode], default="predicted", help="what System 1 is given"
     )
     parser.add_argument("--json", type=Path, help="write the result here")
-    parser.add_argument("--backend", choices=("torch", "onnx"), default="onnx", help="inference")
+    parser.add_argument("--backend", default="onnx", help=BACKEND_HELP)
     parser.add_argument("--workers", type=int, default=2, help="processes")
     parser.add_argument(
         "--system2-hz", type=float, default=5.0, help="intents a second of simulated time"

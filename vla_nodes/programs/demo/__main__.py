@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.placement import BACKEND_HELP
 from vla_core.errors import VlaError
 from vla_core.evaluation.seed_argument import add_seed
 from vla_core.evaluation.seeds import episode_seeds
@@ -157,7 +158,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--episodes", type=int, default=10, help="instructions to follow")
     add_seed(parser, "chooses the scenes")
     parser.add_argument("--policy", default="tabletop", help="name under config/policies, or folder")
-    parser.add_argument("--backend", choices=("torch", "onnx"), default="onnx", help="inference")
+    parser.add_argument("--backend", default="onnx", help=BACKEND_HELP)
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder of the results")
     parser.add_argument("--namespace", default="", help="of the graph; empty: none")
     parser.add_argument(

@@ -18,6 +18,7 @@ from rclpy.parameter import Parameter
 from rich.table import Table
 
 from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.placement import BACKEND_HELP
 from vla_core.errors import VlaError
 from vla_core.evaluation.seed_argument import add_seed
 from vla_core.faults.catalogue import Fault, Kind, choose
@@ -218,7 +219,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, help="write a record per fault here")
     parser.add_argument("--markdown", type=Path, help="write the table here, for a page")
     parser.add_argument("--policy", default="tabletop", help="under config/policies, or folder")
-    parser.add_argument("--backend", choices=("torch", "onnx"), default="onnx", help="inference")
+    parser.add_argument("--backend", default="onnx", help=BACKEND_HELP)
     add_seed(parser, "chooses the tables")
     parser.add_argument("--out", type=Path, default=Path("out/faults"), help="folder of the logs")
 
