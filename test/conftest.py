@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -18,3 +19,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.name.startswith("test_live_"):
             item.add_marker(pytest.mark.live)
+
+
+@pytest.fixture(scope="session")
+def plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder into which the packages under `test/plugins` are installed."""
+    from installed_plugins import install
+
+    return install(tmp_path_factory.mktemp("installed"))

@@ -54,6 +54,10 @@ class ObservationSpec:
         return cls(**{**raw, "cameras": cameras, "history_s": tuple(raw.get("history_s", ()))})
 
 
+#: `ActionSpec.frame` of what is told in the hand's own axes.
+TOOL = "tool"
+
+
 class ActionSpace(Enum):
     """What an action places."""
 
@@ -95,14 +99,15 @@ class Rotation(Enum):
 class ActionSpec:
     """What the numbers of a policy's actions mean.
 
-    A relative hand position is a difference in the frame, a relative rotation turns on the left of
-    the one it is relative to; joints and grippers that are relative are differences.
+    A relative joint is a difference; a relative hand is a translation along the frame's axes and a
+    rotation about them, both from where it is relative to.
 
     Attributes:
         space: what they place.
-        reference: what they are relative to; the gripper is always absolute.
-        names: joints, or end effectors, in the order of the numbers; empty: the manifest's joints.
-        frame: link of the robot that hands are told in; empty: the base.
+        reference: what they are relative to; a gripper is always absolute.
+        names: joints, or end effectors, in the order of the numbers; empty: all that there are.
+        frame: link of the robot that hands are told in, where it is at the observation; empty: the
+            base; `tool`: each hand's own, for relative ones.
         rotation: how a hand's rotation is written.
         gripper: the numbers of an open and of a closed hand; None: hands are not told, and stay.
     """
@@ -123,6 +128,12 @@ class ActionSpec:
             if read.get(key) is not None:
                 read[key] = tuple(read[key])
         spec = cls(**read)
-        if spec.gripper is not None and len(set(spec.gripper)) != 2:
-            raise ValueError(f"gripper: got {spec.gripper}, expected the open and the closed number")
         return spec
+
+    def __post_init__(self) -> None:
+        if self.gripper is not None and len(set(self.gripper)) != 2:
+            raise ValueError(f"gripper: got {self.gripper}, expected the open and the closed number")
+        if self.space is ActionSpace.JOINT and (self.frame or self.gripper is not None):
+            raise ValueError("frame and gripper are of end effectors; joints have none")
+        if self.frame == TOOL and self.reference is Reference.ABSOLUTE:
+            raise ValueError(f"frame: {TOOL!r} is where the hand is: an absolute pose there says nothing")

@@ -10,7 +10,8 @@ from vla_core.robot.model import RobotModel
 
 
 class ArmIk:
-    """One arm; the robot's other joints stay at zero, so they carry it as in the URDF.
+    """One arm; the robot's other joints stay at zero, so they carry it as in the URDF, until
+    `carry` says where they are.
 
     Args:
         robot: of which.
@@ -21,14 +22,9 @@ class ArmIk:
     def __init__(self, robot: RobotModel, side: str, orientation_cost: float) -> None:
         effector = robot.end_effectors[side]
         self._indices = robot.group_indices(effector.arm_group)
-        names = [robot.description.joints[i].urdf_joint for i in self._indices]
-        full = pin.buildModelFromUrdf(str(robot.urdf))
-        locked = [full.getJointId(n) for n in full.names[1:] if n not in names]
-        self._model = pin.buildReducedModel(full, locked, pin.neutral(full))
-        self._order = [names.index(n) for n in self._model.names[1:]]
+        self._names = [robot.description.joints[i].urdf_joint for i in self._indices]
+        self._full = pin.buildModelFromUrdf(str(robot.urdf))
         self._robot = robot
-        ends = np.sort([self._chosen(robot.limits.lower), self._chosen(robot.limits.upper)], axis=0)
-        self._model.lowerPositionLimit, self._model.upperPositionLimit = ends
         self._frame = effector.grasp_frame
         self._hand = pink.tasks.FrameTask(
             self._frame,
@@ -37,7 +33,21 @@ class ArmIk:
             lm_damping=1e-4,
         )
         self._posture = pink.tasks.PostureTask(cost=1e-2)
+        self._reduce(pin.neutral(self._full))
         self._posture.set_target(self._chosen(robot.ready_pose))
+
+    def carry(self, position: np.ndarray) -> None:
+        """The robot's other joints are as in `(dof,)` joint positions from now on."""
+        self._reduce(self._robot.pinocchio_position(position))
+
+    def _reduce(self, reference: np.ndarray) -> None:
+        """The arm's own model, all other joints fixed as in a configuration of the whole URDF."""
+        full, robot = self._full, self._robot
+        locked = [full.getJointId(n) for n in full.names[1:] if n not in self._names]
+        self._model = pin.buildReducedModel(full, locked, reference)
+        self._order = [self._names.index(n) for n in self._model.names[1:]]
+        ends = np.sort([self._chosen(robot.limits.lower), self._chosen(robot.limits.upper)], axis=0)
+        self._model.lowerPositionLimit, self._model.upperPositionLimit = ends
         self._configuration = pink.Configuration(
             self._model, self._model.createData(), self._reduced(robot.ready_pose)
         )

@@ -157,6 +157,16 @@ class RobotModel:
             parts += [pose.translation, pose.rotation[:, 0], pose.rotation[:, 1]]
         return np.concatenate(parts)
 
+    def has_frame(self, name: str) -> bool:
+        """Whether the URDF has a link or frame of that name."""
+        return self._model.existFrame(name)
+
+    def frame_pose(self, name: str, position: np.ndarray) -> pin.SE3:
+        """A frame of the URDF in the base frame at `(dof,)` joint positions."""
+        pin.forwardKinematics(self._model, self._data, self.pinocchio_position(position))
+        frame = self._model.getFrameId(name)
+        return pin.updateFramePlacement(self._model, self._data, frame).copy()
+
     def state_vector(self, position: np.ndarray) -> np.ndarray:
         """Proprioception of a policy: `(dof + 9 * end effectors,)`, joints then wrist poses."""
         return np.concatenate([np.asarray(position, dtype=np.float64), self.wrist_poses(position)])

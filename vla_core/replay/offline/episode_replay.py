@@ -88,7 +88,9 @@ class EpisodeReplay:
             settings.max_skew_s,
             per_radian=executor.per_radian,
         )
-        self._intents = _IntentsInTime(system2, instruction, settings, listener)
+        forms_its_own = isinstance(system1, JointSystem1)
+        told = ReplayListener() if forms_its_own else listener
+        self._intents = _IntentsInTime(system2, instruction, settings, told)
         acting = _SeededSystem1(system1, (settings.seed, episode), listener)
         schedule = InferenceSchedule(
             settings.strategy, settings.replan_steps, delay_s=settings.system1_delay_s

@@ -1,0 +1,104 @@
+"""A joint policy with memory, in a package of its own: it sways about where it was first reset.
+
+What it remembers, and what it was shown of the past, is in its intents, so that a test can read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from vla_core.contract.answers import chunk_of, intent_of
+from vla_core.contract.manifest import PolicyManifest, Systems
+from vla_core.contract.specification import CameraSpec, ObservationSpec
+from vla_core.errors import InstructionError
+from vla_core.types import (
+    NANOSECONDS,
+    ActionChunk,
+    CommittedPlan,
+    Context,
+    Instruction,
+    LatentIntent,
+)
+
+#: Ages of the observations that it asks for, and how many executed steps [s], [steps].
+HISTORY_S, EXECUTED_STEPS = (0.4, 0.2), 3
+AMPLITUDE, FREQUENCY = 0.2, 2.0
+REFUSED = "stand on your head"
+
+
+def load_joint(folder: Path, manifest: PolicyManifest, backend: str) -> RememberingPolicy:
+    """The policy; it has no weights."""
+    return RememberingPolicy(manifest)
+
+
+def save(
+    folder: Path, robot: str, joint_names: tuple[str, ...], cameras: Mapping[str, int]
+) -> Path:
+    """Write a policy's folder.
+
+    Args:
+        cameras: side of the pictures by name, as it sees them [pixels].
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    specs = tuple(CameraSpec(name, side, side) for name, side in cameras.items())
+    PolicyManifest(
+        name=folder.name,
+        kind="remembering",
+        robot=robot,
+        joint_names=joint_names,
+        observation=ObservationSpec(specs, HISTORY_S, EXECUTED_STEPS),
+        step_s=0.1,
+        horizon=12,
+        systems=Systems.JOINT,
+    ).save(folder)
+    return folder
+
+
+class RememberingPolicy:
+    """Sways its first joint about where the robot was when it was reset."""
+
+    def __init__(self, manifest: PolicyManifest) -> None:
+        self.manifest = manifest
+        self._sequence = 0
+        self.reset(None)
+
+    def reset(self, instruction: Instruction | None) -> None:
+        """Forget where the robot was, and how often it was asked."""
+        self._begin: np.ndarray | None = None
+        self._steps = 0
+
+    def step(
+        self,
+        context: Context,
+        instruction: Instruction,
+        rng: np.random.Generator,
+        plan: CommittedPlan | None = None,
+    ) -> tuple[LatentIntent, ActionChunk]:
+        """Sway; the intent tells steps since the reset, ages of the past [s], what was executed."""
+        if instruction.text == REFUSED:
+            raise InstructionError(f"cannot {REFUSED!r}")
+        seen = context.observation
+        self.manifest.check_observation(seen)
+        if self._begin is None:
+            self._begin = seen.position
+        self._steps += 1
+        self._sequence += 1
+        ages_s = [
+            np.nan if past is None else (seen.stamp_ns - past.stamp_ns) / NANOSECONDS
+            for past in context.history
+        ]
+        tensors = {
+            "steps": np.array([self._steps], np.int32),
+            "known": ~np.isnan(ages_s),
+            "ages_s": np.nan_to_num(np.array(ages_s, np.float32), nan=-1.0),
+            "executed": (~np.isnan(context.executed[:, 0])).astype(np.int32),
+        }
+        intent = intent_of(self.manifest, self._sequence, seen, instruction, tensors)
+        steps_s = np.arange(self.manifest.horizon) * self.manifest.step_s
+        time_s = seen.stamp_ns % (100_000 * NANOSECONDS) / NANOSECONDS + steps_s
+        targets = np.tile(self._begin, (self.manifest.horizon, 1))
+        targets[:, 0] += AMPLITUDE * np.sin(FREQUENCY * time_s)
+        return intent, chunk_of(self.manifest, self._sequence, seen, intent, targets)
