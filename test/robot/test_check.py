@@ -11,7 +11,7 @@ import pytest
 from vla_core.cli.main import main
 from vla_core.contract.check_policy import check_policy
 from vla_core.contract.manifest import PolicyManifest
-from vla_core.contract.specification import CameraSpec, ObservationSpec
+from vla_core.contract.specification import ActionSpace, ActionSpec, CameraSpec, ObservationSpec
 from vla_core.robot.check import check_robot, stopping_distance
 from vla_core.robot.model import RobotModel
 
@@ -80,6 +80,14 @@ def test_a_policy_in_another_order_is_named(robot, manifest):
         "policy fits has the robot's joints in another order: at 0 it expects waist_roll_joint, "
         "the robot has waist_yaw_joint; train it again or reorder `groups`"
     ]
+
+
+def test_actions_that_name_what_the_robot_lacks_are_refused(robot, manifest):
+    action = ActionSpec(ActionSpace.END_EFFECTOR, names=("left", "tail"))
+    (problem,) = check_policy(robot, replace(manifest, action=action))
+    assert problem == (
+        "policy fits: action.names: robot 'g1_inspire' has no tail; there are left, right"
+    )
 
 
 def test_a_camera_that_the_robot_lacks_is_named(robot, manifest):

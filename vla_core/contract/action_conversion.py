@@ -13,8 +13,8 @@ from vla_core.robot.model import RobotModel
 
 #: Inverse kinematics of one action: Newton steps at most, and the error that is good enough [m, rad].
 _STEPS, _CLOSE = 40, 1e-5
-#: Beside 1 for the position [m/rad].
-_ORIENTATION_COST = 1.0
+#: Of orientation and posture, beside 1 for the position [m/rad].
+_ORIENTATION_COST, _POSTURE_COST = 1.0, 1e-4
 
 
 class ActionConverter:
@@ -98,7 +98,7 @@ class _Hand:
         self._robot, self._spec = robot, spec
         self._effector = robot.end_effectors[name]
         self._fingers = robot.group_indices(self._effector.hand_group)
-        self._ik = ArmIk(robot, name, _ORIENTATION_COST)
+        self._ik = ArmIk(robot, name, _ORIENTATION_COST, _POSTURE_COST)
         self.size = 3 + spec.rotation.size + (spec.gripper is not None)
 
     def place(self, actions: np.ndarray, position: np.ndarray, targets: np.ndarray) -> None:

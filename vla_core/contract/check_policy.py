@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from vla_core.contract.action_conversion import ActionConverter
 from vla_core.contract.manifest import PolicyManifest
+from vla_core.errors import PolicyError
 from vla_core.robot.model import RobotModel
 
 
@@ -15,6 +17,7 @@ def check_policy(robot: RobotModel, manifest: PolicyManifest) -> list[str]:
         *_check_cameras(robot, manifest),
         *_check_normalisation(robot, manifest),
         *_check_timing(robot, manifest),
+        *_check_action(robot, manifest),
     ]
 
 
@@ -70,6 +73,14 @@ def _check_normalisation(robot: RobotModel, manifest: PolicyManifest) -> list[st
                 f"{robot.dof} (joints) or {robot.state_size} (state)"
             )
     return problems
+
+
+def _check_action(robot: RobotModel, manifest: PolicyManifest) -> list[str]:
+    try:
+        ActionConverter(robot, manifest.action, f"policy {manifest.name}")
+    except PolicyError as error:
+        return [str(error)]
+    return []
 
 
 def _check_timing(robot: RobotModel, manifest: PolicyManifest) -> list[str]:

@@ -17,9 +17,13 @@ class ArmIk:
         robot: of which.
         side: name of the end effector.
         orientation_cost: weight of the orientation beside 1 for the position [m/rad].
+        posture_cost: weight of the posture that it keeps near, of which the hand feels a little
+            [m/rad].
     """
 
-    def __init__(self, robot: RobotModel, side: str, orientation_cost: float) -> None:
+    def __init__(
+        self, robot: RobotModel, side: str, orientation_cost: float, posture_cost: float = 1e-2
+    ) -> None:
         effector = robot.end_effectors[side]
         self._indices = robot.group_indices(effector.arm_group)
         self._names = [robot.description.joints[i].urdf_joint for i in self._indices]
@@ -32,13 +36,14 @@ class ArmIk:
             orientation_cost=orientation_cost,
             lm_damping=1e-4,
         )
-        self._posture = pink.tasks.PostureTask(cost=1e-2)
+        self._posture = pink.tasks.PostureTask(cost=posture_cost)
         self._reduce(pin.neutral(self._full))
         self._posture.set_target(self._chosen(robot.ready_pose))
 
     def carry(self, position: np.ndarray) -> None:
-        """The robot's other joints are as in `(dof,)` joint positions from now on."""
+        """The robot's other joints are as in `(dof,)` joint positions, and the arm keeps near it."""
         self._reduce(self._robot.pinocchio_position(position))
+        self._posture.set_target(self._chosen(position))
 
     def _reduce(self, reference: np.ndarray) -> None:
         """The arm's own model, all other joints fixed as in a configuration of the whole URDF."""

@@ -7,8 +7,16 @@ from dataclasses import replace
 
 import pytest
 
-from vla_core.contract.manifest import PolicyManifest
-from vla_core.contract.specification import CameraSpec, ObservationSpec
+from vla_core.contract.manifest import PolicyManifest, Systems
+from vla_core.contract.specification import (
+    TOOL,
+    ActionSpace,
+    ActionSpec,
+    CameraSpec,
+    ObservationSpec,
+    Reference,
+    Rotation,
+)
 from vla_core.errors import PolicyError
 
 MANIFEST = PolicyManifest(
@@ -23,6 +31,51 @@ MANIFEST = PolicyManifest(
 def test_what_is_saved_is_what_is_loaded(tmp_path):
     MANIFEST.save(tmp_path)
     assert PolicyManifest.load(tmp_path) == MANIFEST
+
+
+def test_every_part_comes_back_as_it_was(tmp_path):
+    whole = replace(
+        MANIFEST,
+        observation=ObservationSpec(
+            (CameraSpec("head", 24, 32, depth=True, geometry=True),), (0.5, 0.1), 4
+        ),
+        systems=Systems.JOINT,
+        action=ActionSpec(
+            ActionSpace.END_EFFECTOR, Reference.CHUNK_START, ("left",), TOOL, Rotation.SIX_D,
+            (0.0, 1.0),
+        ),
+    )  # fmt: skip
+    whole.save(tmp_path)
+    assert PolicyManifest.load(tmp_path) == whole
+
+
+def test_what_a_policy_does_not_have_is_not_asked_of_it(tmp_path):
+    needed = {"name", "kind", "robot", "joint_names", "observation", "step_s", "horizon"}
+    MANIFEST.save(tmp_path)
+    path = tmp_path / PolicyManifest.FILE_NAME
+    raw = json.loads(path.read_text())
+    path.write_text(json.dumps({key: raw[key] for key in needed}))
+    least = PolicyManifest.load(tmp_path)
+    assert (least.fingerprint, least.lookahead_s, least.model, least.normalisation) == ("", 0, {}, {})
+    assert least.systems is Systems.APART and least.action == ActionSpec()
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "words"),
+    [
+        ("systems", "three", "systems: 'three' is not a valid"),
+        ("observation", {"cameras": [], "history_s": [0.1, 0.5]}, "longest first"),
+        ("observation", {"cameras": [{"name": "head"}]}, "observation: .*height"),
+        ("action", {"rotation": "roll"}, "action: 'roll' is not a valid"),
+        ("action", {"gripper": [0, 1]}, "joints have none"),
+    ],
+)
+def test_a_part_that_cannot_be_is_refused_by_name(tmp_path, part, value, words):
+    MANIFEST.save(tmp_path)
+    path = tmp_path / PolicyManifest.FILE_NAME
+    path.write_text(json.dumps(json.loads(path.read_text()) | {part: value}))
+    with pytest.raises(PolicyError, match=words):
+        PolicyManifest.load(tmp_path)
 
 
 def test_a_folder_without_one_is_no_policy(tmp_path):
