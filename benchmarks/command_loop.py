@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
 import multiprocessing
 import os
 import time
@@ -38,6 +37,7 @@ from vla_core.handover.settings import HandoverSettings
 from vla_core.handover.station import OperatorStation
 from vla_core.robot.model import RobotModel
 from vla_core.safety.command_safety import CommandSafety
+from vla_core.statistics.measurement import write_measurement
 from vla_core.types import NANOSECONDS, ActionChunk, ControlMode
 
 _CHUNK_PERIOD_S = 0.5
@@ -311,8 +311,7 @@ def main() -> None:
         table.add_row(row["loop"], f"{row['rate_hz']:g}", str(row["core_burnt"]), *cells)
     console.print(table)
     if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps({"robot": args.robot, "rows": rows}, indent=1) + "\n")
+        write_measurement(args.json, {"robot": args.robot, "rows": rows})
 
 
 if __name__ == "__main__":

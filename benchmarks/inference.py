@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from vla_core.policies.registry import load_system1, load_system2
 from vla_core.robot.model import RobotModel
+from vla_core.statistics.measurement import write_measurement
 from vla_core.types import Context, Instruction, Observation
 
 SYSTEMS = ("system2", "system1")
@@ -69,8 +69,7 @@ def main() -> None:
             rows[f"{system} {place}/{first}"] = {"ratio": ratio}
             print(f"{system}: {place} takes {ratio:.2f} times as long as {first}")
     if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(rows, indent=1) + "\n")
+        write_measurement(args.json, rows)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ mean over episodes (bootstrap, 95 %).
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ from vla_core.policies.dial.normalisation import Normalisation
 from vla_core.policies.dial.recipe import DialRecipe
 from vla_core.policies.dial.validation import draw_noise
 from vla_core.policies.dial.windows import Windows
+from vla_core.statistics.measurement import write_measurement
 from vla_core.training.progress import StageBars
 
 LOOKAHEADS_S = (0.1, 0.2, 0.5, 1.0)
@@ -192,8 +192,7 @@ def main() -> None:
     found = scores(recipe, held_out, answers, foresight)
     print_scores(found)
     if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(found, indent=1))
+        write_measurement(args.json, found)
 
 
 def scores(

@@ -11,7 +11,6 @@ gets them.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -30,6 +29,7 @@ from vla_core.recordings.sources.recording import Event, RecordedEpisode, Unread
 from vla_core.replay.offline.replay import OfflineReplay
 from vla_core.replay.offline.settings import OfflineSettings
 from vla_core.robot.model import RobotModel
+from vla_core.statistics.measurement import write_measurement
 from vla_core.types import NANOSECONDS, Observation
 
 
@@ -124,7 +124,6 @@ def main() -> None:
         if isinstance(times_ms, dict):
             print(f"{stage:22} p50 {times_ms['p50']:.3f} ms   p99 {times_ms['p99']:.3f} ms")
     if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
         summary = {
             "frames": repeated.frames,
             "frames_per_s": speeds,
@@ -132,7 +131,7 @@ def main() -> None:
             "memory_mb": memory.memory_mb,
             "latency_ms": result["latency_ms"],
         }
-        args.json.write_text(json.dumps(summary, indent=1) + "\n")
+        write_measurement(args.json, summary)
 
 
 if __name__ == "__main__":

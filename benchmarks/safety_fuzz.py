@@ -26,6 +26,7 @@ from vla_core.handover.settings import HandoverSettings, Takeover
 from vla_core.robot.joint_limits import JointLimits
 from vla_core.robot.model import RobotModel
 from vla_core.safety.command_safety import CommandSafety
+from vla_core.statistics.measurement import write_measurement
 
 #: Ticks of one robot, and shares of its shipped limits: velocity, acceleration, jerk.
 _SESSION = 5_000
@@ -98,8 +99,7 @@ def main() -> None:
     }
     print(json.dumps(report, indent=1))
     if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(report, indent=1) + "\n")
+        write_measurement(args.json, report)
     raise SystemExit(1 if invariants.violations.total() else 0)
 
 

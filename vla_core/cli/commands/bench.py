@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from collections.abc import Iterable
 from itertools import chain
@@ -15,6 +14,7 @@ from vla_core.chunks.strategies.choose import STRATEGIES
 from vla_core.cli.programs.ros_programs import PROGRAMS
 from vla_core.evaluation.seed_argument import add_seed
 from vla_core.evaluation.settings import MOVING, TABLES
+from vla_core.statistics.measurement import write_measurement
 
 HELP = "compare strategies of execution or ways of filtering; takeovers; what corrections bring"
 
@@ -177,14 +177,9 @@ def _run_corrections(args: argparse.Namespace) -> int:
         for row in experiment.evaluate(policies, progress):
             rows.append(row)
             if args.json:
-                _write_json(args.json, {"attempts": attempts, "rows": rows})
+                write_measurement(args.json, {"attempts": attempts, "rows": rows})
     print_rows(rows)
     return 0
-
-
-def _write_json(path: Path, found: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(found, indent=1) + "\n")
 
 
 def _collect(found: Iterable[dict[str, Any]], path: Path | None) -> list[dict[str, Any]]:
@@ -193,7 +188,7 @@ def _collect(found: Iterable[dict[str, Any]], path: Path | None) -> list[dict[st
     for row in found:
         rows.append(row)
         if path:
-            _write_json(path, rows)
+            write_measurement(path, rows)
     return rows
 
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 from vla_core.paths import policy_folder, root
 from vla_core.recordings.bags.bag_writer import Attachment
 from vla_core.robot.description import RobotDescription
-
-_GIT_TIMEOUT_S = 10.0
-_UNKNOWN = "unknown"
+from vla_core.statistics.measurement import git_revision
 
 
 def provenance(
@@ -57,18 +54,3 @@ def hash_of(folder: Path) -> str:
             while part := file.read(1 << 20):
                 digest.update(part)
     return digest.hexdigest()
-
-
-def git_revision(folder: Path) -> str:
-    """The commit checked out, with `-dirty` where files differ; `unknown` without git."""
-    try:
-        described = subprocess.run(
-            ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40"],
-            capture_output=True,
-            text=True,
-            timeout=_GIT_TIMEOUT_S,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return _UNKNOWN
-    return described.stdout.strip() or _UNKNOWN

@@ -7,7 +7,6 @@ videos and `report.html`.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -30,6 +29,7 @@ from vla_core.report.episode_record import EpisodeRecord
 from vla_core.report.episode_video import write_video
 from vla_core.robot.load import load_robot
 from vla_core.signals import catch_signals
+from vla_core.statistics.measurement import write_measurement
 from vla_core.statistics.success_rate import SuccessRate
 from vla_nodes.base.ros_context import ros
 from vla_nodes.graph.description import Graph, say_to_stderr
@@ -140,7 +140,7 @@ def summarise(args: argparse.Namespace, demo: Demo) -> dict[str, Any]:
 def write_results(out: Path, summary: dict[str, Any], demo: Demo) -> None:
     """`summary.json`, two videos, `report.html`."""
     out.mkdir(parents=True, exist_ok=True)
-    (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
+    write_measurement(out / "summary.json", summary)
     videos = []
     for name, record in (("best", demo.run.shown.best), ("worst", demo.run.shown.worst)):
         path = out / f"{name}.mp4"

@@ -6,7 +6,6 @@ The graph runs in processes of its own, with an injector between them.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +26,7 @@ from vla_core.faults.judgement import FaultRecord, not_run
 from vla_core.paths import policy_folder, robot_file
 from vla_core.robot.model import RobotModel
 from vla_core.signals import catch_signals
+from vla_core.statistics.measurement import write_measurement
 from vla_nodes.base.ros_context import ros
 from vla_nodes.graph.description import COMMAND_PROFILE, Graph, say_to_stderr
 from vla_nodes.nodes.fault_injection.fault_graph import Route, policy_routes, with_injector
@@ -203,13 +203,11 @@ def write_results(args: argparse.Namespace, records: Sequence[FaultRecord]) -> N
     """`--json` and `--markdown`; after each fault, so that a long run is never lost."""
     rows = [record.row() for record in records]
     summary = {"title": TITLE, "policy": str(args.policy), "seed": args.seed, "faults": rows}
-    for path, text in (
-        (args.json, json.dumps(summary, indent=1) + "\n"),
-        (args.markdown, markdown_table(rows)),
-    ):
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
+    if args.json is not None:
+        write_measurement(args.json, summary)
+    if args.markdown is not None:
+        args.markdown.parent.mkdir(parents=True, exist_ok=True)
+        args.markdown.write_text(markdown_table(rows))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

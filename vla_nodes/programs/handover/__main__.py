@@ -29,6 +29,7 @@ from vla_core.metrics.process_memory import MemoryWatch
 from vla_core.paths import policy_folder
 from vla_core.robot.model import RobotModel
 from vla_core.signals import catch_signals
+from vla_core.statistics.measurement import write_measurement
 from vla_nodes.base.ros_context import ros
 from vla_nodes.graph.description import Graph, say_to_stderr
 from vla_nodes.observe.graph_observer import GraphObserver
@@ -129,8 +130,7 @@ def write(
 ) -> None:
     """`--json` and `--plot`; after each pair of episodes, so that a long run is never lost."""
     if args.json is not None:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(summary, indent=1) + "\n")
+        write_measurement(args.json, summary)
     if args.plot is not None and run.shown is not None:
         shown = run.shown
         period_s = 1.0 / robot.description.command.rate_hz
