@@ -12,8 +12,8 @@ from vla_core.types import ActiveConstraint
 
 
 def documented() -> list[str]:
-    """Names of all constraints, as docs/safety.md lists them."""
-    text = (root() / "docs" / "safety.md").read_text()
+    """Names of all constraints, as docs/safety_filter.md lists them."""
+    text = (root() / "docs" / "safety_filter.md").read_text()
     table = text.partition("| constraint | subject | amount |")[2].partition("\n\n")[0]
     return [
         name

@@ -16,7 +16,7 @@ from vla_core.handover.modes import (
 )
 from vla_core.types import ControlMode
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "handover.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "modes.md"
 
 
 @pytest.mark.parametrize("mode", list(ControlMode))
