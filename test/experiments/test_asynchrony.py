@@ -150,14 +150,14 @@ def test_a_jump_at_a_boundary_is_a_velocity_step_there_and_only_there_counted():
 
 def test_the_grid_has_every_strategy_with_every_delay_pattern_and_rate():
     assert len(delay_cases(["switch", "rtc"], [0, 100])) == 4
-    assert [case.pattern for case in dynamics_cases(["rtc"], [], 200, [1, 60])] == ["still"] * 2
+    assert [case.pattern for case in dynamics_cases(["rtc"], [], 200, [1, 60])] == ["usual"] * 2
     cases = dynamics_cases(["switch", "rtc"], ["left", "circle"], 200, [1, 60])
     assert len(cases) == 8
     assert cases[-1] == Case("rate", "rtc", 200, "circle", 60)
     assert {case.study for case in cases} == {"pattern", "rate"}
     settings = cases[-1].settings(SETTINGS, 0.1)
     assert (settings.strategy, settings.delay_s) == ("rtc", 0.2)
-    assert (settings.pattern, settings.system2_period_s) == ("circle", 6.0)
+    assert (settings.shift, settings.system2_period_s) == ("circle", 6.0)
 
 
 def measured(case: Case) -> dict:

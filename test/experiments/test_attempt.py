@@ -14,6 +14,7 @@ from vla_core.experiments.interventions.collect import Attempt, AttemptRunner, s
 from vla_core.recordings.convert.dataset_writer import DatasetWriter
 from vla_core.recordings.lerobot.dataset import INTERVENTION, SUCCESS, LeRobotDataset, video_keys
 from vla_core.robot.model import RobotModel
+from vla_core.suites.tabletop.suite import TabletopSuite
 from vla_core.suites.tabletop.tabletop import TabletopSim
 from vla_core.suites.tabletop.trouble import Trouble
 from vla_core.types import ControlMode
@@ -34,7 +35,7 @@ def ran(robot) -> tuple[Attempt, list[ControlMode]]:
         grey = iter(range(1_000_000))  # pictures cost most of the time
         sim.render = lambda camera: np.full((SIZE, SIZE, 3), 40 + next(grey) // 9 % 100, np.uint8)
         policy = Standing(robot)
-        runner = AttemptRunner(sim, policy, policy, EvaluationSettings("standing"), "leader")
+        runner = AttemptRunner(TabletopSuite(), sim, policy, policy, EvaluationSettings("standing"), "leader")
         attempt = runner.run(SEED)
         return attempt, [mode for _, mode in runner._record.span.modes]
 

@@ -10,12 +10,10 @@ from vla_core.errors import ConfigError
 from vla_core.evaluation.episode import EpisodeResult
 from vla_core.evaluation.motion_watch import MotionQuality
 from vla_core.evaluation.seeds import correction_seeds
-from vla_core.evaluation.settings import MOVING
 from vla_core.experiments.interventions import experiment
 from vla_core.experiments.interventions.experiment import Experiment
 from vla_core.paths import training_file
 from vla_core.policies.dial.config import TrainingConfig
-from vla_core.suites.tabletop.moving import PATTERNS
 
 
 def make(out: Path, name: str = "tabletop_corrected", **changes) -> Experiment:
@@ -29,7 +27,7 @@ def test_a_row_for_each_setting_and_policy_on_the_same_unseen_tables(tmp_path, m
     asked = []
 
     def evaluate_each(cases, seeds, workers, progress):
-        asked.extend((case.outside, case.policy, tuple(seeds)) for case in cases)
+        asked.extend((case.shift, case.policy, tuple(seeds)) for case in cases)
         for done in ("0011", "0011", "0111", "1111", "1101", "1110"):
             motion = MotionQuality(0.0, 0.0, 0.0)
             yield [
@@ -43,7 +41,7 @@ def test_a_row_for_each_setting_and_policy_on_the_same_unseen_tables(tmp_path, m
     rows = list(made.evaluate(policies, lambda result: None))
     assert made.evaluations == sum(len(seeds) for *_, seeds in asked) == 24
     names = ["tabletop", "control", "new"]
-    assert [(p, n) for p, n, _ in asked] == [(p, n) for p in (True, False) for n in names]
+    assert [(p, n) for p, n, _ in asked] == [(p, n) for p in ("outside", "usual") for n in names]
     (seeds,) = {seeds for *_, seeds in asked}
     assert not set(seeds) & set(correction_seeds(0, 1000))
     corrected = rows[2]
@@ -60,10 +58,6 @@ def test_a_folder_is_gone_on_with_by_the_same_experiment_alone(tmp_path, monkeyp
     make(tmp_path, episodes=9, workers=2).collect(lambda tables: None)  # none of that is kept
     with pytest.raises(ConfigError, match="is of another experiment; choose another --out"):
         make(tmp_path, tables=6).collect(lambda tables: None)
-
-
-def test_the_patterns_by_which_blocks_move_are_those_of_the_suite():
-    assert set(MOVING) == set(PATTERNS) - {"still"}
 
 
 def test_it_begins_with_a_policy_and_corrections(tmp_path):

@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.placement import Placement
 from vla_core.contract.protocol import JointPolicy, System1, System2
-from vla_core.contract.suite import TrainingSuite
+from vla_core.contract.suite import Suite
 
 
 class Recipe(Protocol):
@@ -38,13 +38,13 @@ class RecipeArguments(NamedTuple):
     Attributes:
         work: data and checkpoints; None: `out/train/NAME`.
         dataset, interventions: data sets, in place of the configuration's; None: those.
-        suites: finds a suite by name.
+        suites: finds a suite by its name, and what it has to offer.
     """
 
     work: Path | None
     dataset: Path | None
     interventions: Path | None
-    suites: Callable[[str], TrainingSuite]
+    suites: Callable[..., Suite]
 
 
 class PolicyKind(Protocol):

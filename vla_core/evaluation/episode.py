@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import cv2
 import numpy as np
@@ -15,38 +14,13 @@ from vla_core.chunks.peers.choose import PEERS
 from vla_core.chunks.peers.stepped_peer import SteppedPeer
 from vla_core.chunks.stepped_inference import SteppedInference
 from vla_core.contract.protocol import System1, System2
+from vla_core.contract.scene import Scene
 from vla_core.evaluation.intent_mode import IntentMode, zeroed
 from vla_core.evaluation.motion_watch import MotionQuality, MotionWatch
 from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.observation.history import NEAR_S, History
 from vla_core.observation.mean_velocity import MeanVelocity
 from vla_core.types import NANOSECONDS, Context, Instruction, LatentIntent, Observation
-
-
-class Scene(Protocol):
-    """The part of a stepped simulation that an episode needs; `TabletopSim` is one."""
-
-    time_s: float
-    position: np.ndarray
-    velocity: np.ndarray
-
-    def reset(self, seed: int) -> Instruction:
-        """A new random scene and what to do in it."""
-
-    def set_targets(self, position: np.ndarray) -> None:
-        """Command `(dof,)` joint positions."""
-
-    def step(self, duration_s: float) -> None:
-        """Let time pass."""
-
-    def render(self, camera: str) -> np.ndarray:
-        """`(height, width, 3)` uint8 picture of a camera."""
-
-    def success_of(self, instruction: Instruction) -> bool:
-        """Whether `instruction` is done."""
-
-    def close(self) -> None:
-        """Free the renderer."""
 
 
 @dataclass(frozen=True)

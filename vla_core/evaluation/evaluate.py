@@ -23,6 +23,7 @@ from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.paths import policy_folder
 from vla_core.robot.load import load_robot
 from vla_core.statistics.success_rate import SuccessRate
+from vla_core.suites.registry import check_shift, load_suite
 
 #: Under `config/teleop`: what an operator has in hand.
 _LEADER = "leader"
@@ -125,14 +126,15 @@ def _check(settings: EvaluationSettings) -> None:
             f"intent {settings.intent.value!r}: policy {manifest.name!r} takes none from outside, "
             "it forms its own with each chunk"
         )
-    robot = load_robot(manifest.robot)
-    for joint in robot.joints:
-        if joint.urdf_joint != joint.name or joint.scale != 1.0 or joint.offset != 0.0:
-            raise EvaluationError(
-                f"robot {robot.name!r} cannot be simulated: joint {joint.name!r} stands for "
-                f"{joint.urdf_joint!r} of the URDF; evaluate policies of robots that name their "
-                "joints as the URDF does"
-            )
+    suite = load_suite(settings.suite)
+    check_shift(settings.suite, suite, settings.shift)
+    suite.check_robot(load_robot(manifest.robot))
+    unseen = [c.name for c in manifest.observation.cameras if c.name not in suite.cameras]
+    if unseen:
+        raise EvaluationError(
+            f"policy {manifest.name!r} needs the cameras {', '.join(unseen)}; suite "
+            f"{settings.suite!r} has {', '.join(suite.cameras)}"
+        )
 
 
 def prepare_worker() -> None:
@@ -155,7 +157,7 @@ def _run_episode(settings: EvaluationSettings, seed: int) -> EpisodeResult | _Re
 
 
 def load_runner(settings: EvaluationSettings) -> EpisodeRunner:
-    """The policy at the table of the robot that it was trained on."""
+    """The policy in a scene of the suite, with the robot that it was trained on."""
     from vla_core.chunks.executor import Executor, TimelineExecutor
     from vla_core.command.filtered_executor import FilteredExecutor
     from vla_core.command.operated_executor import OperatedExecutor
@@ -164,12 +166,11 @@ def load_runner(settings: EvaluationSettings) -> EpisodeRunner:
     from vla_core.policies.registry import load_policy
     from vla_core.robot.model import RobotModel
     from vla_core.safety.command_safety import CommandSafety
-    from vla_core.suites.tabletop.layout import TASKS
-    from vla_core.suites.tabletop.moving import MovingBlockSim
 
     system2, system1 = load_policy(settings.policy, settings.backend)
     robot = RobotModel.load(system1.manifest.robot)
-    instructions = tuple(task.instruction for task in TASKS)
+    suite = load_suite(settings.suite)
+    instructions = tuple(task.instruction for task in suite.tasks)
     safety = CommandSafety.of(robot, settings.arms_margin_m) if settings.filtered else None
 
     described = load_teleop(_LEADER, robot.description) if settings.operator else None
@@ -183,5 +184,5 @@ def load_runner(settings: EvaluationSettings) -> EpisodeRunner:
         braking = settings.path_braking
         return OperatedExecutor.passing(robot, safety, described, random, manner, braking)
 
-    scene = MovingBlockSim(robot, settings.pattern, settings.outside)
+    scene = suite.scene(robot, settings.shift)
     return EpisodeRunner(scene, system1, system2, settings, instructions, executor)

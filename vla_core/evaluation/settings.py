@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from vla_core.chunks.inference_schedule import InferenceSchedule
 from vla_core.chunks.trigger import Trigger
+from vla_core.contract.suite import USUAL
 from vla_core.errors import VlaError
 from vla_core.evaluation.intent_mode import IntentMode
 
-#: How blocks may move, keys of `vla_core.suites.tabletop.moving.PATTERNS` but for standing still.
-MOVING = ("left", "forward", "diagonal", "circle")
 #: Who may take over meanwhile, keys of `vla_core.handover.passing_operator.MANNERS`.
 OPERATORS = ("still", "returning", "moving")
-#: Tables by name, as changes of the settings; `USUAL` are those that `tabletop` was made for.
-USUAL = "usual"
-TABLES: Mapping[str, Mapping[str, Any]] = {
-    USUAL: {},
-    "outside": {"outside": True},
-    **{pattern: {"pattern": pattern} for pattern in MOVING},
-}
 
 
 @dataclass(frozen=True)
@@ -42,8 +32,8 @@ class EvaluationSettings:
         arms_margin_m: added to the margins between the arms [m].
         strategy: how chunks join, by name (`vla_core.chunks.strategies`); or a peer that does it
             its own way, unfiltered (`vla_core.chunks.peers`).
-        pattern: how the told block moves, key of `vla_core.suites.tabletop.moving.PATTERNS`.
-        outside: whether it lies where no demonstration has one.
+        suite: whose tasks are done, by name (`vla_core.suites.registry`).
+        shift: which of its kinds of scenes.
         delay_s: time that an inference of System 1 takes [s].
         control_s: time between two joint targets where they are not filtered [s].
         operator: who takes over meanwhile, one of `OPERATORS`, filtered only; empty: nobody.
@@ -62,8 +52,8 @@ class EvaluationSettings:
     path_braking: bool = True
     arms_margin_m: float = 0.0
     strategy: str = "rtc"
-    pattern: str = "still"
-    outside: bool = False
+    suite: str = "tabletop"
+    shift: str = USUAL
     delay_s: float = 0.1
     control_s: float = 0.02
     operator: str = ""

@@ -15,6 +15,7 @@ import numpy as np
 from vla_core.chunks.peers.choose import PEERS, require_peer
 from vla_core.chunks.strategies.choose import fitting_strategy
 from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.suite import USUAL
 from vla_core.errors import PolicyError
 from vla_core.evaluation.episode import EpisodeResult
 from vla_core.evaluation.evaluate import evaluate_each
@@ -30,14 +31,14 @@ class Case:
         study: what is varied: `delay`, `pattern`, or `rate` of System 2.
         strategy: by name; or a peer's (`vla_core.chunks.peers`).
         delay_ms: that System 1 takes [ms].
-        pattern: how the object moves.
+        pattern: how things move, one of the suite's `moving`, or `USUAL`: not at all.
         system2_every: System-1 steps for each inference of System 2 (OpenHelix sweeps 1 to 60).
     """
 
     study: str
     strategy: str
     delay_ms: int = 0
-    pattern: str = "still"
+    pattern: str = USUAL
     system2_every: int = 2
 
     def settings(self, base: EvaluationSettings, step_s: float) -> EvaluationSettings:
@@ -47,7 +48,7 @@ class Case:
             filtered=False,
             strategy=self.strategy,
             delay_s=self.delay_ms / 1000,
-            pattern=self.pattern,
+            shift=self.pattern,
             system2_period_s=self.system2_every * step_s,
         )
 
@@ -65,7 +66,7 @@ def dynamics_cases(
     System 2's rate matters most where things move, so it is varied with the last pattern.
     """
     moving = [Case("pattern", s, delay_ms, pattern) for pattern in patterns for s in strategies]
-    last = patterns[-1] if patterns else "still"
+    last = patterns[-1] if patterns else USUAL
     seldom = [Case("rate", s, delay_ms, last, steps) for steps in every for s in strategies]
     return [*moving, *seldom]
 

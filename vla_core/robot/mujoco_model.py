@@ -6,6 +6,9 @@ from pathlib import Path
 
 import mujoco
 
+from vla_core.errors import RobotDescriptionError
+from vla_core.robot.description import RobotDescription
+
 #: MuJoCo's own convention: groups 0 to 2 are drawn, 3 to 5 are hidden.
 VISUAL_GROUP = 2
 COLLISION_GROUP = 3
@@ -23,3 +26,18 @@ def robot_spec(urdf: Path) -> mujoco.MjSpec:
         touches = bool(geom.contype or geom.conaffinity)
         geom.group = COLLISION_GROUP if touches else VISUAL_GROUP
     return spec
+
+
+def require_urdf_joints(robot: RobotDescription) -> None:
+    """Refuse a robot whose joints are not those of its URDF, which MuJoCo moves.
+
+    Raises:
+        RobotDescriptionError: names the first such joint.
+    """
+    for joint in robot.joints:
+        if joint.urdf_joint != joint.name or joint.scale != 1.0 or joint.offset != 0.0:
+            raise RobotDescriptionError(
+                f"robot {robot.name!r}",
+                f"cannot be simulated: joint {joint.name!r} stands for {joint.urdf_joint!r} of the "
+                "URDF; take a robot that names its joints as the URDF does",
+            )

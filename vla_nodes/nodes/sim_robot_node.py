@@ -1,12 +1,11 @@
 """The simulated robot behind the topics of the real one, in real time.
 
-To lay a new table without a jump: set the parameter `seed`, ask for IDLE, call `sim/reset`, give
+To lay a new scene without a jump: set the parameter `seed`, ask for IDLE, call `sim/reset`, give
 the instruction, then ask for HOLD and POLICY.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from functools import partial
@@ -21,7 +20,7 @@ from vla_core.errors import ChunkError, JointMismatchError, VlaError
 from vla_core.robot.description import CameraDescription, ControllerDescription
 from vla_core.robot.load import load_robot
 from vla_core.robot.model import RobotModel
-from vla_core.suites.tabletop.layout import BLOCKS, PADS
+from vla_core.suites.registry import load_suite
 from vla_core.types import ControlMode, Instruction
 from vla_msgs import msg
 from vla_nodes.base.parameters import ROBOT, NodeParameter, Taken
@@ -41,14 +40,15 @@ _LONGEST_CATCH_UP_S = 0.1
 
 
 class SimRobotNode(SuiteNode):
-    """Steps the tabletop simulation by the wall clock; takes commands, gives states and images."""
+    """Steps a scene of a suite by the wall clock; takes commands, gives states and images."""
 
     PARAMETERS = (
         ROBOT,
+        NodeParameter("suite", "tabletop", "Whose scenes the robot stands in, by name."),
         NodeParameter(
             "seed",
             0,
-            "Chooses the table that the next reset lays.",
+            "Chooses the scene that the next reset lays.",
             0,
             2**63 - 1,
             taken=Taken.AT_ONCE,
@@ -72,14 +72,14 @@ class SimRobotNode(SuiteNode):
         self._heard_s: dict[str, float] = {}
 
     def configure(self) -> None:
-        """Build the scene and lay the first table."""
-        os.environ.setdefault("MUJOCO_GL", "egl")  # MuJoCo reads it when it is imported
-        from vla_core.suites.tabletop.tabletop import CAMERAS, TabletopSim
-
+        """Build the first scene."""
+        suite = load_suite(self.values["suite"])
         self._robot = RobotModel(on_graph(self, load_robot(self.values["robot"])))
-        chosen = self.values["cameras"].split(",") if self.values["cameras"] else CAMERAS
-        self._cameras = [self._robot.cameras[name] for name in chosen if name in CAMERAS]
-        self._sim = TabletopSim(self._robot)
+        suite.check_robot(self._robot.description)
+        asked = self.values["cameras"]
+        chosen = asked.split(",") if asked else suite.cameras
+        self._cameras = [self._robot.cameras[name] for name in chosen if name in suite.cameras]
+        self._sim = suite.scene(self._robot)
         self._seed = self.values["seed"]
         self._sim.reset(self._seed)
 
@@ -198,7 +198,7 @@ class SimRobotNode(SuiteNode):
 
     def _advance(self) -> None:
         """Bring physics up to the wall clock, following the command."""
-        step_s = self._sim.model.opt.timestep
+        step_s = self._sim.timestep_s
         due_s = time.monotonic() - self._stepped_s
         if due_s > _LONGEST_CATCH_UP_S:
             self.meters.drops["time/not kept"] += 1
@@ -244,22 +244,20 @@ class SimRobotNode(SuiteNode):
         self.meters.latency("render").add(time.monotonic() - started_s)
 
     def _camera_info(self, camera: CameraDescription, height: int, width: int) -> CameraInfo:
-        """Intrinsics of a pinhole camera: square pixels, the model's vertical field of view."""
-        fovy = np.radians(self._sim.model.camera(camera.name).fovy[0])
-        focal = height / 2 / np.tan(fovy / 2)
-        x, y = width / 2, height / 2
+        """Of a pinhole camera without distortion."""
+        k = self._sim.intrinsics(camera.name)
         return CameraInfo(
             height=height,
             width=width,
             distortion_model="plumb_bob",
             d=[0.0] * 5,
-            k=[focal, 0.0, x, 0.0, focal, y, 0.0, 0.0, 1.0],
+            k=k.flatten(),
             r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
-            p=[focal, 0.0, x, 0.0, 0.0, focal, y, 0.0, 0.0, 0.0, 1.0, 0.0],
+            p=np.column_stack([k, np.zeros(3)]).flatten(),
         )
 
     def _say_status(self) -> None:
-        """Instruction, success and time of this table."""
+        """Instruction, success and time of this scene."""
         success = self._sim.success
         values = {
             "instruction": self._sim.instruction.text,
@@ -274,19 +272,14 @@ class SimRobotNode(SuiteNode):
                 values=[KeyValue(key=key, value=value) for key, value in values.items()],
             )
         )
-        self._success.publish(Bool(data=self._told_is_done()))
+        done = self._sim.success_of(self._told)
+        self._success.publish(Bool(data=done))
 
     def _on_instruction(self, message: msg.Instruction) -> None:
         self._told = read_instruction(message)
 
     def _on_mode(self, message: msg.ControlMode) -> None:
         self._mode = read_mode(message)
-
-    def _told_is_done(self) -> bool:
-        """Whether what was told is done on this table; it may be another task than the table's."""
-        words = set(self._told.text.split())
-        names_a_task = bool(words & set(BLOCKS)) and bool(words & set(PADS))
-        return names_a_task and self._sim.success_of(self._told)
 
 
 def main(args: list[str] | None = None) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
@@ -13,8 +12,8 @@ from vla_core.chunks.peers.choose import PEERS
 from vla_core.chunks.strategies.choose import STRATEGIES
 from vla_core.cli.programs.ros_programs import PROGRAMS
 from vla_core.evaluation.seed_argument import add_seed
-from vla_core.evaluation.settings import MOVING, TABLES
 from vla_core.statistics.measurement import write_measurement
+from vla_core.suites.registry import SUITES
 
 HELP = "compare strategies of execution or ways of filtering; takeovers; what corrections bring"
 
@@ -33,11 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     async_.add_argument("--policy", default="tabletop_async", help="under config/policies, or folder")
     async_.add_argument("--episodes", type=int, default=30, help="tables for each case")
+    _add_suite(async_)
     add_seed(async_, "chooses the tables")
     async_.add_argument("--strategies", nargs="+", choices=EVERYONE, default=list(EVERYONE))
     async_.add_argument("--delays-ms", nargs="*", type=int, default=[0, 100, 200, 300, 500])
     async_.add_argument(
-        "--patterns", nargs="*", choices=MOVING, default=list(MOVING), help="moving objects"
+        "--patterns", nargs="*", help="moving scenes of the suite; without it, all of them"
     )
     async_.add_argument(
         "--system2-every",
@@ -75,9 +75,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_corrections_arguments(corrections)
 
 
+def _add_suite(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--suite", choices=SUITES.names(), default="tabletop", help="whose tasks are done"
+    )
+
+
 def _add_stepped_arguments(parser: argparse.ArgumentParser, episodes: int) -> None:
-    """What comparisons of `tabletop` on the same tables have in common."""
+    """What comparisons of a policy on the same scenes have in common."""
     parser.add_argument("--policy", default="tabletop", help="under config/policies, or folder")
+    _add_suite(parser)
     parser.add_argument("--episodes", type=int, default=episodes, help="tables for each case")
     add_seed(parser, "chooses the tables")
     parser.add_argument("--workers", type=int, default=2, help="processes")
@@ -94,9 +101,9 @@ def _add_corrections_arguments(parser: argparse.ArgumentParser) -> None:
         "--episodes", type=int, default=60, help="to evaluate each policy on, in each setting"
     )
     parser.add_argument(
-        "--where", choices=TABLES, default="outside",
-        help="tables that it is corrected on: as it was made for, blocks outside of where it was "
-        "demonstrated, or moving; evaluated there and on usual ones",
+        "--where", default="outside",
+        help="kind of scenes of the configuration's suite that it is corrected on; evaluated there "
+        "and on usual ones",
     )  # fmt: skip
     parser.add_argument(
         "--time-limit-s", type=float, default=10.0, help="of an evaluated episode [s]"
@@ -129,7 +136,7 @@ def _run_safety(args: argparse.Namespace) -> int:
 
     cases = filter_cases(args.wider_mm)
     seeds = episode_seeds(args.seed, args.episodes)
-    base = EvaluationSettings(args.policy)
+    base = EvaluationSettings(args.policy, suite=args.suite)
     with episode_progress(len(cases) * len(seeds)) as progress:
         found = compare_filters(cases, base, seeds, args.workers, progress)
         rows = _collect(found, args.json)
@@ -144,7 +151,7 @@ def _run_takeovers(args: argparse.Namespace) -> int:
     from vla_core.experiments.takeover_cost import compare_operators, print_operators
 
     seeds = episode_seeds(args.seed, args.episodes)
-    base = EvaluationSettings(args.policy)
+    base = EvaluationSettings(args.policy, suite=args.suite)
     with episode_progress((1 + len(OPERATORS)) * len(seeds)) as progress:
         rows = _collect(compare_operators(base, seeds, args.workers, progress), args.json)
     print_operators(rows)
@@ -152,7 +159,6 @@ def _run_takeovers(args: argparse.Namespace) -> int:
 
 
 def _run_corrections(args: argparse.Namespace) -> int:
-    os.environ.setdefault("MUJOCO_GL", "egl")  # MuJoCo reads it when it is imported
     from rich.console import Console
     from rich.progress import Progress
 
@@ -194,20 +200,25 @@ def _collect(found: Iterable[dict[str, Any]], path: Path | None) -> list[dict[st
 
 def _run_async(args: argparse.Namespace) -> int:
     from vla_core.contract.manifest import PolicyManifest
+    from vla_core.contract.suite import Moving
     from vla_core.evaluation.seeds import episode_seeds
     from vla_core.evaluation.settings import EvaluationSettings
     from vla_core.evaluation.table import episode_progress
     from vla_core.experiments.asynchrony import compare, delay_cases, dynamics_cases, fitting
     from vla_core.experiments.asynchrony_report import plot, print_rows
     from vla_core.paths import policy_folder
+    from vla_core.suites.registry import load_suite
 
     manifest = PolicyManifest.load(policy_folder(args.policy))
     strategies, skipped = fitting(args.strategies, manifest)
     for name, reason in skipped.items():
         print(f"skipped {name}: {reason}")
-    base = EvaluationSettings(args.policy, replan_steps=args.replan_steps)
+    base = EvaluationSettings(args.policy, suite=args.suite, replan_steps=args.replan_steps)
+    patterns = args.patterns
+    if patterns is None:
+        patterns = load_suite(args.suite, Moving).moving
     cases = delay_cases(strategies, args.delays_ms)
-    cases += dynamics_cases(strategies, args.patterns, args.dynamics_delay_ms, args.system2_every)
+    cases += dynamics_cases(strategies, patterns, args.dynamics_delay_ms, args.system2_every)
     seeds = episode_seeds(args.seed, args.episodes)
     missed = [{"strategy": name, "skipped": reason} for name, reason in skipped.items()]
     with episode_progress(len(cases) * len(seeds)) as progress:

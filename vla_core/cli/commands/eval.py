@@ -11,6 +11,7 @@ from vla_core.chunks.trigger import Trigger
 from vla_core.contract.placement import BACKEND_HELP
 from vla_core.evaluation.intent_mode import IntentMode
 from vla_core.evaluation.seed_argument import add_seed
+from vla_core.suites.registry import SUITES
 from vla_core.statistics.measurement import Figure, write_measurement
 
 HELP = "success rate of a policy in the stepped simulation, with its interval"
@@ -19,6 +20,9 @@ HELP = "success rate of a policy in the stepped simulation, with its interval"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `vla eval`."""
     parser.add_argument("--policy", default="tabletop", help="name under config/policies, or folder")
+    parser.add_argument(
+        "--suite", choices=SUITES.names(), default="tabletop", help="whose tasks are done"
+    )
     parser.add_argument("--episodes", type=int, default=50, help="scenes to try")
     add_seed(parser, "chooses the scenes")
     parser.add_argument(
@@ -74,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
     settings = EvaluationSettings(
         policy=args.policy,
         backend=args.backend,
+        suite=args.suite,
         intent=IntentMode(args.intent),
         system2_period_s=1.0 / args.system2_hz,
         replan_steps=args.replan_steps,

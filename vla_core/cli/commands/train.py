@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 HELP = "train a policy: demonstrations, encoder, stage 1, stage 2; resumes what was interrupted"
@@ -22,7 +21,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train to the end, whatever was there already."""
-    os.environ.setdefault("MUJOCO_GL", "egl")  # MuJoCo reads it when it is imported
     from vla_core.contract.kind import RecipeArguments
     from vla_core.paths import training_file
     from vla_core.policies.registry import open_recipe

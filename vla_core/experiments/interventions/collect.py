@@ -14,10 +14,14 @@ from vla_core.command.filtered_executor import FilteredExecutor
 from vla_core.command.operated_executor import OperatedExecutor
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.protocol import System1, System2
+from vla_core.contract.scene import Scene
+from vla_core.contract.suite import Watched
 from vla_core.errors import VlaError
 from vla_core.evaluation.episode import EpisodeRunner
 from vla_core.evaluation.evaluate import prepare_worker
 from vla_core.evaluation.settings import EvaluationSettings
+from vla_core.experiments.interventions.attempt_record import AttemptRecord
+from vla_core.experiments.interventions.expert_operator import ExpertOperator
 from vla_core.handover.load_teleop import load_teleop
 from vla_core.paths import policy_folder
 from vla_core.policies.registry import load_policy
@@ -27,18 +31,11 @@ from vla_core.recordings.convert.frames import Frame
 from vla_core.recordings.lerobot.dataset import video_keys
 from vla_core.robot.model import RobotModel
 from vla_core.safety.command_safety import CommandSafety
-from vla_core.suites.tabletop.attempt_record import AttemptRecord
-from vla_core.suites.tabletop.expert import Expert
-from vla_core.suites.tabletop.expert_operator import ExpertOperator
-from vla_core.suites.tabletop.moving import MovingBlockSim
-from vla_core.suites.tabletop.tabletop import TabletopSim
+from vla_core.suites.registry import check_shift, load_suite
 
 #: An attempt is given up after this time, and goes on so long after success: longer than the
 #: operator holds the deadman then, so that letting go is in it [s].
 TIME_LIMIT_S, SETTLE_S = 30.0, 2.0
-#: The operator's hand comes nearer than a demonstration's, where a block has moved farther away than
-#: theirs lay [1/s].
-OPERATOR_GAIN = 6.0
 
 
 class Attempt(NamedTuple):
@@ -59,7 +56,8 @@ class AttemptRunner:
     """Runs attempts of a policy with an operator at it; stepped, through the command core.
 
     Args:
-        sim: the table.
+        suite: knows who helps, and when.
+        sim: one of its scenes.
         system1, system2: the policy.
         settings: how it works; how long an attempt lasts is this module's.
         teleop: name under `config/teleop`, or a YAML; with a leader.
@@ -70,18 +68,19 @@ class AttemptRunner:
 
     def __init__(
         self,
-        sim: TabletopSim,
+        suite: Watched,
+        sim: Scene,
         system1: System1,
         system2: System2,
         settings: EvaluationSettings,
         teleop: str,
     ) -> None:
-        self._sim, manifest = sim, system1.manifest
+        self._suite, self._sim, manifest = suite, sim, system1.manifest
         self._described = load_teleop(teleop, sim.robot.description)
         self._safety = CommandSafety.of(sim.robot)
         self._cameras = tuple(camera.name for camera in manifest.observation.cameras)
         self._rate_hz = 1.0 / manifest.step_s
-        self._expert = Expert(sim, gain=OPERATOR_GAIN)
+        self._expert = suite.expert(sim)
         settings = replace(settings, time_limit_s=TIME_LIMIT_S, settle_s=SETTLE_S)
         self._runner = EpisodeRunner(sim, system1, system2, settings, (), self._operated)
 
@@ -94,8 +93,9 @@ class AttemptRunner:
         """
         system2, system1 = load_policy(settings.policy, settings.backend)
         robot = RobotModel.load(system1.manifest.robot)
-        sim = MovingBlockSim(robot, settings.pattern, settings.outside)
-        return cls(sim, system1, system2, settings, teleop)
+        suite = load_suite(settings.suite, Watched)
+        sim = suite.scene(robot, settings.shift)
+        return cls(suite, sim, system1, system2, settings, teleop)
 
     def run(self, seed: int) -> Attempt:
         """The attempt of a seed; the same each time."""
@@ -107,7 +107,9 @@ class AttemptRunner:
         self._record = AttemptRecord(self._sim, self._cameras, self._rate_hz)
         handover = self._described.handover
         core = FilteredExecutor(self._sim.robot, self._safety, handover=handover)
-        return OperatedExecutor(core, ExpertOperator(self._expert, self._described), self._record)
+        watch = self._suite.watch(self._sim)
+        operator = ExpertOperator(self._sim, self._expert, watch, self._described)
+        return OperatedExecutor(core, operator, self._record)
 
 
 def collect(
@@ -129,7 +131,10 @@ def collect(
         VlaError: policy or teleoperation cannot be loaded, or another data set is in the folder.
     """
     manifest = PolicyManifest.load(policy_folder(settings.policy))
+    suite = load_suite(settings.suite, Watched)
+    check_shift(settings.suite, suite, settings.shift)
     robot = RobotModel.load(manifest.robot)
+    suite.check_robot(robot.description)
     keys = video_keys(robot.description)
     cameras = {
         camera.name: (keys[camera.name], robot.cameras[camera.name].size(True))

@@ -16,11 +16,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from vla_core.contract.suite import USUAL, Corrected, Demonstrated, Labelled
 from vla_core.errors import ConfigError
 from vla_core.evaluation.episode import EpisodeResult
 from vla_core.evaluation.evaluate import evaluate_each
 from vla_core.evaluation.seeds import correction_seeds, episode_seeds
-from vla_core.evaluation.settings import TABLES, USUAL, EvaluationSettings
+from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.experiments.asynchrony import summary as episodes_summary
 from vla_core.experiments.interventions.collect import collect, summary
 from vla_core.policies.dial.config import TrainingConfig
@@ -41,8 +42,7 @@ class Experiment:
         config: of the training, with `start` and `interventions`; its `interventions.folder` is the
             experiment's own.
         teleop: what the operator takes over with.
-        where: tables on which the policy is corrected, key of
-            `vla_core.evaluation.settings.TABLES`.
+        where: tables on which the policy is corrected, one of the suite's `shifts`.
         tables: to collect on.
         episodes: to evaluate each policy on, in each setting.
         time_limit_s: of an evaluated episode [s].
@@ -78,7 +78,7 @@ class Experiment:
     @property
     def settings(self) -> EvaluationSettings:
         """The policy to be corrected, on the tables where it is."""
-        return EvaluationSettings(self.config.start, **TABLES[self.where])
+        return EvaluationSettings(self.config.start, suite=self.config.suite, shift=self.where)
 
     def collect(self, progress: Callable[[int], None]) -> dict[str, Any]:
         """Let the policy work with an operator at it; what came of it.
@@ -105,11 +105,12 @@ class Experiment:
             ),
         }
         policies = {}
+        suite = load_suite(self.config.suite, Demonstrated, Labelled, Corrected)
         for name, config in configs.items():
             folder, policies[name] = self.out / name, self.out / name / "policy"
             if name == CONTROL:
                 _share(self.out / CORRECTED, folder)
-            DialRecipe(config, folder, load_suite(config.suite)).run(policies[name])
+            DialRecipe(config, folder, suite).run(policies[name])
         return policies
 
     def evaluate(
@@ -120,7 +121,7 @@ class Experiment:
         folders = {name: folders[name] for name in (BEFORE, CONTROL, CORRECTED)}
         cases = [(where, name) for where in self.evaluated_on for name in folders]
         settings = [
-            EvaluationSettings(folders[name], time_limit_s=self.time_limit_s, **TABLES[where])
+            replace(self.settings, policy=folders[name], time_limit_s=self.time_limit_s, shift=where)
             for where, name in cases
         ]
         seeds = episode_seeds(self.seed, self.episodes)

@@ -284,7 +284,7 @@ class DialRecipe:
         """All that the suite tells, even if no demonstration has it; or what was recorded."""
         if self.config.dataset:
             return [Episode.load(path).instruction for path in self._whole()]
-        return list(self.suite.instructions)
+        return [text for task in self.suite.tasks for text in task.texts]
 
     def _whole(self) -> list[Path]:
         """Files of demonstrations from the beginning, one a table; recoveries follow them."""

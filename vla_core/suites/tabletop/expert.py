@@ -37,6 +37,8 @@ class Expert:
             that grows with the reach and falls with the gain.
     """
 
+    period_s = CONTROL_S
+
     def __init__(self, sim: TabletopSim, gain: float = GAIN) -> None:
         self.sim = sim
         self.gain = gain

@@ -20,9 +20,11 @@ from vla_core.types import Instruction
 #: pad it stays [m].
 SPEED, FARTHEST, RADIUS, STOP_BEFORE_PAD = 0.02, 0.06, 0.03, 0.10
 
+#: Of a block that does not move.
+STILL = "still"
 #: Direction `(2,)` of a pattern at a time [s] since the reset, in the base frame.
 PATTERNS: dict[str, Callable[[float], np.ndarray]] = {
-    "still": lambda time_s: np.zeros(2),
+    STILL: lambda time_s: np.zeros(2),
     "left": lambda time_s: np.array((0.0, 1.0)),
     "forward": lambda time_s: np.array((1.0, 0.0)),
     "diagonal": lambda time_s: np.array((1.0, 1.0)) / np.sqrt(2.0),

@@ -6,15 +6,48 @@ from pathlib import Path
 
 import numpy as np
 
+from vla_core.contract.suite import USUAL, SuiteTask
+from vla_core.errors import ConfigError
+from vla_core.robot.description import RobotDescription
+from vla_core.robot.model import RobotModel
+from vla_core.robot.mujoco_model import require_urdf_joints
 from vla_core.suites.tabletop import corrections, demonstrations, random_scenes
+from vla_core.suites.tabletop.expert import Expert
 from vla_core.suites.tabletop.layout import TASKS
+from vla_core.suites.tabletop.moving import PATTERNS, STILL, MovingBlockSim
+from vla_core.suites.tabletop.tabletop import CAMERAS, TabletopSim
+from vla_core.suites.tabletop.trouble import TroubleWatch
+
+#: The told block lies where no demonstration has one.
+OUTSIDE = "outside"
+#: The operator's hand comes nearer than a demonstration's, where a block has moved farther away than
+#: theirs lay [1/s].
+OPERATOR_GAIN = 6.0
 
 
 class TabletopSuite:
-    """A `TrainingSuite`: blocks onto pads, shown by the scripted expert."""
+    """Blocks onto pads, shown by the scripted expert; offers everything that a suite may."""
 
-    instructions = tuple(task.instruction.text for task in TASKS)
+    tasks = tuple(SuiteTask(task.instruction) for task in TASKS)
+    cameras = CAMERAS
+    moving = tuple(pattern for pattern in PATTERNS if pattern != STILL)
+    shifts = (USUAL, OUTSIDE, *moving)
     rate_hz = demonstrations.RATE_HZ
+
+    def check_robot(self, robot: RobotDescription) -> None:
+        """Any with hands `left` and `right`, a camera `head` on it, and the URDF's joints."""
+        require_urdf_joints(robot)
+        if set(robot.end_effectors) != {"left", "right"}:
+            raise ConfigError(
+                f"robot {robot.name}", f"has end effectors {', '.join(robot.end_effectors)}; the "
+                "table needs left and right"
+            )  # fmt: skip
+        if "head" not in robot.cameras or not robot.cameras["head"].frame:
+            raise ConfigError(f"robot {robot.name}", "has no camera head with a frame, which the table needs")
+
+    def scene(self, robot: RobotModel, shift: str = USUAL) -> MovingBlockSim:
+        """A table."""
+        return MovingBlockSim(robot, shift if shift in self.moving else STILL, shift == OUTSIDE)
 
     def demonstrate(self, folder: Path, robot: str, seeds: range, image_size: int) -> None:
         """By the scripted expert, recoveries included."""
@@ -29,3 +62,11 @@ class TabletopSuite:
     def correct(self, folder: Path, policy: Path, seeds: range) -> None:
         """By the scripted expert, where the policy went."""
         corrections.generate(folder, policy, seeds)
+
+    def expert(self, scene: TabletopSim) -> Expert:
+        """The scripted one."""
+        return Expert(scene, gain=OPERATOR_GAIN)
+
+    def watch(self, scene: TabletopSim) -> TroubleWatch:
+        """By what a person at the table would see."""
+        return TroubleWatch(scene)

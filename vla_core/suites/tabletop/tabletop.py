@@ -130,6 +130,11 @@ class TabletopSim:
         self._assist()
 
     @property
+    def timestep_s(self) -> float:
+        """Physics' own step [s]."""
+        return self.model.opt.timestep
+
+    @property
     def time_s(self) -> float:
         """Simulated time since the reset [s]."""
         return self.data.time
@@ -165,16 +170,27 @@ class TabletopSim:
         self._renderer.update_scene(self.data, camera)
         return self._renderer.render()
 
+    def intrinsics(self, camera: str) -> np.ndarray:
+        """`(3, 3)` of a camera: square pixels, the model's vertical field of view [pixels]."""
+        fovy = np.radians(self.model.camera(camera).fovy[0])
+        focal, centre = IMAGE_SIZE / 2 / np.tan(fovy / 2), IMAGE_SIZE / 2
+        return np.array([[focal, 0.0, centre], [0.0, focal, centre], [0.0, 0.0, 1.0]])
+
     @property
     def success(self) -> bool:
         """Whether the told task is done."""
         return self.success_of(self.instruction)
 
     def success_of(self, instruction: Instruction) -> bool:
-        """Whether the block of `instruction` rests on its pad and no hand holds it."""
+        """Whether the block of `instruction` rests on its pad and no hand holds it.
+
+        False for words that name no block and no pad.
+        """
         words = instruction.text.split()
-        block = next(name for name in BLOCKS if name in words)
-        pad = next(name for name in PADS if name in words)
+        block = next((name for name in BLOCKS if name in words), None)
+        pad = next((name for name in PADS if name in words), None)
+        if block is None or pad is None:
+            return False
         offset = self.body_position(f"{block}_block") - self.body_position(f"{pad}_pad")
         resting = abs(offset[2] - BLOCK_HALF - PAD_HALF_HEIGHT) < 0.01
         return bool(resting and max(abs(offset[:2])) < ON_PAD and block not in self.held.values())

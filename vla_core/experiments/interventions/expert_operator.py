@@ -7,15 +7,16 @@ and the scripted expert's motion behind it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 
+from vla_core.contract.scene import Scene
+from vla_core.contract.suite import Expert, TroubleWatch
 from vla_core.errors import ConfigError
 from vla_core.handover.mirrored_leader import MirroredLeader
 from vla_core.handover.station import OperatorStation
 from vla_core.handover.teleop_description import TeleopDescription
-from vla_core.suites.tabletop.expert import CONTROL_S, Expert
-from vla_core.suites.tabletop.trouble import Patience, Trouble, TroubleWatch
 from vla_core.types import TeleopTarget
 
 
@@ -24,23 +25,23 @@ class OperatorSettings:
     """How an operator helps.
 
     Attributes:
-        patience: before taking over.
         after_s: what was done has to stay done for so long before the deadman is let go [s].
         most_s: longest help [s].
         leash: the leader waits while the robot is farther behind [rad].
     """
 
-    patience: Patience = Patience()
     after_s: float = 1.6
     most_s: float = 12.0
     leash: float = 0.1
 
 
 class ExpertOperator:
-    """One operator at a simulated table; acts every `PERIOD_S`.
+    """One operator at a simulated scene; acts every `PERIOD_S`.
 
     Args:
-        expert: knows how the task is done; its table is what the operator watches.
+        sim: what the operator sees.
+        expert: knows how the task is done there.
+        watch: tells when it is failing.
         described: a leader, and the deadman.
         settings: when to help, and how long.
 
@@ -52,25 +53,27 @@ class ExpertOperator:
         ConfigError: the teleoperation has no leader.
     """
 
-    PERIOD_S = CONTROL_S
     NAME = "scripted expert"
 
     def __init__(
         self,
+        sim: Scene,
         expert: Expert,
+        watch: TroubleWatch,
         described: TeleopDescription,
         settings: OperatorSettings = OperatorSettings(),
     ) -> None:
         if described.leader is None:
             raise ConfigError(described.name, "has no `leader`; the operator is played on one")
-        self._expert, self._sim, self._settings = expert, expert.sim, settings
-        self._leader = MirroredLeader(described.leader, expert.sim.robot)
-        self._station = OperatorStation(described, expert.sim.robot, self.NAME)
+        self._expert, self._sim, self._settings = expert, sim, settings
+        self.PERIOD_S = expert.period_s
+        self._leader = MirroredLeader(described.leader, sim.robot)
+        self._station = OperatorStation(described, sim.robot, self.NAME)
         names = self._station.leader.joint_names
-        self._moved = np.array([expert.sim.robot.index(name) for name in names])
-        self._watch = TroubleWatch(expert.sim, settings.patience)
+        self._moved = np.array([sim.robot.index(name) for name in names])
+        self._watch = watch
         self.holds = False
-        self.trouble: Trouble | None = None
+        self.trouble: Enum | None = None
         self._begun_s = 0.0
         self._done_since_s: float | None = None
         self._watch.begin()
@@ -90,7 +93,7 @@ class ExpertOperator:
         self._station.hear_deadman(self.holds, now_ns)
         return self._station.target(command, now_ns)
 
-    def _take_over(self, trouble: Trouble) -> None:
+    def _take_over(self, trouble: Enum) -> None:
         self.holds, self.trouble = True, trouble
         self._begun_s, self._done_since_s = self._sim.time_s, None
         self._expert.reset()

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from enum import Enum
 from typing import NamedTuple
 
 import numpy as np
 
+from vla_core.contract.scene import Scene
 from vla_core.handover.intervention import Intervention
 from vla_core.recordings.convert.frames import Frame
 from vla_core.recordings.convert.spans import MOVED_BY_SOMEBODY, Span, SpanIntervention
-from vla_core.suites.tabletop.tabletop import TabletopSim
-from vla_core.suites.tabletop.trouble import Trouble
 from vla_core.types import NANOSECONDS, ControlMode
 
 
@@ -26,7 +26,7 @@ class AttemptRecord:
     """One attempt, taken down while it happens.
 
     Args:
-        sim: the table; gives pictures and success.
+        sim: the scene; gives pictures and success.
         cameras: whose pictures are kept.
         rate_hz: frames a second.
 
@@ -34,13 +34,13 @@ class AttemptRecord:
         span: when which mode was in force, interventions, and success.
     """
 
-    def __init__(self, sim: TabletopSim, cameras: tuple[str, ...], rate_hz: float) -> None:
+    def __init__(self, sim: Scene, cameras: tuple[str, ...], rate_hz: float) -> None:
         self._sim, self._cameras = sim, cameras
         self._period_ns = round(NANOSECONDS / rate_hz)
         self._moments: list[_Moment] = []
         self.span = Span(0, None, sim.instruction.text)
 
-    def on_intervention(self, told: Intervention, trouble: Trouble) -> None:
+    def on_intervention(self, told: Intervention, trouble: Enum) -> None:
         """The core tells of an intervention: that it has begun, or that it has ended.
 
         Args:
