@@ -31,6 +31,7 @@ from vla_core.robot.load import load_robot
 from vla_core.signals import catch_signals
 from vla_core.statistics.measurement import write_measurement
 from vla_core.statistics.success_rate import SuccessRate
+from vla_core.suites.registry import SUITES
 from vla_nodes.base.ros_context import ros
 from vla_nodes.graph.description import Graph, say_to_stderr
 from vla_nodes.observe.episode_recorder import EpisodeRecorder
@@ -65,6 +66,7 @@ def run_demo(args: argparse.Namespace) -> Demo:
         "robot": manifest.robot,
         "policy": str(args.policy),
         "backend": args.backend,
+        "suite": args.suite,
         "seed": str(args.seed),
         "namespace": args.namespace,
         "initial_mode": "idle",
@@ -155,6 +157,9 @@ def write_results(out: Path, summary: dict[str, Any], demo: Demo) -> None:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `vla demo`."""
+    parser.add_argument(
+        "--suite", choices=SUITES.names(), default="tabletop", help="whose tasks are told"
+    )
     parser.add_argument("--episodes", type=int, default=10, help="instructions to follow")
     add_seed(parser, "chooses the scenes")
     parser.add_argument("--policy", default="tabletop", help="name under config/policies, or folder")
