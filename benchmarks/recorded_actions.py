@@ -64,13 +64,13 @@ class Recorded:
     def load(cls, folder: Path) -> Recorded:
         """Windows that `vla train` left in its folder."""
         windows = Windows.load(folder)
-        frames, reach = windows.starts.T
+        frames, within = windows.starts.T
         return cls(
             windows,
             windows.states[frames],
             windows.velocities[frames],
-            windows.targets[windows.chunks()],
-            np.cumsum(reach == 0) - 1,
+            windows.targets[windows.index.chunks()],
+            np.cumsum(within == 0) - 1,
         )
 
 

@@ -47,7 +47,10 @@ def write_policy(
 ) -> PolicyManifest:
     """A policy's folder for g1_inspire, as training leaves it; with `velocity` it is told that."""
     robot = RobotModel.load("g1_inspire")
-    config = TrainingConfig("tiny", "dial", robot.name, 1, 1, None, 0.5, 1, CAMERAS, {}, {})
+    config = TrainingConfig(
+        name="tiny", kind="dial", robot=robot.name, seed=1, demonstrations=1, dataset=None,
+        held_out=0.5, cameras=CAMERAS, stages={}, scenes=1, model={"image_size": 32},
+    )  # fmt: skip
     state = robot.state_vector(robot.ready_pose)
     told = np.full(robot.dof if velocity else 0, 0.5)
     normalisation = Normalisation(state, np.ones_like(state), np.full_like(state, 0.1), told)

@@ -15,16 +15,17 @@ from lerobot_writer import CAMERA, Recording, write_dataset
 from vla_core.cli.main import EXIT_REFUSED, main
 from vla_core.errors import ConfigError, JointMismatchError
 from vla_core.paths import training_file
-from vla_core.policies.dial.config import InterventionConfig, TrainingConfig, Use
-from vla_core.policies.dial.interventions import read_interventions, stretches
-from vla_core.policies.dial.mixture import Mixture, Source
-from vla_core.policies.dial.windows import Windows
+from vla_core.policies.dial.config import TrainingConfig
+from vla_core.policies.dial.windows import Windows, draws
 from vla_core.recordings.convert.dataset_writer import DatasetWriter
 from vla_core.recordings.convert.frames import Frame
 from vla_core.recordings.convert.spans import SpanIntervention
 from vla_core.recordings.episodes import Episode
 from vla_core.recordings.lerobot.dataset import INTERVENTION, LeRobotDataset
 from vla_core.robot.model import RobotModel
+from vla_core.training.config import InterventionConfig, Use
+from vla_core.training.interventions import read_interventions, stretches
+from vla_core.training.mixture import Mixture, Source
 
 HORIZON, RATE_HZ = 4, 10
 #: Who moves the robot in each frame, and whether the task is done: a failing policy, an operator
@@ -78,8 +79,9 @@ def write(folder: Path, robot: RobotModel, attempts: Sequence[tuple[str, str]]) 
 def config(folder: Path, use: Use = Use.CORRECTIONS, horizon: int = HORIZON) -> SimpleNamespace:
     """Of a training configuration what is read of it."""
     interventions = InterventionConfig(folder, use, 0.5)
-    model = {"image_size": 16, "horizon": horizon}
-    return SimpleNamespace(interventions=interventions, cameras=("head",), model=model)
+    return SimpleNamespace(
+        interventions=interventions, cameras=("head",), image_size=16, horizon=horizon
+    )
 
 
 def test_only_what_a_person_did_is_read(robot, tmp_path):
@@ -169,7 +171,7 @@ def test_each_source_has_its_share_of_every_batch():
             Source(demonstrated, demonstrated.weights(), 0.6),
             Source(corrected, corrected.weights(), 0.4),
         ],
-        demonstrated.normalisation(velocity=False),
+        draws(demonstrated.normalisation(velocity=False)),
     )
     rng = np.random.default_rng(3)
     for batch in (10, 32):
@@ -179,7 +181,7 @@ def test_each_source_has_its_share_of_every_batch():
 
 def test_the_same_draws_give_the_same_batches():
     source = Source(windows(30, 0.0), windows(30, 0.0).weights(), 1.0)
-    mixture = Mixture([source], source.windows.normalisation(velocity=False), longest_ahead=2)
+    mixture = Mixture([source], draws(source.windows.normalisation(velocity=False), longest_ahead=2))
     first, again = (mixture(np.random.default_rng(5), 8) for _ in range(2))
     assert {"ahead", "after"} <= set(first)
     assert all(np.array_equal(first[key], again[key]) for key in first)

@@ -15,8 +15,7 @@ from safetensors.torch import load_file
 
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.errors import ConfigError
-from vla_core.policies.dial.collection import collect
-from vla_core.policies.dial.config import DatasetConfig, InterventionConfig, TrainingConfig, Use
+from vla_core.policies.dial.config import TrainingConfig
 from vla_core.policies.dial.recipe import DialRecipe
 from vla_core.policies.registry import load_system1, load_system2
 from vla_core.recordings.convert.dataset_writer import DatasetWriter
@@ -27,6 +26,8 @@ from vla_core.recordings.labelled_scenes import LabelledScenes
 from vla_core.robot.model import RobotModel
 from vla_core.suites.tabletop import corrections
 from vla_core.suites.tabletop.suite import TabletopSuite
+from vla_core.training.collection import collect
+from vla_core.training.config import DatasetConfig, InterventionConfig, Use
 from vla_core.training.trainer import Schedule
 from vla_core.types import CommittedPlan, Conditioning, Context, Instruction, Observation
 
@@ -51,8 +52,9 @@ STAGES = {
 }
 STAGES_FROM_EXPERT = {**STAGES, **dict.fromkeys(("refined", "refined_again"), STAGES["system1"])}
 FROM_EXPERT = TrainingConfig(
-    "tiny", "dial", "g1_inspire", 1, 2, None, 0.5, 30, ("head", "front"), MODEL,
-    STAGES_FROM_EXPERT, 1,
+    name="tiny", kind="dial", robot="g1_inspire", seed=1, demonstrations=2, dataset=None,
+    held_out=0.5, scenes=30, cameras=("head", "front"), model=MODEL, stages=STAGES_FROM_EXPERT,
+    corrections=1,
 )  # fmt: skip
 
 
@@ -65,8 +67,8 @@ def recorded(tmp_path_factory) -> TrainingConfig:
     dataset = DatasetConfig(folder, {"head": CAMERA}, 10.0, 0)
     model = {**MODEL, "predicts": "action", "samples": 2}
     return TrainingConfig(
-        "tiny", "dial", "g1_bottle", 1, 0, dataset, 0.34, 0, ("head",), model, STAGES,
-        velocity=True,
+        name="tiny", kind="dial", robot="g1_bottle", seed=1, demonstrations=0, dataset=dataset,
+        held_out=0.34, scenes=0, cameras=("head",), model=model, stages=STAGES, velocity=True,
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,8 @@ class Episode:
         instruction: what was being done.
         rate_hz: frames a second.
         complete: it ends at rest, so its last frame stands for all that would follow.
+        depth: `{camera: (frames, height, width) float32}` as in an `Observation` [m], where it was
+            recorded.
     """
 
     images: Mapping[str, np.ndarray]
@@ -30,6 +32,7 @@ class Episode:
     instruction: str
     rate_hz: float
     complete: bool = True
+    depth: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.position)
@@ -39,6 +42,7 @@ class Episode:
         return replace(
             self,
             images={camera: pictures[frames] for camera, pictures in self.images.items()},
+            depth={camera: measured[frames] for camera, measured in self.depth.items()},
             position=self.position[frames],
             action=self.action[frames],
             complete=False,
@@ -56,6 +60,7 @@ class Episode:
                 rate_hz=np.array(self.rate_hz),
                 complete=np.array(self.complete),
                 **{f"image_{camera}": frames for camera, frames in self.images.items()},
+                **{f"depth_{camera}": frames for camera, frames in self.depth.items()},
             )
         part.rename(path)
 
@@ -68,7 +73,10 @@ class Episode:
         """
         try:
             with np.load(path, allow_pickle=False) as stored:
-                images = {k[6:]: stored[k] for k in stored.files if k.startswith("image_")}
+                images, depth = (
+                    {k[6:]: stored[k] for k in stored.files if k.startswith(start)}
+                    for start in ("image_", "depth_")
+                )
                 return cls(
                     images,
                     stored["position"],
@@ -76,6 +84,7 @@ class Episode:
                     str(stored["instruction"]),
                     float(stored["rate_hz"]),
                     bool(stored["complete"]),
+                    depth,
                 )
         except (OSError, ValueError, KeyError) as error:
             raise ConfigError(str(path), f"not an episode ({error}); generate it again") from error

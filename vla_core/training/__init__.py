@@ -1,1 +1,1 @@
-"""Training of whatever policy: a resumable trainer, its progress, augmentation."""
+"""Training of whatever policy: configuration, data, windows, normalisation, trainer, shipping."""

@@ -7,9 +7,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from vla_core.contract.manifest import PolicyManifest
-
-#: Smallest deviation that is told apart: joints [rad], positions [m], rotation columns.
-FLOOR = 0.02
+from vla_core.training.normalisation import Fit, Relative, Scaling
 
 
 @dataclass(frozen=True)
@@ -33,13 +31,10 @@ class Normalisation:
         Args:
             velocities: `(n, dof)` for a policy that is told them.
         """
-        deviations = () if velocities is None else (_deviation(velocities),)
-        return cls(
-            states.mean(axis=0).astype(np.float32),
-            np.maximum(states.std(axis=0), FLOOR).astype(np.float32),
-            _deviation(moves),
-            *deviations,
-        )
+        seen = Scaling.fit(Fit.DEVIATION, states)
+        spreads = (moves,) if velocities is None else (moves, velocities)
+        spread = (Scaling.fit(Fit.SPREAD, values).scale for values in spreads)
+        return cls(seen.offset, seen.scale, *spread)
 
     @classmethod
     def of(cls, manifest: PolicyManifest) -> Normalisation:
@@ -53,24 +48,23 @@ class Normalisation:
 
     def state(self, state: np.ndarray) -> np.ndarray:
         """`(..., state)` to the normalised space, float32."""
-        return ((state - self.state_mean) / self.state_std).astype(np.float32)
+        return Scaling(self.state_mean, self.state_std).normalised(state)
 
     def proprioception(self, state: np.ndarray, velocity: np.ndarray) -> np.ndarray:
         """`(..., state)`, and `(..., dof)` where the policy is told it, to one vector, float32."""
         if not self.velocity_std.size:
             return self.state(state)
-        scaled = (velocity / self.velocity_std).astype(np.float32)
+        scaled = Scaling.about_zero(self.velocity_std).normalised(velocity)
         return np.concatenate([self.state(state), scaled], axis=-1)
 
     def action(self, target: np.ndarray, state: np.ndarray) -> np.ndarray:
         """`(..., H, state)` targets seen from `(..., state)` to the normalised space, float32."""
-        return ((target - state[..., None, :]) / self.action_std).astype(np.float32)
+        return self._moves.normalised(target, state)
 
     def target(self, action: np.ndarray, state: np.ndarray) -> np.ndarray:
         """Inverse of `action`."""
-        return state[..., None, :] + action * self.action_std
+        return self._moves.restored(action, state)
 
-
-def _deviation(values: np.ndarray) -> np.ndarray:
-    """`(n, k)` to `(k,)`: root mean square about zero, at least `FLOOR`."""
-    return np.maximum(np.sqrt((values**2).mean(axis=0)), FLOOR).astype(np.float32)
+    @property
+    def _moves(self) -> Relative:
+        return Relative(Scaling.about_zero(self.action_std))

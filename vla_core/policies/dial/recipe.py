@@ -18,7 +18,6 @@ from vla_core.contract.suite import TrainingSuite
 from vla_core.errors import ConfigError
 from vla_core.paths import policy_folder
 from vla_core.policies.blocks.words import vocabulary_of
-from vla_core.policies.dial.collection import INTERVENTIONS, collect, rate_hz
 from vla_core.policies.dial.config import COMMITTED, STAGE_2, TrainingConfig
 from vla_core.policies.dial.encoder import learn_from_scenes
 from vla_core.policies.dial.encoder_state import learn_from_states
@@ -29,16 +28,18 @@ from vla_core.policies.dial.losses import (
     ForwardDynamics,
     PrefixConditioning,
 )
-from vla_core.policies.dial.mixture import Mixture, Source
 from vla_core.policies.dial.model import Dial, DialSizes
 from vla_core.policies.dial.normalisation import Normalisation
 from vla_core.policies.dial.ship import ship
 from vla_core.policies.dial.validation import validate, validate_forward
 from vla_core.policies.dial.weights import load_dial
-from vla_core.policies.dial.windows import Windows
+from vla_core.policies.dial.windows import Windows, draws
 from vla_core.recordings.episodes import Episode
 from vla_core.robot.model import RobotModel
 from vla_core.training.augmentation import seen_otherwise
+from vla_core.training.collection import INTERVENTIONS, collect, rate_hz
+from vla_core.training.demonstrations import Demonstrations
+from vla_core.training.mixture import Mixture, Source
 from vla_core.training.progress import StageBars
 from vla_core.training.trainer import Trainer
 
@@ -81,6 +82,7 @@ class DialRecipe:
             "forward": (),
             "cloning": (),
         }
+        self.demonstrations = Demonstrations(folder / "demonstrations", config.held_out)
         self.rate_hz = rate_hz(config, suite)
         if self.start and round(1.0 / self.start.step_s, 6) != self.rate_hz:
             raise ConfigError(
@@ -97,6 +99,7 @@ class DialRecipe:
     def run(self, out: Path) -> None:
         """All stages, and the policy's folder `out` at the end."""
         collect(self.config, self.robot, self.folder, self.suite)
+        self.label_scenes()
         metrics = {} if self.start else {"encoder": self.train_encoder()}
         self.encode()
         self.encode_interventions()
@@ -114,7 +117,7 @@ class DialRecipe:
         training = Windows.load(self.folder / "windows" / "training")
         corrected = self._corrected(stages[-1]) if stages else []
         provenance = {
-            "demonstrations": self.config.demonstrations or len(self._whole()),
+            "demonstrations": self.config.demonstrations or len(self.demonstrations.whole()),
             "copies as other cameras": self.config.augmented,
             "windows": len(training),
             "labelled_scenes": self.config.scenes,
@@ -157,6 +160,16 @@ class DialRecipe:
         self.suite.correct(folder, policy, range(first, first + count))
         self._save_windows([Episode.load(path) for path in sorted(folder.glob("*.npz"))], windows)
 
+    def label_scenes(self) -> None:
+        """Let the suite label scenes for the encoder, with the robot as demonstrations have it."""
+        if not self.config.scenes:
+            return
+        poses = [Episode.load(path).position for path in self.demonstrations.whole()]
+        folder, size = self.folder / "scenes", self.config.image_size
+        self.suite.label_scenes(
+            folder, self.config.robot, np.concatenate(poses), self.config.scenes, size
+        )
+
     def train_encoder(self) -> dict[str, float]:
         """Pretrain the ViT: on labelled scenes, or without on the demonstrations' own states."""
         schedule = self.config.stages["encoder"]
@@ -165,9 +178,9 @@ class DialRecipe:
             module, batches, check = learn_from_scenes(vit, self.folder / "scenes")
         else:
             training, held_out = (
-                [Episode.load(path) for path in paths] for paths in self._split()
+                [Episode.load(path) for path in paths] for paths in self.demonstrations.split()
             )
-            reach = self.config.model["horizon"] * round(training[0].rate_hz / self.rate_hz)
+            reach = self.config.horizon * round(training[0].rate_hz / self.rate_hz)
             module, batches, check = learn_from_states(
                 vit, training, held_out, self.robot, self.config.cameras, reach
             )
@@ -177,7 +190,7 @@ class DialRecipe:
 
     def encode(self) -> None:
         """Split the demonstrations and compute the frozen ViT's features of every frame once."""
-        for name, episodes in zip(("training", "held_out"), self._split(), strict=True):
+        for name, episodes in zip(("training", "held_out"), self.demonstrations.split(), strict=True):
             folder = self.folder / "windows" / name
             if (folder / "starts.npy").exists():
                 continue
@@ -225,9 +238,8 @@ class DialRecipe:
             self.folder, stage, module, self.config.stages[stage], self.config.seed
         )
 
-        batches = Mixture(
-            self._sources(stage, training), normalisation, longest if stage == "forward" else 0
-        )
+        draw = draws(normalisation, longest if stage == "forward" else 0)
+        batches = Mixture(self._sources(stage, training), draw)
         rng = np.random.default_rng(0)
         rows = rng.choice(len(held_out), min(VALIDATION_WINDOWS, len(held_out)), replace=False)
         ahead = rng.integers(1, longest + 1, size=len(rows)) if stage == "forward" else None
@@ -283,28 +295,8 @@ class DialRecipe:
     def _instructions(self) -> list[str]:
         """All that the suite tells, even if no demonstration has it; or what was recorded."""
         if self.config.dataset:
-            return [Episode.load(path).instruction for path in self._whole()]
+            return [Episode.load(path).instruction for path in self.demonstrations.whole()]
         return [text for task in self.suite.tasks for text in task.texts]
-
-    def _whole(self) -> list[Path]:
-        """Files of demonstrations from the beginning, one a table; recoveries follow them."""
-        return sorted((self.folder / "demonstrations").glob("*_0.npz"))
-
-    def _split(self) -> tuple[list[Path], list[Path]]:
-        """Files of training and of held-out demonstrations; a table's recoveries stay with it."""
-        paths = sorted((self.folder / "demonstrations").glob("*.npz"))
-        tables = sorted({path.stem.split("_")[0] for path in paths})
-        if len(tables) < 2:
-            raise ConfigError(
-                str(self.folder / "demonstrations"),
-                f"got {len(tables)} demonstrations, one is to learn from and one to be held out",
-            )
-        held_out = set(tables[:: round(1 / self.config.held_out)])
-        inside = [path.stem.split("_")[0] in held_out for path in paths]
-        return (
-            [path for path, out in zip(paths, inside, strict=True) if not out],
-            [path for path, out in zip(paths, inside, strict=True) if out],
-        )
 
     def _corrected(self, stage: str) -> list[str]:
         """Parts of stage 2 whose corrections a stage learns from."""

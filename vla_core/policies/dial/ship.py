@@ -1,4 +1,4 @@
-"""A finished training run as a policy's folder: weights, ONNX, manifest, model card."""
+"""A finished training run of DIAL as a policy's folder."""
 
 from __future__ import annotations
 
@@ -6,64 +6,29 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from vla_core.contract.manifest import PolicyManifest
-from vla_core.contract.specification import CameraSpec, ObservationSpec
 from vla_core.policies.dial.config import TrainingConfig
 from vla_core.policies.dial.model import Dial
 from vla_core.policies.dial.normalisation import Normalisation
 from vla_core.policies.dial.weights import fingerprint, manifest_model, save_dial
 from vla_core.robot.model import RobotModel
+from vla_core.training.ship import CardWords, square_views, write_folder
 
-_CARD = jinja2.Template(
-    """# {{ manifest.name }}
-
-A {{ manifest.kind }} policy for the robot `{{ manifest.robot }}`, made by `vla train`.
-Feature space `{{ manifest.fingerprint }}`.
-
-| | |
-|---|---|
-| parameters | {{ "{:,}".format(parameters) }} |
-{% for key, value in manifest.provenance.items() if value is not mapping -%}
-| {{ key.replace("_", " ") }} | {{ value }} |
-{% endfor %}
-## Metrics of the stages
-
+_METRICS = """\
 On held-out episodes. `foresight` is the mean squared error of eq. 2, `copy` that of "nothing
 changes" beside it; `action_rad` is the mean absolute error of a sampled chunk, `prefix_rad` that
 of the steps after the longest prefix that it is given; `forward` is the squared error of the
 forward model's features, `copy` that of "nothing changes" again; `position_mm` and
 `recall` are the encoder's, on held-out scenes; `state` and `ahead` are its squared errors of the
 robot's state seen in the picture, and of where it will be told to be, where 1 is guessing the mean
-and standing still.
-
-{% for stage, metrics in manifest.provenance.metrics.items() -%}
-- **{{ stage }}**: {% for key, value in metrics.items() %}{{ key }} {{ value | round(4) }}{{ ", " if not loop.last }}{% endfor %}
-{% endfor %}
-## What it sees and says
-
-Cameras {{ manifest.observation.cameras | map(attribute="name") | join(", ") }} at
-{{ manifest.observation.cameras[0].width }} x {{ manifest.observation.cameras[0].height }}; state of
-{{ manifest.model.state }} numbers{% if manifest.model.velocities %} and \
-{{ manifest.model.velocities }} velocities{% endif %};
-{{ manifest.horizon }} targets, {{ manifest.step_s }} s apart; foresight
-{{ manifest.lookahead_s }} s ahead.
-Words: {{ manifest.model.vocabulary | join(", ") }}.
-{% if simulated %}
-## Limits
-
+and standing still."""
+_SIMULATED = """\
 Trained in simulation alone. The encoder was pretrained with the simulator's truth about where
 objects are. The demonstrations grasp by the simulator's declared assist, so the policy has never
-felt a finger slip. Do not expect it to work on a real robot.
-{% else %}
-## Limits
-
+felt a finger slip. Do not expect it to work on a real robot."""
+_RECORDED = """\
 Trained and measured on a recording alone: it has never moved a robot. Its encoder learned to see
-the robot's joints and where they go; nothing told it what the objects are.
-{% endif %}""",
-    trim_blocks=False,
-)
+the robot's joints and where they go; nothing told it what the objects are."""
 
 
 def ship(
@@ -92,9 +57,7 @@ def ship(
         kind=config.kind,
         robot=config.robot,
         joint_names=robot.joint_names,
-        observation=ObservationSpec(
-            tuple(CameraSpec(c, sizes.image_size, sizes.image_size) for c in config.cameras)
-        ),
+        observation=square_views(config),
         step_s=1.0 / rate_hz,
         horizon=sizes.horizon,
         lookahead_s=sizes.horizon / rate_hz,
@@ -105,11 +68,13 @@ def ship(
         prefix_steps=prefix_steps,
         forward_steps=forward_steps,
     )
-    manifest.save(folder)
-    card = _CARD.render(
-        manifest=manifest,
+    told = f"{sizes.state} numbers" + (f" and {sizes.velocities} velocities" if sizes.velocities else "")
+    words = CardWords(
         parameters=sum(p.numel() for p in dial.parameters()),
-        simulated=not config.dataset,
+        metrics=_METRICS,
+        sees=f"state of {told}; foresight {manifest.lookahead_s} s ahead;\n"
+        f"words: {', '.join(sizes.vocabulary)};",
+        limits=_RECORDED if config.dataset else _SIMULATED,
     )
-    (folder / "MODEL_CARD.md").write_text(card)
+    write_folder(folder, manifest, words)
     return manifest

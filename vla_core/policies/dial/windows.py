@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from vla_core.policies.dial.model import DialSizes
 from vla_core.policies.dial.normalisation import Normalisation
 from vla_core.recordings.episodes import Episode
 from vla_core.robot.model import RobotModel
-from vla_core.types import VELOCITY_OVER_S
+from vla_core.training.joint_frames import mean_velocities, state_vectors
+from vla_core.training.window_index import WindowIndex, padded, padding
 
 #: System 2 may be this many steps behind System 1 [steps].
 MAX_LAG = 4
@@ -38,8 +39,7 @@ class Windows:
         states, targets: `(frames, state)` measured and commanded.
         velocities: `(frames, dof)`, as an `Observation` has them.
         words: `(frames, max_words)` ids of the instruction.
-        starts: `(windows, 2)`: frame of each window's observation, and how many frames back its
-            intent may have been formed.
+        starts: as `WindowIndex` has them.
     """
 
     horizon: int
@@ -73,23 +73,21 @@ class Windows:
             sizes: of the policy.
             rate_hz: of the policy's steps, a whole fraction of the episodes'.
         """
-        features, states, velocities, targets, words, starts = [], [], [], [], [], []
-        first, stride = 0, round(episodes[0].rate_hz / rate_hz)
-        reach = sizes.horizon * stride
+        features, states, velocities, targets, words, lengths = [], [], [], [], [], []
+        stride = round(episodes[0].rate_hz / rate_hz)
         for episode in track(episodes, "features"):
-            extra = reach if episode.complete else 0
+            extra = padding(episode, sizes.horizon * stride)
             images = np.stack([episode.images[camera] for camera in cameras], axis=1)
-            states.append(_padded(_states(robot, episode.position), extra))
-            velocities.append(_velocities(_padded(episode.position, extra), episode.rate_hz))
-            targets.append(_padded(_states(robot, episode.action), extra))
-            features.append(_padded(encode(vit, images), extra))
+            states.append(padded(state_vectors(robot, episode.position), extra))
+            velocities.append(mean_velocities(padded(episode.position, extra), episode.rate_hz))
+            targets.append(padded(state_vectors(robot, episode.action), extra))
+            features.append(padded(encode(vit, images), extra))
             ids = encode_words(episode.instruction, sizes.vocabulary, sizes.max_words)
             words.append(np.tile(ids, (len(states[-1]), 1)))
-            within = np.arange(max(0, len(episode) + extra - reach))
-            starts.append(np.column_stack([first + within, np.minimum(within, MAX_LAG * stride)]))
-            first += len(states[-1])
-        parts = (features, states, velocities, targets, words, starts)
-        return cls(sizes.horizon, stride, *(np.concatenate(part) for part in parts))
+            lengths.append(len(states[-1]))
+        parts = (features, states, velocities, targets, words)
+        starts = WindowIndex.over(lengths, sizes.horizon, stride).starts
+        return cls(sizes.horizon, stride, *(np.concatenate(part) for part in parts), starts)
 
     def save(self, folder: Path) -> None:
         """Write each array beside the others; `load` maps them into memory."""
@@ -106,15 +104,16 @@ class Windows:
     def __len__(self) -> int:
         return len(self.starts)
 
-    def chunks(self, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """`(rows, H)` frames whose targets make the chunks of windows `rows`."""
-        return self.starts[rows, 0][:, None] + self.stride * np.arange(self.horizon)
+    @property
+    def index(self) -> WindowIndex:
+        """Which frames make a window."""
+        return WindowIndex(self.horizon, self.stride, self.starts)
 
     def normalisation(self, velocity: bool) -> Normalisation:
         """Fitted to all windows; with or without the `velocity` in proprioception."""
         frames = self.starts[:, 0]
         states = self.states[frames]
-        moves = [self.targets[k] - states for k in self.chunks().T]
+        moves = [self.targets[k] - states for k in self.index.chunks().T]
         velocities = self.velocities[frames] if velocity else None
         return Normalisation.fit(states, np.concatenate(moves), velocities)
 
@@ -124,13 +123,13 @@ class Windows:
         Standing still at the end is easy and frequent: it is drawn less. How a motion begins is
         rare, one frame an episode, and decides whether the robot starts at all: it is drawn more.
         """
-        frames, reach = self.starts.T
+        frames, within = self.starts.T
         moves = np.zeros(len(frames))
-        for k in self.chunks().T:
+        for k in self.index.chunks().T:
             move = np.abs(self.targets[k] - self.states[frames]).max(axis=1)
             moves = np.maximum(moves, move)
         weights = np.where(moves < STILL, STILL_WEIGHT, 1.0)
-        weights[(reach < MAX_LAG * self.stride) & (moves >= STILL)] = START_WEIGHT
+        weights[(within < MAX_LAG * self.stride) & (moves >= STILL)] = START_WEIGHT
         return weights / weights.sum()
 
     def batch(
@@ -145,8 +144,8 @@ class Windows:
         Args:
             ahead: `(batch,)` steps, at most H, after which a forward model is asked for features.
         """
-        frames, reach = self.starts[rows].T
-        past = frames - np.minimum(lag * self.stride, reach)
+        frames = self.starts[rows, 0]
+        past, _ = self.index.before(rows, lag * self.stride)
         state = self.states[frames]
         arrays = {
             "current": self.features[frames].astype(np.float32),
@@ -154,12 +153,30 @@ class Windows:
             "future": self.features[past + self.horizon * self.stride].astype(np.float32),
             "words": self.words[frames],
             "state": normalisation.proprioception(state, self.velocities[frames]),
-            "actions": normalisation.action(self.targets[self.chunks(rows)], state),
+            "actions": normalisation.action(self.targets[self.index.chunks(rows)], state),
         }
         if ahead is not None:
             arrays["ahead"] = ahead
             arrays["after"] = self.features[frames + ahead * self.stride].astype(np.float32)
         return {key: torch.from_numpy(value) for key, value in arrays.items()}
+
+
+def draws(
+    normalisation: Normalisation, longest_ahead: int = 0
+) -> Callable[[Windows, np.ndarray, np.random.Generator], dict[str, Tensor]]:
+    """Batches of windows with a random lag of the intent.
+
+    Args:
+        normalisation: of the policy.
+        longest_ahead: steps ahead, at most, that a forward model is asked for; 0: there is none.
+    """
+
+    def draw(windows: Windows, rows: np.ndarray, rng: np.random.Generator) -> dict[str, Tensor]:
+        lag = rng.integers(MAX_LAG + 1, size=len(rows))
+        ahead = rng.integers(1, longest_ahead + 1, size=len(rows)) if longest_ahead else None
+        return windows.batch(rows, lag, normalisation, ahead)
+
+    return draw
 
 
 @torch.no_grad()
@@ -171,19 +188,3 @@ def encode(vit: ViT, images: np.ndarray, batch: int = 64) -> np.ndarray:
         for i in range(0, len(images), batch)
     ]
     return np.concatenate(parts)
-
-
-def _states(robot: RobotModel, positions: np.ndarray) -> np.ndarray:
-    return np.stack([robot.state_vector(q) for q in positions]).astype(np.float32)
-
-
-def _velocities(positions: np.ndarray, rate_hz: float) -> np.ndarray:
-    """`(frames, dof)`, means over `VELOCITY_OVER_S` or over what there is, as the camera node's."""
-    frames = np.arange(len(positions))
-    before = np.maximum(frames - max(1, round(VELOCITY_OVER_S * rate_hz)), 0)
-    span_s = np.maximum(frames - before, 1)[:, None] / rate_hz
-    return ((positions - positions[before]) / span_s).astype(np.float32)
-
-
-def _padded(frames: np.ndarray, extra: int) -> np.ndarray:
-    return np.concatenate([frames, np.repeat(frames[-1:], extra, axis=0)])

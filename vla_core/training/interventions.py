@@ -9,14 +9,14 @@ import numpy as np
 from rich.progress import track
 
 from vla_core.errors import ConfigError, JointMismatchError, VlaError
-from vla_core.policies.dial.config import TrainingConfig, Use
 from vla_core.recordings.episodes import Episode
 from vla_core.recordings.lerobot.dataset import INTERVENTION, SUCCESS, LeRobotDataset, video_keys
 from vla_core.robot.model import RobotModel
+from vla_core.training.config import RunConfig, Use
 
 
 def read_interventions(
-    config: TrainingConfig, robot: RobotModel, rate_hz: float
+    config: RunConfig, robot: RobotModel, rate_hz: float
 ) -> list[Episode]:
     """Read what is to be learned from: a stretch of frames each, no window reaches beyond one.
 
@@ -43,10 +43,10 @@ def read_interventions(
             spans = [
                 span
                 for span in stretches(by_a_person, done, wanted.use)
-                if span.stop - span.start > config.model["horizon"]
+                if span.stop - span.start > config.horizon
             ]
             if spans:
-                episode = dataset.read(index, robot, keys, config.model["image_size"], rate_hz)
+                episode = dataset.read(index, robot, keys, config.image_size, rate_hz)
                 found += [episode.part(span) for span in spans]
         except JointMismatchError:
             raise
@@ -65,7 +65,7 @@ def read_interventions(
         raise ConfigError(
             str(wanted.folder),
             f"no stretch that `use: {wanted.use.value}` keeps is longer than a chunk of "
-            f"{config.model['horizon']} frames",
+            f"{config.horizon} frames",
         )
     return found
 

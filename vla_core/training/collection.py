@@ -1,26 +1,24 @@
-"""Fills a run's folder with what it learns from: demonstrations, corrections, labelled scenes."""
+"""Fills a run's folder with what it learns from: demonstrations, what operators corrected."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-import numpy as np
 from rich.progress import track
 
 from vla_core.contract.suite import TrainingSuite
 from vla_core.errors import ConfigError, VlaError
-from vla_core.policies.dial.config import TrainingConfig
-from vla_core.policies.dial.interventions import read_interventions
-from vla_core.recordings.episodes import Episode
 from vla_core.recordings.lerobot.dataset import LeRobotDataset
 from vla_core.robot.model import RobotModel
+from vla_core.training.config import RunConfig
+from vla_core.training.interventions import read_interventions
 
 #: Of the episodes of `read_interventions` in a run's folder.
 INTERVENTIONS = "interventions"
 
 
-def rate_hz(config: TrainingConfig, suite: TrainingSuite | None) -> float:
+def rate_hz(config: RunConfig, suite: TrainingSuite | None) -> float:
     """Steps a second of the policy.
 
     Raises:
@@ -34,9 +32,9 @@ def rate_hz(config: TrainingConfig, suite: TrainingSuite | None) -> float:
 
 
 def collect(
-    config: TrainingConfig, robot: RobotModel, folder: Path, suite: TrainingSuite | None = None
+    config: RunConfig, robot: RobotModel, folder: Path, suite: TrainingSuite | None = None
 ) -> None:
-    """Fill `folder/demonstrations` and, where asked for, `interventions` and `scenes`; resumes.
+    """Fill `folder/demonstrations` and, where asked for, `interventions`; resumes.
 
     Args:
         suite: shows how it is done; None: demonstrations are read from a data set.
@@ -46,20 +44,16 @@ def collect(
     """
     if config.interventions:
         take_interventions(config, robot, folder / INTERVENTIONS, rate_hz(config, suite))
-    size = config.model["image_size"]
     demonstrated = folder / "demonstrations"
     if config.dataset:
         read_dataset(config, robot, demonstrated)
     else:
-        suite.demonstrate(demonstrated, config.robot, range(config.demonstrations), size)
-    if config.scenes:
-        poses = [Episode.load(path).position for path in sorted(demonstrated.glob("*_0.npz"))]
-        scenes = folder / "scenes"
-        suite.label_scenes(scenes, config.robot, np.concatenate(poses), config.scenes, size)
+        seeds = range(config.demonstrations)
+        suite.demonstrate(demonstrated, config.robot, seeds, config.image_size)
 
 
 def take_interventions(
-    config: TrainingConfig, robot: RobotModel, folder: Path, steps_hz: float
+    config: RunConfig, robot: RobotModel, folder: Path, steps_hz: float
 ) -> None:
     """Write what operators corrected, a file a stretch; errors as `read_interventions`."""
     done = folder / "all.done"
@@ -71,7 +65,7 @@ def take_interventions(
     done.touch()
 
 
-def read_dataset(config: TrainingConfig, robot: RobotModel, folder: Path) -> None:
+def read_dataset(config: RunConfig, robot: RobotModel, folder: Path) -> None:
     """Write a data set's episodes as `EPISODE_0.npz`, all frames at the policy's size.
 
     One that cannot be read is named and left out.
@@ -83,7 +77,7 @@ def read_dataset(config: TrainingConfig, robot: RobotModel, folder: Path) -> Non
     """
     wanted = config.dataset
     dataset = LeRobotDataset(wanted.folder)
-    reach = config.model["horizon"] * dataset.stride(wanted.rate_hz)
+    reach = config.horizon * dataset.stride(wanted.rate_hz)
     folder.mkdir(parents=True, exist_ok=True)
     left_out: list[VlaError] = []
     chosen = dataset.episodes[: wanted.episodes or None]
@@ -92,7 +86,7 @@ def read_dataset(config: TrainingConfig, robot: RobotModel, folder: Path) -> Non
         if path.exists():
             continue
         try:
-            episode = dataset.read(index, robot, wanted.cameras, config.model["image_size"])
+            episode = dataset.read(index, robot, wanted.cameras, config.image_size)
         except VlaError as error:
             left_out.append(error)
             print(f"episode {index} is left out: {error}", file=sys.stderr)
@@ -101,7 +95,7 @@ def read_dataset(config: TrainingConfig, robot: RobotModel, folder: Path) -> Non
             raise ConfigError(
                 str(wanted.folder),
                 f"episode {index} has {len(episode)} frames, a horizon of "
-                f"{config.model['horizon']} steps at {wanted.rate_hz:g} Hz needs more than {reach}",
+                f"{config.horizon} steps at {wanted.rate_hz:g} Hz needs more than {reach}",
             )
         episode.save(path)
     if len(left_out) == len(chosen):

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 
-from vla_core.policies.dial.normalisation import Normalisation
-from vla_core.policies.dial.windows import MAX_LAG, Windows
+_Windows = TypeVar("_Windows")
 
 
-class Source(NamedTuple):
+class Source(NamedTuple, Generic[_Windows]):
     """Windows to learn from.
 
     Attributes:
@@ -20,25 +19,26 @@ class Source(NamedTuple):
         share: of a batch.
     """
 
-    windows: Windows
+    windows: _Windows
     weights: np.ndarray
     share: float
 
 
-class Mixture:
+#: Windows of a source, rows of them, the batch's random generator -> tensors by name.
+Draw = Callable[[_Windows, np.ndarray, np.random.Generator], Mapping[str, torch.Tensor]]
+
+
+class Mixture(Generic[_Windows]):
     """Draws batches; all randomness is the caller's.
 
     Args:
         sources: the first fills what the others' shares, rounded down, leave of a batch.
-        normalisation: of the policy.
-        longest_ahead: steps ahead, at most, that a forward model is asked for; 0: there is none.
+        draw: makes tensors of the windows that are drawn.
     """
 
-    def __init__(
-        self, sources: Sequence[Source], normalisation: Normalisation, longest_ahead: int = 0
-    ) -> None:
+    def __init__(self, sources: Sequence[Source[_Windows]], draw: Draw[_Windows]) -> None:
         self._sources = [(source, np.cumsum(source.weights)) for source in sources]
-        self._normalisation, self._longest_ahead = normalisation, longest_ahead
+        self._draw = draw
 
     def counts(self, batch: int) -> list[int]:
         """How many windows of each source are in a batch."""
@@ -46,11 +46,9 @@ class Mixture:
         return [batch - sum(others), *others]
 
     def __call__(self, rng: np.random.Generator, batch: int) -> dict[str, torch.Tensor]:
-        """A batch, as `Windows.batch` gives it."""
-        parts, longest = [], self._longest_ahead
+        """A batch: what `draw` gives of each source, one after the other."""
+        parts = []
         for (source, cumulative), count in zip(self._sources, self.counts(batch), strict=True):
             rows = np.searchsorted(cumulative, rng.random(count) * cumulative[-1])
-            lag = rng.integers(MAX_LAG + 1, size=count)
-            ahead = rng.integers(1, longest + 1, size=count) if longest else None
-            parts.append(source.windows.batch(rows, lag, self._normalisation, ahead))
+            parts.append(self._draw(source.windows, rows, rng))
         return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
