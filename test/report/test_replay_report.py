@@ -19,7 +19,7 @@ from swaying_robot import WHOLE_ROBOT
 from vla_core.doctor.diagnosis import Diagnosis
 from vla_core.doctor.finding import Finding, Kind
 from vla_core.recordings.sources.open_recording import open_recording
-from vla_core.replay.chronicle.chronicler import Chronicler
+from vla_core.replay.event_log.event_recorder import EventRecorder
 from vla_core.replay.offline.replay import OfflineReplay
 from vla_core.replay.offline.settings import OfflineSettings
 from vla_core.report.replay_notes import ReplayNotes
@@ -63,9 +63,9 @@ def report(tmp_path_factory):
     recording = FirstSeconds(open_recording(REAL_BAG, ROBOT, ["head"]))
     notes = ReplayNotes()
     cameras = [camera.name for camera in MANIFEST.observation.cameras]
-    chronicler = Chronicler(ROBOT, cameras, recording.has_commands, [notes])
+    recorder = EventRecorder(ROBOT, cameras, recording.has_commands, [notes])
     replay = OfflineReplay(ROBOT, noisy_policy(), OfflineSettings("pick up the <b>bottle</b>"))
-    result = replay.run(recording, listeners=[chronicler])
+    result = replay.run(recording, listeners=[recorder])
     result |= {"recording": str(REAL_BAG), "limits": [], "backend": "onnx"}
     begin_ns = notes.start_ns
     gap = Finding(Kind.GAP, "/head", begin_ns + NANOSECONDS, begin_ns + NANOSECONDS, 0.4, "0.4 s")

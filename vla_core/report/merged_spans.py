@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vla_core.replay.chronicle.happening import Constrained
+from vla_core.replay.event_log.logged_event import Constrained
 from vla_core.types import NANOSECONDS
 
 _FIRST_GAP_NS = NANOSECONDS // 10

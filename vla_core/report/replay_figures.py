@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from plotly.graph_objects import Figure
 
-from vla_core.replay.chronicle.happening import Constrained, JointSource
+from vla_core.replay.event_log.logged_event import Constrained, JointSource
 from vla_core.report.figures import COLOURS, TEXT, time_figure
 from vla_core.report.replay_notes import ReplayNotes
 from vla_core.types import ControlMode

@@ -8,13 +8,13 @@ from functools import partial
 
 import numpy as np
 
-from vla_core.replay.chronicle.happening import (
+from vla_core.replay.event_log.logged_event import (
     ChunkJoined,
     Constrained,
     Foreseen,
-    Happening,
     JointSource,
     JointsAt,
+    LoggedEvent,
     Measured,
     ModeEntered,
     Refused,
@@ -90,27 +90,27 @@ class ReplayNotes:
         """Times are told since now."""
         self.start_ns = self._end_ns = start_ns
 
-    def write(self, happening: Happening) -> None:
+    def write(self, event: LoggedEvent) -> None:
         """Keep it, or of many one."""
-        time_s = self.since_begin_s(happening.time_ns)
-        self._end_ns = max(self._end_ns, happening.time_ns)
-        match happening:
+        time_s = self.since_begin_s(event.time_ns)
+        self._end_ns = max(self._end_ns, event.time_ns)
+        match event:
             case JointsAt(_, source, position):
                 self.joints[source].add((time_s, position.astype(np.float32)))
             case ChunkJoined(targets=targets):
-                times_s = self.since_begin_s(happening.times_ns).astype(np.float32)
+                times_s = self.since_begin_s(event.times_ns).astype(np.float32)
                 self.chunks.add((times_s, targets.astype(np.float32)))
             case Foreseen():
-                self.steps.add(_strip_step(time_s, happening))
+                self.steps.add(_strip_step(time_s, event))
             case Measured(_, series, value):
                 self.series[series].add((time_s, value))
             case Constrained(_, _, name, subject):
-                self.spans[name, subject].add(happening)
+                self.spans[name, subject].add(event)
             case ModeEntered() | Refused():
-                kept = self.modes if isinstance(happening, ModeEntered) else self.refused
-                self.lines[type(happening)] += 1
+                kept = self.modes if isinstance(event, ModeEntered) else self.refused
+                self.lines[type(event)] += 1
                 if len(kept) < LINES:
-                    kept.append((time_s, happening))
+                    kept.append((time_s, event))
 
     def end(self) -> None:
         """Nothing is left to do."""

@@ -13,9 +13,9 @@ from vla_core.doctor.diagnosis import examine
 from vla_core.errors import VlaError
 from vla_core.metrics.listener import ReplayListener
 from vla_core.recordings.sources.recording import Recording
-from vla_core.replay.chronicle.chronicler import Chronicler
-from vla_core.replay.chronicle.happening import Writer
-from vla_core.replay.chronicle.rerun_file import RerunFile
+from vla_core.replay.event_log.event_recorder import EventRecorder
+from vla_core.replay.event_log.logged_event import Writer
+from vla_core.replay.event_log.rerun_file import RerunFile
 from vla_core.report.replay_notes import ReplayNotes
 from vla_core.report.replay_report import write_replay_report
 from vla_core.robot.model import RobotModel
@@ -46,7 +46,7 @@ class ReplayFiles:
             groups = {name: robot.group_indices(name) for name in robot.description.groups}
             self._writers.append(RerunFile(args.rrd, groups))
         if args.foxglove is not None:
-            from vla_core.replay.chronicle.foxglove_file import FoxgloveFile
+            from vla_core.replay.event_log.foxglove_file import FoxgloveFile
 
             self._writers.append(FoxgloveFile(args.foxglove))
 
@@ -55,7 +55,7 @@ class ReplayFiles:
         if self._episode is None:
             return []
         cameras = [camera.name for camera in manifest.observation.cameras]
-        return [Chronicler(self._robot, cameras, self._has_commands, self._writers, self._episode)]
+        return [EventRecorder(self._robot, cameras, self._has_commands, self._writers, self._episode)]
 
     def write_report(self, result: Mapping[str, Any]) -> Path | None:
         """The page, when the replay is over; None without an episode.

@@ -18,9 +18,9 @@ from swaying_robot import AMPLITUDE, BEGIN_NS, ELBOW, FRAMES, INSTRUCTION, ROBOT
 
 from vla_core.errors import VlaError
 from vla_core.recordings.sources.open_recording import open_recording
-from vla_core.replay.chronicle.chronicler import Chronicler
-from vla_core.replay.chronicle.foxglove_file import FoxgloveFile
-from vla_core.replay.chronicle.rerun_file import RerunFile
+from vla_core.replay.event_log.event_recorder import EventRecorder
+from vla_core.replay.event_log.foxglove_file import FoxgloveFile
+from vla_core.replay.event_log.rerun_file import RerunFile
 from vla_core.replay.offline.replay import OfflineReplay
 from vla_core.replay.offline.settings import OfflineSettings
 from vla_core.types import NANOSECONDS
@@ -35,9 +35,9 @@ def write(tmp_path_factory):
 
     def write(writer) -> None:
         recording = open_recording(bag, ROBOT, ["head"])
-        chronicler = Chronicler(ROBOT, ["head"], recording.has_commands, [writer])
+        recorder = EventRecorder(ROBOT, ["head"], recording.has_commands, [writer])
         settings = OfflineSettings(INSTRUCTION)
-        OfflineReplay(ROBOT, noisy_policy(), settings).run(recording, listeners=[chronicler])
+        OfflineReplay(ROBOT, noisy_policy(), settings).run(recording, listeners=[recorder])
 
     return write
 

@@ -164,7 +164,7 @@ class Refused:
     problem: str
 
 
-Happening = (
+LoggedEvent = (
     PictureSeen | JointsAt | ChunkJoined | Foreseen | Measured | Constrained | ModeEntered | Refused
 )
 
@@ -175,7 +175,7 @@ class Writer(Protocol):
     def begin(self, start_ns: int, joint_names: tuple[str, ...]) -> None:
         """The episode begins at this time of the recording's clock."""
 
-    def write(self, happening: Happening) -> None:
+    def write(self, event: LoggedEvent) -> None:
         """Take one; times do not always increase."""
 
     def end(self) -> None:

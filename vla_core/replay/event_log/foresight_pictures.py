@@ -11,7 +11,7 @@ import numpy as np
 
 from vla_core.foresight.change_map import change_maps, cosine_distance, grids, overlay
 from vla_core.foresight.feature_colours import FeatureColours
-from vla_core.replay.chronicle.happening import Foreseen, ForesightView
+from vla_core.replay.event_log.logged_event import Foreseen, ForesightView
 from vla_core.types import LatentIntent
 
 #: Steps with a known future that the colours are made from: the first ones.

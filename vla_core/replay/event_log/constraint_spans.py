@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from vla_core.replay.chronicle.happening import Constrained
+from vla_core.replay.event_log.logged_event import Constrained
 from vla_core.types import NANOSECONDS, ActiveConstraint
 
 #: The same constraint again within this time goes on [ns].

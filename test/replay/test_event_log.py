@@ -22,9 +22,9 @@ from swaying_robot import (
 
 from vla_core.foresight.feature_colours import FeatureColours
 from vla_core.recordings.sources.open_recording import open_recording
-from vla_core.replay.chronicle.chronicler import Chronicler
-from vla_core.replay.chronicle.constraint_spans import ConstraintSpans
-from vla_core.replay.chronicle.happening import (
+from vla_core.replay.event_log.event_recorder import EventRecorder
+from vla_core.replay.event_log.constraint_spans import ConstraintSpans
+from vla_core.replay.event_log.logged_event import (
     ChunkJoined,
     Constrained,
     Foreseen,
@@ -55,29 +55,29 @@ class Listing:
     def begin(self, start_ns, joint_names):
         self.begun.append((start_ns, joint_names))
 
-    def write(self, happening):
+    def write(self, event):
         assert self.begun and not self.ended
-        self.told.append(happening)
+        self.told.append(event)
 
     def end(self):
         self.ended += 1
 
     def of(self, kind):
-        return [happening for happening in self.told if isinstance(happening, kind)]
+        return [event for event in self.told if isinstance(event, kind)]
 
 
-def chronicle(path, episode=None) -> Listing:
+def event_log(path, episode=None) -> Listing:
     listing = Listing()
     recording = open_recording(path, ROBOT, ["head"])
-    chronicler = Chronicler(ROBOT, ["head"], recording.has_commands, [listing], episode)
+    recorder = EventRecorder(ROBOT, ["head"], recording.has_commands, [listing], episode)
     replay = OfflineReplay(ROBOT, noisy_policy(), OfflineSettings(INSTRUCTION))
-    listing.result = replay.run(recording, listeners=[chronicler])
+    listing.result = replay.run(recording, listeners=[recorder])
     return listing
 
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory):
-    return chronicle(write_bag(tmp_path_factory.mktemp("bag") / "sway"))
+    return event_log(write_bag(tmp_path_factory.mktemp("bag") / "sway"))
 
 
 def test_every_picture_joint_state_and_command_of_the_recording_is_told(told):
@@ -134,12 +134,12 @@ def test_distances_of_the_foresight_are_those_of_the_scores(told):
 
 
 def test_only_the_episode_that_was_chosen_is_told(tmp_path):
-    told = chronicle(write_dataset(tmp_path / "sway", episodes=2), episode="1")
+    told = event_log(write_dataset(tmp_path / "sway", episodes=2), episode="1")
     assert told.ended == 1 and len(told.of(PictureSeen)) == FRAMES
 
 
 def test_what_is_refused_is_told_though_nothing_was_taken_before(tmp_path):
-    told = chronicle(write_bag(tmp_path / "bag", picture_of=lambda frame: b"no jpeg"))
+    told = event_log(write_bag(tmp_path / "bag", picture_of=lambda frame: b"no jpeg"))
     refused = told.of(Refused)
     assert len(refused) == FRAMES and refused[0].time_ns == BEGIN_NS
 

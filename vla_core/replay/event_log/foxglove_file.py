@@ -1,4 +1,4 @@
-"""A chronicle as MCAP with Foxglove's schemas: opens in Foxglove beside the recording itself."""
+"""An event log as MCAP with Foxglove's schemas: opens in Foxglove beside the recording itself."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from mcap.writer import Writer as McapWriter
 from mcap_protobuf.schema import register_schema
 
 from vla_core.errors import VlaError
-from vla_core.replay.chronicle.happening import (
+from vla_core.replay.event_log.logged_event import (
     ChunkJoined,
     Constrained,
     Foreseen,
-    Happening,
     JointsAt,
+    LoggedEvent,
     Measured,
     ModeEntered,
     PictureSeen,
     Refused,
     encoded,
 )
-from vla_core.replay.chronicle.wording import in_words
+from vla_core.replay.event_log.wording import in_words
 from vla_core.types import NANOSECONDS
 
 #: Small pictures of features are enlarged so that a viewer does not blur them [pixels].
@@ -73,28 +73,28 @@ class FoxgloveFile:
         """Names for the joints."""
         self._joint_names = joint_names
 
-    def write(self, happening: Happening) -> None:
+    def write(self, event: LoggedEvent) -> None:
         """As one message, or several."""
-        match happening:
+        match event:
             case PictureSeen(time_ns, camera):
-                self._image(f"/camera/{camera}", time_ns, happening.jpeg, "jpeg")
+                self._image(f"/camera/{camera}", time_ns, event.jpeg, "jpeg")
             case JointsAt(time_ns, source, position):
                 self._joints(f"/joints/{source.value}", time_ns, position)
             case ChunkJoined():
-                for time_ns, target in zip(happening.times_ns, happening.targets, strict=True):
-                    self._joints(f"/chunk/{happening.lane}", int(time_ns), target)
+                for time_ns, target in zip(event.times_ns, event.targets, strict=True):
+                    self._joints(f"/chunk/{event.lane}", int(time_ns), target)
             case Foreseen():
-                self._foreseen(happening)
+                self._foreseen(event)
             case Measured(time_ns, series, value):
                 data = json.dumps({"value": value}).encode()
                 self._add(f"/number/{series}", time_ns, data)
             case Constrained() | ModeEntered() | Refused():
-                warned = not isinstance(happening, ModeEntered)
+                warned = not isinstance(event, ModeEntered)
                 level = Log.Level.WARNING if warned else Log.Level.INFO
-                name = type(happening).__name__.lower()
-                time_ns = happening.time_ns
+                name = type(event).__name__.lower()
+                time_ns = event.time_ns
                 line = Log(
-                    timestamp=_stamp(time_ns), level=level, name=name, message=in_words(happening)
+                    timestamp=_stamp(time_ns), level=level, name=name, message=in_words(event)
                 )
                 self._message("/log", time_ns, line)
 

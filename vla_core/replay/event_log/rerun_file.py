@@ -1,4 +1,4 @@
-"""A chronicle as a recording for the Rerun viewer."""
+"""An event log as a recording for the Rerun viewer."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from pathlib import Path
 import numpy as np
 
 from vla_core.errors import VlaError
-from vla_core.replay.chronicle.happening import (
+from vla_core.replay.event_log.logged_event import (
     ChunkJoined,
     Constrained,
     Foreseen,
-    Happening,
     JointSource,
     JointsAt,
+    LoggedEvent,
     Measured,
     ModeEntered,
     PictureSeen,
     Refused,
     encoded,
 )
-from vla_core.replay.chronicle.wording import in_words
+from vla_core.replay.event_log.wording import in_words
 
 #: Time since the episode's begin, on the recording's clock.
 TIMELINE = "recording"
@@ -78,27 +78,27 @@ class RerunFile:
                 lines = self._rerun.SeriesLines(names=names)
                 self._stream.log(f"joints/{group}/{source.value}", lines, static=True)
 
-    def write(self, happening: Happening) -> None:
+    def write(self, event: LoggedEvent) -> None:
         """As one entity's value, or several."""
         rerun = self._rerun
-        match happening:
+        match event:
             case PictureSeen(time_ns, camera):
-                image = rerun.EncodedImage(contents=happening.jpeg, media_type=_JPEG)
+                image = rerun.EncodedImage(contents=event.jpeg, media_type=_JPEG)
                 self._log(time_ns, f"camera/{camera}", image)
             case JointsAt(time_ns, source, position):
                 for group, indices in self._groups.items():
                     values = rerun.Scalars(position[indices])
                     self._log(time_ns, f"joints/{group}/{source.value}", values)
             case ChunkJoined():
-                self._chunk(happening)
+                self._chunk(event)
             case Foreseen():
-                self._foreseen(happening)
+                self._foreseen(event)
             case Measured(time_ns, series, value):
                 self._log(time_ns, f"number/{series}", rerun.Scalars(value))
             case Constrained() | ModeEntered() | Refused():
-                level = "INFO" if isinstance(happening, ModeEntered) else "WARN"
-                line = rerun.TextLog(in_words(happening), level=level)
-                self._log(happening.time_ns, "log", line)
+                level = "INFO" if isinstance(event, ModeEntered) else "WARN"
+                line = rerun.TextLog(in_words(event), level=level)
+                self._log(event.time_ns, "log", line)
 
     def end(self) -> None:
         """Everything is on disk."""

@@ -12,13 +12,13 @@ from vla_core.foresight.change_map import cosine_distance
 from vla_core.metrics.listener import ReplayListener
 from vla_core.observation.joint_states import JointStates
 from vla_core.recordings.sources.recording import Event, ImageCame, JointStateCame
-from vla_core.replay.chronicle.constraint_spans import ConstraintSpans
-from vla_core.replay.chronicle.foresight_pictures import ForesightPictures
-from vla_core.replay.chronicle.happening import (
+from vla_core.replay.event_log.constraint_spans import ConstraintSpans
+from vla_core.replay.event_log.foresight_pictures import ForesightPictures
+from vla_core.replay.event_log.logged_event import (
     ChunkJoined,
-    Happening,
     JointSource,
     JointsAt,
+    LoggedEvent,
     Measured,
     ModeEntered,
     PictureSeen,
@@ -30,8 +30,8 @@ from vla_core.robot.model import RobotModel
 from vla_core.types import NANOSECONDS, ActionChunk, ControlMode, LatentIntent, Observation
 
 
-class Chronicler(ReplayListener):
-    """Turns what a replay tells into happenings, for every writer the same.
+class EventRecorder(ReplayListener):
+    """Turns what a replay tells into events, for every writer the same.
 
     Pictures, joints, intents and chunks have the time of their stamps; modes, constraints and what
     is refused that of the control tick. Nothing is kept but for what waits for its end or future.
@@ -176,8 +176,8 @@ class Chronicler(ReplayListener):
         """Tell what was waiting, and end."""
         if not self._telling:
             return
-        for happening in (*self._foresight.rest(), *self._spans.rest()):
-            self._tell(happening)
+        for event in (*self._foresight.rest(), *self._spans.rest()):
+            self._tell(event)
         for writer in self._writers:
             writer.end()
         self._telling = False
@@ -193,6 +193,6 @@ class Chronicler(ReplayListener):
         if self._telling:
             self._tell(Measured(time_ns, series, value))
 
-    def _tell(self, happening: Happening) -> None:
+    def _tell(self, event: LoggedEvent) -> None:
         for writer in self._writers:
-            writer.write(happening)
+            writer.write(event)
