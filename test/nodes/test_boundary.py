@@ -144,7 +144,7 @@ READERS: tuple[tuple[Callable, type], ...] = (
     (conversions.read_command_state, msg.SafetyStatus),
     (conversions.read_constraints, msg.SafetyStatus),
     (read_command_tick, msg.SafetyStatus),
-    (lambda message: conversions.read_observation(message, ()), msg.Observation),
+    (lambda message: observation_messages.read_observation(message, ()), msg.Observation),
     (read_teleop_target, msg.TeleopTarget),
     (read_tensor, msg.Tensor),
     (read_command, JointTrajectory),

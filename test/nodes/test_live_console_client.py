@@ -18,7 +18,8 @@ from vla_core.types import ControlMode, Instruction, LatentIntent, Observation
 from vla_msgs import msg
 from vla_nodes.programs.console.live_client import ClientSettings, LiveClient
 from vla_nodes.wire import qos, topics
-from vla_nodes.wire.conversions import ObservationWriter, intent_message, mode_message, to_time
+from vla_nodes.wire.conversions import intent_message, mode_message, to_time
+from vla_nodes.wire.observation_messages import ObservationWriter
 
 CAMERAS = ("head", "front")
 SIDE, WIDTH = 6, 8

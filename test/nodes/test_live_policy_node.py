@@ -35,8 +35,9 @@ def up(live: Live, plugins: Path, tmp_path_factory) -> Iterator[subprocess.Popen
 
     robot = load_robot("g1_inspire")
     folder = remembering_policy.save(
-        tmp_path_factory.mktemp("policy") / "swaying", robot.name, robot.joint_names, {"head": 64}
-    )
+        tmp_path_factory.mktemp("policy") / "swaying", robot.name, robot.joint_names, {"head": 64},
+        depth=True,
+    )  # fmt: skip
     log = live.logs / "up.log"
     command = [sys.executable, "-m", "vla_nodes.programs.up", "--source", "sim", "--policy", str(folder)]
     with log.open("w") as file:
@@ -101,6 +102,14 @@ def test_it_is_shown_the_past_that_it_asks_for(live, in_policy):
         lambda: (t := tensors(live))["known"].all() and t["executed"].all() and t, "a whole past"
     )
     assert abs(seen["ages_s"] - (0.4, 0.2)).max() <= NEAR_S + 1e-6
+
+
+def test_it_is_shown_depth_and_where_the_camera_is(live, in_policy):
+    seen = live.wait_until(lambda: tensors(live), "an intent")
+    assert 0.3 < seen["head_depth"][0] < 2.0  # the table in front of the robot
+    assert seen["head_intrinsics"][:2, 2].tolist() == [31.5, 31.5]
+    forward, height_m = seen["head_pose"][:3, 2], seen["head_pose"][2, 3]
+    assert height_m > 0.3 and forward[0] > 0.1 and forward[2] < 0.0  # it looks ahead and down
 
 
 def test_another_instruction_resets_it(live, in_policy):

@@ -30,7 +30,7 @@ from vla_core.replay.offline.settings import OfflineSettings
 from vla_core.robot.model import RobotModel
 from vla_nodes.base.ros_context import ros
 from vla_nodes.nodes.camera_node import CameraNode
-from vla_nodes.wire.conversions import read_observation
+from vla_nodes.wire.observation_messages import read_observation
 
 FRAMES = range(24)
 CLASSES = {CAMERA_TOPIC: CompressedImage, "/joint_states": JointState}

@@ -49,7 +49,18 @@ def _check_cameras(robot: RobotModel, manifest: PolicyManifest) -> list[str]:
                 f"policy {manifest.name} needs camera {wanted.name!r}, robot {robot.name} has "
                 f"{', '.join(robot.cameras) or 'none'}"
             )
-        elif camera.width < wanted.width or camera.height < wanted.height:
+            continue
+        if wanted.depth and camera.depth_topic is None:
+            problems.append(
+                f"policy {manifest.name} needs the depth of camera {wanted.name!r}, robot "
+                f"{robot.name} gives no depth_topic for it"
+            )
+        if wanted.geometry and (camera.info_topic is None or camera.frame is None):
+            problems.append(
+                f"policy {manifest.name} needs to know where camera {wanted.name!r} is and what it "
+                f"sees, robot {robot.name} gives no info_topic or no frame for it"
+            )
+        if camera.width < wanted.width or camera.height < wanted.height:
             problems.append(
                 f"camera {wanted.name!r} gives {camera.width}x{camera.height}, policy "
                 f"{manifest.name} sees {wanted.width}x{wanted.height}: enlarging invents detail"

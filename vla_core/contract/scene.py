@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -45,10 +45,18 @@ class Scene(Protocol):
         """`(height, width, 3)` uint8 RGB picture of a camera."""
 
     def intrinsics(self, camera: str) -> np.ndarray:
-        """`(3, 3)` of the pinhole camera that `render` draws [pixels]."""
+        """`(3, 3)` of the pinhole camera that `render` draws; pixels' centres are whole numbers."""
 
     def success_of(self, instruction: Instruction) -> bool:
         """Whether `instruction` is done here; False for words that are no task of the suite."""
 
     def close(self) -> None:
         """Free the renderer."""
+
+
+@runtime_checkable
+class DeepScene(Protocol):
+    """A scene that draws depth, too."""
+
+    def render_depth(self, camera: str) -> np.ndarray:
+        """`(height, width)` float32 along a camera's optical axis [m]; NaN where nothing is."""

@@ -47,6 +47,11 @@ class ObservationSpec:
         if self.executed_steps < 0:
             raise ValueError(f"executed_steps: got {self.executed_steps}, expected 0 or more")
 
+    @property
+    def depths(self) -> tuple[str, ...]:
+        """Cameras whose depth is wanted."""
+        return tuple(camera.name for camera in self.cameras if camera.depth)
+
     @classmethod
     def of(cls, raw: dict[str, Any]) -> ObservationSpec:
         """From the manifest's JSON; raises TypeError or ValueError for what it is not."""

@@ -18,8 +18,10 @@ from vla_core.contract.scene import Scene
 from vla_core.evaluation.intent_mode import IntentMode, zeroed
 from vla_core.evaluation.motion_watch import MotionQuality, MotionWatch
 from vla_core.evaluation.settings import EvaluationSettings
+from vla_core.observation.depth import resized_depth, resized_intrinsics
 from vla_core.observation.history import NEAR_S, History
 from vla_core.observation.mean_velocity import MeanVelocity
+from vla_core.robot.camera_poses import CameraPoses
 from vla_core.types import NANOSECONDS, Context, Instruction, LatentIntent, Observation
 
 
@@ -64,6 +66,7 @@ class EpisodeRunner:
         instructions: everything that can be told, for the `wrong` mode.
         executor: makes the executor of a seed's episode; without, the servos get the timeline's
             targets as they are.
+        poses: where cameras are, for policies that ask for it.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class EpisodeRunner:
         settings: EvaluationSettings,
         instructions: tuple[Instruction, ...],
         executor: Callable[[int], Executor] | None = None,
+        poses: CameraPoses | None = None,
     ) -> None:
         self._scene = scene
         self._system1 = system1
@@ -81,6 +85,7 @@ class EpisodeRunner:
         self._settings = settings
         self._instructions = instructions
         self._spec = system1.manifest.observation
+        self._poses = poses
         names = system1.manifest.joint_names
         self._executor = executor or (lambda seed: TimelineExecutor(names, settings.control_s))
 
@@ -189,16 +194,32 @@ class EpisodeRunner:
         return inference.context(seen, past.before(now_ns, self._spec.history_s))
 
     def _observe(self, tick: int, now_ns: int, velocity: np.ndarray) -> Observation:
-        images = {
-            spec.name: _resized(self._scene.render(spec.name), spec.width, spec.height)
-            for spec in self._spec.cameras
-        }
+        scene, cameras, position = self._scene, self._spec.cameras, self._scene.position
+        pictures = {spec.name: scene.render(spec.name) for spec in cameras}
+        placed = [spec for spec in cameras if spec.geometry]
         return Observation(
             stamp_ns=now_ns,
             sequence=tick,
-            images=images,
-            position=self._scene.position,
+            images={
+                spec.name: _resized(pictures[spec.name], spec.width, spec.height)
+                for spec in cameras
+            },
+            position=position,
             velocity=velocity,
+            depth={
+                spec.name: resized_depth(scene.render_depth(spec.name), spec.height, spec.width)
+                for spec in cameras
+                if spec.depth
+            },
+            intrinsics={
+                spec.name: resized_intrinsics(
+                    scene.intrinsics(spec.name),
+                    pictures[spec.name].shape[:2],
+                    (spec.height, spec.width),
+                )
+                for spec in placed
+            },
+            camera_poses={spec.name: self._poses.pose(spec.name, position) for spec in placed},
         )
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from vla_core.chunks.peers.choose import PEERS
 from vla_core.chunks.strategies.choose import fitting_strategy
 from vla_core.contract.manifest import PolicyManifest, Systems
+from vla_core.contract.scene import DeepScene
 from vla_core.errors import VlaError
 from vla_core.evaluation.episode import EpisodeResult, EpisodeRunner
 from vla_core.evaluation.intent_mode import OF_ANOTHER_MOMENT, IntentMode
@@ -164,6 +165,7 @@ def load_runner(settings: EvaluationSettings) -> EpisodeRunner:
     from vla_core.handover.load_teleop import load_teleop
     from vla_core.handover.passing_operator import MANNERS
     from vla_core.policies.registry import load_policy
+    from vla_core.robot.camera_poses import CameraPoses
     from vla_core.robot.model import RobotModel
     from vla_core.safety.command_safety import CommandSafety
 
@@ -185,4 +187,10 @@ def load_runner(settings: EvaluationSettings) -> EpisodeRunner:
         return OperatedExecutor.passing(robot, safety, described, random, manner, braking)
 
     scene = suite.scene(robot, settings.shift)
-    return EpisodeRunner(scene, system1, system2, settings, instructions, executor)
+    if system1.manifest.observation.depths and not isinstance(scene, DeepScene):
+        raise EvaluationError(
+            f"policy {system1.manifest.name!r} asks for depth, suite {settings.suite!r} draws none"
+        )
+    return EpisodeRunner(
+        scene, system1, system2, settings, instructions, executor, CameraPoses(robot)
+    )

@@ -12,7 +12,7 @@ tell nothing, and what a policy learned from is what it shall get.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 
 from vla_core.errors import ConfigError, VlaError
+from vla_core.observation.depth import resized_depth
 from vla_core.observation.joint_state import JointState
 from vla_core.observation.joint_states import JointStates
 from vla_core.types import NANOSECONDS, VELOCITY_OVER_S, Observation
@@ -38,6 +39,7 @@ class Drop(Enum):
     WRONG_IMAGE = "wrong_image"
     IMAGE_OUT_OF_ORDER = "image_out_of_order"
     MISSING_CAMERA = "missing_camera"
+    MISSING_INTRINSICS = "missing_intrinsics"
     CAMERA_SKEW = "camera_skew"
     WRONG_JOINT_STATE = "wrong_joint_state"
     JOINT_STATE_OUT_OF_ORDER = "joint_state_out_of_order"
@@ -46,7 +48,7 @@ class Drop(Enum):
 
 
 class _Stamped(NamedTuple):
-    """A resized, read-only image and its stamp."""
+    """A resized, read-only picture or depth, and its stamp."""
 
     stamp_ns: int
     image: np.ndarray
@@ -60,6 +62,7 @@ class ObservationAligner:
         joint_names: canonical order.
         max_skew_s: how far parts may lie from the reference image's stamp [s].
         reference: camera that sets the pace; the first one by default.
+        depths: those of the cameras whose depth observations carry, too.
 
     Attributes:
         last_drop: the newest drop, for a person.
@@ -71,6 +74,7 @@ class ObservationAligner:
         joint_names: Sequence[str],
         max_skew_s: float = 0.05,
         reference: str | None = None,
+        depths: Collection[str] = (),
     ) -> None:
         self._sizes = dict(cameras)
         if not self._sizes:
@@ -81,7 +85,12 @@ class ObservationAligner:
             raise ConfigError("reference", f"no camera {reference!r}; there are {known}")
         self._max_skew_ns = round(max_skew_s * NANOSECONDS)
         self._joints = JointStates(joint_names)
-        self._images = {camera: deque[_Stamped](maxlen=_IMAGES_KEPT) for camera in self._sizes}
+        self._depths = {camera: _depth_of(camera) for camera in depths}
+        self._images = {
+            part: deque[_Stamped](maxlen=_IMAGES_KEPT)
+            for part in (*self._sizes, *self._depths.values())
+        }
+        """Of each picture, and of each depth, by the name of the part."""
         self._moments: deque[_Stamped] = deque()
         self._states: deque[JointState] = deque(maxlen=_JOINT_STATES_KEPT)
         self._drops: Counter[str] = Counter()
@@ -124,11 +133,11 @@ class ObservationAligner:
         try:
             state = self._joints.take(names, position, velocity, stamp_ns)
         except VlaError as error:
-            return self._drop(Drop.WRONG_JOINT_STATE, str(error))
+            return self.drop(Drop.WRONG_JOINT_STATE, str(error))
         if state is None:
             return []
         if self._states and state.stamp_ns <= self._states[-1].stamp_ns:
-            return self._drop(Drop.JOINT_STATE_OUT_OF_ORDER, f"stamp {stamp_ns} after a later one")
+            return self.drop(Drop.JOINT_STATE_OUT_OF_ORDER, f"stamp {stamp_ns} after a later one")
         self._states.append(state)
         return self._settle()
 
@@ -143,16 +152,28 @@ class ObservationAligner:
         """
         if camera not in self._sizes:
             known = ", ".join(self._sizes)
-            return self._drop(Drop.UNKNOWN_CAMERA, f"{camera!r}; there are {known}")
+            return self.drop(Drop.UNKNOWN_CAMERA, f"{camera!r}; there are {known}")
         problem = _why_no_image(image)
         if problem:
-            return self._drop(Drop.WRONG_IMAGE, f"{camera}: {problem}")
-        images = self._images[camera]
+            return self.drop(Drop.WRONG_IMAGE, f"{camera}: {problem}")
+        return self._push(camera, self._resized(camera, image), stamp_ns)
+
+    def push_depth(self, camera: str, depth: np.ndarray, stamp_ns: int) -> list[Observation]:
+        """Take a camera's depth, `(height, width)` float32 of any size [m]; as `push_image`."""
+        if camera not in self._depths:
+            known = ", ".join(self._depths) or "none"
+            return self.drop(Drop.UNKNOWN_CAMERA, f"depth of {camera!r}; there are {known}")
+        resized = resized_depth(depth, *self._sizes[camera])
+        resized.setflags(write=False)
+        return self._push(self._depths[camera], resized, stamp_ns)
+
+    def _push(self, part: str, image: np.ndarray, stamp_ns: int) -> list[Observation]:
+        images = self._images[part]
         if images and stamp_ns <= images[-1].stamp_ns:
             last = images[-1].stamp_ns
-            return self._drop(Drop.IMAGE_OUT_OF_ORDER, f"{camera}: {stamp_ns} after {last}")
-        images.append(_Stamped(stamp_ns, self._resized(camera, image)))
-        if camera == self._reference:
+            return self.drop(Drop.IMAGE_OUT_OF_ORDER, f"{part}: {stamp_ns} after {last}")
+        images.append(_Stamped(stamp_ns, image))
+        if part == self._reference:
             self._moments.append(images[-1])
         return self._settle()
 
@@ -193,20 +214,20 @@ class ObservationAligner:
             if camera == self._reference:
                 continue
             if not kept:
-                return self._drop(Drop.MISSING_CAMERA, f"{camera} has sent nothing")
+                return self.drop(Drop.MISSING_CAMERA, f"{camera} has sent nothing")
             nearest = min(kept, key=lambda image: abs(image.stamp_ns - stamp_ns))
             skews_ns.append(abs(nearest.stamp_ns - stamp_ns))
             if skews_ns[-1] > self._max_skew_ns:
-                return self._drop(Drop.CAMERA_SKEW, self._too_far(camera, skews_ns[-1]))
+                return self.drop(Drop.CAMERA_SKEW, self._too_far(camera, skews_ns[-1]))
             images[camera] = nearest.image
         found = self._state_at(stamp_ns)
         if found is None:
-            return self._drop(Drop.MISSING_JOINT_STATE, self._joints.lacking() or "none has come")
+            return self.drop(Drop.MISSING_JOINT_STATE, self._joints.lacking() or "none has come")
         state, skew_ns = found
         if skew_ns > self._max_skew_ns:
             lacking = self._joints.lacking(stamp_ns)
             what = f"joint state ({lacking})" if lacking else "joint state"
-            return self._drop(Drop.JOINT_STATE_SKEW, self._too_far(what, skew_ns))
+            return self.drop(Drop.JOINT_STATE_SKEW, self._too_far(what, skew_ns))
         self._sequence += 1
         return [
             Observation(
@@ -216,6 +237,7 @@ class ObservationAligner:
                 position=state.position,
                 velocity=self._velocity(state),
                 skew_s=max(*skews_ns, skew_ns) / NANOSECONDS,
+                depth={camera: images[part] for camera, part in self._depths.items()},
             )
         ]
 
@@ -249,11 +271,16 @@ class ObservationAligner:
         skew_ms, limit_ms = skew_ns / 1e6, self._max_skew_ns / 1e6
         return f"{part} is {skew_ms:.1f} ms from {self._reference}'s image, limit {limit_ms:.1f} ms"
 
-    def _drop(self, reason: Drop, detail: str) -> list[Observation]:
-        """Count it; no observation comes of it."""
+    def drop(self, reason: Drop, detail: str) -> list[Observation]:
+        """Count that something did not become an observation; none comes of it."""
         self._drops[reason.value] += 1
         self.last_drop = f"{reason.value}: {detail}"
         return []
+
+
+def _depth_of(camera: str) -> str:
+    """Name of a camera's depth, among the parts of an observation."""
+    return f"depth of {camera}"
 
 
 def _why_no_image(image: np.ndarray) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,10 +17,14 @@ from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.specification import CameraSpec
 from vla_core.errors import ObservationError
 from vla_core.observation.alignment import Drop, ObservationAligner
+from vla_core.observation.depth import resized_intrinsics
 from vla_core.observation.image_check import ImageCheck, ImageLimits
 from vla_core.observation.pacing import StampPacer
 from vla_core.robot.description import CameraDescription
 from vla_core.types import NANOSECONDS, Observation
+
+if TYPE_CHECKING:
+    from vla_core.robot.camera_poses import CameraPoses
 
 
 def cameras_of(
@@ -49,6 +55,7 @@ class ObservationBuilder:
         future_s: how far stamps may lie ahead of now [s].
         limits: what a good picture keeps to.
         per_radian: `(dof,)` so much of a joint's unit is 1 rad, for the limits in rad; None: 1.
+        poses: where cameras are; needed where a policy wants their geometry.
 
     Attributes:
         clock_set_back: how often now was before an earlier now.
@@ -63,10 +70,18 @@ class ObservationBuilder:
         future_s: float = 0.2,
         limits: ImageLimits = ImageLimits(),
         per_radian: np.ndarray | None = None,
+        poses: CameraPoses | None = None,
     ) -> None:
+        self._sizes = {spec.name: (spec.height, spec.width) for spec in cameras}
         self._aligner = ObservationAligner(
-            {spec.name: (spec.height, spec.width) for spec in cameras}, joint_names, max_skew_s
+            self._sizes,
+            joint_names,
+            max_skew_s,
+            depths=[spec.name for spec in cameras if spec.depth],
         )
+        self._placed = [spec.name for spec in cameras if spec.geometry]
+        self._poses = poses
+        self._intrinsics: dict[str, np.ndarray] = {}
         self._checks = {spec.name: ImageCheck(limits) for spec in cameras}
         self._limits = limits
         self._per_radian = np.ones(len(joint_names)) if per_radian is None else per_radian
@@ -112,6 +127,21 @@ class ObservationBuilder:
             raise ObservationError(f"camera {camera!r}: {problem}")
         return self._due(self._aligner.push_image(camera, pixels, stamp_ns))
 
+    def depth(
+        self, camera: str, depth: np.ndarray, stamp_ns: int, now_ns: int
+    ) -> list[Observation]:
+        """Take a camera's depth, `(height, width)` float32 [m]; returns and errors as `image`."""
+        self._check_stamp(stamp_ns, now_ns)
+        return self._due(self._aligner.push_depth(camera, depth, stamp_ns))
+
+    def intrinsics(self, camera: str, matrix: np.ndarray, size: tuple[int, int]) -> None:
+        """Take a camera's `(3, 3)` pinhole matrix, of pictures of a height and width [pixels].
+
+        Raises:
+            ObservationError: it is none.
+        """
+        self._intrinsics[camera] = resized_intrinsics(matrix, size, self._sizes[camera])
+
     def joint_state(
         self,
         names: Sequence[str],
@@ -156,4 +186,20 @@ class ObservationBuilder:
             raise ObservationError(f"stamp is {ahead_s:.3f} s in the future; check the clocks")
 
     def _due(self, observations: list[Observation]) -> list[Observation]:
-        return [seen for seen in observations if self._pacer.due(seen.stamp_ns)]
+        placed = [self._with_geometry(seen) for seen in observations] if self._placed else observations
+        return [seen for seen in placed if seen is not None and self._pacer.due(seen.stamp_ns)]
+
+    def _with_geometry(self, seen: Observation) -> Observation | None:
+        """With intrinsics and poses of the cameras that a policy wants them of, or a drop."""
+        if missing := [camera for camera in self._placed if camera not in self._intrinsics]:
+            self._aligner.drop(
+                Drop.MISSING_INTRINSICS, f"no CameraInfo of {', '.join(missing)} has come"
+            )
+            return None
+        return replace(
+            seen,
+            intrinsics={camera: self._intrinsics[camera] for camera in self._placed},
+            camera_poses={
+                camera: self._poses.pose(camera, seen.position) for camera in self._placed
+            },
+        )

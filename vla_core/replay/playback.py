@@ -270,7 +270,7 @@ def open_playback(
     bag = Bag(path)
     robot = with_full_names(robot, namespace_in(path, bag.topics, robot, namespace))
     cameras = cameras_of(robot.cameras, policy)
-    topics = input_topics(robot, cameras)
+    topics = input_topics(robot, cameras, policy.observation.cameras)
     bag.require(topics)
     bag.choose_clock(topics)
     return Playback(bag, topics, cameras[0].topic, part)

@@ -98,6 +98,8 @@ class CameraDescription:
 
     Attributes:
         info_topic: its CameraInfo, or None.
+        depth_topic: depth along its optical axis, registered to its pictures, as an Image (REP 118:
+            16UC1 in mm or 32FC1 in m), or None.
         frame: its optical frame (z forward, x right): a link of the URDF, or with `pose_in_base`
             one of its own; None when nobody knows where it is.
         encoding: of an Image, or the format of a CompressedImage.
@@ -119,6 +121,7 @@ class CameraDescription:
     simulated_height: int
     pose_in_base: tuple[float, ...] | None = None
     pixels_as: str = ""
+    depth_topic: str | None = None
 
     def size(self, simulated: bool) -> tuple[int, int]:
         """Height and width of its pictures [pixels]."""

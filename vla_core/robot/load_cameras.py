@@ -50,6 +50,7 @@ def _camera(name: str, yaml: CheckedMapping, urdf: Urdf) -> CameraDescription:
         simulated_width=yaml.pixels("simulated_width") if "simulated_width" in yaml else width,
         simulated_height=yaml.pixels("simulated_height") if "simulated_height" in yaml else height,
         pose_in_base=pose,
+        depth_topic=yaml.topic("depth_topic") if "depth_topic" in yaml else None,
     )
     yaml.done()
     return camera

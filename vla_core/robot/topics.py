@@ -40,7 +40,12 @@ def with_full_names(
         return None if topic is None else full_name(topic, namespace, apart)
 
     cameras = {
-        name: replace(camera, topic=full(camera.topic), info_topic=full(camera.info_topic))
+        name: replace(
+            camera,
+            topic=full(camera.topic),
+            info_topic=full(camera.info_topic),
+            depth_topic=full(camera.depth_topic),
+        )
         for name, camera in robot.cameras.items()
     }
     controllers = tuple(replace(c, topic=full(c.topic)) for c in robot.command.controllers)

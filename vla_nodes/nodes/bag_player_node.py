@@ -89,7 +89,9 @@ class BagPlayerNode(SuiteNode):
         manifest = PolicyManifest.load(policy_folder(self.values["policy"]))
         part = Part(self.values["from_s"], self.values["to_s"])
         here = on_graph(self, robot)
-        live = input_topics(here, cameras_of(here.cameras, manifest))
+        live = input_topics(
+            here, cameras_of(here.cameras, manifest), manifest.observation.cameras
+        )
         require_apart(self, [clock_topic(self.get_namespace()), *live])
         playback = open_playback(
             Path(self.values["bag"]), robot, manifest, part, self.values["bag_namespace"] or None

@@ -6,26 +6,33 @@ import sys
 from collections.abc import Iterable
 from dataclasses import fields
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
-from sensor_msgs.msg import CompressedImage, Image, JointState
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 
 from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.specification import CameraSpec
 from vla_core.errors import ObservationError, VlaError
+from vla_core.observation.depth import decode_depth
 from vla_core.observation.image_check import ImageLimits
 from vla_core.observation.image_decoding import checked_pixels
 from vla_core.observation.observation_builder import ObservationBuilder, cameras_of
 from vla_core.paths import policy_folder
-from vla_core.robot.description import CameraDescription, ImageMessage
+from vla_core.robot.description import CameraDescription, ImageMessage, RobotDescription
 from vla_core.robot.load import load_robot
 from vla_core.types import Observation
 from vla_msgs import msg
 from vla_nodes.base.parameters import POLICY, ROBOT, NodeParameter
 from vla_nodes.base.suite_node import SuiteNode, run
 from vla_nodes.wire import qos, topics
-from vla_nodes.wire.conversions import ObservationWriter, to_nanoseconds
+from vla_nodes.wire.conversions import to_nanoseconds
 from vla_nodes.wire.images import decode_image
+from vla_nodes.wire.observation_messages import ObservationWriter
 from vla_nodes.wire.replay_space import on_graph
+
+if TYPE_CHECKING:
+    from vla_core.robot.camera_poses import CameraPoses
 
 #: An input that was silent for longer is named as missing [s].
 SILENT_S = 1.0
@@ -106,6 +113,7 @@ class CameraNode(SuiteNode):
             self.values["future_s"],
             limits,
             robot.per_radian,
+            _poses(robot, policy),
         )
         frames = {camera.name: camera.frame for camera in cameras if camera.frame}
         self._writer = ObservationWriter(robot.joint_names, robot.base_link, frames)
@@ -115,6 +123,8 @@ class CameraNode(SuiteNode):
         self._sources = {camera.name: camera.topic for camera in cameras}
         # Callbacks run in this order when several images wait: the reference, the first, last.
         self._inputs = [self._subscribe(camera) for camera in reversed(cameras)]
+        for spec, camera in zip(policy.observation.cameras, cameras, strict=True):
+            self._inputs += self._subscribe_more(spec, camera)
         self._sources["joint states"] = ", ".join(robot.joint_states_topics)
         self._inputs += [
             self.create_subscription(JointState, topic, self._on_joint_state, qos.SENSOR)
@@ -156,6 +166,39 @@ class CameraNode(SuiteNode):
             qos.SENSOR,
         )
 
+    def _subscribe_more(self, spec: CameraSpec, camera: CameraDescription) -> list:
+        """Listen to depth and CameraInfo, where the policy asks for them."""
+        inputs = []
+        if spec.depth:
+            self._sources[f"depth of {camera.name}"] = camera.depth_topic
+            inputs.append((Image, camera.depth_topic, partial(self._on_depth, camera)))
+        if spec.geometry:
+            self._sources[f"CameraInfo of {camera.name}"] = camera.info_topic
+            inputs.append((CameraInfo, camera.info_topic, partial(self._on_info, camera)))
+        return [self.create_subscription(*given, qos.SENSOR) for given in inputs]
+
+    def _on_depth(self, camera: CameraDescription, message: Image) -> None:
+        what = f"depth of {camera.name}"
+        try:
+            stamp_ns = to_nanoseconds(message.header.stamp)
+            depth = decode_depth(message)
+            observations = self._builder.depth(camera.name, depth, stamp_ns, self.now_ns())
+        except VlaError as error:
+            self.refuse(f"{camera.depth_topic}: {error}", f"{what}/refused")
+            return
+        self.meters.rate(what).tick()
+        self._publish(observations)
+
+    def _on_info(self, camera: CameraDescription, message: CameraInfo) -> None:
+        what = f"CameraInfo of {camera.name}"
+        try:
+            matrix = np.reshape(message.k, (3, 3))
+            self._builder.intrinsics(camera.name, matrix, (message.height, message.width))
+        except VlaError as error:
+            self.refuse(f"{camera.info_topic}: {error}", f"{what}/refused")
+            return
+        self.meters.rate(what).tick()
+
     def _on_image(
         self, camera: CameraDescription, size: tuple[int, int], message: Image | CompressedImage
     ) -> None:
@@ -195,6 +238,16 @@ class CameraNode(SuiteNode):
             self.meters.latency("camera_to_observation").add(
                 (self.now_ns() - observation.stamp_ns) * 1e-9
             )
+
+
+def _poses(robot: RobotDescription, policy: PolicyManifest) -> CameraPoses | None:
+    """Where the cameras are, for a policy that asks; else kinematics need not be loaded."""
+    if not any(spec.geometry for spec in policy.observation.cameras):
+        return None
+    from vla_core.robot.camera_poses import CameraPoses
+    from vla_core.robot.model import RobotModel
+
+    return CameraPoses(RobotModel(robot))
 
 
 def main(args: list[str] | None = None) -> int:

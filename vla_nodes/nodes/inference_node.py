@@ -15,7 +15,8 @@ from vla_nodes.base.suite_node import SuiteNode
 from vla_nodes.nodes.inference_worker import InferenceWorker
 from vla_nodes.nodes.policy_check import require_fit
 from vla_nodes.wire import qos, topics
-from vla_nodes.wire.conversions import read_mode, read_observation, to_nanoseconds
+from vla_nodes.wire.conversions import read_mode, to_nanoseconds
+from vla_nodes.wire.observation_messages import read_observation
 
 SILENT_S = 1.0
 

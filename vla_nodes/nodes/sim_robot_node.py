@@ -13,9 +13,10 @@ from functools import partial
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from sensor_msgs.msg import CameraInfo, Image, JointState
-from std_msgs.msg import Bool
+from std_msgs.msg import Bool, Header
 from std_srvs.srv import Trigger
 
+from vla_core.contract.scene import DeepScene
 from vla_core.errors import ChunkError, JointMismatchError, VlaError
 from vla_core.robot.description import CameraDescription, ControllerDescription
 from vla_core.robot.load import load_robot
@@ -29,7 +30,7 @@ from vla_nodes.wire import qos, topics
 from vla_nodes.wire.byte_buffer import ByteBuffer, floats_field
 from vla_nodes.wire.command_messages import MESSAGE_TYPES, ReceivedCommand, read_command
 from vla_nodes.wire.conversions import read_instruction, read_mode, to_time
-from vla_nodes.wire.images import fill_image
+from vla_nodes.wire.images import fill_depth, fill_image
 from vla_nodes.wire.replay_space import on_graph
 
 STATUS_RATE_HZ = 10.0
@@ -87,6 +88,7 @@ class SimRobotNode(SuiteNode):
         """Let time run."""
         description = self._robot.description
         self._buffers = {camera.name: ByteBuffer() for camera in self._cameras}
+        self._depth_buffers = {camera.name: ByteBuffer() for camera in self._cameras}
         self._states = self.create_publisher(
             JointState, description.joint_states_topic, qos.SENSOR_SOURCE
         )
@@ -101,8 +103,14 @@ class SimRobotNode(SuiteNode):
         }
         self._status = self.create_publisher(DiagnosticStatus, topics.SIM_STATUS, qos.LATCHED)
         self._success = self.create_publisher(Bool, topics.TASK_SUCCESS, qos.STATUS)
+        self._depths = {
+            camera.name: self.create_publisher(Image, camera.depth_topic, qos.SENSOR_SOURCE)
+            for camera in self._cameras
+            if camera.depth_topic and isinstance(self._sim, DeepScene)
+        }
         self._publishers_made = [
-            self._states, self._status, self._success, *self._images.values(), *self._infos.values()
+            self._states, self._status, self._success,
+            *self._images.values(), *self._infos.values(), *self._depths.values(),
         ]  # fmt: skip
         self._controllers = [
             self.create_subscription(
@@ -233,27 +241,38 @@ class SimRobotNode(SuiteNode):
             message = Image()
             message.header.stamp = stamp
             message.header.frame_id = camera.frame or camera.name
+            self._publish_depth(camera, message.header)
             pixels = self._sim.render(camera.name)
             fill_image(message, pixels, self._buffers[camera.name])
             self._images[camera.name].publish(message)
             if camera.name in self._infos:
-                info = self._camera_info(camera, pixels.shape[0], pixels.shape[1])
+                info = self._camera_info(camera.name, *pixels.shape[:2])
                 info.header = message.header
                 self._infos[camera.name].publish(info)
             self.meters.rate(camera.name).tick()
         self.meters.latency("render").add(time.monotonic() - started_s)
 
-    def _camera_info(self, camera: CameraDescription, height: int, width: int) -> CameraInfo:
-        """Of a pinhole camera without distortion."""
-        k = self._sim.intrinsics(camera.name)
+    def _publish_depth(self, camera: CameraDescription, header: Header) -> None:
+        """Where somebody listens."""
+        publisher = self._depths.get(camera.name)
+        if publisher is None or not publisher.get_subscription_count():
+            return
+        message = Image(header=header)
+        depth = self._sim.render_depth(camera.name)
+        fill_depth(message, depth, self._depth_buffers[camera.name])
+        publisher.publish(message)
+
+    def _camera_info(self, camera: str, height: int, width: int) -> CameraInfo:
+        """Of a pinhole camera that does not distort."""
+        matrix = self._sim.intrinsics(camera)
         return CameraInfo(
             height=height,
             width=width,
             distortion_model="plumb_bob",
             d=[0.0] * 5,
-            k=k.flatten(),
-            r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
-            p=np.column_stack([k, np.zeros(3)]).flatten(),
+            k=matrix.ravel().tolist(),
+            r=np.eye(3).ravel().tolist(),
+            p=np.column_stack([matrix, np.zeros(3)]).ravel().tolist(),
         )
 
     def _say_status(self) -> None:

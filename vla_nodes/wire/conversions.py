@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from sensor_msgs.msg import Image
 
 from vla_core.errors import (
     ChunkError,
@@ -26,13 +25,11 @@ from vla_core.types import (
     ExecutionState,
     Instruction,
     LatentIntent,
-    Observation,
     Pace,
 )
 from vla_msgs import msg
 from vla_msgs.srv import SetMode
-from vla_nodes.wire.byte_buffer import ByteBuffer, floats_field
-from vla_nodes.wire.images import decode_image, fill_image
+from vla_nodes.wire.byte_buffer import floats_field
 from vla_nodes.wire.tensors import read_tensor, tensor_message
 
 
@@ -70,83 +67,6 @@ def to_nanoseconds(time: Time) -> int:
     return time.sec * NANOSECONDS + time.nanosec
 
 
-class ObservationWriter:
-    """Turns observations into messages through image buffers that are kept.
-
-    The message is the writer's own and is overwritten by the next call: publish it at once.
-
-    Args:
-        joint_names: the robot's joints in canonical order.
-        frame_id: the robot's base frame.
-        camera_frames: optical frame of each camera, where known.
-    """
-
-    def __init__(
-        self, joint_names: Sequence[str], frame_id: str, camera_frames: dict[str, str]
-    ) -> None:
-        self._message = msg.Observation(joint_names=list(joint_names))
-        self._message.header.frame_id = frame_id
-        self._camera_frames = camera_frames
-        self._buffers: dict[str, ByteBuffer] = {}
-
-    def write(self, observation: Observation) -> msg.Observation:
-        """The message of `observation`."""
-        message = self._message
-        message.header.stamp = to_time(observation.stamp_ns)
-        message.sequence = observation.sequence
-        if message.camera_names != list(observation.images):
-            message.camera_names = list(observation.images)
-            message.images = [Image() for _ in observation.images]
-        for image, (name, pixels) in zip(message.images, observation.images.items(), strict=True):
-            image.header.stamp = message.header.stamp
-            image.header.frame_id = self._camera_frames.get(name, name)
-            fill_image(image, pixels, self._buffers.setdefault(name, ByteBuffer()))
-        message.position = floats_field(observation.position)
-        message.velocity = floats_field(observation.velocity)
-        message.skew_s = float(observation.skew_s)
-        return message
-
-
-def read_observation(message: msg.Observation, joint_names: Sequence[str]) -> Observation:
-    """The observation of a message; its arrays are views of the message.
-
-    Args:
-        joint_names: the robot's joints in canonical order; the message must have the same.
-
-    Raises:
-        JointMismatchError: joints of another robot.
-        ObservationError: another order or number of values, or images that cannot be read.
-    """
-    _check_joint_order("observation", message.joint_names, joint_names)
-    position, velocity = np.asarray(message.position), np.asarray(message.velocity)
-    if not velocity.size:
-        velocity = np.zeros_like(position)
-    if not len(joint_names) == position.size == velocity.size:
-        raise ObservationError(
-            f"observation {message.sequence}: got {position.size} positions and {velocity.size} "
-            f"velocities, expected {len(joint_names)} of each"
-        )
-    _require_finite(f"observation {message.sequence}", position, velocity, message.skew_s)
-    if len(set(message.camera_names)) != len(message.camera_names):
-        raise ObservationError(f"observation {message.sequence}: names a camera twice")
-    if len(message.camera_names) != len(message.images):
-        raise ObservationError(
-            f"observation {message.sequence}: got {len(message.images)} images for "
-            f"{len(message.camera_names)} camera names"
-        )
-    return Observation(
-        stamp_ns=to_nanoseconds(message.header.stamp),
-        sequence=message.sequence,
-        images={
-            name: decode_image(image)
-            for name, image in zip(message.camera_names, message.images, strict=True)
-        },
-        position=position,
-        velocity=velocity,
-        skew_s=message.skew_s,
-    )
-
-
 def intent_message(intent: LatentIntent, stamp_ns: int) -> msg.LatentIntent:
     """An intent as a message published at `stamp_ns`; float tensors travel as float16."""
     message = msg.LatentIntent(
@@ -178,7 +98,7 @@ def read_intent(message: msg.LatentIntent) -> LatentIntent:
             f"{where}: got {len(names)} tensors of {len(set(names))} names, expected at most "
             f"{_MOST_TENSORS}, each once"
         )
-    _require_finite(where, message.lookahead_s, message.compute_s)
+    require_finite(where, message.lookahead_s, message.compute_s)
     return LatentIntent(
         sequence=message.sequence,
         observation_stamp_ns=to_nanoseconds(message.observation_stamp),
@@ -297,7 +217,7 @@ def read_execution_state(message: msg.ExecutionState) -> ExecutionState:
         MessageError: numbers that are not finite, or negative.
     """
     numbers = (message.delay_steps, message.path_lag_s, message.path_speed)
-    _require_finite("execution state", *numbers)
+    require_finite("execution state", *numbers)
     if min(numbers) < 0.0 or message.path_speed > 1.0:
         raise MessageError(
             f"execution state: got a delay of {message.delay_steps} steps, a lag of "
@@ -345,7 +265,7 @@ def read_command_state(message: msg.SafetyStatus) -> CommandState:
             f"safety status: got {commanded.size} positions and {velocity.size} velocities for "
             f"{len(names)} joints, expected one of each"
         )
-    _require_finite("safety status", commanded, velocity)
+    require_finite("safety status", commanded, velocity)
     stamp_ns = to_nanoseconds(message.header.stamp)
     return CommandState(stamp_ns, read_mode(message), names, commanded, velocity)
 
@@ -358,7 +278,8 @@ def _instruction(number: int, text: str) -> Instruction:
     return Instruction(number, text)
 
 
-def _require_finite(where: str, *values: float | np.ndarray) -> None:
+def require_finite(where: str, *values: float | np.ndarray) -> None:
+    """Raise `MessageError` where numbers are not finite."""
     for value in values:
         if not (math.isfinite(value) if isinstance(value, float) else np.isfinite(value).all()):
             raise MessageError(f"{where}: holds numbers that are not finite")
@@ -369,7 +290,7 @@ def _on_the_wire(values: np.ndarray) -> np.ndarray:
     return values.astype(np.float16) if values.dtype.kind == "f" else values
 
 
-def _check_joint_order(where: str, got: Sequence[str], expected: Sequence[str]) -> None:
+def check_joint_order(where: str, got: Sequence[str], expected: Sequence[str]) -> None:
     if list(got) == list(expected):
         return
     missing, unknown = set(expected) - set(got), set(got) - set(expected)

@@ -44,3 +44,12 @@ def fill_image(message: Image, pixels: np.ndarray, buffer: ByteBuffer) -> None:
     message.encoding = "rgb8"
     message.is_bigendian = 0
     message.data = buffer.fill(pixels)
+
+
+def fill_depth(message: Image, depth: np.ndarray, buffer: ByteBuffer) -> None:
+    """Write `(height, width)` float32 depth [m] into an Image, through a kept buffer."""
+    height, width = depth.shape
+    message.height, message.width, message.step = height, width, 4 * width
+    message.encoding = "32FC1"
+    message.is_bigendian = 0
+    message.data = buffer.fill(depth)

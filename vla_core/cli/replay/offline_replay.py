@@ -37,11 +37,14 @@ def replay_offline(args: argparse.Namespace) -> tuple[dict[str, Any], Path | Non
     """
     robot = RobotModel(with_limits(load_robot(args.robot), args.limit))
     cameras = list(robot.cameras)
+    specs = ()
     if args.policy not in (RANDOM, HOLD):
         manifest = PolicyManifest.load(policy_folder(args.policy))
+        specs = manifest.observation.cameras
         cameras = [camera.name for camera in cameras_of(robot.cameras, manifest)]
+    part = Part(args.from_s, args.to_s)
     recording = open_recording(
-        args.bag, robot, cameras, args.simulated, Part(args.from_s, args.to_s), args.bag_namespace
+        args.bag, robot, cameras, args.simulated, part, args.bag_namespace, specs
     )
     settings = OfflineSettings(
         instruction=args.instruction or ("" if recording.instructions else INSTRUCTION),

@@ -29,6 +29,7 @@ from vla_core.recordings.convert.dataset_index import episode_rows
 from vla_core.recordings.convert.dataset_writer import DatasetWriter
 from vla_core.recordings.convert.frames import Frame
 from vla_core.recordings.lerobot.dataset import video_keys
+from vla_core.robot.camera_poses import CameraPoses
 from vla_core.robot.model import RobotModel
 from vla_core.safety.command_safety import CommandSafety
 from vla_core.suites.registry import check_shift, load_suite
@@ -82,7 +83,9 @@ class AttemptRunner:
         self._rate_hz = 1.0 / manifest.step_s
         self._expert = suite.expert(sim)
         settings = replace(settings, time_limit_s=TIME_LIMIT_S, settle_s=SETTLE_S)
-        self._runner = EpisodeRunner(sim, system1, system2, settings, (), self._operated)
+        self._runner = EpisodeRunner(
+            sim, system1, system2, settings, (), self._operated, CameraPoses(sim.robot)
+        )
 
     @classmethod
     def load(cls, settings: EvaluationSettings, teleop: str) -> AttemptRunner:

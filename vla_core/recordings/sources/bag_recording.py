@@ -8,7 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from vla_core.contract.specification import CameraSpec
 from vla_core.errors import JointMismatchError, ObservationError
+from vla_core.observation.depth import decode_depth
 from vla_core.observation.image_decoding import checked_pixels
 from vla_core.recordings.bags.bag import (
     Bag,
@@ -21,8 +25,10 @@ from vla_core.recordings.bags.bag_namespace import namespace_in
 from vla_core.recordings.bags.part import Part
 from vla_core.recordings.sources.recorded_commands import RecordedCommands
 from vla_core.recordings.sources.recording import (
+    DepthCame,
     Event,
     ImageCame,
+    IntrinsicsCame,
     JointStateCame,
     RecordedEpisode,
     UnreadableCame,
@@ -35,13 +41,27 @@ from vla_core.types import NANOSECONDS
 #: Source of an `UnreadableCame` that is about the bag itself.
 LOST = "recording"
 JOINT_STATE = "sensor_msgs/msg/JointState"
+IMAGE, CAMERA_INFO = "sensor_msgs/msg/Image", "sensor_msgs/msg/CameraInfo"
 
 
 def input_topics(
-    robot: RobotDescription, cameras: Sequence[CameraDescription]
+    robot: RobotDescription,
+    cameras: Sequence[CameraDescription],
+    specs: Sequence[CameraSpec] = (),
 ) -> dict[str, str]:
-    """Topics that a policy needs of the robot, named as the description names them, and types."""
+    """Topics that a policy needs of the robot, named as the description names them, and types.
+
+    Args:
+        cameras: whose pictures it needs.
+        specs: which of them it needs depth or geometry of; it fits the robot.
+    """
     topics = {camera.topic: f"sensor_msgs/msg/{camera.message.value}" for camera in cameras}
+    for spec in specs:
+        camera = robot.cameras[spec.name]
+        if spec.depth:
+            topics[camera.depth_topic] = IMAGE
+        if spec.geometry:
+            topics[camera.info_topic] = CAMERA_INFO
     return topics | dict.fromkeys(robot.joint_states_topics, JOINT_STATE)
 
 
@@ -56,6 +76,7 @@ class BagRecording:
         part: of the bag.
         without: groups that may have no commands.
         namespace: of the robot in the bag; None: the only one that it can be.
+        specs: which cameras' depth or geometry is wanted, too.
 
     Attributes:
         bag: what is read.
@@ -77,6 +98,7 @@ class BagRecording:
         part: Part = Part(),
         without: Collection[str] = (),
         namespace: str | None = None,
+        specs: Sequence[CameraSpec] = (),
     ) -> None:
         self.bag = Bag(path)
         part.check(self.bag.duration_s)
@@ -88,7 +110,10 @@ class BagRecording:
         chosen = [described.cameras[name] for name in cameras]
         self._cameras = {camera.topic: camera for camera in chosen}
         self._joint_states_topics = described.joint_states_topics
-        topics = input_topics(described, chosen)
+        wanted = [(spec, described.cameras[spec.name]) for spec in specs]
+        self._depths = {camera.depth_topic: camera for spec, camera in wanted if spec.depth}
+        self._infos = {camera.info_topic: camera for spec, camera in wanted if spec.geometry}
+        topics = input_topics(described, chosen, specs)
         self.bag.require(topics)
         self.bag.choose_clock(topics)
         self.commands = RecordedCommands(robot, described, self.bag, without)
@@ -133,6 +158,11 @@ class BagRecording:
             pixels = checked_pixels(fields, camera, camera.size(self._simulated))
             took_s = time.perf_counter() - started_s
             return ImageCame(now_ns, _stamp_ns(fields), camera.name, pixels, took_s)
+        if (camera := self._depths.get(message.topic)) is not None:
+            return DepthCame(now_ns, _stamp_ns(fields), camera.name, decode_depth(fields))
+        if (camera := self._infos.get(message.topic)) is not None:
+            matrix, size = np.reshape(fields.k, (3, 3)), (fields.height, fields.width)
+            return IntrinsicsCame(now_ns, camera.name, matrix, size)
         if message.topic in self._joint_states_topics:
             return JointStateCame(
                 now_ns, _stamp_ns(fields), fields.name, fields.position, fields.velocity

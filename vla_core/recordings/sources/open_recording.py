@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from vla_core.contract.specification import CameraSpec
 from vla_core.errors import VlaError
 from vla_core.recordings.bags.part import Part
 from vla_core.recordings.sources.bag_recording import BagRecording
@@ -20,6 +21,7 @@ def open_recording(
     simulated: bool = False,
     part: Part = Part(),
     namespace: str | None = None,
+    specs: Sequence[CameraSpec] = (),
 ) -> Recording:
     """A LeRobot data set where the folder has `meta/info.json`, else a bag.
 
@@ -28,6 +30,7 @@ def open_recording(
         simulated: whether a bag's pictures have the robot's simulated size, not the real one.
         part: of a bag.
         namespace: of the robot in a bag; None: the only one that it can be.
+        specs: which cameras' depth or geometry the policy needs, too.
 
     Raises:
         VlaError: neither, it lacks something that the policy needs, or a part of a data set.
@@ -38,5 +41,10 @@ def open_recording(
                 f"{path}: --from, --to and --bag-namespace are of bags; a data set is cut into "
                 "episodes of one robot"
             )
+        if asked := [spec.name for spec in specs if spec.depth or spec.geometry]:
+            raise VlaError(
+                f"{path}: the policy needs depth or geometry of {', '.join(asked)}, which a data set "
+                "does not hold; replay the bag that it was made of"
+            )
         return LeRobotRecording(path, robot, cameras)
-    return BagRecording(path, robot, cameras, simulated, part, namespace=namespace)
+    return BagRecording(path, robot, cameras, simulated, part, namespace=namespace, specs=specs)

@@ -28,6 +28,26 @@ class ImageCame:
 
 
 @dataclass(frozen=True)
+class DepthCame:
+    """Depth `(height, width)` float32 of a camera [m], NaN where nothing was measured."""
+
+    now_ns: int
+    stamp_ns: int
+    camera: str
+    depth: np.ndarray
+
+
+@dataclass(frozen=True)
+class IntrinsicsCame:
+    """A camera's `(3, 3)` pinhole matrix, of pictures of `size`, height and width [pixels]."""
+
+    now_ns: int
+    camera: str
+    matrix: np.ndarray
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True)
 class JointStateCame:
     """Measured joints; `names` in the order of the arrays, `velocity` may be empty."""
 
@@ -56,7 +76,9 @@ class UnreadableCame:
     problem: str
 
 
-Event = ImageCame | JointStateCame | CommandCame | UnreadableCame
+Event = (
+    ImageCame | DepthCame | IntrinsicsCame | JointStateCame | CommandCame | UnreadableCame
+)
 
 
 @dataclass(frozen=True)

@@ -19,14 +19,17 @@ from vla_core.observation.observation_builder import ObservationBuilder
 from vla_core.observation.pacing import StampPacer
 from vla_core.recordings.sources.recording import (
     CommandCame,
+    DepthCame,
     Event,
     ImageCame,
+    IntrinsicsCame,
     JointStateCame,
     RecordedEpisode,
     UnreadableCame,
 )
 from vla_core.replay.offline.open_loop_executor import OpenLoopExecutor
 from vla_core.replay.offline.settings import OfflineSettings
+from vla_core.robot.camera_poses import CameraPoses
 from vla_core.types import (
     NANOSECONDS,
     ActionChunk,
@@ -60,6 +63,7 @@ class EpisodeReplay:
         episode: number of the episode; with the observation's it seeds the sampler's noise.
         listener: told everything.
         has_commands: whether the recording holds what the robot was told.
+        poses: where cameras are.
     """
 
     def __init__(
@@ -73,6 +77,7 @@ class EpisodeReplay:
         episode: int,
         listener: ReplayListener,
         has_commands: bool,
+        poses: CameraPoses,
     ) -> None:
         self._executor = executor
         for system in (system2, system1):
@@ -87,6 +92,7 @@ class EpisodeReplay:
             _EVERY_FRAME_HZ,
             settings.max_skew_s,
             per_radian=executor.per_radian,
+            poses=poses,
         )
         forms_its_own = isinstance(system1, JointSystem1)
         told = ReplayListener() if forms_its_own else listener
@@ -143,6 +149,10 @@ class EpisodeReplay:
         match event:
             case ImageCame():
                 return builder.image(event.camera, event.pixels, event.stamp_ns, event.now_ns)
+            case DepthCame():
+                return builder.depth(event.camera, event.depth, event.stamp_ns, event.now_ns)
+            case IntrinsicsCame():
+                builder.intrinsics(event.camera, event.matrix, event.size)
             case JointStateCame():
                 self._executor.on_joint_state(event)
                 observations = builder.joint_state(
@@ -257,4 +267,5 @@ def _as_sent(intent: LatentIntent) -> LatentIntent:
 
 
 def _source(event: Event) -> str:
-    return f"camera {event.camera}" if isinstance(event, ImageCame) else "joint states"
+    of_camera = isinstance(event, ImageCame | DepthCame | IntrinsicsCame)
+    return f"camera {event.camera}" if of_camera else "joint states"

@@ -170,10 +170,23 @@ class TabletopSim:
         self._renderer.update_scene(self.data, camera)
         return self._renderer.render()
 
+    def render_depth(self, camera: str) -> np.ndarray:
+        """`(192, 192)` float32 depth along a camera's optical axis [m]; NaN where nothing is."""
+        self._renderer.enable_depth_rendering()
+        try:
+            self._renderer.update_scene(self.data, camera)
+            depth = self._renderer.render()
+        finally:
+            self._renderer.disable_depth_rendering()
+        farthest = self.model.vis.map.zfar * self.model.stat.extent
+        return np.where(depth < 0.999 * farthest, depth, np.nan).astype(np.float32)
+
     def intrinsics(self, camera: str) -> np.ndarray:
-        """`(3, 3)` of a camera: square pixels, the model's vertical field of view [pixels]."""
+        """`(3, 3)` pinhole matrix of a camera's pictures [pixels]; square pixels, their centres are
+        whole numbers.
+        """
         fovy = np.radians(self.model.camera(camera).fovy[0])
-        focal, centre = IMAGE_SIZE / 2 / np.tan(fovy / 2), IMAGE_SIZE / 2
+        focal, centre = IMAGE_SIZE / 2 / np.tan(fovy / 2), (IMAGE_SIZE - 1) / 2
         return np.array([[focal, 0.0, centre], [0.0, focal, centre], [0.0, 0.0, 1.0]])
 
     @property

@@ -35,15 +35,20 @@ def load_joint(folder: Path, manifest: PolicyManifest, backend: str) -> Remember
 
 
 def save(
-    folder: Path, robot: str, joint_names: tuple[str, ...], cameras: Mapping[str, int]
+    folder: Path,
+    robot: str,
+    joint_names: tuple[str, ...],
+    cameras: Mapping[str, int],
+    depth: bool = False,
 ) -> Path:
     """Write a policy's folder.
 
     Args:
         cameras: side of the pictures by name, as it sees them [pixels].
+        depth: whether it wants their depth and where they are, too.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    specs = tuple(CameraSpec(name, side, side) for name, side in cameras.items())
+    specs = tuple(CameraSpec(name, side, side, depth, depth) for name, side in cameras.items())
     PolicyManifest(
         name=folder.name,
         kind="remembering",
@@ -96,6 +101,10 @@ class RememberingPolicy:
             "ages_s": np.nan_to_num(np.array(ages_s, np.float32), nan=-1.0),
             "executed": (~np.isnan(context.executed[:, 0])).astype(np.int32),
         }
+        for name, depth in seen.depth.items():
+            tensors[f"{name}_depth"] = np.array([np.nanmedian(depth)], np.float32)
+            tensors[f"{name}_pose"] = seen.camera_poses[name].astype(np.float32)
+            tensors[f"{name}_intrinsics"] = seen.intrinsics[name].astype(np.float32)
         intent = intent_of(self.manifest, self._sequence, seen, instruction, tensors)
         steps_s = np.arange(self.manifest.horizon) * self.manifest.step_s
         time_s = seen.stamp_ns % (100_000 * NANOSECONDS) / NANOSECONDS + steps_s
