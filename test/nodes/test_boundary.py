@@ -37,7 +37,7 @@ from vla_nodes.base.polled_subscription import PolledSubscription
 from vla_nodes.base.suite_node import SuiteNode
 from vla_nodes.observe.graph_observer import read_command_tick
 from vla_nodes.programs.faults.hostile_messages import HostileMessages
-from vla_nodes.wire import conversions, qos
+from vla_nodes.wire import conversions, observation_messages, qos
 from vla_nodes.wire.command_messages import read_command
 from vla_nodes.wire.handover_messages import read_teleop_target
 from vla_nodes.wire.tensors import read_tensor

@@ -15,7 +15,7 @@ pytest.importorskip("vla_msgs.msg", reason="vla_msgs is not built")
 
 from rclpy.serialization import deserialize_message, serialize_message
 
-from vla_core.errors import ChunkError, JointMismatchError, ObservationError
+from vla_core.errors import ChunkError, JointMismatchError, ObservationError, VlaError
 from vla_core.types import (
     ActionChunk,
     ControlMode,
@@ -29,7 +29,6 @@ from vla_core.types import (
 from vla_msgs import msg
 from vla_nodes.wire.byte_buffer import ByteBuffer
 from vla_nodes.wire.conversions import (
-    ObservationWriter,
     chunk_message,
     execution_state_message,
     instruction_message,
@@ -39,9 +38,9 @@ from vla_nodes.wire.conversions import (
     read_execution_state,
     read_instruction,
     read_intent,
-    read_observation,
 )
 from vla_nodes.wire.handover_messages import read_teleop_target, teleop_target_message
+from vla_nodes.wire.observation_messages import ObservationWriter, read_observation
 from vla_nodes.wire.tensors import TensorError, read_tensor, tensor_message
 
 patient = settings(deadline=None, max_examples=50, suppress_health_check=list(HealthCheck))
@@ -62,6 +61,8 @@ def over_the_wire(message):
 def observations(draw) -> Observation:
     shape = st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3))
     names = draw(st.lists(st.sampled_from(["head", "front", "wrist"]), unique=True, min_size=1))
+    deep, placed = (draw(st.lists(st.sampled_from(names), unique=True)) for _ in range(2))
+    metres = st.floats(0.125, 100.0, width=32) | st.just(np.nan)
     return Observation(
         draw(STAMPS),
         draw(COUNTS),
@@ -69,6 +70,9 @@ def observations(draw) -> Observation:
         draw(hnp.arrays(np.float64, len(JOINTS), elements=NUMBERS)),
         draw(hnp.arrays(np.float64, len(JOINTS), elements=NUMBERS)),
         draw(st.floats(0, 1, width=32)),
+        {name: draw(hnp.arrays(np.float32, (2, 3), elements=metres)) for name in deep},
+        {name: draw(hnp.arrays(np.float64, (3, 3), elements=NUMBERS)) for name in placed},
+        {name: draw(hnp.arrays(np.float64, (4, 4), elements=NUMBERS)) for name in placed},
     )
 
 
@@ -83,6 +87,11 @@ def assert_equal_observations(got: Observation, expected: Observation) -> None:
         np.testing.assert_array_equal(got.images[name], image)
     np.testing.assert_array_equal(got.position, expected.position)
     np.testing.assert_array_equal(got.velocity, expected.velocity)
+    for part in ("depth", "intrinsics", "camera_poses"):
+        values = getattr(expected, part)
+        assert list(getattr(got, part)) == list(values)
+        for name, array in values.items():
+            np.testing.assert_array_equal(getattr(got, part)[name], array)
 
 
 @patient
@@ -200,6 +209,33 @@ def test_an_observation_with_too_few_positions_is_refused(message):
 def test_an_image_without_a_camera_name_is_refused(message):
     message.camera_names = []
     with pytest.raises(ObservationError, match="1 images for 0 camera names"):
+        read_observation(message, JOINTS)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"depth_names": ["head"]}, "0 depth images for 1 camera names"),
+        ({"placed_names": ["head"]}, "0 numbers of intrinsics for 1 camera names, expected 9 each"),
+        (
+            {"placed_names": ["head"], "intrinsics": [1.0] * 9},
+            "0 numbers of camera_poses for 1 camera names, expected 16 each",
+        ),
+        ({"camera_poses": [0.0] * 16}, "16 numbers of camera_poses for 0 camera names"),
+        (
+            {
+                "placed_names": ["head"],
+                "intrinsics": [1.0] * 8 + [float("nan")],
+                "camera_poses": [0.0] * 16,
+            },
+            "not finite",
+        ),
+    ],
+)
+def test_depth_and_geometry_that_contradict_themselves_are_refused(message, wrong, words):
+    for name, value in wrong.items():
+        setattr(message, name, value)
+    with pytest.raises(VlaError, match=words):
         read_observation(message, JOINTS)
 
 
