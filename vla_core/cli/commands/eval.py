@@ -11,8 +11,8 @@ from vla_core.chunks.trigger import Trigger
 from vla_core.contract.placement import BACKEND_HELP
 from vla_core.evaluation.intent_mode import IntentMode
 from vla_core.evaluation.seed_argument import add_seed
-from vla_core.suites.registry import SUITES
 from vla_core.statistics.measurement import Figure, write_measurement
+from vla_core.suites.registry import SUITES
 
 HELP = "success rate of a policy in the stepped simulation, with its interval"
 
