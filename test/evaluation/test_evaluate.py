@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.specification import CameraSpec, ObservationSpec
 from vla_core.errors import ConfigError
 from vla_core.evaluation.evaluate import EvaluationError, evaluate
+from vla_core.evaluation.intent_mode import IntentMode
 from vla_core.evaluation.settings import EvaluationSettings
+from vla_core.suites.tabletop.suite import TabletopSuite
 
 
 def policy(folder, robot: str, kind: str):
@@ -32,3 +36,13 @@ def test_a_robot_whose_joints_are_not_the_urdfs_is_refused(tmp_path):
 def test_what_a_worker_refuses_is_told_here(tmp_path):
     with pytest.raises(EvaluationError, match="unknown kind of policy 'magic'"):
         evaluate(policy(tmp_path, "g1_inspire", "magic"), [0, 1], workers=1)
+
+
+def test_a_suite_of_one_task_has_no_wrong_instruction(tmp_path, monkeypatch):
+    class Single(TabletopSuite):
+        tasks = TabletopSuite.tasks[:1]
+
+    monkeypatch.setattr("vla_core.evaluation.evaluate.load_suite", lambda name: Single())
+    settings = replace(policy(tmp_path, "g1_inspire", "hold"), intent=IntentMode.WRONG)
+    with pytest.raises(EvaluationError, match="'tabletop' has one task, so there is no other"):
+        evaluate(settings, [0])

@@ -22,8 +22,8 @@ from swaying_robot import (
 
 from vla_core.foresight.feature_colours import FeatureColours
 from vla_core.recordings.sources.open_recording import open_recording
-from vla_core.replay.event_log.event_recorder import EventRecorder
 from vla_core.replay.event_log.constraint_spans import ConstraintSpans
+from vla_core.replay.event_log.event_recorder import EventRecorder
 from vla_core.replay.event_log.logged_event import (
     ChunkJoined,
     Constrained,

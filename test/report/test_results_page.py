@@ -9,7 +9,7 @@ import pytest
 
 from vla_core.cli.main import main
 from vla_core.report.results_page import ResultsError, load_records, results_page
-from vla_core.statistics.measurement import Figure, write_measurement
+from vla_core.statistics.measurement import Figure, command, write_measurement
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,6 +29,13 @@ def test_what_a_bench_writes_is_a_record(tmp_path: Path) -> None:
     (record,) = load_records(tmp_path / "new")
     assert record.figures == (success,)
     assert "| success | 96.5 % | 93 to 98 | 200 |" in results_page([record])
+
+
+def test_the_command_is_told_as_it_is_typed() -> None:
+    assert command([str(ROOT / "vla_core/cli/__main__.py"), "eval", "a b"]) == "vla eval 'a b'"
+    assert command([str(ROOT / "benchmarks/replay.py"), "BAG"]) == "benchmarks/replay.py BAG"
+    faults = str(ROOT / "vla_nodes/programs/faults/__main__.py")
+    assert command([faults]) == "python -m vla_nodes.programs.faults"
 
 
 def test_rows_alone_keep_their_order(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from vla_msgs.srv import SetInstruction, SetMode
 
 PACKAGE = Path(__file__).resolve().parents[2] / "vla_msgs"
 FILES = sorted(path for kind in ("msg", "srv", "action") for path in (PACKAGE / kind).iterdir())
-UNIT = re.compile(r"\[(s|us|rad|rad/s|m|m/s|rad/s\^2|rad/s\^3|steps)\]")
+UNIT = re.compile(r"\[(s|us|rad|rad/s|m|m/s|rad/s\^2|rad/s\^3|steps|pixels)\]")
 UNITLESS = {"progress", "path_speed"}
 
 

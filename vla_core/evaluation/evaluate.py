@@ -129,6 +129,10 @@ def _check(settings: EvaluationSettings) -> None:
         )
     suite = load_suite(settings.suite)
     check_shift(settings.suite, suite, settings.shift)
+    if settings.intent is IntentMode.WRONG and len(suite.tasks) < 2:
+        raise EvaluationError(
+            f"intent 'wrong': suite {settings.suite!r} has one task, so there is no other to tell"
+        )
     suite.check_robot(load_robot(manifest.robot))
     unseen = [c.name for c in manifest.observation.cameras if c.name not in suite.cameras]
     if unseen:

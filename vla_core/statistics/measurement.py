@@ -47,11 +47,39 @@ def provenance() -> dict[str, str]:
     """Commit, command, machine and date (UTC) of this process."""
     return {
         "commit": git_revision(root()),
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, "
-        f"Python {platform.python_version()}",
+        "command": command(sys.argv),
+        "machine": machine(),
         "date": datetime.now(timezone.utc).date().isoformat(),
     }
+
+
+def command(argv: Sequence[str]) -> str:
+    """The command line, from the checkout's folder, that gave a process these arguments."""
+    program, rest = Path(argv[0]), shlex.join(argv[1:])
+    if program.is_relative_to(root()):
+        program = program.relative_to(root())
+    name = program.as_posix()
+    if program.name == "__main__.py":
+        module = ".".join(program.parent.parts)
+        name = "vla" if module == "vla_core.cli" else f"python -m {module}"
+    return f"{name} {rest}".strip()
+
+
+def machine() -> str:
+    """Processor, cores that this process may use, memory, NVIDIA GPUs, Python."""
+    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    processor = _values(Path("/proc/cpuinfo"), "model name")[:1] or [platform.machine()]
+    cards = sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
+    graphics = [name for card in cards for name in _values(card, "Model")]
+    cores = f"{len(os.sched_getaffinity(0))} cores"
+    python = f"Python {platform.python_version()}"
+    return ", ".join([*processor, cores, f"{memory_gib:.0f} GiB", *graphics, python])
+
+
+def _values(path: Path, key: str) -> list[str]:
+    """Values of `key: value` lines of a file of the kernel's."""
+    lines = (line.partition(":") for line in path.read_text().splitlines())
+    return [value.strip() for name, _, value in lines if name.strip() == key]
 
 
 def write_measurement(

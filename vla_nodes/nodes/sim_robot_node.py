@@ -17,7 +17,7 @@ from std_msgs.msg import Bool, Header
 from std_srvs.srv import Trigger
 
 from vla_core.contract.scene import DeepScene
-from vla_core.errors import ChunkError, JointMismatchError, VlaError
+from vla_core.errors import ChunkError, ConfigError, JointMismatchError, VlaError
 from vla_core.robot.description import CameraDescription, ControllerDescription
 from vla_core.robot.load import load_robot
 from vla_core.robot.model import RobotModel
@@ -77,9 +77,14 @@ class SimRobotNode(SuiteNode):
         suite = load_suite(self.values["suite"])
         self._robot = RobotModel(on_graph(self, load_robot(self.values["robot"])))
         suite.check_robot(self._robot.description)
+        there = [name for name in suite.cameras if name in self._robot.cameras]
         asked = self.values["cameras"]
-        chosen = asked.split(",") if asked else suite.cameras
-        self._cameras = [self._robot.cameras[name] for name in chosen if name in suite.cameras]
+        chosen = asked.split(",") if asked else there
+        if unknown := [name for name in chosen if name not in there]:
+            raise ConfigError(
+                "parameter 'cameras'", f"no {', '.join(unknown)}; there are {', '.join(there)}"
+            )
+        self._cameras = [self._robot.cameras[name] for name in chosen]
         self._sim = suite.scene(self._robot)
         self._seed = self.values["seed"]
         self._sim.reset(self._seed)
