@@ -53,7 +53,10 @@ class PointingScene:
                 name=name, target=name, trntype=mujoco.mjtTrn.mjTRN_JOINT
             )
             actuator.set_to_position(kp=50.0, kv=8.0)
-        spec.worldbody.add_light(pos=(0, 0, 3))
+        spec.worldbody.add_light(pos=(0, 0, 3), dir=(0, 0, -1))
+        spec.worldbody.add_geom(
+            type=mujoco.mjtGeom.mjGEOM_PLANE, size=(2, 2, 0.1), pos=(0, 0, -0.5), rgba=(0.6, 0.7, 0.5, 1)
+        )
         spec.worldbody.add_camera(name=CAMERA, pos=(0.3, 0, 2.0), fovy=FOVY)
         self._model = spec.compile()
         self._data = mujoco.MjData(self._model)
