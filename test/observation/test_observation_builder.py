@@ -117,3 +117,7 @@ def test_a_camera_that_the_robot_lacks_is_named():
     tail = replace(manifest, observation=ObservationSpec((HEAD, CameraSpec("tail", 24, 24))))
     with pytest.raises(ObservationError, match="needs camera 'tail', the robot has head"):
         cameras_of(robot.cameras, tail)
+    for asked, words in (({"depth": True}, "no depth_topic"), ({"geometry": True}, "info_topic or frame")):
+        wanted = ObservationSpec((replace(HEAD, **asked),))
+        with pytest.raises(ObservationError, match=words):
+            cameras_of(robot.cameras, replace(manifest, observation=wanted))

@@ -108,7 +108,8 @@ class System1Loop:
     def context(
         self, seen: Observation, history: tuple[Observation | None, ...] = ()
     ) -> Context:
-        """What either system is shown of a moment."""
+        """What either system is shown of a moment; without a history, nothing is known of it."""
+        history = history or (None,) * len(self._system1.manifest.observation.history_s)
         return Context(seen, history, self._executed.executed(seen.stamp_ns))
 
     def act(self, context: Context, intent: LatentIntent) -> ActionChunk:

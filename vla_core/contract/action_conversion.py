@@ -11,7 +11,7 @@ from vla_core.errors import PolicyError
 from vla_core.robot.arm_ik import ArmIk
 from vla_core.robot.model import RobotModel
 
-#: Inverse kinematics of one action: Newton steps at most, and the error that is good enough [m, rad].
+#: Inverse kinematics of one action: Newton steps at most, and what error is good enough [m, rad].
 _STEPS, _CLOSE = 40, 1e-5
 #: Of orientation and posture, beside 1 for the position [m/rad].
 _ORIENTATION_COST, _POSTURE_COST = 1.0, 1e-4

@@ -33,13 +33,24 @@ def cameras_of(
     """The robot's cameras that a policy needs, in the policy's order.
 
     Raises:
-        ObservationError: the robot lacks one.
+        ObservationError: the robot lacks one, or the depth or geometry that is asked of it.
     """
     for spec in policy.observation.cameras:
         if spec.name not in cameras:
             raise ObservationError(
                 f"policy {policy.name!r} needs camera {spec.name!r}, the robot has "
                 f"{', '.join(cameras) or 'none'}"
+            )
+        camera = cameras[spec.name]
+        if spec.depth and camera.depth_topic is None:
+            raise ObservationError(
+                f"policy {policy.name!r} needs the depth of camera {spec.name!r}, whose YAML names no "
+                "depth_topic"
+            )
+        if spec.geometry and (camera.info_topic is None or camera.frame is None):
+            raise ObservationError(
+                f"policy {policy.name!r} needs to know where camera {spec.name!r} is and what it "
+                "sees; its YAML lacks info_topic or frame"
             )
     return tuple(cameras[spec.name] for spec in policy.observation.cameras)
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from vla_core.contract.answers import chunk_of, intent_of
 from vla_core.contract.manifest import PolicyManifest, Systems
+from vla_core.contract.placement import Placement
 from vla_core.contract.specification import CameraSpec, ObservationSpec
 from vla_core.errors import InstructionError
 from vla_core.types import (
@@ -29,7 +30,7 @@ AMPLITUDE, FREQUENCY = 0.2, 2.0
 REFUSED = "stand on your head"
 
 
-def load_joint(folder: Path, manifest: PolicyManifest, backend: str) -> RememberingPolicy:
+def load_joint(folder: Path, manifest: PolicyManifest, placement: Placement) -> RememberingPolicy:
     """The policy; it has no weights."""
     return RememberingPolicy(manifest)
 
