@@ -16,7 +16,6 @@ or lost what was sent.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import signal
 import subprocess
@@ -41,6 +40,7 @@ from sensor_msgs.msg import JointState
 from vla_core.command.processor_watch import Absence, ProcessorWatch
 from vla_core.paths import root
 from vla_core.robot.model import RobotModel
+from vla_core.statistics.measurement import read_measurement, write_measurement
 from vla_core.types import ControlMode
 from vla_nodes.graph.description import Graph
 from vla_nodes.graph.supervision import BackOff
@@ -281,12 +281,11 @@ def main() -> None:
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.environ.update(Graph.load().process_environment(os.environ))
-    results = json.loads(args.json.read_text()) if args.json.exists() else {}
+    results = read_measurement(args.json)
     done = results.setdefault(args.label, [])
     if args.for_s > 0:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
         done += run(args, done, args.json.with_suffix(".files"))
-        args.json.write_text(json.dumps(results, indent=1) + "\n")
+        write_measurement(args.json, results)
     for label, kills in results.items():
         Console(width=150).print(summary_table(kills, label))
 

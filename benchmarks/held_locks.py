@@ -33,6 +33,7 @@ from std_msgs.msg import Empty, UInt8MultiArray
 
 from vla_core.command.periodic import PeriodicLoop
 from vla_core.command.realtime import make_early, make_realtime
+from vla_core.statistics.measurement import read_measurement, write_measurement
 from vla_nodes.base.polled_subscription import PolledSubscription
 from vla_nodes.graph.description import Graph
 from vla_nodes.wire import qos
@@ -167,8 +168,8 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         found = measure(args, Path(folder))
-    rows = json.loads(args.json.read_text()) if args.json.exists() else []
-    args.json.write_text(json.dumps([*rows, found], indent=1) + "\n")
+    rows = read_measurement(args.json).get("rows", [])
+    write_measurement(args.json, [*rows, found])
     print(json.dumps(found, indent=1))
 
 

@@ -22,6 +22,7 @@ import psutil
 from rich.table import Table
 
 from vla_core.faults.catalogue import Expected, Fault, Kind
+from vla_core.statistics.measurement import read_measurement, write_measurement
 from vla_nodes.graph.description import Graph
 from vla_nodes.observe.live_graph import LiveGraph
 from vla_nodes.observe.live_status import report_console
@@ -132,12 +133,12 @@ def main() -> int:
     os.environ.update(Graph.load().process_environment(os.environ))
     args.out.mkdir(parents=True, exist_ok=True)
     results = args.out / "results.json"
-    records = json.loads(results.read_text()) if results.exists() else []
+    records = read_measurement(results).get("rows", [])
     done = {record["node"] for record in records}
     wanted = [name for name in re.split(r"[, ]+", args.only) if name] or list(NODES)
     for node in (name for name in wanted if name not in done):
         records.append(run_node(args, node))
-        results.write_text(json.dumps(records, indent=1) + "\n")
+        write_measurement(results, records)
     report_console().print(table(records))
     return 0 if all(row["same_process"] and row["recovered"] for row in records) else 1
 

@@ -124,7 +124,7 @@ def test_who_loses_the_robot_has_to_press_again(held):
     assert held.state().grip is Grip.RELEASED
 
 
-def test_a_press_that_nobody_heeds_is_given_up(keyboard, clock):
+def test_a_press_that_nobody_answers_is_given_up(keyboard, clock):
     press(keyboard, clock)
     for _ in range(4):
         assert keyboard.press() and keyboard.beat(ControlMode.HOLD).buttons == (1,)

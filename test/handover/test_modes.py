@@ -9,7 +9,7 @@ from vla_core.handover.modes import (
     TRANSITIONS,
     Act,
     Condition,
-    Happening,
+    ModeEvent,
     Transition,
     find_transition,
     follows,
@@ -39,9 +39,9 @@ def test_estop_is_left_only_by_its_reset_to_hold():
     }
 
 
-@pytest.mark.parametrize("happening", list(Happening))
-def test_nothing_that_happens_leads_out_of_estop(happening):
-    assert follows(ControlMode.ESTOP, happening) is None
+@pytest.mark.parametrize("event", list(ModeEvent))
+def test_no_event_leads_out_of_estop(event):
+    assert follows(ControlMode.ESTOP, event) is None
 
 
 @pytest.mark.parametrize("mode", [mode for mode in ControlMode if mode is not ControlMode.ESTOP])
@@ -72,7 +72,7 @@ def test_the_policy_goes_on_only_once_the_operator_has_let_go():
 @pytest.mark.parametrize("mode", [ControlMode.POLICY, ControlMode.BLEND, ControlMode.TELEOP])
 def test_what_moves_the_robot_ends_in_a_controlled_stop(mode):
     assert find_transition(mode, ControlMode.HOLD).enters is ControlMode.STOPPING
-    assert follows(mode, Happening.LOST).enters is ControlMode.STOPPING
+    assert follows(mode, ModeEvent.LOST).enters is ControlMode.STOPPING
 
 
 def test_blend_is_not_asked_for():

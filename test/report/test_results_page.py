@@ -9,7 +9,12 @@ import pytest
 
 from vla_core.cli.main import main
 from vla_core.report.results_page import ResultsError, load_records, results_page
-from vla_core.statistics.measurement import Figure, command, write_measurement
+from vla_core.statistics.measurement import (
+    Figure,
+    command,
+    read_measurement,
+    write_measurement,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,6 +46,12 @@ def test_the_command_is_told_as_it_is_typed() -> None:
 def test_rows_alone_keep_their_order(tmp_path: Path) -> None:
     write_measurement(tmp_path / "rows.json", [{"a": 1}, {"a": 2}])
     assert json.loads((tmp_path / "rows.json").read_text())["rows"] == [{"a": 1}, {"a": 2}]
+
+
+def test_a_run_goes_on_from_what_an_earlier_one_wrote(tmp_path: Path) -> None:
+    assert read_measurement(tmp_path / "kills.json") == {}
+    write_measurement(tmp_path / "kills.json", {"shared memory": [1, 2]})
+    assert read_measurement(tmp_path / "kills.json") == {"shared memory": [1, 2]}
 
 
 @pytest.mark.parametrize("content", ["no json", "{}", '{"measured": {"commit": "abc"}}', "[]"])

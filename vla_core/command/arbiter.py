@@ -13,8 +13,8 @@ from vla_core.command.paths import Paths
 from vla_core.handover.handover import Ask, Handover
 from vla_core.handover.modes import (
     Condition,
-    Happening,
     ModeAnswer,
+    ModeEvent,
     Request,
     find_transition,
     follows,
@@ -93,17 +93,17 @@ class Arbiter:
         if self.mode != ControlMode.ESTOP:
             self._enter(ControlMode.ESTOP, reason, now_ns)
 
-    def happens(self, happening: Happening, reason: str, now_ns: int) -> None:
+    def handle_event(self, event: ModeEvent, reason: str, now_ns: int) -> None:
         """Enter what the table says follows, if anything does."""
-        transition = follows(self.mode, happening)
+        transition = follows(self.mode, event)
         if transition is not None:
-            toward = ControlMode.TELEOP if happening is Happening.STRAYED else None
+            toward = ControlMode.TELEOP if event is ModeEvent.STRAYED else None
             self._enter(transition.enters, reason, now_ns, toward)
 
-    def heed(self, ask: Ask, now_ns: int) -> str:
+    def handle_ask(self, ask: Ask, now_ns: int) -> str:
         """Do what the operator's side asks for; returns why it was refused, "" if it was not."""
-        if isinstance(ask.asked, Happening):
-            self.happens(ask.asked, ask.reason, now_ns)
+        if isinstance(ask.asked, ModeEvent):
+            self.handle_event(ask.asked, ask.reason, now_ns)
             return ""
         return self.request(ask.asked, now_ns, ask.reason).reason
 
@@ -127,14 +127,14 @@ class Arbiter:
             problem = str(self.other_commander)
         if not problem:
             return
-        self.happens(Happening.LOST, problem, now_ns)
+        self.handle_event(ModeEvent.LOST, problem, now_ns)
         self._intake.drop_ready(problem)
 
     def watch_operator(self, now_ns: int) -> None:
         """What is asked for because the deadman, or the policy after a return, stays out."""
         if self._handover is not None:
             if (ask := self._handover.watch(self.mode, now_ns)) is not None:
-                self.heed(ask, now_ns)
+                self.handle_ask(ask, now_ns)
 
     def _enter(
         self, mode: ControlMode, reason: str, now_ns: int, toward: ControlMode | None = None
@@ -142,7 +142,7 @@ class Arbiter:
         """A mode begins; `toward` says where it leads, unless to itself."""
         if self._handover is not None:
             if self._handover.enter(self.mode, mode, toward or mode, reason, now_ns):
-                self._intake.void(now_ns)
+                self._intake.invalidate(now_ns)
             if mode == ControlMode.BLEND:
                 self._handover.begin(self._motion.resting_position())
         if mode == ControlMode.IDLE:

@@ -30,7 +30,7 @@ from vla_core.command.tick_clock import Passed, TickClock
 from vla_core.errors import TeleopTargetError
 from vla_core.handover.handover import Handover
 from vla_core.handover.intervention import Intervention
-from vla_core.handover.modes import Act, Happening, ModeAnswer
+from vla_core.handover.modes import Act, ModeAnswer, ModeEvent
 from vla_core.handover.reset import why_nobody
 from vla_core.handover.settings import HandoverSettings
 from vla_core.robot.joint_limits import JointLimits
@@ -156,7 +156,7 @@ class CommandCore:
 
         One that was made of the world before an operator gave the robot back is left out.
         """
-        if self._intake.is_void(chunk):
+        if self._intake.is_invalid(chunk):
             return ""
         problem = self._intake.take_chunk(chunk, now_ns)
         if not problem:
@@ -192,7 +192,7 @@ class CommandCore:
             ask = self._handover.take(target, self.mode, now_ns)
         except TeleopTargetError as error:
             return str(error)
-        return "" if ask is None else self._arbiter.heed(ask, now_ns)
+        return "" if ask is None else self._arbiter.handle_ask(ask, now_ns)
 
     def on_other_commander(self, other: OtherCommander | None) -> None:
         """Hear who else commands the robot: it stops, and holds as long as there is anybody."""
@@ -251,7 +251,7 @@ class CommandCore:
         """
         constraints: list[ActiveConstraint] = []
         passed = self._clock.tick(now_ns, now_ns if steady_ns is None else steady_ns)
-        self._heed_clock(passed, constraints)
+        self._apply_clock(passed, constraints)
         if (other := self._arbiter.other_commander) is not None:
             constraints.append(ActiveConstraint("other_commander", other.topic, 0.0))
         self._arbiter.watch(now_ns, passed.late)
@@ -267,7 +267,7 @@ class CommandCore:
             self._advance(reference, now_ns, constraints)
         return self._maker.command(now_ns, reference, ages_s, tuple(constraints))
 
-    def _heed_clock(self, passed: Passed, constraints: list[ActiveConstraint]) -> None:
+    def _apply_clock(self, passed: Passed, constraints: list[ActiveConstraint]) -> None:
         """What a clock that was set means for what was stamped by it."""
         if passed.set_back:
             self._intake.restart()
@@ -301,6 +301,6 @@ class CommandCore:
             constraints.append(ActiveConstraint("invalid_command", "limiter", 0.0))
             arbiter.estop("the limiter gave an invalid command; this is a bug", now_ns)
         elif arbiter.mode == ControlMode.STOPPING and motion.is_still:
-            arbiter.happens(Happening.STOOD_STILL, f"standing still: {arbiter.reason}", now_ns)
+            arbiter.handle_event(ModeEvent.STOOD_STILL, f"standing still: {arbiter.reason}", now_ns)
         if self._tracking is not None:
             self._tracking.sent(self._clock.played_ns, motion.now.position)

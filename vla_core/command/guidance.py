@@ -11,7 +11,7 @@ from vla_core.command.intake import Intake
 from vla_core.command.path_follower import Reference
 from vla_core.command.paths import Paths
 from vla_core.handover.handover import Handover
-from vla_core.handover.modes import Happening
+from vla_core.handover.modes import ModeEvent
 from vla_core.safety.command_safety import CommandSafety
 from vla_core.safety.description import HandSpeedMode
 from vla_core.safety.freshness import FreshnessLimits, Response, StaleInput
@@ -84,7 +84,7 @@ class Guidance:
                 return self._operators(now_ns, ages_s, constraints)
             if arbiter.mode == ControlMode.BLEND and self._intake.has_chunk:
                 reason = "the policy goes on from what it sees now"
-                arbiter.happens(Happening.RENEWED, reason, now_ns)
+                arbiter.handle_event(ModeEvent.RENEWED, reason, now_ns)
                 self._paths.policy.begin()
         follower = self._paths.followed(arbiter.mode)
         if follower is None or motion is None:
@@ -114,8 +114,8 @@ class Guidance:
         if not handover.operator_moves(arbiter.mode):
             return None
         if allowed.speed <= 0.0:
-            reason = f"{Happening.STRAYED.value}, or joint states do"
-            arbiter.happens(Happening.STRAYED, reason, now_ns)
+            reason = f"{ModeEvent.STRAYED.value}, or joint states do"
+            arbiter.handle_event(ModeEvent.STRAYED, reason, now_ns)
             return None
         goal, joined, distance = handover.follow(
             arbiter.mode, self._motion.now, allowed.speed, self.hand_speed, now_ns
@@ -123,7 +123,7 @@ class Guidance:
         if arbiter.mode == ControlMode.BLEND:
             constraints.append(distance)
             if joined:
-                arbiter.happens(Happening.JOINED, Happening.JOINED.value, now_ns)
+                arbiter.handle_event(ModeEvent.JOINED, ModeEvent.JOINED.value, now_ns)
         if goal is None:
             return None
         step = Step(now_ns, goal.wanted, goal.velocity, -1, None)
@@ -147,7 +147,7 @@ class Guidance:
             constraints.append(_stale_constraint(old))
             if old.limit.response == Response.STOP:
                 reason = f"{old.name} is {old.age_s:.3f} s old, limit {old.limit.limit_s} s"
-                self._arbiter.happens(Happening.LOST, reason, now_ns)
+                self._arbiter.handle_event(ModeEvent.LOST, reason, now_ns)
             if old.path_speed <= 0.0:
                 allowed = Allowed(0.0)
             elif old.path_speed < allowed.speed:

@@ -37,7 +37,7 @@ class Intake:
         self._future_tolerance_ns = round(future_tolerance_s * NANOSECONDS)
         self._chunk: ActionChunk | None = None
         self._chunk_arrival_ns = 0
-        self._void_ns = -1
+        self._invalid_until_ns = -1
         self._dropped: list[str] = []
 
     @property
@@ -50,14 +50,14 @@ class Intake:
         """Whether a chunk is there to be followed."""
         return self._chunk is not None
 
-    def void(self, now_ns: int) -> None:
+    def invalidate(self, now_ns: int) -> None:
         """What was made of the world before `now_ns` is not followed: somebody else moved in it."""
         self.timeline.clear()
-        self._chunk, self._void_ns = None, now_ns
+        self._chunk, self._invalid_until_ns = None, now_ns
 
-    def is_void(self, chunk: ActionChunk) -> bool:
+    def is_invalid(self, chunk: ActionChunk) -> bool:
         """Whether a chunk, or its intent, was made of the world before that."""
-        return min(chunk.observation_stamp_ns, chunk.intent_stamp_ns) <= self._void_ns
+        return min(chunk.observation_stamp_ns, chunk.intent_stamp_ns) <= self._invalid_until_ns
 
     def take_joint_state(
         self,
@@ -154,6 +154,6 @@ class Intake:
         self.drop_ready("the clock was set back")
         self.ready.restart()
         self._chunk = None
-        self._void_ns = -1
+        self._invalid_until_ns = -1
         self._joints.restart()
         self.measured = None

@@ -12,7 +12,7 @@ from vla_core.console.snapshot import NODE_SILENT_S, NodeLevel, Snapshot
 from vla_core.console.streams import Standing, streams
 from vla_core.console.words import constraint_words, duration, plain
 from vla_core.handover.keyboard import Grip
-from vla_core.handover.modes import TRANSITIONS, Act, Happening, Transition, may_become
+from vla_core.handover.modes import TRANSITIONS, Act, ModeEvent, Transition, may_become
 from vla_core.types import ControlMode
 
 GOOD, SOFT, WARN = Style(color="green"), Style(dim=True), Style(color="yellow", bold=True)
@@ -28,7 +28,7 @@ _MODE_STYLES = {
     ControlMode.TELEOP: Style(color="cyan", bold=True),
 }
 #: What leads on; what is lost stops the robot from everywhere.
-_BY_ITSELF = (Happening.JOINED, Happening.RENEWED, Happening.STOOD_STILL)
+_BY_ITSELF = (ModeEvent.JOINED, ModeEvent.RENEWED, ModeEvent.STOOD_STILL)
 _STANDING_STYLES = {Standing.FRESH: GOOD, Standing.LATE: BAD, Standing.UNTOLD: BAD}
 #: The client renews its snapshot 25 times a second; an older one is told [s].
 _STANDS_STILL_S = 1.0

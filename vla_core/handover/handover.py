@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from vla_core.handover.intervention import Intervention
-from vla_core.handover.modes import Asked, Happening
+from vla_core.handover.modes import Asked, ModeEvent
 from vla_core.handover.operator import Operator
 from vla_core.handover.operator_follower import Goal, OperatorFollower
 from vla_core.handover.settings import HandoverSettings, Takeover
@@ -97,7 +97,7 @@ class Handover:
             silent_s, limit_s = self.operator.silent_s(now_ns), self._settings.deadman_timeout_s
             if silent_s > limit_s:
                 return Ask(
-                    Happening.LOST,
+                    ModeEvent.LOST,
                     f"the deadman of {self._who} was last heard {silent_s:.3f} s ago, limit "
                     f"{limit_s} s",
                 )
@@ -105,7 +105,7 @@ class Handover:
             waited_s = (now_ns - self._since_ns) / NANOSECONDS
             if waited_s > self._settings.resume_timeout_s:
                 return Ask(
-                    Happening.LOST,
+                    ModeEvent.LOST,
                     f"no chunk made after the return has come within "
                     f"{self._settings.resume_timeout_s} s",
                 )

@@ -25,8 +25,8 @@ MOVES_FOR_S = 0.2
 TOLD_RELEASED_S = 0.25
 #: Somebody who let go says so for this long; then the device is quiet, for others have it [s].
 _TELLS_RELEASE_S = 0.5
-#: A press that the command node has not heeded by then is given up [s].
-_HEEDED_WITHIN_S = 1.5
+#: A press that the command node has not answered by then is given up [s].
+_ANSWERED_WITHIN_S = 1.5
 #: The gripper's axis before a key has opened or closed it: the hand stays as it is.
 _GRIPPER_UNTOUCHED = 0.5
 
@@ -101,7 +101,7 @@ class Keyboard:
         self._side = Side.RIGHT
         self._pressed_s = self._key_s = 0.0
         self._let_go_s = -math.inf
-        self._heeded = False
+        self._answered = False
         self._jog: Jog | None = None
         self._jog_s = 0.0
         self._grippers = dict.fromkeys(Side, _GRIPPER_UNTOUCHED)
@@ -111,7 +111,7 @@ class Keyboard:
         with self._lock:
             now_s = self._clock_s()
             if self._grip is Grip.RELEASED:
-                self._grip, self._pressed_s, self._heeded = Grip.HELD, now_s, False
+                self._grip, self._pressed_s, self._answered = Grip.HELD, now_s, False
                 self._jog = None
                 self._grippers = dict.fromkeys(Side, _GRIPPER_UNTOUCHED)
             self._key_s = now_s
@@ -165,7 +165,7 @@ class Keyboard:
         """
         with self._lock:
             now_s = self._clock_s()
-            self._heed(mode, now_s)
+            self._follow_mode(mode, now_s)
             if self._grip is Grip.SILENT:
                 return None
             if not self._held and now_s - self._let_go_s > _TELLS_RELEASE_S:
@@ -177,14 +177,14 @@ class Keyboard:
     def _held(self) -> bool:
         return self._grip is Grip.HELD
 
-    def _heed(self, mode: ControlMode | None, now_s: float) -> None:
+    def _follow_mode(self, mode: ControlMode | None, now_s: float) -> None:
         """What time and mode do to the deadman."""
         moves = mode in _OPERATOR_MOVES
         if self._held:
-            self._heeded |= moves
+            self._answered |= moves
             if now_s - self._key_s > HELD_FOR_S:
                 self._grip = Grip.SILENT
-            elif not moves and (self._heeded or now_s - self._pressed_s > _HEEDED_WITHIN_S):
+            elif not moves and (self._answered or now_s - self._pressed_s > _ANSWERED_WITHIN_S):
                 self._release(now_s)  # taken away, or never given
         elif self._grip is Grip.SILENT and mode is not None and not moves:
             self._release(now_s)

@@ -24,7 +24,7 @@ class Condition(Enum):
     OPERATOR_RELEASED = "the operator has let go of the deadman"
 
 
-class Happening(Enum):
+class ModeEvent(Enum):
     """What changes the mode without being asked for; the value says so to a person."""
 
     STOOD_STILL = "the command has come to rest"
@@ -43,7 +43,7 @@ class Act(Enum):
 Request = ControlMode | Act
 """What can be asked for."""
 
-Asked = Request | Happening
+Asked = Request | ModeEvent
 
 
 @dataclass(frozen=True)
@@ -93,22 +93,22 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(_POLICY, _TELEOP, _BLEND, _TAKE_OVER),
     Transition(_POLICY, _HOLD, _STOPPING),
     Transition(_POLICY, _STOPPING, _STOPPING),
-    Transition(_POLICY, Happening.LOST, _STOPPING),
-    Transition(_BLEND, Happening.JOINED, _TELEOP),
-    Transition(_BLEND, Happening.RENEWED, _POLICY),
+    Transition(_POLICY, ModeEvent.LOST, _STOPPING),
+    Transition(_BLEND, ModeEvent.JOINED, _TELEOP),
+    Transition(_BLEND, ModeEvent.RENEWED, _POLICY),
     Transition(_BLEND, _TELEOP, _BLEND, _TAKE_OVER),
     Transition(_BLEND, _POLICY, _BLEND, _RETURN),
     Transition(_BLEND, _HOLD, _STOPPING),
     Transition(_BLEND, _STOPPING, _STOPPING),
-    Transition(_BLEND, Happening.LOST, _STOPPING),
+    Transition(_BLEND, ModeEvent.LOST, _STOPPING),
     Transition(_TELEOP, _POLICY, _BLEND, _RETURN),
-    Transition(_TELEOP, Happening.STRAYED, _BLEND),
+    Transition(_TELEOP, ModeEvent.STRAYED, _BLEND),
     Transition(_TELEOP, _HOLD, _STOPPING),
     Transition(_TELEOP, _STOPPING, _STOPPING),
-    Transition(_TELEOP, Happening.LOST, _STOPPING),
+    Transition(_TELEOP, ModeEvent.LOST, _STOPPING),
     Transition(_STOPPING, _HOLD, _STOPPING),
     Transition(_STOPPING, _TELEOP, _BLEND, _TAKE_OVER),
-    Transition(_STOPPING, Happening.STOOD_STILL, _HOLD),
+    Transition(_STOPPING, ModeEvent.STOOD_STILL, _HOLD),
     Transition(_ESTOP, Act.RESET, _HOLD, _START | _STILL),
     *(Transition(mode, _ESTOP, _ESTOP) for mode in ControlMode),
 )
@@ -119,9 +119,9 @@ _FOUND: Mapping[tuple[ControlMode, Asked], Transition] = MappingProxyType(
 )
 
 
-def follows(now: ControlMode, happening: Happening) -> Transition | None:
-    """What follows from a happening in a mode; None: nothing."""
-    return _FOUND.get((now, happening))
+def follows(now: ControlMode, event: ModeEvent) -> Transition | None:
+    """The transition that an event brings about in a mode; None: nothing."""
+    return _FOUND.get((now, event))
 
 
 def find_transition(now: ControlMode, asked: Request) -> Transition | str:

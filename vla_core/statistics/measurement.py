@@ -100,6 +100,13 @@ def write_measurement(
     path.write_text(json.dumps(content, indent=1) + "\n")
 
 
+def read_measurement(path: Path) -> dict[str, Any]:
+    """What an earlier run wrote, without its `measured`; empty where there is no such file."""
+    content = json.loads(path.read_text()) if path.exists() else {}
+    content.pop("measured", None)
+    return content
+
+
 def git_revision(folder: Path) -> str:
     """The commit checked out, with `-dirty` where files differ; `unknown` without git."""
     try:
