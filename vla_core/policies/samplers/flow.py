@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vla_core.inference.arrays import Array, namespace
+from vla_core.inference.arrays import Array
 from vla_core.policies.samplers.guidance import Jacobian, Velocity, guided_velocity
 from vla_core.policies.samplers.plan import Guide, Prefix
 
@@ -47,6 +47,4 @@ class FlowMatching:
             else:
                 flow = guided_velocity(velocity, chunk, time, guide, self.jacobian)
             chunk = chunk + flow / self.steps
-        if prefix is None:
-            return chunk
-        return namespace(chunk).where(prefix.frozen[..., None], prefix.actions, chunk)
+        return chunk if prefix is None else prefix.before(chunk)

@@ -14,6 +14,9 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from vla_core.errors import ConfigError
 from vla_core.inference.arrays import Array
 from vla_core.policies.samplers.plan import Guide
 
@@ -45,6 +48,9 @@ def guided_velocity(
         velocity: v.
         chunk: A, `(batch, horizon, width)`.
         guide: Y and W.
+
+    Raises:
+        ConfigError: the exact Jacobian is asked of a network that gives no gradients.
     """
     weight = _strength(time) * guide.weight
     if jacobian is Jacobian.EXACT:
@@ -52,6 +58,14 @@ def guided_velocity(
     flow = velocity(chunk, time)
     end = chunk + (1.0 - time) * flow
     return flow + weight * (guide.plan - end)
+
+
+def without_gradient() -> ConfigError:
+    """What to say where the exact Jacobian cannot be had."""
+    return ConfigError(
+        "jacobian",
+        "got exact, which needs gradients, and the network gives none; use identity, or torch",
+    )
 
 
 def _strength(time: float) -> float:
@@ -68,10 +82,14 @@ def _exactly_guided(
     """The pull as a product of a row and the Jacobian, which is never formed."""
     import torch
 
+    if isinstance(chunk, np.ndarray):
+        raise without_gradient()
     chunk = chunk.detach().requires_grad_()
     with torch.enable_grad():
         flow = velocity(chunk, time)
         end = chunk + (1.0 - time) * flow
+    if not flow.requires_grad:
+        raise without_gradient()
     row = weight * (plan - end.detach())
     (pull,) = torch.autograd.grad(end, chunk, row)
     return flow.detach() + pull

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vla_core.inference.arrays import Array
+from vla_core.inference.arrays import Array, namespace
 from vla_core.types import CommittedPlan, Conditioning
 
 
@@ -20,6 +20,10 @@ class Prefix(NamedTuple):
 
     actions: Array
     frozen: Array
+
+    def before(self, chunk: Array) -> Array:
+        """Chunks that begin with it, to the last bit."""
+        return namespace(chunk).where(self.frozen[..., None], self.actions, chunk)
 
 
 class Guide(NamedTuple):
