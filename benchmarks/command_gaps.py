@@ -80,7 +80,7 @@ class Kills:
         """One kill; when it was, and when the watch after it ended [ns]."""
         observer = self._observer
         self._table.rest()
-        self._table.tell(self._table.lay(seed))
+        self._table.instruct(self._table.lay(seed))
         observer.set_mode(ControlMode.POLICY)
         if not observer.wait_until(lambda: self._speed > _MOVING_RAD_PER_S, _MOVES_WITHIN_S):
             raise GraphError(f"the robot does not move: {observer.complaints()}")

@@ -132,8 +132,8 @@ class OperatedWork(Work):
             self._leader.lay(self._position, _LEADER_WAY_S)
             self._laid_ns, way_s = now_ns, 0.0
         joints = self._leader.at(way_s)
-        self._station.leader.hear(self._leader.joint_names, joints, now_ns)
-        self._station.hear_deadman(self._station.deadman_ns is not None, now_ns)  # at first, let go
+        self._station.leader.on_joint_state(self._leader.joint_names, joints, now_ns)
+        self._station.on_deadman(self._station.deadman_ns is not None, now_ns)  # at first, let go
         if problem := self._core.on_teleop(self._station.target(self._position, now_ns), now_ns):
             raise SystemExit(problem)
 

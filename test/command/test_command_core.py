@@ -326,7 +326,7 @@ def test_a_clock_set_forward_moves_nothing_and_is_no_lost_heartbeat(bench, names
     assert command.position == pytest.approx(before.tail.position[0], abs=0.01)
     assert command.motion_ns == bench.now_ns
     button = EmergencyButton(heartbeat_s=0.5)
-    button.hear(False, before.stamp_ns)
+    button.update(False, before.stamp_ns)
     button.set_forward(10.0)
     assert button.problem(before.stamp_ns + 10_100 * MS) == ""
     assert "is 0.600 s old" in button.problem(before.stamp_ns + 10_600 * MS)

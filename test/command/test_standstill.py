@@ -50,7 +50,7 @@ class Loop:
     def go(self, time_s: float) -> None:
         for _ in range(round(time_s / 0.005)):
             command = self.bench.tick()
-            self.given.hear(command.execution, self.bench.core.mode_since_ns)
+            self.given.update(command.execution, self.bench.core.mode_since_ns)
 
     def goes_on(self, time_s: float) -> bool:
         """Good chunks come: whether the robot moves by the end of that time."""

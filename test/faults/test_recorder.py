@@ -174,7 +174,7 @@ def test_commands_and_who_said_what_are_kept_in_time(node, robot):
     assert np.allclose(good.time_s, [0.005])
     assert np.isnan(nan.position).all() and np.isnan(stranger.position).all()
 
-    recorder.say(Evidence(time.time_ns(), "process x was ended by SIGKILL"))
+    recorder.add_evidence(Evidence(time.time_ns(), "process x was ended by SIGKILL"))
     reports = (
         (status, msg.SafetyStatus(constraints=["chunk_stale"])),
         (status, msg.SafetyStatus(constraints=["chunk_stale", "velocity"])),

@@ -21,6 +21,6 @@ def test_what_is_mirrored_is_read_back(closed):
         hand = robot.group_indices(effector.hand_group)
         position[hand] = effector.hand_open + closed * way
     mirrored, arms = MirroredLeader(described, robot), LeaderArms(described, robot)
-    arms.hear(mirrored.joint_names, np.array(mirrored.at(position)), 1)
+    arms.on_joint_state(mirrored.joint_names, np.array(mirrored.at(position)), 1)
     moved = [robot.index(name) for name in arms.joint_names]
     np.testing.assert_allclose(arms.position, position[moved], atol=1e-9)

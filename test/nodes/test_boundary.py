@@ -267,7 +267,7 @@ def test_a_thousand_refusals_are_counted_and_said_once_a_second(node):
         publisher.publish(String())
         serve(node)()
     until(lambda: node.meters.drops["words/refused"] >= 900, serve(node))
-    assert len(node.logged) <= 1 + (time.monotonic() - begun_s) / boundary.SAY_AGAIN_S
+    assert len(node.logged) <= 1 + (time.monotonic() - begun_s) / boundary.LOG_AGAIN_S
     assert sum(map(len, node.logged)) <= LONGEST * len(node.logged)
     assert len(node._problem) <= LONGEST
 
@@ -324,7 +324,7 @@ def test_a_polled_subscription_gives_the_newest_message_that_can_be_read(ros):
     got = []
     until(lambda: got, lambda: got.extend(filter(None, [polled.newest()])))
     assert got[0].name == ["good"]
-    polled.boundary.tell(lambda message: 1 / 0, got[0])  # ends nothing
+    polled.boundary.deliver(lambda message: 1 / 0, got[0])  # ends nothing
 
 
 def test_a_boundary_says_what_it_got_and_expected(ros):

@@ -53,7 +53,7 @@ def test_a_press_of_the_emergency_stop_is_not_lost_among_many_who_say_released(n
     button.publish(Bool(data=True))
     for _ in range(500):
         flood.publish(Bool(data=False))
-    until(lambda: core.mode is ControlMode.ESTOP, lambda: inputs.tell(inputs.take(), 0))
+    until(lambda: core.mode is ControlMode.ESTOP, lambda: inputs.deliver(inputs.take(), 0))
     inputs.destroy()
     node.close()
 
@@ -62,4 +62,4 @@ def test_a_tick_reads_its_clock_after_its_messages_so_that_none_is_from_the_futu
     node = MagicMock()
     CommandNode._tick(node)
     called = [name for name, *_ in node.mock_calls]
-    assert called.index("_inputs.take") < called.index("now_ns") < called.index("_inputs.tell")
+    assert called.index("_inputs.take") < called.index("now_ns") < called.index("_inputs.deliver")

@@ -21,7 +21,7 @@ from vla_core.types import (
 
 
 class GivenPlan:
-    """System 1's copy of the timeline in execution, kept true by what the command node says.
+    """System 1's copy of the timeline in execution, kept in step with the reported execution.
 
     A chunk that was made of the world before a mode but POLICY began is not followed after it. One
     that was made since is: it is what takes the policy up again, and the next one joins it.
@@ -43,7 +43,7 @@ class GivenPlan:
         self._pace = Pace()
         self._is_followed = False
         self._executed.clear()
-        self._void()
+        self._discard()
 
     @property
     def delay_steps(self) -> int:
@@ -60,8 +60,8 @@ class GivenPlan:
         self._out.append(chunk.sequence)
         self._made_ns = min(chunk.observation_stamp_ns, chunk.intent_stamp_ns)
 
-    def hear(self, state: ExecutionState, mode_since_ns: int) -> bool:
-        """The command node says what it executes; whether what was given out is void by that.
+    def update(self, state: ExecutionState, mode_since_ns: int) -> bool:
+        """Take what the command node executes; whether that invalidates what was given out.
 
         Delays are counted of chunks that were given out from here alone: another's steps may be of
         another length.
@@ -79,7 +79,7 @@ class GivenPlan:
             self._executed.add(state.stamp_ns, self._timeline, state.pace)
         if state.mode is ControlMode.POLICY or not 0 <= self._made_ns <= mode_since_ns:
             return False
-        self._void()
+        self._discard()
         return True
 
     def plan(
@@ -111,7 +111,7 @@ class GivenPlan:
             return 0.0
         return self._timeline.steps_left(now_ns, step_s, self._pace)
 
-    def _void(self) -> None:
+    def _discard(self) -> None:
         # another one, as a thread may be reading this one
         self._timeline = ChunkTimeline(self._joint_names)
         self._made_ns = -1

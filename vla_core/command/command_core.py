@@ -200,7 +200,7 @@ class CommandCore:
 
     def on_estop(self, pressed: bool, now_ns: int, source: str = "its topic") -> None:
         """Take a message of the emergency stop: pressed, or (its heartbeat) released."""
-        self._button.hear(pressed, now_ns)
+        self._button.update(pressed, now_ns)
         if pressed:
             self.estop(f"{source} said so", now_ns)
 

@@ -34,7 +34,7 @@ class Guidance:
     """Finds the reference of a tick.
 
     Args:
-        arbiter: the mode in force; hears of what ends it.
+        arbiter: the mode in force; is given the events that end it.
         intake, motion, paths: what has come in, the command, and the paths to follow.
         freshness: age limits of the inputs.
         safety: hand speeds; None: a hand may be as fast as its joints.

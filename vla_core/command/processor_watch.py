@@ -81,7 +81,7 @@ class ProcessorWatch:
         return list(self._absences) if self._watches else None
 
 
-def _watch(processor: int, priority: int, tell: Connection) -> None:
+def _watch(processor: int, priority: int, sender: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with who started it
     os.sched_setaffinity(0, {processor})
     gc.disable()
@@ -94,4 +94,4 @@ def _watch(processor: int, priority: int, tell: Connection) -> None:
         loop.wait()
         due_ns, woke_ns = woke_ns + loop.period_ns, time.time_ns()
         if woke_ns - due_ns > _NOTICED_NS:
-            tell.send(Absence(due_ns, woke_ns))
+            sender.send(Absence(due_ns, woke_ns))

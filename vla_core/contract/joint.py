@@ -11,11 +11,11 @@ from vla_core.types import ActionChunk, CommittedPlan, Context, Instruction, Lat
 
 def as_dual(policy: JointPolicy) -> DualSystem:
     """Its halves: the slow one passes the instruction on, the fast one does everything."""
-    return DualSystem(_Told(policy), JointSystem1(policy))
+    return DualSystem(_InstructionOnly(policy), JointSystem1(policy))
 
 
-class _Told:
-    """System 2 of a joint policy: what was told, seen from where, and no tensors."""
+class _InstructionOnly:
+    """System 2 of a joint policy: the instruction, the observation it was formed on, and no tensors."""
 
     def __init__(self, policy: JointPolicy) -> None:
         self.manifest = policy.manifest

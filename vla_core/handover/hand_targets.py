@@ -62,7 +62,7 @@ class HandTargets:
         self._solution: np.ndarray | None = None
         self._solved_ns = 0
 
-    def hear_pose(self, position: Sequence[float], xyzw: Sequence[float], now_ns: int) -> None:
+    def on_pose(self, position: Sequence[float], xyzw: Sequence[float], now_ns: int) -> None:
         """Take a pose of the tracked device.
 
         Args:
@@ -84,7 +84,7 @@ class HandTargets:
         self._device = pin.SE3(to_base @ turned, to_base @ numbers[:3])
         self.stamp_ns = now_ns
 
-    def hear_joy(self, topic: str, axes: Sequence[float], now_ns: int) -> None:
+    def on_joy(self, topic: str, axes: Sequence[float], now_ns: int) -> None:
         """Take a joystick's axes, as far as they are this hand's.
 
         Raises:

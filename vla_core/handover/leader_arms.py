@@ -20,7 +20,7 @@ class LeaderArms:
 
     Attributes:
         joint_names: the joints that it moves.
-        stamp_ns: when it was heard; None before the first time.
+        stamp_ns: of its last message; None before the first time.
         position: `(joints,)` where it wants them.
     """
 
@@ -43,7 +43,7 @@ class LeaderArms:
         self.stamp_ns: int | None = None
         self.position = np.zeros(len(self.joint_names))
 
-    def hear(self, names: Sequence[str], position: np.ndarray, now_ns: int) -> None:
+    def on_joint_state(self, names: Sequence[str], position: np.ndarray, now_ns: int) -> None:
         """Take a message of the leader; its other joints are ignored.
 
         Raises:

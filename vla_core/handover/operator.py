@@ -1,4 +1,4 @@
-"""What the operator wants, as the command node hears it: the deadman, and joint targets."""
+"""What the operator wants, as the command node receives it: the deadman, and joint targets."""
 
 from __future__ import annotations
 

@@ -85,8 +85,8 @@ class PassingOperator:
             self._leader.grasp(command)
         way_s = now_s - self._press_s if holds else 0.0
         joints = self._leader.at(way_s)
-        self._station.leader.hear(self._leader.joint_names, joints, now_ns)
-        self._station.hear_deadman(holds, now_ns)
+        self._station.leader.on_joint_state(self._leader.joint_names, joints, now_ns)
+        self._station.on_deadman(holds, now_ns)
         if now_s >= self._release_s and self._left > 0:
             self._plan(now_s)
         return self._station.target(command, now_ns)

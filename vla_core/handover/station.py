@@ -25,7 +25,7 @@ class OperatorStation:
     Attributes:
         leader, hands: the devices.
         joint_names: joints that the operator moves.
-        holds: whether the deadman was held when it was last heard.
+        holds: whether the deadman was held at its last message.
         deadman_ns: when that was; None before the first time.
     """
 
@@ -42,7 +42,7 @@ class OperatorStation:
         self.deadman_ns: int | None = None
         self._sequence = 0
 
-    def hear_joy(
+    def on_joy(
         self, topic: str, axes: Sequence[float], buttons: Sequence[int], now_ns: int
     ) -> None:
         """Take a joystick's message, for whoever it is.
@@ -56,26 +56,26 @@ class OperatorStation:
                     f"{topic}: got {len(buttons)} buttons, expected button {self._deadman.button}, "
                     "the deadman"
                 )
-            self.hear_deadman(bool(buttons[self._deadman.button]), now_ns)
+            self.on_deadman(bool(buttons[self._deadman.button]), now_ns)
         for hand in self.hands.values():
-            hand.hear_joy(topic, axes, now_ns)
+            hand.on_joy(topic, axes, now_ns)
 
-    def hear_deadman(self, held: bool, now_ns: int) -> None:
-        """The deadman has been heard."""
+    def on_deadman(self, held: bool, now_ns: int) -> None:
+        """Take the state of the deadman."""
         self.holds, self.deadman_ns = held, now_ns
         if not held:
             for hand in self.hands.values():
                 hand.release()
 
     def waiting_for(self) -> str:
-        """What has not been heard yet; empty when all has."""
+        """What has sent nothing yet; empty when all has."""
         if self.deadman_ns is None:
             return f"the deadman on {self._deadman.topic}"
         silent = [type(device).__name__ for device in self._devices if device.stamp_ns is None]
         return f"the first message of {', '.join(silent)}" if silent else ""
 
     def target(self, command: np.ndarray | None, now_ns: int) -> TeleopTarget | None:
-        """What goes to the command node now; None while something has not been heard.
+        """What goes to the command node now; None while a device has sent nothing.
 
         Args:
             command: `(dof,)` where the command is; None where nobody commands.

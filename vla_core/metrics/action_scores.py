@@ -31,6 +31,7 @@ class _Waiting:
 
     @property
     def end_ns(self) -> int:
+        """When its future is known: its last target, or the longest look-ahead [ns]."""
         chunk_s = (self.chunk.horizon - 1) * self.chunk.step_s
         return self.stamp_ns + round(max(chunk_s, LOOKAHEADS_S[-1]) * NANOSECONDS)
 
@@ -44,6 +45,7 @@ class _Sums:
 
     @classmethod
     def empty(cls, dof: int) -> _Sums:
+        """Of no chunk yet."""
         return cls(np.zeros((2, len(LOOKAHEADS_S), dof)), np.zeros(len(LOOKAHEADS_S), dtype=int))
 
 

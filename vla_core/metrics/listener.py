@@ -62,12 +62,12 @@ class ReplayListener:
 
 
 class Listeners(ReplayListener):
-    """Tells several all that it is told itself, each event to one after the other.
+    """Passes every event of `ReplayListener` to several listeners, one after the other.
 
-    Its methods are those of `ReplayListener`; what one listener raises, the next ones are not told.
+    What one of them raises ends that: those behind it do not get the event.
 
     Args:
-        listeners: in the order in which they are told.
+        listeners: in the order in which they get an event.
     """
 
     def __init__(self, listeners: Sequence[ReplayListener]) -> None:

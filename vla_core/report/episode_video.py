@@ -65,6 +65,7 @@ class _Painter:
         self._background = self._draw_background()
 
     def paint(self, time_s: float) -> np.ndarray:
+        """The frame at `time_s` since the episode's start, `(height, width, 3)` uint8."""
         canvas = self._background.copy()
         pictures = latest(self._record.frames, time_s)
         maps = latest(self._record.changes, time_s) if self._record.changes else None

@@ -14,8 +14,8 @@ _HEAD = """# Results
 
 *Made by `vla results` of the records in `benchmarks/results`; edit those, not this page.*
 
-Intervals are of 95 %. A record without a machine or a commit of its own names the source that its
-figures were taken from.
+Intervals are of 95 %. Under each table: commit, command, machine, date; or the page and commit that
+the figures were first entered with.
 """
 _HEADINGS = ("figure", "value", "95 % interval", "trials")
 _PROVENANCE = ("commit", "command", "machine", "date", "source")
@@ -59,8 +59,8 @@ def results_page(records: Sequence[Record]) -> str:
 def _load(path: Path) -> Record:
     try:
         content = json.loads(path.read_text())
-        told = content["measured"]
-        measured = {key: told[key] for key in _PROVENANCE if key in told}
+        how = content["measured"]
+        measured = {key: how[key] for key in _PROVENANCE if key in how}
         figures = tuple(_figure(figure) for figure in content.get("figures", ()))
         table = tuple(tuple(row) for row in content.get("table", ()))
     except (ValueError, KeyError, TypeError) as error:
@@ -80,11 +80,11 @@ def _figure(content: dict) -> Figure:
 def _section(record: Record) -> str:
     rows = [_HEADINGS, *(_row(figure) for figure in record.figures)] if record.figures else []
     tables = [_table(each) for each in (rows, record.table) if each]
-    told = "\n".join(f"- {key}: {_told(key, value)}" for key, value in record.measured.items())
-    return "\n\n".join([f"## {record.title}", *tables, told]) + "\n"
+    measured = "; ".join(_quoted(key, value) for key, value in record.measured.items())
+    return "\n\n".join([f"## {record.title}", *tables, measured]) + "\n"
 
 
-def _told(key: str, value: str) -> str:
+def _quoted(key: str, value: str) -> str:
     return f"`{value}`" if key in ("command", "commit") else value
 
 

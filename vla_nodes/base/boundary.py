@@ -47,7 +47,7 @@ _MOST = 64 * _KIB
 #: are, and a second copy of a picture of 900 KB costs 1.5 ms. Who reads them checks their sizes.
 WHOLE = (sensor_msgs.msg.Image, sensor_msgs.msg.CompressedImage)
 #: The same kind of refusal is said so often at most [s].
-SAY_AGAIN_S = 1.0
+LOG_AGAIN_S = 1.0
 #: Of refusals that no message caused, such as a robot's that does not fit, and of tracebacks.
 _LONGEST_OWN = 4000
 #: Fields of an answer that say why a request was refused.
@@ -88,12 +88,12 @@ class Boundary:
     def read_as(self, read: Callable[[Any], Any], data: bytes) -> Any | None:
         """What `read` makes of the message of some bytes; None where it is refused."""
         message = self.read(data)
-        return None if message is None else self.tell(read, message)
+        return None if message is None else self.deliver(read, message)
 
-    def tell(self, heard: Callable[..., Any], *arguments: Any) -> Any | None:
-        """What `heard` makes of a message; None, too, where it raises, which is a refusal."""
+    def deliver(self, callback: Callable[..., Any], *arguments: Any) -> Any | None:
+        """What `callback` makes of a message; None, too, where it raises, which is a refusal."""
         try:
-            return heard(*arguments)
+            return callback(*arguments)
         except Exception as error:  # noqa: BLE001  one message must not end a node
             self._node.refuse_error(error, self._refusal, self._topic)
             return None
@@ -111,7 +111,7 @@ class BoundedNode:
     """What comes to a node comes through its boundary; stands before rclpy's node in the bases."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
-        self._said_s: dict[str, float] = {}
+        self._logged_s: dict[str, float] = {}
         super().__init__(*arguments, **named)
 
     def create_subscription(
@@ -128,19 +128,19 @@ class BoundedNode:
         """As rclpy's; what `callback` raises is refused, and what has more than `most_bytes`."""
         boundary = Boundary(self, msg_type, topic, most_bytes)
 
-        def hear_bytes(data: bytes) -> None:
+        def on_bytes(data: bytes) -> None:
             message = boundary.read(data)
             if message is not None:
-                boundary.tell(callback, message)
+                boundary.deliver(callback, message)
 
-        def hear(message: Any) -> None:
-            boundary.tell(callback, message)
+        def on_message(message: Any) -> None:
+            boundary.deliver(callback, message)
 
         whole = raw or msg_type in WHOLE
         return super().create_subscription(
             msg_type,
             topic,
-            hear if whole else hear_bytes,
+            on_message if whole else on_bytes,
             qos_profile,
             raw=raw or not whole,
             **named,
@@ -189,8 +189,8 @@ class BoundedNode:
             return reason
         reason = bounded_text(reason, LONGEST)
         now_s = time.monotonic()
-        if now_s - self._said_s.get(kind, -SAY_AGAIN_S) >= SAY_AGAIN_S:
-            self._said_s[kind] = now_s
+        if now_s - self._logged_s.get(kind, -LOG_AGAIN_S) >= LOG_AGAIN_S:
+            self._logged_s[kind] = now_s
             details = bounded_text(details, _LONGEST_OWN, "\n")
             self.get_logger().error(f"{reason}\n{details}" if details else reason)
         return reason

@@ -96,15 +96,15 @@ class PolledSubscription:
                 return message
         return None
 
-    def tell_all(self, heard: Callable[[Any], Any]) -> None:
-        """Call `heard` with each message of `take_all`; what it raises is a refusal."""
+    def deliver_all(self, callback: Callable[[Any], Any]) -> None:
+        """Call `callback` with each message of `take_all`; what it raises is a refusal."""
         for message in self.take_all():
-            self.boundary.tell(heard, message)
+            self.boundary.deliver(callback, message)
 
     def read_newest(self, read: Callable[[Any], Any]) -> Any | None:
         """What `read` makes of the message of `newest`; None where there is none, or it raises."""
         message = self.newest()
-        return None if message is None else self.boundary.tell(read, message)
+        return None if message is None else self.boundary.deliver(read, message)
 
     def destroy(self) -> None:
         """End the subscription."""

@@ -197,12 +197,12 @@ class Graph:
         return NodeProcess(f"{BRING_UP}_{name}", BRING_UP, parameters, lifecycle=False)
 
     def process_environment(
-        self, environment: Mapping[str, str], say: Callable[[str], None] = lambda line: None
+        self, environment: Mapping[str, str], log: Callable[[str], None] = lambda line: None
     ) -> dict[str, str]:
         """`environment` with what the graph needs where it is not set.
 
         Args:
-            say: told when there is no room for the profile of the middleware.
+            log: told when there is no room for the profile of the middleware.
         """
         result = {**{k: str(v) for k, v in self.environment.items()}, **environment}
         variable = _profile_variable(environment)
@@ -212,7 +212,7 @@ class Graph:
         if free > _SHARED_MEMORY_BYTES:
             result[variable] = str(_OWN_PROFILE)
         else:
-            say(
+            log(
                 f"{free // 2**20} MiB of /dev/shm are free, {_SHARED_MEMORY_BYTES // 2**20} are "
                 f"needed for {_OWN_PROFILE.name}: Fast DDS's own segments are used, in which big "
                 "pictures come late or get lost; give a container --shm-size=1g"
@@ -282,7 +282,7 @@ def _profile_variable(environment: Mapping[str, str]) -> str:
     return f"{'FASTRTPS' if version_2 else 'FASTDDS'}_DEFAULT_PROFILES_FILE"
 
 
-def say_to_stderr(line: str) -> None:
+def log_to_stderr(line: str) -> None:
     """Tell a person, apart from what a program prints for others."""
     print(line, file=sys.stderr, flush=True)
 

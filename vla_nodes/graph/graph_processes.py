@@ -42,7 +42,7 @@ class GraphProcesses(ProcessGroup):
         environment: of every process.
         logs: folder for one log a process; None: they write where this process writes.
         back_off: how long a node stays down.
-        say: told in words what happens to the nodes.
+        log: told in words what happens to the nodes.
 
     Attributes:
         namespace: of its nodes, such as `/robot1`; empty: the root.
@@ -55,12 +55,12 @@ class GraphProcesses(ProcessGroup):
         environment: Mapping[str, str],
         logs: Path | None = None,
         back_off: BackOff = BackOff(),
-        say: Callable[[str], None] = lambda line: None,
+        log: Callable[[str], None] = lambda line: None,
     ) -> None:
         super().__init__(logs)
         self.namespace = graph.namespace(values)
         self._environment = environment
-        self._say = say
+        self._log = log
         self._supervision = Supervision(graph, values, back_off)
         self._due_s: dict[str, float] = {}
 
@@ -105,8 +105,8 @@ class GraphProcesses(ProcessGroup):
             self._due_s[decision.restart] = now_s + decision.delay_s
         if decision.kill:
             self.signal(decision.kill, signal.SIGKILL)
-        if decision.say:
-            self._say(decision.say)
+        if decision.message:
+            self._log(decision.message)
         return None
 
     def start_again(self, name: str) -> None:

@@ -96,6 +96,7 @@ class _LaunchedGraph:
         self._running: dict[str, Node] = {}
 
     def start_all(self) -> Entities:
+        """Actions that start every process of the graph."""
         free_orphans()
         return [a for process in self._supervision.described.values() for a in self._start(process)]
 
@@ -132,10 +133,10 @@ class _LaunchedGraph:
         was_up = self._supervision.is_up
         decision = self._supervision.ended(Ended(name, event.returncode), time.monotonic())
         if decision.fatal:
-            raise GraphEndedError(decision.say)
+            raise GraphEndedError(decision.message)
         if self._supervision.is_up and not was_up:
             return [LogInfo(msg="graph is up")]
-        actions: Entities = [LogInfo(msg=decision.say)] if decision.say else []
+        actions: Entities = [LogInfo(msg=decision.message)] if decision.message else []
         if decision.kill in self._running:
             matches = matches_action(self._running[decision.kill])
             kill = SignalProcess(signal_number=signal.SIGKILL, process_matcher=matches)

@@ -33,14 +33,14 @@ class Decision(NamedTuple):
     """What to do.
 
     Attributes:
-        say: in words; empty: nothing.
+        message: in words; empty: nothing.
         kill: process to end with SIGKILL, if it runs; empty: none.
         restart: node to start again, with a bring-up of its own; empty: none.
         delay_s: when [s].
         fatal: the graph cannot go on.
     """
 
-    say: str = ""
+    message: str = ""
     kill: str = ""
     restart: str = ""
     delay_s: float = 0.0
@@ -92,7 +92,7 @@ class Supervision:
             return self._after_bring_up(self._nodes[ended.name], ended)
         process = self.described.get(ended.name)
         if not self.is_up or process is None or not process.respawn:
-            return Decision(say=f"{ended}: the graph goes down", fatal=True)
+            return Decision(message=f"{ended}: the graph goes down", fatal=True)
         return self._after_node(ended, now_s)
 
     def _after_node(self, ended: Ended, now_s: float) -> Decision:
@@ -102,8 +102,8 @@ class Supervision:
         self._ends[name] = ends
         self._waiting.add(name)
         delay_s = self._back_off.delay_s(ends)
-        say = f"{ended}: it is started again in {delay_s:g} s"
-        return Decision(say, self._bring_ups[name].name, name, delay_s)
+        message = f"{ended}: it is started again in {delay_s:g} s"
+        return Decision(message, self._bring_ups[name].name, name, delay_s)
 
     def _after_bring_up(self, name: str, ended: Ended) -> Decision:
         if ended.returncode == 0:

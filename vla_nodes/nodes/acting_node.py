@@ -73,7 +73,7 @@ class ActingNode(InferenceNode):
             self.destroy_lifecycle_publisher(self._chunks)
         super().cleanup()
 
-    def also_hears(self) -> tuple[tuple, ...]:
+    def extra_subscriptions(self) -> tuple[tuple, ...]:
         """What becomes of the chunks."""
         return (
             (msg.ExecutionState, topics.EXECUTION_STATE, self._on_execution, qos.NEWEST_STATUS),
@@ -125,6 +125,6 @@ class ActingNode(InferenceNode):
         state = read_execution_state(message)
         since_ns = to_nanoseconds(message.mode.header.stamp)
         self._policy_since_ns = since_ns if state.mode is ControlMode.POLICY else None
-        is_over = self._given.hear(state, since_ns)
+        is_over = self._given.update(state, since_ns)
         if is_over or state.mode not in (ControlMode.POLICY, ControlMode.BLEND):
             self.loop.forget()

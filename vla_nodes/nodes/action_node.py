@@ -41,7 +41,7 @@ class ActionNode(ActingNode):
     def __init__(self) -> None:
         super().__init__("action_node")
         self._intent: LatentIntent | None = None
-        self._told = Instruction(0, "")
+        self._instruction = Instruction(0, "")
         self._stop_asked_for = (-1, -1)
         self._set_mode = self.create_client(SetMode, topics.SET_MODE)
 
@@ -63,14 +63,14 @@ class ActionNode(ActingNode):
 
     def instruction(self) -> Instruction:
         """What the intent node says."""
-        return self._told
+        return self._instruction
 
-    def also_hears(self) -> tuple[tuple, ...]:
+    def extra_subscriptions(self) -> tuple[tuple, ...]:
         """The instruction and the intents."""
         return (
             (msg.Instruction, topics.INSTRUCTION, self._on_instruction, qos.LATCHED),
             (msg.LatentIntent, topics.INTENT, self._on_intent, qos.LATEST),
-            *super().also_hears(),
+            *super().extra_subscriptions(),
         )
 
     def set_back(self) -> None:
@@ -112,15 +112,15 @@ class ActionNode(ActingNode):
         self.refuse_error(error, f"{'intent' if of_intent else 'observation'}/refused")
 
     def _on_instruction(self, message: msg.Instruction) -> None:
-        told = read_instruction(message)
-        if told.id == self._told.id:
+        instruction = read_instruction(message)
+        if instruction.id == self._instruction.id:
             return
-        self._told = told
+        self._instruction = instruction
         self._intent = None
 
     def _on_intent(self, message: msg.LatentIntent) -> None:
         self.meters.rate("intent").tick()
-        if message.instruction_id != self._told.id:
+        if message.instruction_id != self._instruction.id:
             self.meters.drops["intent/of another instruction"] += 1
             return
         expected = self.policy.manifest.fingerprint

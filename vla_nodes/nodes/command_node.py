@@ -259,7 +259,7 @@ class CommandNode(SuiteNode):
         """Inputs, decision, outputs."""
         news = self._inputs.take()
         now_ns, steady_ns = self.now_ns(), time.monotonic_ns()
-        self._inputs.tell(news, now_ns)
+        self._inputs.deliver(news, now_ns)
         self._enter_initial_mode(now_ns)
         command = self._core.tick(now_ns, steady_ns)
         for reason in command.dropped:
@@ -267,8 +267,8 @@ class CommandNode(SuiteNode):
         if command.active:
             self._outputs.send(command)
             self.meters.rate("command").tick()
-        self._outputs.say_mode(self._core)
-        self._outputs.say_interventions(self._core)
+        self._outputs.publish_mode(self._core)
+        self._outputs.publish_interventions(self._core)
         self._outputs.report(command, self._period_error_us, self._tick_cost_us)
 
     def _enter_initial_mode(self, now_ns: int) -> None:

@@ -40,8 +40,8 @@ class _Input(NamedTuple):
 class InferenceNode(SuiteNode):
     """Computes on the newest observation, in a thread of its own.
 
-    The policy is called in that thread alone. It is reset there before it computes next: when it is
-    told something else, when the robot returns to POLICY, when the clock was set back.
+    The policy is called in that thread alone. It is reset there before it computes next: when the
+    instruction changes, when the robot returns to POLICY, when the clock was set back.
     """
 
     PARAMETERS = (ROBOT, POLICY, BACKEND)
@@ -63,11 +63,11 @@ class InferenceNode(SuiteNode):
         raise NotImplementedError
 
     def instruction(self) -> Instruction:
-        """What is told; without words, nothing is computed."""
+        """The one in force; without words, nothing is computed."""
         raise NotImplementedError
 
-    def also_hears(self) -> tuple[tuple, ...]:
-        """What else an active node hears: message type, topic, callback, quality of service."""
+    def extra_subscriptions(self) -> tuple[tuple, ...]:
+        """What else an active node subscribes to: message type, topic, callback, quality of service."""
         return ()
 
     def is_time(self, stamp_ns: int) -> bool:
@@ -113,7 +113,7 @@ class InferenceNode(SuiteNode):
         self._worker.start()
         for kind, topic, callback, profile in (
             (msg.ControlMode, topics.MODE, self._on_mode, qos.LATCHED),
-            *self.also_hears(),
+            *self.extra_subscriptions(),
             (msg.Observation, topics.OBSERVATION, self._on_observation, qos.LATEST),
         ):
             self._inputs.append(self.create_subscription(kind, topic, callback, profile))

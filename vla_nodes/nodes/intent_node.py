@@ -52,7 +52,7 @@ class IntentNode(InferenceNode):
         """The one in force, which this node says."""
         return self._instructed.current
 
-    def also_hears(self) -> tuple[tuple, ...]:
+    def extra_subscriptions(self) -> tuple[tuple, ...]:
         """Chunks and what becomes of them, for a policy that asks what was executed."""
         if not self.policy.manifest.observation.executed_steps:
             return ()
@@ -90,7 +90,7 @@ class IntentNode(InferenceNode):
         self._given.give(read_chunk(message), self.now_ns())
 
     def _on_execution(self, message: msg.ExecutionState) -> None:
-        self._given.hear(
+        self._given.update(
             read_execution_state(message), to_nanoseconds(message.mode.header.stamp)
         )
 

@@ -70,7 +70,7 @@ class SimRobotNode(SuiteNode):
         #: stamped by the steady clock.
         self._commands: dict[str, tuple[np.ndarray, ReceivedCommand]] = {}
         #: By controller: when its newest command came, by the steady clock [s].
-        self._heard_s: dict[str, float] = {}
+        self._commanded_s: dict[str, float] = {}
 
     def configure(self) -> None:
         """Build the first scene."""
@@ -126,7 +126,7 @@ class SimRobotNode(SuiteNode):
             )
             for controller in description.command.controllers
         ]
-        self._told = Instruction(0, "")
+        self._instruction = Instruction(0, "")
         self._instructions = self.create_subscription(
             msg.Instruction, topics.INSTRUCTION, self._on_instruction, qos.LATCHED
         )
@@ -140,7 +140,7 @@ class SimRobotNode(SuiteNode):
         self._clockwork = [
             self.create_steady_timer(1.0 / self.values["state_rate_hz"], self._on_state_timer),
             self.create_steady_timer(1.0 / self.values["camera_rate_hz"], self._on_camera_timer),
-            self.create_steady_timer(1.0 / STATUS_RATE_HZ, self._say_status),
+            self.create_steady_timer(1.0 / STATUS_RATE_HZ, self._publish_status),
         ]
 
     def deactivate(self) -> None:
@@ -162,9 +162,9 @@ class SimRobotNode(SuiteNode):
             return ""
         now_s = time.monotonic()
         silent = [
-            f"{topic}: the last came {now_s - heard_s:.1f} s ago, in mode {self._mode.name}"
-            for topic, heard_s in self._heard_s.items()
-            if now_s - heard_s > SILENT_S
+            f"{topic}: the last came {now_s - commanded_s:.1f} s ago, in mode {self._mode.name}"
+            for topic, commanded_s in self._commanded_s.items()
+            if now_s - commanded_s > SILENT_S
         ]
         return "; ".join(silent)
 
@@ -197,7 +197,7 @@ class SimRobotNode(SuiteNode):
         age_ns = now_ns - (received.stamp_ns or now_ns)
         received = received._replace(stamp_ns=time.monotonic_ns() - age_ns)
         self._commands[controller.topic] = (places, received)
-        self._heard_s[controller.topic] = time.monotonic()
+        self._commanded_s[controller.topic] = time.monotonic()
         self.meters.rate("command").tick()
 
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
@@ -205,7 +205,7 @@ class SimRobotNode(SuiteNode):
         instruction = self._sim.reset(self._seed)
         self._commands.clear()
         self._stepped_s = time.monotonic()
-        self._say_status()
+        self._publish_status()
         response.success, response.message = True, instruction.text
         return response
 
@@ -280,7 +280,7 @@ class SimRobotNode(SuiteNode):
             p=np.column_stack([matrix, np.zeros(3)]).ravel().tolist(),
         )
 
-    def _say_status(self) -> None:
+    def _publish_status(self) -> None:
         """Instruction, success and time of this scene."""
         success = self._sim.success
         values = {
@@ -296,11 +296,11 @@ class SimRobotNode(SuiteNode):
                 values=[KeyValue(key=key, value=value) for key, value in values.items()],
             )
         )
-        done = self._sim.success_of(self._told)
+        done = self._sim.success_of(self._instruction)
         self._success.publish(Bool(data=done))
 
     def _on_instruction(self, message: msg.Instruction) -> None:
-        self._told = read_instruction(message)
+        self._instruction = read_instruction(message)
 
     def _on_mode(self, message: msg.ControlMode) -> None:
         self._mode = read_mode(message)

@@ -82,7 +82,7 @@ class StatePublisherNode(SuiteNode):
         return self._robot.description.joint_states_topic if silent else ""
 
     def _on_timer(self) -> None:
-        self._states.tell_all(self._take)
+        self._states.deliver_all(self._take)
         if self._stamp_ns == self._published_ns:
             return
         known = np.isfinite(self._position)

@@ -76,17 +76,17 @@ class TeleopNode(SuiteNode):
         }
         joys |= {hand.gripper.topic for hand in described.hands if hand.gripper}
         if described.deadman.button is None:
-            self._listen(Bool, described.deadman.topic, self._on_deadman)
+            self._subscribe(Bool, described.deadman.topic, self._on_deadman)
         else:
             joys.add(described.deadman.topic)
         for topic in sorted(joys):
-            self._listen(Joy, topic, lambda message, topic=topic: self._on_joy(topic, message))
+            self._subscribe(Joy, topic, lambda message, topic=topic: self._on_joy(topic, message))
         if described.leader is not None:
-            self._listen(JointState, described.leader.topic, self._on_leader)
+            self._subscribe(JointState, described.leader.topic, self._on_leader)
         for hand in described.hands:
             if isinstance(hand.target, PoseInput):
                 solver = station.hands[hand.side]
-                self._listen(
+                self._subscribe(
                     PoseStamped,
                     hand.target.topic,
                     lambda message, solver=solver: self._on_pose(solver, message),
@@ -95,13 +95,13 @@ class TeleopNode(SuiteNode):
             self, msg.SafetyStatus, topics.SAFETY_STATUS, qos.NEWEST_STATUS
         )
         self._commanded: tuple[int, np.ndarray] | None = None
-        self._timers_made = [self.create_steady_timer(_RELEASED_PERIOD_S, self._say_released)]
+        self._timers_made = [self.create_steady_timer(_RELEASED_PERIOD_S, self._publish_released)]
         if described.hands:
             period_s = 1.0 / self.values["rate_hz"]
-            self._timers_made.append(self.create_steady_timer(period_s, self._say_held))
+            self._timers_made.append(self.create_steady_timer(period_s, self._publish_held))
 
     def deactivate(self) -> None:
-        """Be deaf; the command node stops what the operator moved."""
+        """Stop to listen; the command node stops what the operator moved."""
         for timer in self._timers_made:
             self.destroy_timer(timer)
         for subscription in self._inputs:
@@ -134,56 +134,56 @@ class TeleopNode(SuiteNode):
             missing = f"a command on {topics.SAFETY_STATUS}"
         return Health(health.level, f"running without {missing}") if missing else health
 
-    def _listen(self, kind: type, topic: str, heard: Callable[[Any], None]) -> None:
-        self._inputs.append(self.create_subscription(kind, topic, heard, qos.SENSOR))
+    def _subscribe(self, kind: type, topic: str, callback: Callable[[Any], None]) -> None:
+        self._inputs.append(self.create_subscription(kind, topic, callback, qos.SENSOR))
 
     def _on_leader(self, message: JointState) -> None:
         position = np.asarray(message.position)
-        if self._took(self._station.leader.hear, message.name, position, self.now_ns()):
-            self._say_held()
+        if self._took(self._station.leader.on_joint_state, message.name, position, self.now_ns()):
+            self._publish_held()
 
     def _on_pose(self, solver, message: PoseStamped) -> None:
         at, turned = message.pose.position, message.pose.orientation
         xyzw = (turned.x, turned.y, turned.z, turned.w)
-        self._took(solver.hear_pose, (at.x, at.y, at.z), xyzw, self.now_ns())
+        self._took(solver.on_pose, (at.x, at.y, at.z), xyzw, self.now_ns())
 
     def _on_joy(self, topic: str, message: Joy) -> None:
         held = self._station.holds
         if (
-            self._took(self._station.hear_joy, topic, message.axes, message.buttons, self.now_ns())
+            self._took(self._station.on_joy, topic, message.axes, message.buttons, self.now_ns())
             and topic == self._described.deadman.topic
         ):
             self._on_beat(held)
 
     def _on_deadman(self, message: Bool) -> None:
         held = self._station.holds
-        self._station.hear_deadman(message.data, self.now_ns())
+        self._station.on_deadman(message.data, self.now_ns())
         self._on_beat(held)
 
     def _on_beat(self, held: bool) -> None:
-        """The deadman was heard; `held` says whether it was held before."""
+        """A message of the deadman; `held`: whether it was held before."""
         self.meters.rate("deadman").tick()
         if held != self._station.holds or self._station.holds:
-            self._say()
+            self._publish()
 
-    def _took(self, hear: Callable[..., None], *message: Any) -> bool:
+    def _took(self, take: Callable[..., None], *message: Any) -> bool:
         try:
-            hear(*message)
+            take(*message)
         except VlaError as error:
             self.refuse(str(error), "device/refused")
             return False
         self.meters.rate("device").tick()
         return True
 
-    def _say_held(self) -> None:
+    def _publish_held(self) -> None:
         if self._station.holds:
-            self._say()
+            self._publish()
 
-    def _say_released(self) -> None:
+    def _publish_released(self) -> None:
         if not self._station.holds:
-            self._say()
+            self._publish()
 
-    def _say(self) -> None:
+    def _publish(self) -> None:
         now_ns = self.now_ns()
         command = self._command() if self._station.hands else None
         target = self._station.target(command, now_ns)

@@ -94,7 +94,7 @@ class GraphObserver(BoundedPlainNode):
     def poll(self) -> None:
         """Take in whatever has come."""
         for subscription, handler in self._inputs:
-            subscription.tell_all(handler)
+            subscription.deliver_all(handler)
 
     def now_ns(self) -> int:
         """The clock in force [ns]; 0 before the first message of a simulated one."""

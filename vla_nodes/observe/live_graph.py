@@ -23,7 +23,7 @@ class LiveGraph(GraphProcesses):
         given: arguments of the graph, as text.
         logs: folder for one log a process.
         graph: the description; None: the package's.
-        say: told in words what happens to the nodes.
+        log: told in words what happens to the nodes.
         back_off: how long a node stays down.
     """
 
@@ -32,13 +32,13 @@ class LiveGraph(GraphProcesses):
         given: Mapping[str, str],
         logs: Path,
         graph: Graph | None = None,
-        say: Callable[[str], None] = lambda line: None,
+        log: Callable[[str], None] = lambda line: None,
         back_off: BackOff = BackOff(),
     ) -> None:
         graph = graph or Graph.load()
         values = graph.values({"respawn": "false", **given})
         environment = graph.process_environment(os.environ)
-        super().__init__(graph, values, environment, logs, back_off, say)
+        super().__init__(graph, values, environment, logs, back_off, log)
         self.logs = logs
 
     def check(self) -> bool:

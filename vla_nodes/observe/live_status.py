@@ -60,7 +60,7 @@ class LiveStatus:
         if self._console.is_terminal:
             self._live.stop()
 
-    def say(self, line: str) -> None:
+    def log(self, line: str) -> None:
         """A lasting line above the table."""
         self._console.print(line, highlight=False, markup=False)
 

@@ -1,4 +1,4 @@
-"""Lays a table on the simulated robot and tells what to do there, without a jump of the robot."""
+"""Lays a table on the simulated robot and sets the instruction, without a jump of the robot."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class TableSetup:
             raise GraphError(f"the simulator refused to lay a table: {answer.message}")
         return answer.message
 
-    def tell(self, text: str, meanwhile: Callable[[], None] = lambda: None) -> None:
-        """Tell an instruction and hold, until there is a chunk that was made for it.
+    def instruct(self, text: str, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Set an instruction and hold, until there is a chunk that was made for it.
 
         Raises:
             GraphError: refused, or no chunk in time.

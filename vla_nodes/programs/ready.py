@@ -38,7 +38,7 @@ _STILL = 1e-3
 _POLL_S = 0.05
 
 
-def go(node: ReadyNode, say: Callable[[str], None]) -> None:
+def go(node: ReadyNode, report: Callable[[str], None]) -> None:
     """Plan, send, and wait until the command has arrived.
 
     The command node drops a way when joint states pause, ticks are missed or its clock is set; then
@@ -56,7 +56,7 @@ def go(node: ReadyNode, say: Callable[[str], None]) -> None:
     statuses.wait(lambda: node.is_heard, _FOUND_S, "the command node was not seen")
     for _ in range(_WAYS):
         chunk = node.send()
-        say(f"planned in {chunk.compute_s:.2f} s: {_seconds(chunk):.1f} s of motion")
+        report(f"planned in {chunk.compute_s:.2f} s: {_seconds(chunk):.1f} s of motion")
         statuses.moved()
         statuses.wait(
             lambda: statuses.has_arrived or statuses.stands_for_s > _STANDS_S,
@@ -64,9 +64,9 @@ def go(node: ReadyNode, say: Callable[[str], None]) -> None:
             "the ready pose was not reached",
         )
         if statuses.has_arrived:
-            say("in the ready pose")
+            report("in the ready pose")
             return
-        say("the command node stopped on the way")
+        report("the command node stopped on the way")
     raise PlanningError(
         f"stopped on the way {_WAYS} times{statuses.because}; the command node's log says why"
     )

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from vla_core.errors import ConfigError, VlaError
 from vla_core.signals import catch_signals
-from vla_nodes.graph.description import Graph, say_to_stderr
+from vla_nodes.graph.description import Graph, log_to_stderr
 from vla_nodes.graph.graph_processes import GraphProcesses
 
 UP = "graph is up"
@@ -26,10 +26,10 @@ _POLL_S = 0.1
 def run_graph(graph: Graph, given: dict[str, str], logs: Path | None) -> int:
     """Start the graph and stay until it ends; the exit code: 0 after Ctrl-C, 1 after a failure."""
     values = graph.values(given)
-    environment = graph.process_environment(os.environ, say_to_stderr)
+    environment = graph.process_environment(os.environ, log_to_stderr)
     if undone := graph.undone_by(environment):
-        say_to_stderr(undone)
-    with GraphProcesses(graph, values, environment, logs, say=say_to_stderr) as processes:
+        log_to_stderr(undone)
+    with GraphProcesses(graph, values, environment, logs, log=log_to_stderr) as processes:
         processes.start_all()
         was_up = False
         while True:

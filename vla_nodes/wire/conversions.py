@@ -291,6 +291,16 @@ def _on_the_wire(values: np.ndarray) -> np.ndarray:
 
 
 def check_joint_order(where: str, got: Sequence[str], expected: Sequence[str]) -> None:
+    """Refuse a message whose joints are not the robot's, in its order.
+
+    Args:
+        where: the message, for the error's text.
+        got, expected: names of joints.
+
+    Raises:
+        JointMismatchError: joints are missing, or unknown.
+        ObservationError: the same joints in another order.
+    """
     if list(got) == list(expected):
         return
     missing, unknown = set(expected) - set(got), set(got) - set(expected)

@@ -4,8 +4,8 @@ A robot's own topics (cameras, joint states, command) are in its YAML; `replay_s
 full names.
 """
 
-#: What stays in force, the mode and the instruction, is said again so often [s].
-SAY_AGAIN_S = 1.0
+#: What stays in force, the mode and the instruction, is published again with this period [s].
+REPUBLISH_PERIOD_S = 1.0
 
 OBSERVATION = "vla/observation"
 INTENT = "vla/intent"

@@ -16,6 +16,8 @@ from vla_core.types import NANOSECONDS, ControlMode
 
 
 class _Moment(NamedTuple):
+    """One observation: pictures by camera, joint positions and command `(dof,)`."""
+
     now_ns: int
     pictures: Mapping[str, np.ndarray]
     position: np.ndarray

@@ -89,8 +89,10 @@ class ExpertOperator:
         elif (trouble := self._watch.look()) is not None:
             self._take_over(trouble)
         wanted = self._expert.command if self.holds else command
-        self._station.leader.hear(self._leader.joint_names, self._leader.at(wanted), now_ns)
-        self._station.hear_deadman(self.holds, now_ns)
+        self._station.leader.on_joint_state(
+            self._leader.joint_names, self._leader.at(wanted), now_ns
+        )
+        self._station.on_deadman(self.holds, now_ns)
         return self._station.target(command, now_ns)
 
     def _take_over(self, trouble: Enum) -> None:

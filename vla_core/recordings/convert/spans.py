@@ -102,6 +102,8 @@ def spans_of(bag: Bag, instruction: str = "", namespace: str = "") -> list[Span]
 
 
 class _Success(NamedTuple):
+    """Whether the task was found done."""
+
     done: bool
 
 

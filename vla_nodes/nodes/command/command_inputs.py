@@ -71,7 +71,7 @@ class CommandInputs:
             self._teleop.newest(),
         )
 
-    def tell(self, news: News, now_ns: int) -> None:
+    def deliver(self, news: News, now_ns: int) -> None:
         """Tell the core of it.
 
         Args:
@@ -81,13 +81,13 @@ class CommandInputs:
         for pressed in news.estop:
             self._core.on_estop(pressed, now_ns, topics.ESTOP)
         for subscription, joint_state in news.joint_states:
-            subscription.boundary.tell(self._on_joint_state, joint_state, now_ns)
+            subscription.boundary.deliver(self._on_joint_state, joint_state, now_ns)
         if news.chunk is not None:
-            self._chunks.boundary.tell(self._on_chunk, news.chunk, now_ns)
+            self._chunks.boundary.deliver(self._on_chunk, news.chunk, now_ns)
         if news.ready is not None:
-            self._ready.boundary.tell(self._on_ready, news.ready, now_ns)
+            self._ready.boundary.deliver(self._on_ready, news.ready, now_ns)
         if news.target is not None:
-            self._teleop.boundary.tell(self._on_teleop, news.target, now_ns)
+            self._teleop.boundary.deliver(self._on_teleop, news.target, now_ns)
 
     def destroy(self) -> None:
         """End the subscriptions."""

@@ -1,4 +1,4 @@
-"""What the command node says each tick: the command to the robot, mode, safety, execution."""
+"""What the command node publishes each tick: the command to the robot, mode, safety, execution."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class CommandOutputs:
         )
         self._status_writer = SafetyStatusWriter(robot.joint_names)
         self._mode_message = msg.ControlMode()
-        self._mode_said: tuple[int, int] | None = None
+        self._mode_published: tuple[int, int] | None = None
         self._interventions = node.create_publisher(
             DiagnosticStatus, topics.INTERVENTION, qos.EVENTS
         )
@@ -67,23 +67,23 @@ class CommandOutputs:
         for publisher, writer in self._controllers:
             publisher.publish(writer.write(command))
 
-    def say_mode(self, core: CommandCore) -> None:
+    def publish_mode(self, core: CommandCore) -> None:
         """Announce the mode when it has changed, and again every second.
 
-        Whoever was told another one by somebody else knows it again.
+        It replaces a mode that somebody else published.
         """
         said, now_s = (int(core.mode), core.mode_since_ns), time.monotonic()
-        if said == self._mode_said:
-            if now_s - self._mode_said_s >= topics.SAY_AGAIN_S:
-                self._mode_said_s = now_s
+        if said == self._mode_published:
+            if now_s - self._mode_published_s >= topics.REPUBLISH_PERIOD_S:
+                self._mode_published_s = now_s
                 self._mode.publish(self._mode_message)
             return
-        self._mode_said, self._mode_said_s = said, now_s
+        self._mode_published, self._mode_published_s = said, now_s
         self._node.get_logger().info(f"{core.mode.name}: {core.mode_reason}")
         self._mode_message = mode_message(core.mode, core.mode_reason, core.mode_since_ns)
         self._mode.publish(self._mode_message)
 
-    def say_interventions(self, core: CommandCore) -> None:
+    def publish_interventions(self, core: CommandCore) -> None:
         """Announce what interventions have begun or ended."""
         for news in core.take_interventions():
             self._interventions.publish(intervention_message(news, self._robot_name))

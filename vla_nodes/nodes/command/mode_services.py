@@ -21,7 +21,7 @@ class ModeServices:
         node: offers them.
         core: decides.
         now_ns: the clock in force [ns].
-        heard: called before each request that can be read.
+        before_request: called before each request that can be read.
     """
 
     def __init__(
@@ -29,10 +29,10 @@ class ModeServices:
         node: Node,
         core: CommandCore,
         now_ns: Callable[[], int],
-        heard: Callable[[], None],
+        before_request: Callable[[], None],
     ) -> None:
         self._node, self._core = node, core
-        self._now_ns, self._heard = now_ns, heard
+        self._now_ns, self._before_request = now_ns, before_request
         self._services = (
             node.create_service(SetMode, topics.SET_MODE, self._on_set_mode),
             node.create_service(ResetEstop, topics.RESET_ESTOP, self._on_reset),
@@ -52,14 +52,14 @@ class ModeServices:
         except ModeError as error:
             response.reason, response.mode = str(error), int(self._core.mode)
             return response
-        self._heard()
+        self._before_request()
         answer = self._core.request_mode(mode, self._now_ns(), only_from=only_from)
         return _answered(response, answer)
 
     def _on_reset(
         self, request: ResetEstop.Request, response: ResetEstop.Response
     ) -> ResetEstop.Response:
-        self._heard()
+        self._before_request()
         return _answered(response, self._core.reset_estop(request.by, self._now_ns()))
 
 

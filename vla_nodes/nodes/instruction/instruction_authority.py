@@ -34,18 +34,18 @@ class InstructionAuthority:
         self.current = Instruction(0, "")
         self._since_ns = 0
         self._publisher = node.create_publisher(msg.Instruction, topics.INSTRUCTION, qos.LATCHED)
-        node.create_steady_timer(topics.SAY_AGAIN_S, self._say)
+        node.create_steady_timer(topics.REPUBLISH_PERIOD_S, self._publish)
         self._service = node.create_service(SetInstruction, topics.SET_INSTRUCTION, self._on_set)
 
     def set(self, text: str) -> Instruction:
         """Put a new instruction in force."""
         self.current = Instruction(self.current.id + 1, text.strip())
         self._since_ns = self._node.get_clock().now().nanoseconds
-        self._say()
+        self._publish()
         return self.current
 
-    def _say(self) -> None:
-        """Again and again, so that whoever was told another one by somebody else knows it again."""
+    def _publish(self) -> None:
+        """Repeated, so that it replaces what somebody else published."""
         if self.current.id:
             self._publisher.publish(instruction_message(self.current, self._since_ns))
 

@@ -50,11 +50,11 @@ class CommandListener:
     def poll(self) -> None:
         """Take what has come."""
         self._polled_s = time.monotonic()
-        self._statuses.tell_all(self._on_status)
+        self._statuses.deliver_all(self._on_status)
         if self._heard_s == self._polled_s:
             self._count(self._heard_s, self._status.tick)
         self._modes.read_newest(self._on_mode)
-        self._interventions.tell_all(self._on_intervention)
+        self._interventions.deliver_all(self._on_intervention)
 
     def view(self, now_s: float) -> CommandView | None:
         """What it said last; None before it was heard."""

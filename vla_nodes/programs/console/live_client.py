@@ -98,7 +98,7 @@ class LiveClient:
         self._command = CommandListener(node)
         self._scene = None
         if settings.pictures_hz:
-            self._scene = SceneViews(node, settings.pictures_hz, self._calls.say)
+            self._scene = SceneViews(node, settings.pictures_hz, self._calls.report)
         self._nodes = NodeListener(node)
         self._limits = AgeLimits(node, self._calls)
         self._instructions = PolledSubscription(
@@ -178,23 +178,23 @@ class LiveClient:
     def jog(self, jog: Jog) -> None:
         """Move the hand for a moment."""
         if not self._keyboard.jog(jog):
-            self._say_not_held()
+            self._report_not_held()
 
     def close_hand(self, closed: bool) -> None:
         """Close the hand, or open it."""
         if not self._keyboard.close_hand(closed):
-            self._say_not_held()
+            self._report_not_held()
 
     def change_side(self) -> None:
         """Move the other hand."""
         side = self._keyboard.change_side()
-        self._asked.put(lambda: self._calls.say(f"keys move the {side.value} hand", True))
+        self._asked.put(lambda: self._calls.report(f"keys move the {side.value} hand", True))
 
     def let_go(self) -> bool:
         """Let go of the keyboard's deadman; whether it was held."""
         held = self._keyboard.let_go()
         if held:
-            self._asked.put(lambda: self._calls.say("let go of the robot", True))
+            self._asked.put(lambda: self._calls.report("let go of the robot", True))
         return held
 
     # In the thread
@@ -207,7 +207,7 @@ class LiveClient:
                 self._pass()
         except Exception as error:  # noqa: BLE001  the screen must say so, and stay
             what = traceback.format_exception_only(error)[-1].strip()
-            self._calls.say(f"the console listens no more: {what}")
+            self._calls.report(f"the console listens no more: {what}")
             self._take_snapshot(self._snapshot.taken_s)
 
     def _pass(self) -> None:
@@ -220,7 +220,7 @@ class LiveClient:
         command = self._command.view(time.monotonic())
         self._limits.poll(command)
         if self._estop.repeat(command):
-            self._calls.say("ESTOP is confirmed; F5 resets it", True)
+            self._calls.report("ESTOP is confirmed; F5 resets it", True)
         while not self._asked.empty():
             self._asked.get()()
         for _ in range(_PASSES if self._calls.asks else 1):
@@ -300,7 +300,7 @@ class LiveClient:
         elif not self._keyboard.press():
             refusal = "not before the robot has stopped"
         if refusal:
-            self._calls.say(f"taking over: {refusal}")
+            self._calls.report(f"taking over: {refusal}")
 
-    def _say_not_held(self) -> None:
-        self._asked.put(lambda: self._calls.say(NOT_HELD))
+    def _report_not_held(self) -> None:
+        self._asked.put(lambda: self._calls.report(NOT_HELD))

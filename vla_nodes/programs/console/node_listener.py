@@ -34,7 +34,7 @@ class NodeListener:
 
     def poll(self) -> None:
         """Take what has come."""
-        self._diagnostics.tell_all(self._on_reports)
+        self._diagnostics.deliver_all(self._on_reports)
 
     def _on_reports(self, message: DiagnosticArray) -> None:
         now_s = time.monotonic()

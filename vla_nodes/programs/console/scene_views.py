@@ -35,11 +35,11 @@ class SceneViews:
     Args:
         node: owns the subscriptions.
         rate_hz: how often pictures are taken [Hz].
-        say: told once why what has come is no picture.
+        report: told once why what has come is no picture.
     """
 
-    def __init__(self, node: BoundedNode, rate_hz: float, say: Callable[[str], None]) -> None:
-        self._say = say
+    def __init__(self, node: BoundedNode, rate_hz: float, report: Callable[[str], None]) -> None:
+        self._report = report
         self._period_s = 1.0 / rate_hz
         self._observations = PolledSubscription(
             node, msg.Observation, topics.OBSERVATION, qos.LATEST
@@ -69,11 +69,11 @@ class SceneViews:
         self._taken_s = now_s
         observation, intent = self._observations.newest(), self._intents.newest()
         if observation is not None:
-            self._observations.boundary.tell(self._tell_of, self._see, observation, now_s)
+            self._observations.boundary.deliver(self._tell_of, self._see, observation, now_s)
         if intent is not None:
-            self._intents.boundary.tell(self._tell_of, self._foresee, intent, now_s)
+            self._intents.boundary.deliver(self._tell_of, self._foresee, intent, now_s)
         if observation is not None or intent is not None:
-            self._intents.boundary.tell(self._draw_change)
+            self._intents.boundary.deliver(self._draw_change)
 
     def _tell_of(self, take: Callable[[Any, float], None], message: Any, now_s: float) -> None:
         """Take a message; once, why what has come is no picture."""
@@ -83,7 +83,7 @@ class SceneViews:
         except VlaError as error:
             problem = bounded_text(str(error))
             if problem != self._problem:
-                self._say(f"no picture: {problem}")
+                self._report(f"no picture: {problem}")
             self._problem = problem
 
     def camera(self, now_s: float) -> CameraView | None:

@@ -64,7 +64,7 @@ class ServiceCalls:
         """What is not answered yet."""
         return tuple(call.what for call in self._calls)
 
-    def say(self, text: str, good: bool = False) -> None:
+    def report(self, text: str, good: bool = False) -> None:
         """Tell something; what was told just before is told once, with the time of the last."""
         if self.answers and self.answers[-1].text == text:
             self.answers.pop()
@@ -104,11 +104,11 @@ class ServiceCalls:
                 self._calls.remove(call)
                 words = call.read(call.future.result())
                 if words is not None:
-                    self.say(f"{call.what}: {words.text}", words.good)
+                    self.report(f"{call.what}: {words.text}", words.good)
             elif time.monotonic() > call.until_s:
                 self._calls.remove(call)
                 if call.future is None:
-                    self.say(f"{call.what}: {call.nobody}")
+                    self.report(f"{call.what}: {call.nobody}")
                     continue
                 call.client.remove_pending_request(call.future)
-                self.say(f"{call.what}: no answer from {call.client.srv_name} in time")
+                self.report(f"{call.what}: no answer from {call.client.srv_name} in time")

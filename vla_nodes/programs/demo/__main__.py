@@ -33,7 +33,7 @@ from vla_core.statistics.measurement import write_measurement
 from vla_core.statistics.success_rate import SuccessRate
 from vla_core.suites.registry import SUITES
 from vla_nodes.base.ros_context import ros
-from vla_nodes.graph.description import Graph, say_to_stderr
+from vla_nodes.graph.description import Graph, log_to_stderr
 from vla_nodes.observe.episode_recorder import EpisodeRecorder
 from vla_nodes.observe.graph_observer import GraphError, GraphObserver, node_counts
 from vla_nodes.observe.live_graph import LiveGraph
@@ -97,7 +97,7 @@ def _run_episodes(
     with status:
         graph.wait_until_up(lambda: (observer.poll(), status.update()))
         for number, seed in enumerate(episode_seeds(args.seed, args.episodes), start=1):
-            status.say(outcome(run.episode(number, seed)))
+            status.log(outcome(run.episode(number, seed)))
         run.rest()
     return Demo(run, observer.metrics, node_counts(observer.diagnostics, "drops/"), memory)
 
@@ -182,7 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     catch_signals()
     console = report_console()
     try:
-        os.environ.update(Graph.load().process_environment(os.environ, say_to_stderr))
+        os.environ.update(Graph.load().process_environment(os.environ, log_to_stderr))
         if args.episodes < 1:
             raise GraphError(f"--episodes: got {args.episodes}, expected at least 1")
         demo = run_demo(args)

@@ -81,7 +81,7 @@ class DemoRun:
         self.rest()
         text = self._table.lay(seed)
         self.current = record = EpisodeRecord(number, seed, text)
-        self._table.tell(text, self.meanwhile)
+        self._table.instruct(text, self.meanwhile)
         self._succeeded_since_ns = None
         start_ns = observer.now_ns()
         self._recorder.begin(record, start_ns)

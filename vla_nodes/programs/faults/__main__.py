@@ -28,7 +28,7 @@ from vla_core.robot.model import RobotModel
 from vla_core.signals import catch_signals
 from vla_core.statistics.measurement import write_measurement
 from vla_nodes.base.ros_context import ros
-from vla_nodes.graph.description import COMMAND_PROFILE, Graph, say_to_stderr
+from vla_nodes.graph.description import COMMAND_PROFILE, Graph, log_to_stderr
 from vla_nodes.nodes.fault_injection.fault_graph import Route, policy_routes, with_injector
 from vla_nodes.nodes.fault_injection.transforms import FIRST_CAMERA, JOINTS
 from vla_nodes.observe.graph_observer import GraphError, GraphObserver
@@ -143,7 +143,7 @@ class Faults:
                     record = not_run(fault, str(error))
                 self.records.append(record)
                 write_results(self._args, self.records)
-                status.say(in_words(record))
+                status.log(in_words(record))
                 if not record.recovered:
                     return done
         return len(faults)
@@ -238,7 +238,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = report_console()
     error: VlaError | None = None
     try:
-        os.environ.update(Graph.load().process_environment(os.environ, say_to_stderr))
+        os.environ.update(Graph.load().process_environment(os.environ, log_to_stderr))
         faults = choose([name.strip() for name in args.only.split(",") if name.strip()])
         if args.list:
             console.print(listed(faults))

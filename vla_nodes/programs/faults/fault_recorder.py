@@ -68,7 +68,7 @@ class FaultRecorder:
             )
         }
         self._taken: dict[str, list[Taken]] = defaultdict(list)
-        self._said: list[Evidence] = []
+        self._evidence: list[Evidence] = []
 
     def poll(self) -> None:
         """Take in what has come."""
@@ -81,11 +81,11 @@ class FaultRecorder:
         self.poll()
         for taken in self._taken.values():
             del taken[:-1]
-        self._said = []
+        self._evidence = []
 
-    def say(self, evidence: Evidence) -> None:
+    def add_evidence(self, evidence: Evidence) -> None:
         """Add what was seen by other means."""
-        self._said.append(evidence)
+        self._evidence.append(evidence)
 
     def newest(self, name: str) -> Any | None:
         """Newest message of `joints`, `safety`, `mode`, …; None before the first."""
@@ -168,7 +168,7 @@ class FaultRecorder:
 
     def evidence(self) -> list[Evidence]:
         """Who said what, in time."""
-        found = [*self._said, *self._constraints(), *self._modes(), *self._complaints()]
+        found = [*self._evidence, *self._constraints(), *self._modes(), *self._complaints()]
         return sorted(found, key=lambda item: item.time_ns)
 
     def _messages(self, name: str) -> Iterator[tuple[Taken, Any]]:

@@ -141,7 +141,7 @@ class FaultRun:
         """A new table, and the policy in command until the robot moves."""
         self._table.rest()
         self._instruction = self._table.lay(seed)
-        self._table.tell(self._instruction)
+        self._table.instruct(self._instruction)
         self._recorder.clear()
         self._observer.set_mode(ControlMode.POLICY)
         self._wait_for_motion()
@@ -304,7 +304,7 @@ class FaultRun:
             self._person.reset_estop()
         self._table.rest()
         self._judge_commands()
-        self._table.tell(self._table.lay(0))
+        self._table.instruct(self._table.lay(0))
         self._recorder.clear()
         self._observer.set_mode(ControlMode.POLICY)
         return "new start from IDLE"
@@ -340,4 +340,4 @@ class FaultRun:
     def on_process(self, line: str) -> None:
         """What the supervision of the processes says is evidence, too."""
         end = line.partition(":")[0]  # what follows is what is done about it
-        self._recorder.say(Evidence(time.time_ns(), f"process {end}"))
+        self._recorder.add_evidence(Evidence(time.time_ns(), f"process {end}"))

@@ -58,18 +58,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
             injected = node.create_publisher(Header, INJECTED, qos.LATCHED)
             kind, _, target = args.kind.partition(":")
 
-            def tell() -> None:
+            def announce() -> None:
                 injected.publish(Header(stamp=to_time(time.time_ns()), frame_id=args.kind))
 
             if kind == HOSTILE:
-                _send_hostile(node, target, args, tell)
+                _send_hostile(node, target, args, announce)
             else:
-                _flood(node, kind, args.topic, tell)
+                _flood(node, kind, args.topic, announce)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
 
 
-def _flood(node: Node, kind: str, topic: str, tell) -> None:
+def _flood(node: Node, kind: str, topic: str, announce) -> None:
     if kind == BIG:
         picture = Image(height=_HEIGHT, width=_WIDTH, encoding="rgb8", step=3 * _WIDTH)
         picture.data = array("B", bytes(3 * _WIDTH * _HEIGHT))
@@ -83,19 +83,19 @@ def _flood(node: Node, kind: str, topic: str, tell) -> None:
         if time.monotonic() > end_s:
             raise SystemExit(f"nobody listens within {_DISCOVERY_TIMEOUT_S:g} s")
         time.sleep(_POLL_S)
-    tell()
+    announce()
     while rclpy.ok():
         for publisher, message in sends:
             publisher.publish(message)
 
 
-def _send_hostile(node: Node, target: str, args: argparse.Namespace, tell) -> None:
+def _send_hostile(node: Node, target: str, args: argparse.Namespace, announce) -> None:
     names = (target,) if target else LISTENERS
     left_out = "|".join(filter(None, (LEFT_OUT, args.left_out, "" if target else _JUDGED_BY)))
     senders = [HostileSender(node, name, args.seed, left_out) for name in names]
     for sender in senders:
         sender.find()
-    tell()
+    announce()
 
     def serve() -> None:
         rclpy.spin_once(node, timeout_sec=0.0)
@@ -106,10 +106,10 @@ def _send_hostile(node: Node, target: str, args: argparse.Namespace, tell) -> No
         for number in count():
             senders[number % len(senders)].send(_IN_TURN, _PAUSE_S, serve)
     if args.report is not None:
-        args.report.write_text(json.dumps(_told(senders[0])))
+        args.report.write_text(json.dumps(_summary(senders[0])))
 
 
-def _told(sender: HostileSender) -> dict[str, object]:
+def _summary(sender: HostileSender) -> dict[str, object]:
     """How many messages went out, and how often each field of what was wrong in them."""
     changed = {
         name: dict(hostile.changed)

@@ -70,7 +70,7 @@ class HostileSender:
         for name, kind in found[0].items():
             self.topics[name] = self._hostile(kind, name)
         profiles = {name: self._profile(name) for name in found[0]}
-        self._good = self._listened(found[0], profiles)
+        self._good = self._subscribed(found[0], profiles)
         for name, kind in found[0].items():
             mouth = _with(profiles[name], ReliabilityPolicy.RELIABLE)
             self._publishers[name] = self._node.create_publisher(kind, name, mouth)
@@ -130,7 +130,7 @@ class HostileSender:
         infos = self._node.get_subscriptions_info_by_topic(topic)
         return next(info.qos_profile for info in infos if info.node_name == self._target)
 
-    def _listened(
+    def _subscribed(
         self, kinds: dict[str, type], profiles: dict[str, QoSProfile]
     ) -> dict[str, Any | None]:
         """The first good message of each topic that is heard; None where nobody speaks."""

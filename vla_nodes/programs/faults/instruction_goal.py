@@ -25,7 +25,7 @@ from vla_nodes.wire import qos, topics
 from vla_nodes.wire.conversions import to_time
 
 GOAL = "goal"
-_TIMEOUT_S, _SAY_AGAIN_S = 8.0, 0.2
+_TIMEOUT_S, _RESEND_AFTER_S = 8.0, 0.2
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             status = DiagnosticStatus(level=DiagnosticStatus.WARN, name=GOAL, message=reason)
             while rclpy.ok():
                 diagnostics.publish(DiagnosticArray(status=[status]))
-                time.sleep(_SAY_AGAIN_S)
+                time.sleep(_RESEND_AFTER_S)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
 

@@ -31,7 +31,7 @@ from vla_core.robot.model import RobotModel
 from vla_core.signals import catch_signals
 from vla_core.statistics.measurement import write_measurement
 from vla_nodes.base.ros_context import ros
-from vla_nodes.graph.description import Graph, say_to_stderr
+from vla_nodes.graph.description import Graph, log_to_stderr
 from vla_nodes.observe.graph_observer import GraphObserver
 from vla_nodes.observe.live_graph import LiveGraph
 from vla_nodes.observe.live_status import LiveStatus, report_console
@@ -114,7 +114,7 @@ def _run_episodes(
                 pair[kind] = outcome.success
                 rows.append({"seed": seed, "kind": kind, **outcome._asdict(), "takeovers": taken})
                 word = "done" if outcome.success else f"not done ({outcome.reason})"
-                status.say(f"{len(run.takeovers):3d}  {kind}: {word}")
+                status.log(f"{len(run.takeovers):3d}  {kind}: {word}")
             if taken:  # done before the first takeover, it tells nothing of one
                 for kind, success in pair.items():
                     outcomes[kind].append(success)
@@ -165,7 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     catch_signals()
     console = report_console()
     try:
-        os.environ.update(Graph.load().process_environment(os.environ, say_to_stderr))
+        os.environ.update(Graph.load().process_environment(os.environ, log_to_stderr))
         summary = run_bench(args)
     except VlaError as error:
         print(f"vla bench handover: {error}", file=sys.stderr)

@@ -103,7 +103,7 @@ class HandoverRun:
         """
         observer = self._observer
         self._table.rest()
-        self._table.tell(self._table.lay(seed), self._poll)
+        self._table.instruct(self._table.lay(seed), self._poll)
         self._done_since_ns = None
         self._recorder.clear()
         observer.set_mode(ControlMode.POLICY)

@@ -61,7 +61,7 @@ class ScriptedOperator:
         with self._lock:
             self._leader.grasp(command)
             self._begin_s = time.monotonic()
-            self._say_leader()
+            self._publish_leader()
             return self._beat(True)
 
     def release(self) -> int:
@@ -77,12 +77,12 @@ class ScriptedOperator:
             with self._lock:
                 if not self._node.context.ok():  # Ctrl-C
                     return
-                self._say_leader()
+                self._publish_leader()
                 if time.monotonic() - beaten_s > 1.0 / _BEATS_HZ:
                     beaten_s = time.monotonic()
                     self._beat(self._held)
 
-    def _say_leader(self) -> None:
+    def _publish_leader(self) -> None:
         way_s = 0.0 if self._begin_s is None else time.monotonic() - self._begin_s
         message = JointState(name=self._leader.joint_names, position=self._leader.at(way_s))
         message.header.stamp = self._node.get_clock().now().to_msg()

@@ -26,7 +26,7 @@ from vla_core.robot.load import load_robot
 from vla_core.signals import catch_signals
 from vla_core.types import ControlMode
 from vla_nodes.base.ros_context import ros
-from vla_nodes.graph.description import Graph, say_to_stderr
+from vla_nodes.graph.description import Graph, log_to_stderr
 from vla_nodes.nodes.bag_player_node import FASTEST, SLOWEST
 from vla_nodes.observe.graph_observer import GraphError, GraphObserver, node_counts
 from vla_nodes.observe.live_graph import LiveGraph
@@ -196,7 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args.instruction = args.instruction or INSTRUCTION
     catch_signals()
     try:
-        os.environ.update(Graph.load().process_environment(os.environ, say_to_stderr))
+        os.environ.update(Graph.load().process_environment(os.environ, log_to_stderr))
         if not SLOWEST <= args.rate <= FASTEST:
             raise GraphError(f"--rate: got {args.rate}, expected {SLOWEST:g} to {FASTEST:g}")
         summary = run_replay(args, _policy(args))
