@@ -60,10 +60,10 @@ def test_no_way_to_the_ready_pose_is_gone_and_one_that_is_gone_is_dropped(bench)
     assert refused == f"ready motion: refused, {SAID}"
 
 
-@pytest.mark.parametrize("row", TRANSITIONS, ids=lambda row: f"{row.start.name}-{row.asked.name}")
+@pytest.mark.parametrize("row", TRANSITIONS, ids=lambda row: f"{row.start.name}-{row.trigger.name}")
 def test_what_begins_to_command_needs_to_be_alone_and_what_ends_it_never_does(row):
     still = (ControlMode.IDLE, ControlMode.STOPPING, ControlMode.ESTOP)
-    asked = isinstance(row.asked, ControlMode) or row.enters is ControlMode.HOLD
+    asked = isinstance(row.trigger, ControlMode) or row.enters is ControlMode.HOLD
     begins = asked and row.start in (
         ControlMode.IDLE, ControlMode.HOLD, ControlMode.ESTOP
     ) and row.enters not in still  # fmt: skip

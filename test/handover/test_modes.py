@@ -30,7 +30,7 @@ def test_estop_is_left_only_by_its_reset_to_hold():
     (out,) = [
         row for row in TRANSITIONS if ControlMode.ESTOP is row.start is not row.enters
     ]
-    assert out.asked is Act.RESET and out.enters is ControlMode.HOLD
+    assert out.trigger is Act.RESET and out.enters is ControlMode.HOLD
     assert out.conditions >= {
         Condition.STANDING_STILL,
         Condition.JOINT_STATE_FRESH,
@@ -91,7 +91,7 @@ def test_asking_for_the_mode_in_force_changes_nothing(mode):
 
 
 def test_nothing_is_in_the_table_twice():
-    keys = [(row.start, row.asked) for row in TRANSITIONS]
+    keys = [(row.start, row.trigger) for row in TRANSITIONS]
     assert len(set(keys)) == len(keys)
 
 

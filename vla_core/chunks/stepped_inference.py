@@ -24,7 +24,7 @@ from vla_core.types import (
 
 
 class _PlanOf:
-    """What an executor executes, as an `ExecutedPlan`: nothing has to be told of it."""
+    """What an executor executes, as an `ExecutedPlan`, read off the executor itself."""
 
     def __init__(
         self, executor: Executor, initial_steps: int, manifest: PolicyManifest

@@ -10,7 +10,7 @@ from vla_core.command.intake import Intake
 from vla_core.command.late_ticks import LateTicks
 from vla_core.command.other_commander import OtherCommander
 from vla_core.command.paths import Paths
-from vla_core.handover.handover import Ask, Handover
+from vla_core.handover.handover import Handover, ModeChange
 from vla_core.handover.modes import (
     Condition,
     ModeAnswer,
@@ -100,12 +100,12 @@ class Arbiter:
             toward = ControlMode.TELEOP if event is ModeEvent.STRAYED else None
             self._enter(transition.enters, reason, now_ns, toward)
 
-    def handle_ask(self, ask: Ask, now_ns: int) -> str:
-        """Do what the operator's side asks for; returns why it was refused, "" if it was not."""
-        if isinstance(ask.asked, ModeEvent):
-            self.handle_event(ask.asked, ask.reason, now_ns)
+    def apply(self, change: ModeChange, now_ns: int) -> str:
+        """Change the mode; returns why that was refused, "" if it was not."""
+        if isinstance(change.trigger, ModeEvent):
+            self.handle_event(change.trigger, change.reason, now_ns)
             return ""
-        return self.request(ask.asked, now_ns, ask.reason).reason
+        return self.request(change.trigger, now_ns, change.reason).reason
 
     def watch(self, now_ns: int, late: bool) -> None:
         """Emergency stop, pace, tracking, other commanders: what ends any motion.
@@ -131,10 +131,10 @@ class Arbiter:
         self._intake.drop_ready(problem)
 
     def watch_operator(self, now_ns: int) -> None:
-        """What is asked for because the deadman, or the policy after a return, stays out."""
+        """Change the mode where the deadman, or the policy after a return, stays out."""
         if self._handover is not None:
-            if (ask := self._handover.watch(self.mode, now_ns)) is not None:
-                self.handle_ask(ask, now_ns)
+            if (change := self._handover.watch(self.mode, now_ns)) is not None:
+                self.apply(change, now_ns)
 
     def _enter(
         self, mode: ControlMode, reason: str, now_ns: int, toward: ControlMode | None = None
@@ -179,6 +179,6 @@ class Arbiter:
             if old_s <= limit_s:
                 return ""
             lacking = self._intake.lacking(now_ns)
-            told = f": {lacking}" if lacking else ""
-            return f"joint state is {old_s:.3f} s old, limit {limit_s} s{told}"
+            missing = f": {lacking}" if lacking else ""
+            return f"joint state is {old_s:.3f} s old, limit {limit_s} s{missing}"
         return self._motion.why_not_start(measured)

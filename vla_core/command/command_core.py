@@ -189,10 +189,10 @@ class CommandCore:
         if self._handover is None:
             return NO_TELEOP
         try:
-            ask = self._handover.take(target, self.mode, now_ns)
+            change = self._handover.take(target, self.mode, now_ns)
         except TeleopTargetError as error:
             return str(error)
-        return "" if ask is None else self._arbiter.handle_ask(ask, now_ns)
+        return "" if change is None else self._arbiter.apply(change, now_ns)
 
     def on_other_commander(self, other: OtherCommander | None) -> None:
         """Hear who else commands the robot: it stops, and holds as long as there is anybody."""

@@ -1,4 +1,4 @@
-"""The command of a tick with all that is told of it: where it is, what it follows, why, how old."""
+"""The command of a tick with its report: where it is, what it follows, why, how old."""
 
 from __future__ import annotations
 

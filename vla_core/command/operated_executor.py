@@ -39,7 +39,7 @@ class Operator(Protocol):
 class AttemptListener(Protocol):
     """Takes down what an operator does."""
 
-    def on_intervention(self, told: Intervention, trouble: Enum | None) -> None:
+    def on_intervention(self, intervention: Intervention, trouble: Enum | None) -> None:
         """An intervention has begun, or has ended; and why the operator took over."""
 
     def on_tick(
@@ -116,7 +116,7 @@ class OperatedExecutor:
                 raise VlaError(problem)
         self._command = self._executor.tick(now_ns, position, velocity)
         if self._record is not None:
-            for told in core.take_interventions():
-                self._record.on_intervention(told, self._operator.trouble)
+            for intervention in core.take_interventions():
+                self._record.on_intervention(intervention, self._operator.trouble)
             self._record.on_tick(now_ns, core.mode, position, self._command)
         return self._command

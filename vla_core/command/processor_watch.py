@@ -21,7 +21,7 @@ from vla_core.command.periodic import PeriodicLoop
 _RATE_HZ = 500.0
 #: Before the command loop, and whatever else runs here.
 _PRIORITY = 95
-#: What is less is not told [ns].
+#: Shorter absences are not reported [ns].
 _NOTICED_NS = 1_000_000
 
 

@@ -93,18 +93,18 @@ def mode(snapshot: Snapshot) -> Text:
 
 def _may_follow(now: ControlMode) -> Iterator[Text]:
     for row in TRANSITIONS:
-        if row.start is now and row.asked in _BY_ITSELF:
-            yield Text(f"  by itself {row.enters.name}: once {row.asked.value}")
+        if row.start is now and row.trigger in _BY_ITSELF:
+            yield Text(f"  by itself {row.enters.name}: once {row.trigger.value}")
     for row in may_become(now):
-        key = keys.KEY_OF.get(row.asked)
+        key = keys.KEY_OF.get(row.trigger)
         if key is not None:
-            line = Text("  ").append(f"{key:>3}", "bold").append(f" {row.asked.name}")
+            line = Text("  ").append(f"{key:>3}", "bold").append(f" {row.trigger.name}")
             yield line.append(_conditions(row), SOFT)
 
 
 def _conditions(row: Transition) -> str:
-    by = f", to {row.enters.name}" if isinstance(row.asked, Act) else ""
-    if isinstance(row.asked, ControlMode) and row.enters is not row.asked:
+    by = f", to {row.enters.name}" if isinstance(row.trigger, Act) else ""
+    if isinstance(row.trigger, ControlMode) and row.enters is not row.trigger:
         by = f", by way of {row.enters.name}"
     if not row.conditions:
         return by

@@ -39,7 +39,7 @@ class HandTargets:
 
     Attributes:
         joint_names: the joints that it moves.
-        stamp_ns: when its device was heard; None before the first time.
+        stamp_ns: of its device's last message; None before the first.
     """
 
     def __init__(self, described: HandInput, robot: RobotModel) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from vla_core.handover.intervention import Intervention
-from vla_core.handover.modes import Asked, ModeEvent
+from vla_core.handover.modes import ModeEvent, Trigger
 from vla_core.handover.operator import Operator
 from vla_core.handover.operator_follower import Goal, OperatorFollower
 from vla_core.handover.settings import HandoverSettings, Takeover
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from vla_core.safety.collision import CollisionModel
 
 
-class Ask(NamedTuple):
-    """What the operator's side asks for, and why."""
+class ModeChange(NamedTuple):
+    """A change of mode that the operator's side triggers, and why."""
 
-    asked: Asked
+    trigger: Trigger
     reason: str
 
 
@@ -79,7 +79,7 @@ class Handover:
             mode is ControlMode.BLEND and self.toward is ControlMode.TELEOP
         )
 
-    def take(self, target: TeleopTarget, mode: ControlMode, now_ns: int) -> Ask | None:
+    def take(self, target: TeleopTarget, mode: ControlMode, now_ns: int) -> ModeChange | None:
         """Take a target of the operator's stream; what it asks for.
 
         Raises:
@@ -88,15 +88,15 @@ class Handover:
         operator = self.operator
         pressed = operator.take(target, now_ns)
         if self.operator_moves(mode):
-            return None if operator.holds else Ask(self._resume, f"{self._who} let go")
-        return Ask(ControlMode.TELEOP, f"{self._who} takes over") if pressed else None
+            return None if operator.holds else ModeChange(self._resume, f"{self._who} let go")
+        return ModeChange(ControlMode.TELEOP, f"{self._who} takes over") if pressed else None
 
-    def watch(self, mode: ControlMode, now_ns: int) -> Ask | None:
-        """What is asked for because nothing comes."""
+    def watch(self, mode: ControlMode, now_ns: int) -> ModeChange | None:
+        """The change that silence triggers, if any."""
         if self.operator_moves(mode):
             silent_s, limit_s = self.operator.silent_s(now_ns), self._settings.deadman_timeout_s
             if silent_s > limit_s:
-                return Ask(
+                return ModeChange(
                     ModeEvent.LOST,
                     f"the deadman of {self._who} was last heard {silent_s:.3f} s ago, limit "
                     f"{limit_s} s",
@@ -104,7 +104,7 @@ class Handover:
         elif mode is ControlMode.BLEND:
             waited_s = (now_ns - self._since_ns) / NANOSECONDS
             if waited_s > self._settings.resume_timeout_s:
-                return Ask(
+                return ModeChange(
                     ModeEvent.LOST,
                     f"no chunk made after the return has come within "
                     f"{self._settings.resume_timeout_s} s",

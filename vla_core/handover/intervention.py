@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Intervention:
-    """What is told when it begins, and once more when it has ended.
+    """What is published when it begins, and once more when it has ended.
 
     Attributes:
         number: counts them since the command node started.

@@ -1,6 +1,6 @@
-"""Keys of a terminal as an operator's device: what is held, although no release is ever told.
+"""Keys of a terminal as an operator's device: what is held, although no release is ever reported.
 
-A terminal tells that a key was pressed and, while it is held, that it repeats; never that it was
+A terminal reports that a key was pressed and, while it is held, that it repeats; never that it was
 let go. So the deadman is held as long as keys of the device keep coming: the first repetition of a
 held key comes after up to 0.66 s (X's default; others are sooner), the later ones every 30 ms. And
 a hand moves for a moment after each key only: a tap is a nudge, a held key a motion that ends with
@@ -21,7 +21,7 @@ from vla_core.types import ControlMode
 HELD_FOR_S = 1.0
 #: A hand moves for this long after a key [s].
 MOVES_FOR_S = 0.2
-#: A press is told as one of something that was let go before, for so long [s].
+#: Before a press, a release is sent for so long [s].
 TOLD_RELEASED_S = 0.25
 #: Somebody who let go says so for this long; then the device is quiet, for others have it [s].
 _TELLS_RELEASE_S = 0.5
@@ -87,7 +87,7 @@ class Keyboard:
 
     Whoever lets go with `let_go` gives the robot back, as the YAML's `on_release` says. Where keys
     stay out nobody has let go: the device falls silent, and the command node stops the robot and
-    holds it. It speaks again once the robot is not the operator's any more. Before the first press,
+    holds it. It sends again once the robot is not the operator's any more. Before the first press,
     and some time after it was let go, it is quiet, too: who only watches has no say.
 
     Args:

@@ -43,7 +43,7 @@ class Act(Enum):
 Request = ControlMode | Act
 """What can be asked for."""
 
-Asked = Request | ModeEvent
+Trigger = Request | ModeEvent
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,13 @@ class Transition:
 
     Attributes:
         start: mode in force.
-        asked: mode that is asked for, what a person does, or what has happened.
+        trigger: mode that is asked for, what a person does, or an event.
         enters: the mode that begins at once; it may lead to the one that was asked for by itself.
         conditions: what must hold.
     """
 
     start: ControlMode
-    asked: Asked
+    trigger: Trigger
     enters: ControlMode
     conditions: frozenset[Condition] = frozenset()
 
@@ -114,8 +114,8 @@ TRANSITIONS: tuple[Transition, ...] = (
 )
 """Everything that may happen. What is not here is refused: no mode asked for leads out of ESTOP."""
 
-_FOUND: Mapping[tuple[ControlMode, Asked], Transition] = MappingProxyType(
-    {(transition.start, transition.asked): transition for transition in TRANSITIONS}
+_FOUND: Mapping[tuple[ControlMode, Trigger], Transition] = MappingProxyType(
+    {(transition.start, transition.trigger): transition for transition in TRANSITIONS}
 )
 
 
@@ -140,7 +140,7 @@ def find_transition(now: ControlMode, asked: Request) -> Transition | str:
             f"{asked.name} cannot follow ESTOP; a person resets it first, which leads to HOLD: "
             "service vla/reset_estop, or F5 in the console"
         )
-    allowed = [row.asked.name for row in may_become(now)]
+    allowed = [row.trigger.name for row in may_become(now)]
     return f"{asked.name} cannot follow {now.name}; {now.name} leads to {', '.join(allowed)}"
 
 
@@ -149,5 +149,5 @@ def may_become(now: ControlMode) -> list[Transition]:
     return [
         row
         for row in TRANSITIONS
-        if row.start == now and isinstance(row.asked, Request) and row.asked != now
+        if row.start == now and isinstance(row.trigger, Request) and row.trigger != now
     ]

@@ -42,8 +42,8 @@ class Operator:
         future_tolerance_s: how far stamps may lie ahead of now [s].
 
     Attributes:
-        holds: whether the deadman was held when it was last heard.
-        stamp_ns, deadman_ns: when devices and deadman were heard; None before the first.
+        holds: whether the deadman was held at its last message.
+        stamp_ns, deadman_ns: of the last messages of devices and deadman; None before them.
         source, name: what the operator moves the robot with, and who that is.
     """
 
@@ -83,7 +83,7 @@ class Operator:
         return self.holds and not held
 
     def silent_s(self, now_ns: int) -> float:
-        """Since when the deadman was not heard [s]; infinite if it never was."""
+        """How long ago the deadman's last message was [s]; infinite if there was none."""
         if self.deadman_ns is None:
             return math.inf
         return max(0.0, (now_ns - self.deadman_ns) / NANOSECONDS)

@@ -71,7 +71,7 @@ class PassingOperator:
         self._plan(0.0)
 
     def act(self, command: np.ndarray, now_ns: int) -> TeleopTarget | None:
-        """What goes to the command core now; None before the devices have told all they can.
+        """What goes to the command core now; None before every device has sent something.
 
         Args:
             command: `(dof,)` where the robot is commanded to be.

@@ -1,4 +1,4 @@
-"""Who resets an emergency stop has a name, which the mode's reason and the log tell."""
+"""Who resets an emergency stop has a name, which is the mode's reason and in the log."""
 
 from __future__ import annotations
 

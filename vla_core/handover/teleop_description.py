@@ -24,7 +24,7 @@ class TwistAxis(Enum):
 
 @dataclass(frozen=True)
 class DeadmanInput:
-    """Where the deadman is heard.
+    """The deadman's topic and button.
 
     Attributes:
         topic: `sensor_msgs/Joy`, or `std_msgs/Bool` where there is no button.

@@ -146,7 +146,7 @@ class SafetyDescription:
         workspace: where the hands stay; None: anywhere.
         hand_speed: limit of the grasp frames' speed [m/s].
         tracking: by group; every group has one.
-        estop_heartbeat_s: the e-stop's publisher must be heard this often [s]; 0: need not be.
+        estop_heartbeat_s: longest time between two messages of the e-stop [s]; 0: none are needed.
     """
 
     source: Path

@@ -56,7 +56,7 @@ class FreshnessLimits:
         intent: since the stamp of the observation behind that chunk's intent.
         chunk: since that chunk arrived.
         joint_state: since the stamp of the newest joint state.
-        teleop: since the operator's devices were heard.
+        teleop: since the operator's devices sent something.
     """
 
     observation: AgeLimit = AgeLimit(1.0)

@@ -180,7 +180,7 @@ class LookAhead:
         self._seen = _Seen(time_ns, position, velocity, distance_m, approach)
 
     def _distances(self, position: np.ndarray) -> np.ndarray:
-        """`(pairs,)` distances at `(dof,)`, not told above what is exact [m]."""
+        """`(pairs,)` distances at `(dof,)`, cut at what is exact [m]."""
         collision = self._collision
         found = collision.distances_along(position[None], collision.exact_m, self._known)
         return np.minimum(found[0], collision.exact_m)

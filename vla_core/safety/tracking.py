@@ -1,4 +1,4 @@
-"""Whether the robot is where it is told to be: the command may not run away from it."""
+"""Whether the robot is where it is commanded: the command may not run away from it."""
 
 from __future__ import annotations
 

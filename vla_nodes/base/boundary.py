@@ -58,7 +58,7 @@ class Boundary:
     """What one topic lets in.
 
     Args:
-        node: told what is refused.
+        node: reports what is refused.
         kind, topic: what is expected, and where.
         most_bytes: largest message that is read; None: as `MOST_BYTES` says.
     """

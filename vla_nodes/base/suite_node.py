@@ -26,7 +26,7 @@ from vla_nodes.wire import topics
 from vla_nodes.wire.replay_space import is_replay, require_apart
 
 DIAGNOSTICS_PERIOD_S = 1.0
-#: How soon it is told that a node became ready, or refuses something.
+#: How soon it is reported that a node became ready, or refuses something.
 CHANGE_PERIOD_S = 0.1
 #: A refusal is shown as an error until it is this old.
 PROBLEM_MEMORY_S = 1.0

@@ -202,7 +202,7 @@ class Graph:
         """`environment` with what the graph needs where it is not set.
 
         Args:
-            log: told when there is no room for the profile of the middleware.
+            log: takes a line where there is no room for the profile of the middleware.
         """
         result = {**{k: str(v) for k, v in self.environment.items()}, **environment}
         variable = _profile_variable(environment)

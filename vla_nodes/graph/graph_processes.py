@@ -42,7 +42,7 @@ class GraphProcesses(ProcessGroup):
         environment: of every process.
         logs: folder for one log a process; None: they write where this process writes.
         back_off: how long a node stays down.
-        log: told in words what happens to the nodes.
+        log: takes lines about what happens to the nodes.
 
     Attributes:
         namespace: of its nodes, such as `/robot1`; empty: the root.

@@ -79,12 +79,12 @@ class ProcessGroup:
                 log.close()
 
     def signal(self, name: str, number: signal.Signals) -> None:
-        """Signal one process and its children, if it runs; `ended` tells if that ends it."""
+        """Signal one process and its children, if it runs; `ended` has it if that ends it."""
         if name in self._processes:
             _signal(self._processes[name], number)
 
     def ended(self) -> Ended | None:
-        """One process that is over, if any; each is told once."""
+        """One process that is over, if any; each is returned once."""
         for name, process in self._processes.items():
             if process.poll() is not None:
                 del self._processes[name]

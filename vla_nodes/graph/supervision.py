@@ -48,7 +48,7 @@ class Decision(NamedTuple):
 
 
 class Supervision:
-    """Decides for one graph; told of every start and every end.
+    """Decides for one graph; is given every start and every end.
 
     A node that ends once the graph is up is started again where its description allows it, later
     each time, and brought up by a bring-up of its own: one at a time. One that cannot be brought up

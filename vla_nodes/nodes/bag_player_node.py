@@ -76,7 +76,7 @@ class BagPlayerNode(SuiteNode):
         self._live_names: dict[str, str] = {}
         self._sources: dict[str, Publisher] = {}
         self._clock_due_s = 0.0
-        self._told: tuple[Phase, int, float] | None = None
+        self._reported: tuple[Phase, int, float] | None = None
         self._clock_publisher: Publisher | None = None
         for name, action in SERVICES.items():
             self.create_service(Trigger, f"~/{name}", self._served(action))
@@ -183,9 +183,9 @@ class BagPlayerNode(SuiteNode):
         if count > self.meters.drops["message/unreadable"]:
             self.meters.drops["message/unreadable"] = count - 1
             self.refuse(problem, "message/unreadable")
-        told = (playback.phase, playback.loops, playback.rate)
-        if told != self._told:
-            self._told = told
+        reported = (playback.phase, playback.loops, playback.rate)
+        if reported != self._reported:
+            self._reported = reported
             self.publish_diagnostics()
 
     def _served(

@@ -15,11 +15,11 @@ _POLL_S = 0.2
 
 
 class InferenceWorker(Generic[_Input]):
-    """Runs `compute` on the newest input, at most at a rate told by the inputs' stamps.
+    """Runs `compute` on the newest input, at most at a rate by the inputs' stamps.
 
     Args:
         compute: called in the worker's thread.
-        on_error: told what `compute` raised; the worker goes on.
+        on_error: gets what `compute` raised; the worker goes on.
         rate_hz: highest rate [Hz].
     """
 

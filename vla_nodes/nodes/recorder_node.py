@@ -217,16 +217,16 @@ class RecorderNode(SuiteNode):
     def _event(self, message: RecordedMessage) -> str:
         """Why the last seconds are to be saved; empty when nothing has happened."""
         if message.topic == self._estop_topic:
-            told = self._estops.read(message.data)
-            before, self._pressed = self._pressed, told is not None and told.data
+            estop = self._estops.read(message.data)
+            before, self._pressed = self._pressed, estop is not None and estop.data
             return "estop" if self._pressed and not before else ""
         if message.topic == self._mode_topic:
             mode = self._modes.read_as(read_mode, message.data)
             before, self._mode = self._mode, self._mode if mode is None else mode
             return "estop" if self._mode is ControlMode.ESTOP is not before else ""
         if message.topic == self._intervention_topic:
-            told = self._interventions.read(message.data)
-            return "intervention" if told is not None and has_begun(told) else ""
+            event = self._interventions.read(message.data)
+            return "intervention" if event is not None and has_begun(event) else ""
         return ""
 
     def _on_save(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:

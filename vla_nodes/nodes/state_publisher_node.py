@@ -33,7 +33,7 @@ _NICENESS = 10
 
 
 class StatePublisherNode(SuiteNode):
-    """Publishes the URDF and fixed transforms once, moving ones as joint states tell."""
+    """Publishes the URDF and fixed transforms once, moving ones by joint states."""
 
     PARAMETERS = (
         ROBOT,
@@ -93,7 +93,7 @@ class StatePublisherNode(SuiteNode):
         self.meters.rate("transforms").tick()
 
     def _take(self, message: JointState) -> None:
-        """Keep what a message tells of the robot's joints; it may be of some of them only.
+        """Keep what a message has of the robot's joints; it may be of some of them only.
 
         Raises:
             ObservationError: a position is missing, or none.

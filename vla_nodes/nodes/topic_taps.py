@@ -65,7 +65,7 @@ class TopicTaps:
             self._subscriptions[name] = PolledSubscription(
                 self._node, kind, name, profile, raw=True
             )
-            type_hash = str(getattr(publishers[0], "topic_type_hash", ""))  # Humble tells none
+            type_hash = str(getattr(publishers[0], "topic_type_hash", ""))  # Humble has none
             self.topics[name] = RecordedTopic(name, types[0], definition, type_hash)
             found.append(self.topics[name])
         return found

@@ -23,7 +23,7 @@ class LiveGraph(GraphProcesses):
         given: arguments of the graph, as text.
         logs: folder for one log a process.
         graph: the description; None: the package's.
-        log: told in words what happens to the nodes.
+        log: takes lines about what happens to the nodes.
         back_off: how long a node stays down.
     """
 

@@ -100,7 +100,7 @@ class Statuses:
 
     @property
     def stands_for_s(self) -> float:
-        """How long the command has stood, or nothing was heard of it [s]."""
+        """How long the command has stood, or not been received [s]."""
         return time.monotonic() - self._moved_s
 
     @property

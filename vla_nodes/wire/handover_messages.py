@@ -63,5 +63,5 @@ def intervention_message(intervention: Intervention, robot: str) -> DiagnosticSt
 
 
 def has_begun(message: DiagnosticStatus) -> bool:
-    """Whether an intervention's message tells that it has begun; each tells its end later."""
+    """Whether a message is of an intervention's begin; its end has one of its own."""
     return {pair.key: pair.value for pair in message.values}.get("end_ns") == ""

@@ -1,6 +1,6 @@
 """ROS images to RGB arrays: ROS 2's cv_bridge where it is installed, else OpenCV on the raw bytes.
 
-The `cv-bridge` of PyPI is ROS 1's and corrupts data with numpy 2; only the ament index tells
+The `cv-bridge` of PyPI is ROS 1's and corrupts data with numpy 2; only the ament index says
 that the real one is there.
 """
 

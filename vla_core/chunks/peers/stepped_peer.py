@@ -83,7 +83,7 @@ class SteppedPeer(ABC):
     def context(
         self, seen: Observation, history: tuple[Observation | None, ...] = ()
     ) -> Context:
-        """What either system is shown of a moment; peers do not tell what is executed."""
+        """What either system is shown of a moment; peers do not report what is executed."""
         return Context(seen, history)
 
     def infer(self, context: Context, intent: LatentIntent) -> None:

@@ -42,20 +42,22 @@ class AttemptRecord:
         self._moments: list[_Moment] = []
         self.span = Span(0, None, sim.instruction.text)
 
-    def on_intervention(self, told: Intervention, trouble: Enum) -> None:
-        """The core tells of an intervention: that it has begun, or that it has ended.
+    def on_intervention(self, intervention: Intervention, trouble: Enum) -> None:
+        """An intervention has begun, or has ended.
 
         Args:
-            trouble: why the operator says to have taken over.
+            trouble: the operator's reason to take over.
         """
-        if told.end_ns is None:
-            cause = f"{told.cause}: {trouble.value}"
+        if intervention.end_ns is None:
+            cause = f"{intervention.cause}: {trouble.value}"
             self.span.interventions.append(
-                SpanIntervention(told.begin_ns, None, told.operator, told.source, cause)
+                SpanIntervention(
+                    intervention.begin_ns, None, intervention.operator, intervention.source, cause
+                )
             )
         else:
             begun = self.span.interventions[-1]
-            begun.end_ns, begun.end_cause = told.end_ns, told.end_cause
+            begun.end_ns, begun.end_cause = intervention.end_ns, intervention.end_cause
 
     def on_tick(
         self, now_ns: int, mode: ControlMode, position: np.ndarray, action: np.ndarray

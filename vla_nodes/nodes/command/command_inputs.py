@@ -1,4 +1,4 @@
-"""What the command core is told each tick: joint states, chunks, targets, the emergency stop."""
+"""What the command core receives each tick: joint states, chunks, targets, the emergency stop."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vla_nodes.wire import qos, topics
 from vla_nodes.wire.conversions import read_chunk, to_nanoseconds
 from vla_nodes.wire.handover_messages import read_teleop_target
 
-#: Most messages of the emergency stop heard in a tick; a press behind them waits for the next one.
+#: Most messages of the emergency stop taken in a tick; a press behind them waits for the next one.
 _ESTOPS = 200
 
 
@@ -41,7 +41,7 @@ class CommandInputs:
 
     Args:
         node: owns them; what the core refuses is counted and shown there.
-        core: what is told.
+        core: receives them.
         joint_states_topics: of the robot.
     """
 

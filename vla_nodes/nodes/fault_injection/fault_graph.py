@@ -22,7 +22,7 @@ from vla_nodes.nodes.fault_injection.transforms import (
 from vla_nodes.wire import topics
 
 INJECTOR = "fault_injector_node"
-#: Where the simulated robot lies in the order of bring-up, and who speaks before the injector.
+#: Where the simulated robot lies in the order of bring-up, and who publishes before the injector.
 _ROBOT = "sim_robot_node"
 
 

@@ -1,1 +1,1 @@
-"""Parts of the intent node: who may tell what, and how a goal is followed."""
+"""Parts of the intent node: who may set an instruction, and how a goal is followed."""

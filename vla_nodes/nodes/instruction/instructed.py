@@ -1,4 +1,4 @@
-"""The part of a node that is told what to do, and publishes what it intends."""
+"""The part of a node that takes instructions and publishes intents."""
 
 from __future__ import annotations
 

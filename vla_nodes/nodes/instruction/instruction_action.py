@@ -27,7 +27,7 @@ _TICKS = round(MODE_TIMEOUT_S / TICK_S)
 #: Longest time limit of a goal, a day [s].
 LONGEST_S = 86_400.0
 
-#: An operator who corrects the policy does not end what it was told.
+#: An operator who corrects the policy does not end its instruction.
 _UNDER_WAY = (ControlMode.POLICY, ControlMode.TELEOP, ControlMode.BLEND)
 #: What a person does first where a goal may not begin: no mode that somebody chose is left by it.
 _FIRST = {
@@ -136,7 +136,7 @@ class InstructionAction:
         return ""
 
     async def _follow(self, handle: ServerGoalHandle, start_ns: int) -> _Outcome:
-        """Execute a goal, and leave the robot in HOLD unless it is told something else by then."""
+        """Execute a goal, and leave the robot in HOLD, but for another instruction by then."""
         status = self._node.create_subscription(
             msg.SafetyStatus, topics.SAFETY_STATUS, self._on_status, qos.STATUS
         )
@@ -201,7 +201,7 @@ class InstructionAction:
             if answer.done() and self._mode is mode:
                 return ""
             if answer.done() and self._mode in (ControlMode.IDLE, ControlMode.ESTOP):
-                return f"the command node went to {self._mode.name}"  # before it was heard there
+                return f"the command node went to {self._mode.name}"  # before it arrived there
         return f"mode {mode.name} not reached in {MODE_TIMEOUT_S} s; it is {self._mode.name}"
 
     def _feedback(self) -> ExecuteInstruction.Feedback:

@@ -115,7 +115,7 @@ def outcome(record: EpisodeRecord) -> str:
 
 
 def told_and_done(record: EpisodeRecord) -> str:
-    """What was told, how it ended, and how long it took."""
+    """The instruction, how it ended, and how long it took."""
     word = "done" if record.success else f"not done ({record.reason})"
     return f"{record.instruction}: {word}, {record.duration_s:.1f} s"
 
@@ -158,7 +158,7 @@ def write_results(out: Path, summary: dict[str, Any], demo: Demo) -> None:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `vla demo`."""
     parser.add_argument(
-        "--suite", choices=SUITES.names(), default="tabletop", help="whose tasks are told"
+        "--suite", choices=SUITES.names(), default="tabletop", help="whose tasks are instructed"
     )
     parser.add_argument("--episodes", type=int, default=10, help="instructions to follow")
     add_seed(parser, "chooses the scenes")

@@ -31,7 +31,7 @@ class DemoSettings:
 
 
 class DemoRun:
-    """Lays tables, tells instructions, hands over to the policy, watches.
+    """Lays tables, sets instructions, hands over to the policy, watches.
 
     Args:
         observer: listens to the graph and asks it.

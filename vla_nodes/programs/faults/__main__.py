@@ -1,4 +1,4 @@
-"""Inject faults into the live graph, one by one, and tell who found them and what moved.
+"""Inject faults into the live graph, one by one, and report who found them and what moved.
 
 The graph runs in processes of its own, with an injector between them.
 """
@@ -48,7 +48,7 @@ class Faults:
         args: as `add_arguments` makes them.
         given: further arguments of the graph.
         flood: further arguments of the program that floods.
-        watch: told of the graph between any two polls.
+        watch: called between any two polls of the graph.
     """
 
     def __init__(
@@ -166,7 +166,7 @@ class Faults:
 def as_a_robot_listens() -> Iterator[None]:
     """What joins the graph meanwhile does so as a robot's driver should: without shared memory.
 
-    With it, this process would hear nothing for a third of a second when a node that was killed
+    With it, this process would receive nothing for a third of a second when a node that was killed
     comes back.
     """
     before = dict(os.environ)

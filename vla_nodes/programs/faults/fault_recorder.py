@@ -127,7 +127,7 @@ class FaultRecorder:
     def _robot_clock(self) -> Callable[[int], int]:
         """How far the robot's clock is ahead of this machine's at a time of this machine [ns].
 
-        As the robot's joint states tell, which it stamps by its clock.
+        By the robot's joint states, which it stamps by its clock.
         """
         states = [
             (taken.sent_ns, to_nanoseconds(message.header.stamp) - taken.sent_ns)
@@ -157,8 +157,8 @@ class FaultRecorder:
 
     def emergencies(self) -> list[Emergency]:
         """Emergency stops, on the command node's clock."""
-        told = ((to_nanoseconds(m.header.stamp), m.mode) for _, m in self._messages("mode"))
-        modes = list(dict.fromkeys(told))  # each is said again every second
+        entered = ((to_nanoseconds(m.header.stamp), m.mode) for _, m in self._messages("mode"))
+        modes = list(dict.fromkeys(entered))  # each is published again every second
         ends = [stamp_ns for stamp_ns, _ in modes[1:]] + [_LATER_NS]
         return [
             Emergency(stamp_ns, end_ns)

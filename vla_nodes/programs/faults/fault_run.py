@@ -63,7 +63,7 @@ class FaultRun:
         recorder: keeps what it says.
         robot: the simulated one.
         programs: command lines of what is started for a fault, by its kind; its target follows.
-        update: renews the display; told in words what is being done.
+        update: renews the display with what is being done, in words.
     """
 
     def __init__(

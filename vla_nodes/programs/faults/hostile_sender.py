@@ -1,5 +1,5 @@
 """Sends hostile messages to everything that a node listens to, and hostile requests to what it
-offers, as the graph itself tells; nothing is named here but what is left out, and why.
+offers, as the ROS graph has it; nothing is named here but what is left out, and why.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class HostileSender:
     """Speaks to one node.
 
     Args:
-        node: speaks.
+        node: sends.
         target: name of the node that is spoken to, in the root namespace.
         seed: of what is said.
         left_out: topics and services whose whole name matches it are left alone.
@@ -133,7 +133,7 @@ class HostileSender:
     def _subscribed(
         self, kinds: dict[str, type], profiles: dict[str, QoSProfile]
     ) -> dict[str, Any | None]:
-        """The first good message of each topic that is heard; None where nobody speaks."""
+        """The first good message of each topic; None where nobody publishes."""
         ears = {
             topic: self._node.create_subscription(
                 kind, topic, lambda _: None,

@@ -29,7 +29,7 @@ _TIMEOUT_S, _RESEND_AFTER_S = 8.0, 0.2
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Send the goal, and tell its end until killed."""
+    """Send the goal, and publish its end until killed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("text", help="the instruction")
     parser.add_argument("name", choices=(GOAL,), help="of the fault")

@@ -9,7 +9,7 @@ import yaml
 
 from vla_core.robot.load import load_robot
 
-#: Longest silence of the emergency stop's topic [s]; the injector speaks ten times a second.
+#: Longest silence of the emergency stop's topic [s]; the injector sends ten times a second.
 HEARTBEAT_S = 0.5
 
 

@@ -115,7 +115,7 @@ def _run_episodes(
                 rows.append({"seed": seed, "kind": kind, **outcome._asdict(), "takeovers": taken})
                 word = "done" if outcome.success else f"not done ({outcome.reason})"
                 status.log(f"{len(run.takeovers):3d}  {kind}: {word}")
-            if taken:  # done before the first takeover, it tells nothing of one
+            if taken:  # done before the first takeover, it says nothing of one
                 for kind, success in pair.items():
                     outcomes[kind].append(success)
             write(args, run, robot, summary())

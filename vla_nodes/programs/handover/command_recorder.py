@@ -66,7 +66,7 @@ class CommandRecorder:
     def sent(self, from_ns: int, to_ns: int) -> list[SentCommand]:
         """Commands that were sent between two times of this machine; of a period, the last.
 
-        The command node tells the controllers in turn: with the last one, the command is whole.
+        The command node sends to the controllers in turn: with the last one, the command is whole.
         """
         found: dict[int, SentCommand] = {}
         position = np.full(self._robot.dof, np.nan)
@@ -75,7 +75,7 @@ class CommandRecorder:
             for one, commands in zip(self._controllers, self._commands, strict=True)
         }
         last = self._controllers[-1]
-        for taken, controller in self._told_between(from_ns, to_ns):
+        for taken, controller in self._sent_between(from_ns, to_ns):
             received = boundaries[controller].read_as(read_command, taken.message)
             if received is None:
                 continue
@@ -86,15 +86,15 @@ class CommandRecorder:
                 found[stamp_ns] = SentCommand(stamp_ns, position.copy())
         return list(found.values())
 
-    def _told_between(
+    def _sent_between(
         self, from_ns: int, to_ns: int
     ) -> list[tuple[Taken, ControllerDescription]]:
-        told = [
+        sent = [
             (taken, controller)
             for kept, controller in zip(self._kept_commands, self._controllers, strict=True)
             for taken in _between(kept, from_ns, to_ns)
         ]
-        return sorted(told, key=lambda one: one[0].sent_ns)
+        return sorted(sent, key=lambda one: one[0].sent_ns)
 
     def ticks(self, from_ns: int, to_ns: int) -> list[Tick]:
         """The same of the ticks' reports."""

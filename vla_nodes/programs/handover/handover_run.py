@@ -61,8 +61,8 @@ class HandoverRun:
 
     Args:
         observer: listens to the graph and asks it.
-        operator: takes over when told.
-        processors: tells whether the machine was away around a press.
+        operator: takes over when called.
+        processors: whether a processor was away around a press.
         robot: the simulated one.
         random: when, and for how long.
         time_limit_s: an instruction not done by then has failed; what an operator has of it, and

@@ -18,7 +18,7 @@ _BEATS_HZ = 25.0
 
 
 class ScriptedOperator:
-    """Moves a leader and holds a deadman when told; use it in `with`.
+    """Moves a leader and holds a deadman when called; use it in `with`.
 
     Args:
         node: owns the publishers.

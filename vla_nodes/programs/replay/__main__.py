@@ -221,13 +221,13 @@ def _nothing_done(summary: dict[str, Any]) -> str:
     """Why nothing of the recording was replayed; "" where something was."""
     if summary["observations"]:
         return ""
-    told = "; ".join(
+    refused = "; ".join(
         f"{node}: {reason} {count} times"
         for node, reasons in summary["drops"]["nodes"].items()
         for reason, count in reasons.items()
     )
     frames = sum(summary["camera_frames"].values())
-    return f"no observations came of {frames} pictures; {told or 'nothing was refused'}"
+    return f"no observations came of {frames} pictures; {refused or 'nothing was refused'}"
 
 
 def _policy(args: argparse.Namespace) -> Path:

@@ -21,7 +21,7 @@ class PlayerControl:
     """The bag player of the graph that an observer listens to.
 
     Args:
-        observer: asks, and hears the player's diagnostics.
+        observer: asks, and receives the player's diagnostics.
         rate: that the player was started with, times real time.
     """
 
@@ -78,8 +78,8 @@ class PlayerControl:
     @property
     def phase(self) -> Phase | None:
         """Where the play is; None before the player has said so."""
-        told = self.values.get("phase")
-        return Phase(told) if told else None
+        phase = self.values.get("phase")
+        return Phase(phase) if phase else None
 
     @property
     def values(self) -> dict[str, str]:
