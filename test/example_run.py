@@ -47,9 +47,9 @@ def example_episode(number: int = 1, success: bool = True, seconds: float = 1.0)
     for k in range(round(10 * seconds)):
         picture = np.full((32, 32, 3), 60, np.uint8)
         picture[12:20, k : k + 8] = (200, 40, 40)
-        change = np.zeros((1, 4, 4), np.float32)
-        change[0, 1, min(3, 1 + k // 4)] = 0.8
+        change = np.zeros((4, 4), np.float32)
+        change[1, min(3, 1 + k // 4)] = 0.8
         record.frames.append((0.1 * k, {"head": picture}))
-        record.changes.append((0.1 * k, change))
+        record.changes.append((0.1 * k, {"head": change}))
     record.success, record.duration_s = success, seconds
     return record

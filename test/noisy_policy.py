@@ -11,6 +11,7 @@ from vla_core.contract.answers import chunk_of, intent_of
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.protocol import DualSystem
 from vla_core.contract.specification import CameraSpec, ObservationSpec
+from vla_core.policies.dial.view import DialView
 from vla_core.types import NANOSECONDS, ActionChunk, LatentIntent
 
 SIDE, PATCHES = 32, 4
@@ -86,4 +87,4 @@ class Oracle(Stayer):
 
 
 def noisy_policy() -> DualSystem:
-    return DualSystem(Foreseer(), Stayer())
+    return DualSystem(Foreseer(), Stayer(), DialView(MANIFEST))

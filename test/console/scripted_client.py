@@ -12,7 +12,7 @@ from vla_core.console.snapshot import (
     Answer,
     CameraView,
     CommandView,
-    ForesightChange,
+    IntentShown,
     NodeLevel,
     NodeReport,
     RecentConstraint,
@@ -61,7 +61,9 @@ def in_policy(taken_s: float) -> Snapshot:
         nodes=tuple(node(name) for name in (*VALUES, "action_node")),
         instruction=Instruction(3, "put the red block on the yellow pad"),
         camera=CameraView("head", pixels, 0.1),
-        change=ForesightChange("head", pixels, "upper left", 0.31, 0.42, 1.2, 0.2),
+        intent=IntentShown(
+            "head", pixels, "most upper left: 0.31, dark 0 to bright 0.42", 1.2, 0.2
+        ),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 from scripted_client import ScriptedClient, node
@@ -241,7 +242,7 @@ def test_a_command_node_that_falls_silent_leaves_nothing_that_looks_fresh():
 def test_before_a_graph_is_there_it_says_what_it_waits_for():
     async def script(console: Console) -> None:
         console.client.show(command=None, mode=None, nodes=(), instruction=None, robot="",
-                            camera=None, change=None, limits_s={}, namespace="left")  # fmt: skip
+                            camera=None, intent=None, limits_s={}, namespace="left")  # fmt: skip
         await console.draw()
         assert "waits for the command node" in console.says("header")
         assert "nothing was heard on /left/vla/safety_status yet" in console.says("mode")
@@ -367,13 +368,26 @@ def test_an_old_picture_is_not_shown_as_a_new_one():
     async def script(console: Console) -> None:
         await console.draw()
         client = console.client
-        for name in ("camera", "change"):
+        for name in ("camera", "intent"):
             old = client.now.__getattribute__(name)
             client.show(**{name: type(old)(**{**vars(old), "age_s": 4.0})})
         await console.draw()
         screen = console.screen()
         assert "camera: the last one came 4.0 s ago" in screen
         assert "foresight: the last one came 4.0 s ago" in screen and "▄" not in screen
+
+    drive(script, LARGE)
+
+
+def test_an_intent_without_a_picture_is_shown_in_words():
+    async def script(console: Console) -> None:
+        intent = console.client.now.intent
+        for caption in ("cup, handle", "cup, lid"):
+            shown = replace(intent, camera="", pixels=None, caption=caption)
+            console.client.show(intent=shown)
+            await console.draw()
+            assert "foresight, 1.2 s ahead" in console.screen()
+            assert caption in console.screen()
 
     drive(script, LARGE)
 

@@ -209,8 +209,10 @@ def test_the_space_bar_stops_the_robot_and_only_a_reset_frees_it(up):
 
 
 def test_the_keyboard_takes_over_moves_a_hand_and_gives_back(up):
-    async def take_over_and_give_back(console: Driven) -> str:
-        """Why the intervention ended; a machine that is too busy for the keys loses the deadman."""
+    async def take_over_and_give_back(console: Driven) -> tuple[str, ControlMode]:
+        """Why the intervention ended, and who moves the robot then: a machine that is too busy for
+        the keys loses the deadman; one too busy for the policy has stopped it before the press, and
+        a takeover from HOLD goes back to HOLD."""
         if console.now.mode is not ControlMode.POLICY:
             await to_hold(console)
             await console.until_mode(ControlMode.POLICY, key="f3")
@@ -220,14 +222,17 @@ def test_the_keyboard_takes_over_moves_a_hand_and_gives_back(up):
             await console.press("w")
         await console.press("f3")
         await console.until(lambda: console.now.intervention.over, "the intervention is over")
-        return console.now.intervention.end_cause
+        back = (ControlMode.POLICY, ControlMode.HOLD)
+        await console.until(lambda: console.now.mode in back, "the policy or nobody has it")
+        return console.now.intervention.end_cause, console.now.mode
 
     async def script(console: Driven) -> None:
-        for _ in range(MOST_TRIES):
-            if await take_over_and_give_back(console) == "alice with keyboard let go":
-                break
-        await console.until(lambda: "keyboard let go" in console.says("operator"), "it is told")
-        await console.until_mode(ControlMode.POLICY)
+        given_back = ("alice with keyboard let go", ControlMode.POLICY)
+        tries = [await take_over_and_give_back(console)]
+        while tries[-1] != given_back and len(tries) < MOST_TRIES:
+            tries.append(await take_over_and_give_back(console))
+        assert tries[-1] == given_back, tries
+        assert "keyboard let go" in console.says("operator")
 
     begin = right_arm(up)
     drive(up.domain, script)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +12,13 @@ rclpy = pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from live import Live
+from rcl_interfaces.msg import ParameterValue
+from rcl_interfaces.srv import GetParameters
 from std_msgs.msg import Bool
 
 from vla_core.console.snapshot import NodeLevel
+from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.specification import CameraSpec, ObservationSpec
 from vla_core.types import ControlMode, Instruction, LatentIntent, Observation
 from vla_msgs import msg
 from vla_nodes.programs.console.live_client import ClientSettings, LiveClient
@@ -44,7 +49,24 @@ def intent(foresight: np.ndarray) -> msg.LatentIntent:
     return intent_message(LatentIntent(1, 1, 1, Instruction(1, "go"), 1.2, "ours", tensors), 1)
 
 
-def test_where_a_change_is_foreseen_is_shown_and_said_camera_by_camera(live, client):
+@pytest.fixture
+def dial(live: Live, tmp_path: Path) -> None:
+    """A graph that runs a policy of this feature space, whose node tells the folder."""
+    cameras = tuple(CameraSpec(name, 128, 256) for name in CAMERAS)
+    manifest = PolicyManifest(
+        "example", "dial", "g1_29dof", ("a_joint",), ObservationSpec(cameras), 0.1, 12,
+        fingerprint="ours",
+    )  # fmt: skip
+    manifest.save(tmp_path)
+
+    def answer(request, response):
+        response.values = [ParameterValue(type=4, string_value=str(tmp_path))]
+        return response
+
+    live.node.create_service(GetParameters, "action_node/get_parameters", answer)
+
+
+def test_where_a_change_is_foreseen_is_shown_and_said_camera_by_camera(live, dial, client):
     foresight = np.ones((2, SIDE, SIDE, WIDTH))
     foresight[0, 0, -1] = -1.0
     foresight[1, -1, 0, ::2] = -1.0
@@ -56,24 +78,24 @@ def test_where_a_change_is_foreseen_is_shown_and_said_camera_by_camera(live, cli
         observations.publish(observation())
         intents.publish(said)
 
-    found = live.wait_until(lambda: client.snapshot().change, "a foresight", each=speak)
-    assert (found.camera, found.place) == ("head", "upper right")
-    assert found.largest == pytest.approx(2.0) and found.lookahead_s == pytest.approx(1.2)
+    found = live.wait_until(lambda: client.snapshot().intent, "a foresight", each=speak)
+    assert found.camera == "head" and found.caption.startswith("most upper right: 2.00, dark 0")
+    assert found.lookahead_s == pytest.approx(1.2)
     assert client.snapshot().camera.pixels.shape == found.pixels.shape == (48, 96, 3)
     colours = found.pixels.astype(int)
     tinted = np.ptp(colours, axis=2) > 20
     assert tinted[:8, -8:].all() and not tinted[24:, :48].any()
     client.next_camera()
     other = live.wait_until(
-        lambda: client.snapshot().change.camera == "front" and client.snapshot().change,
+        lambda: client.snapshot().intent.camera == "front" and client.snapshot().intent,
         "the other camera",
         each=speak,
     )
-    assert other.place == "lower left" and other.largest == pytest.approx(1.0)
+    assert other.caption.startswith("most lower left: 1.00")
 
     said = intent(np.ones((3, WIDTH)))
     live.wait_until(
-        lambda: any("no picture: foresight has shape" in a.text for a in client.snapshot().answers),
+        lambda: any("foresight has shape (3, 8)" in a.text for a in client.snapshot().answers),
         "why there is no picture",
         each=speak,
     )

@@ -13,14 +13,20 @@ import numpy as np
 import pytest
 from installed_plugins import ROOT, path_with
 from one_joint import LEFT, RIGHT, OneJointScene
-from swaying_robot import INSTRUCTION, write_bag
+from swaying_robot import INSTRUCTION, ROBOT, write_bag
 
 from vla_core.contract.joint import as_dual
 from vla_core.contract.protocol import JointPolicy
 from vla_core.evaluation.episode import EpisodeRunner
 from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.observation.history import NEAR_S
-from vla_core.policies.registry import load_joint
+from vla_core.policies.registry import load_joint, load_policy
+from vla_core.recordings.sources.open_recording import open_recording
+from vla_core.replay.event_log.event_recorder import EventRecorder
+from vla_core.replay.offline.replay import OfflineReplay
+from vla_core.replay.offline.settings import OfflineSettings
+from vla_core.report.replay_notes import ReplayNotes
+from vla_core.report.replay_report import write_replay_report
 from vla_core.robot.load import load_robot
 from vla_core.types import LatentIntent
 
@@ -93,6 +99,30 @@ def test_a_replay_runs_it_and_gives_the_same_twice(plugins, tmp_path, monkeypatc
     assert first["chunks"] > 3 and first["intents"] - first["chunks"] in (0, 1)
 
 
+def test_a_replay_shows_its_intents_as_the_plug_in_says(plugins, tmp_path, monkeypatch):
+    folder = saved(plugins, tmp_path / "swaying", "g1_bottle", {"head": 32}, monkeypatch)
+    recording = open_recording(write_bag(tmp_path / "bag"), ROBOT, ["head"])
+    notes = ReplayNotes()
+    recorder = EventRecorder(ROBOT, ["head"], recording.has_commands, [notes])
+    settings = OfflineSettings(INSTRUCTION)
+    result = OfflineReplay(ROBOT, load_policy(folder), settings).run(
+        recording, listeners=[recorder]
+    )
+    steps = notes.steps.items
+    assert len(steps) == result["intents"] and not result["foresight_intents"]
+    assert {tuple(step.pictures["head"]) for step in steps[:-1]} == {
+        ("seen", "predicted_picture", "true_picture")
+    }
+    assert {step.words for step in steps} == {("new", "sways"), ("remembers", "sways")}
+    shown = [value for _, value in notes.series["intent/steps"].items]
+    assert shown == list(range(1, len(steps) + 1))
+    page = tmp_path / "report.html"
+    write_replay_report(page, "0", notes, result, ROBOT, "not examined", "today")
+    text = page.read_text()
+    assert "picture foreseen" in text and "remembers, sways" in text
+    assert "Numbers of the intent" in text and "principal components" not in text
+
+
 class Kept:
     """A policy, and the intents that it forms."""
 
@@ -113,7 +143,7 @@ def test_it_remembers_until_it_is_reset_and_is_shown_the_past(plugins, monkeypat
     folder = remembering_policy.save(tmp_path / "p", "one_joint", ("slider",), {"head": 8})
     settings = EvaluationSettings(str(folder), time_limit_s=2.0)
     kept = Kept(load_joint(folder))
-    system2, system1 = as_dual(kept)
+    system2, system1, _ = as_dual(kept)
     runner = EpisodeRunner(OneJointScene(), system1, system2, settings, (LEFT, RIGHT))
     for _ in range(2):
         kept.intents.clear()

@@ -109,15 +109,17 @@ def test_chunks_of_one_lane_do_not_overlap(told):
 def test_every_step_of_system_2_shows_present_foresight_and_truth(told):
     steps = told.of(Foreseen)
     assert len(steps) == told.result["intents"]
-    known = [step for step in steps if step.views[0].true is not None]
+    known = [step for step in steps if "true" in step.views[0].features]
     assert len(known) == told.result["foresight_intents"] == 8  # the others look beyond the end
     view = known[0].views[0]
-    assert view.current.shape == view.predicted.shape == view.true.shape == (PATCHES, PATCHES, 3)
-    assert view.predicted_change.shape == view.true_change.shape == view.picture.shape
+    current, predicted, true = (view.features[k] for k in ("current", "predicted", "true"))
+    assert current.shape == predicted.shape == true.shape == (PATCHES, PATCHES, 3)
+    changes = (view.photos["predicted_change"], view.photos["true_change"])
+    assert {change.shape for change in changes} == {view.picture.shape}
     # the foresight of this policy is the present, a little brighter; the true future has moved on
     as_number = lambda rgb: rgb.astype(int)
-    foreseen = np.abs(as_number(view.predicted) - as_number(view.current)).mean()
-    came_true = np.abs(as_number(view.true) - as_number(view.current)).mean()
+    foreseen = np.abs(as_number(predicted) - as_number(current)).mean()
+    came_true = np.abs(as_number(true) - as_number(current)).mean()
     assert 0 < foreseen and came_true > 20
 
 

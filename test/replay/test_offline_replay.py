@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from noisy_policy import BIAS, Foreseer, Oracle, noisy_policy
+from noisy_policy import BIAS, MANIFEST, Foreseer, Oracle, noisy_policy
 from rosbags.rosbag2.enums import StoragePlugin
 from swaying_robot import (
     AMPLITUDE,
@@ -29,6 +29,7 @@ from vla_core.contract.protocol import DualSystem
 from vla_core.errors import VlaError
 from vla_core.metrics.listener import ReplayListener
 from vla_core.policies.baselines.hold import hold_policy
+from vla_core.policies.dial.view import DialView
 from vla_core.recordings.bags.bag import BagError
 from vla_core.recordings.sources.open_recording import open_recording
 from vla_core.replay.offline.replay import OfflineReplay
@@ -164,7 +165,7 @@ def test_the_gap_where_chunks_join_is_between_what_both_say_for_the_same_time(ba
 
 
 def test_errors_are_those_of_the_commands_at_the_time_that_a_target_is_for(bag):
-    result, witness = replay(bag, DualSystem(Foreseer(), Oracle(commanded)))
+    result, witness = replay(bag, DualSystem(Foreseer(), Oracle(commanded), DialView(MANIFEST)))
     times_s = [(c.observation_stamp_ns - BEGIN_NS) / NANOSECONDS for _, c in witness.chunks]
     end_s = (FRAMES - 1) / RATE_HZ
     for lookahead_s in (0.1, 0.25, 0.5, 1.0):
@@ -212,7 +213,7 @@ def test_a_robot_that_does_not_follow_is_no_tracking_error(bag):
         position[ELBOW] -= 0.45  # more than the tracking limit at which a robot is stopped
         return position
 
-    policy = DualSystem(Foreseer(), Oracle(elsewhere))
+    policy = DualSystem(Foreseer(), Oracle(elsewhere), DialView(MANIFEST))
     result, witness = replay(bag, policy, robot=RobotModel(replace(
         ROBOT.description, safety_file=WHOLE_ROBOT.safety_file)))  # fmt: skip
     last = witness.commands[-1]
@@ -227,7 +228,7 @@ def test_the_filter_says_which_joint_it_held_back_and_how_often(bag):
         position[ELBOW] += 0.2 * (round(10 * time_s) % 2)
         return position
 
-    result, witness = replay(bag, DualSystem(Foreseer(), Oracle(racing)))
+    result, witness = replay(bag, DualSystem(Foreseer(), Oracle(racing), DialView(MANIFEST)))
     constraints = result["safety"]["constraints"]
     counted = sum(c.name == "acceleration" and c.subject == "kRightElbow"
                   for command in witness.commands for c in command.status.constraints)  # fmt: skip

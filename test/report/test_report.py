@@ -38,6 +38,14 @@ def test_picture_shows_camera_and_change_side_by_side():
     assert red[:, :350].any()
 
 
+def test_a_decoded_picture_stands_beside_the_camera_instead_of_a_change():
+    record = example_episode()
+    record.foreseen.append((0.0, {"head": np.full((8, 8, 3), (0, 0, 250), np.uint8)}))
+    picture = poster(record)
+    blue = (picture[..., 2] > 240) & (picture[..., 0] < 10)
+    assert blue[112:412, 348:648].mean() > 0.9
+
+
 def test_an_episode_without_intents_still_has_a_video(tmp_path):
     record = example_episode(seconds=0.3)
     record.changes.clear()

@@ -125,12 +125,12 @@ class ConsoleApp(App[None]):
             yield Static(id="nodes")
             with Horizontal(id="below"):
                 yield PicturePanel("camera", self._why_no_colours, classes="camera")
-                yield PicturePanel("foresight", self._why_no_colours, classes="change")
+                yield PicturePanel("foresight", self._why_no_colours, classes="intent")
             yield Static(id="answers")
             yield Static(id="help")
         with Vertical(id="beside"):
             yield PicturePanel("camera", self._why_no_colours, classes="camera")
-            yield PicturePanel("foresight", self._why_no_colours, classes="change")
+            yield PicturePanel("foresight", self._why_no_colours, classes="intent")
 
     def on_mount(self) -> None:
         """Begin to draw; who ends the process by SIGTERM gets the terminal back as it was."""
@@ -158,7 +158,7 @@ class ConsoleApp(App[None]):
         self._show("help", panels.help_keys())
         for panel in self.query(PicturePanel):
             if panel.display and panel.size.height:
-                panel.show(now.camera if panel.has_class("camera") else now.change)
+                panel.show(now.camera if panel.has_class("camera") else now.intent)
 
     def _show(self, name: str, drawn: RenderableType) -> None:
         """Renew a panel if it has changed: over ssh, what stays need not be sent again."""

@@ -11,7 +11,7 @@ from rich_pixels import Pixels
 from textual.widgets import Static
 
 from vla_core.console.panels import SOFT, WARN
-from vla_core.console.snapshot import PICTURE_SILENT_S, CameraView, ForesightChange
+from vla_core.console.snapshot import PICTURE_SILENT_S, CameraView, IntentShown
 from vla_core.console.words import duration
 
 #: Colours in steps of this: fewer different ones to send.
@@ -20,7 +20,7 @@ _TITLE_ROWS = 2
 
 
 class PicturePanel(Static):
-    """A camera's picture, or where a change is foreseen in it; words where there is no picture.
+    """A camera's picture, or what the policy intends; words where there is no picture.
 
     Args:
         what: words for what it is.
@@ -34,11 +34,12 @@ class PicturePanel(Static):
         self._pixels: np.ndarray | None = None
         self._drawn: tuple[object, ...] = ()
 
-    def show(self, view: CameraView | ForesightChange | None) -> None:
+    def show(self, view: CameraView | IntentShown | None) -> None:
         """Show a view; draws only what is new."""
         stale = view is not None and view.age_s > PICTURE_SILENT_S
         pixels = None if view is None else view.pixels
-        drawn = (view is None, duration(view.age_s) if stale else "", self.size)
+        caption = getattr(view, "caption", "")
+        drawn = (view is None, caption, duration(view.age_s) if stale else "", self.size)
         if pixels is self._pixels and drawn == self._drawn:
             return
         self._pixels, self._drawn = pixels, drawn
@@ -48,19 +49,21 @@ class PicturePanel(Static):
             gone = f"{self._what}: the last one came {duration(view.age_s)} ago"
             self.update(Text(gone, WARN), layout=False)
         else:
-            picture = Text(self._why_none, SOFT) if self._why_none else self._half_blocks(pixels)
-            self.update(Group(self._title(view), picture), layout=False)
+            self.update(Group(self._title(view), self._picture(pixels)), layout=False)
 
-    def _title(self, view: CameraView | ForesightChange) -> Text:
-        lines = f"{self._what}: {view.camera}"
-        if isinstance(view, ForesightChange):
-            lines += f", {view.lookahead_s:.1f} s ahead\nmost {view.place}: {view.largest:.2f}, "
-            lines += f"dark 0 to bright {view.ceiling:.2f}"
+    def _title(self, view: CameraView | IntentShown) -> Text:
+        lines = f"{self._what}: {view.camera}" if view.camera else self._what
+        if isinstance(view, IntentShown):
+            lines += f", {view.lookahead_s:.1f} s ahead\n{view.caption}"
         else:
             lines += "\nas the policy sees it"
         return Text(lines, SOFT)
 
-    def _half_blocks(self, pixels: np.ndarray) -> Pixels | Text:
+    def _picture(self, pixels: np.ndarray | None) -> Pixels | Text:
+        if pixels is None:
+            return Text("")
+        if self._why_none:
+            return Text(self._why_none, SOFT)
         height, width = pixels.shape[:2]
         columns, rows = self.content_size.width, self.content_size.height - _TITLE_ROWS
         scale = min(columns / width, 2 * rows / height)

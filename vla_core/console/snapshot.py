@@ -104,23 +104,21 @@ class CameraView:
 
 
 @dataclass(frozen=True, eq=False)
-class ForesightChange:
-    """Where System 2 expects a change in the picture of a camera.
+class IntentShown:
+    """What System 2 intends, as its policy shows it.
 
     Attributes:
-        pixels: `(height, width, 3)` uint8 RGB: the picture in grey, coloured where it changes.
-        place: where most, in words.
-        largest: cosine distance there.
-        ceiling: the distance that has the brightest colour.
+        camera: of the picture; empty: there is none.
+        pixels: `(height, width, 3)` uint8 RGB: what it decodes, or what is seen, in grey, coloured
+            where it is to change; None: the policy shows none.
+        caption: the rest, in words.
         lookahead_s: how far ahead [s].
         age_s: since it was heard [s].
     """
 
     camera: str
-    pixels: np.ndarray
-    place: str
-    largest: float
-    ceiling: float
+    pixels: np.ndarray | None
+    caption: str
     lookahead_s: float
     age_s: float
 
@@ -173,22 +171,22 @@ class Snapshot:
     intervention: InterventionView | None = None
     keyboard: KeyboardState = _LET_GO
     camera: CameraView | None = None
-    change: ForesightChange | None = None
+    intent: IntentShown | None = None
     asks: tuple[str, ...] = ()
     estop_unconfirmed: bool = False
     answers: tuple[Answer, ...] = ()
 
     def older_by(self, seconds: float) -> Snapshot:
         """The same, that much later, with nothing new heard: all that has an age is older."""
-        command, camera, change = self.command, self.camera, self.change
+        command, camera, intent = self.command, self.camera, self.intent
         if command is not None:
             command = replace(command, heard_s=command.heard_s + seconds)
         if camera is not None:
             camera = replace(camera, age_s=camera.age_s + seconds)
-        if change is not None:
-            change = replace(change, age_s=change.age_s + seconds)
+        if intent is not None:
+            intent = replace(intent, age_s=intent.age_s + seconds)
         nodes = tuple(replace(node, age_s=node.age_s + seconds) for node in self.nodes)
-        return replace(self, command=command, camera=camera, change=change, nodes=nodes)
+        return replace(self, command=command, camera=camera, intent=intent, nodes=nodes)
 
     def node(self, name: str) -> NodeReport | None:
         """A node's report by the last part of its name."""

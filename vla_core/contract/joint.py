@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from vla_core.contract.answers import intent_of
+from vla_core.contract.intent_view import IntentView, ShowsNothing
 from vla_core.contract.protocol import DualSystem, JointPolicy
 from vla_core.types import ActionChunk, CommittedPlan, Context, Instruction, LatentIntent
 
 
-def as_dual(policy: JointPolicy) -> DualSystem:
+def as_dual(policy: JointPolicy, view: IntentView = ShowsNothing()) -> DualSystem:
     """Its halves: the slow one passes the instruction on, the fast one does everything."""
-    return DualSystem(_InstructionOnly(policy), JointSystem1(policy))
+    return DualSystem(_InstructionOnly(policy), JointSystem1(policy), view)
 
 
 class _InstructionOnly:

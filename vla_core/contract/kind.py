@@ -2,7 +2,7 @@
 
 A kind is a module with these functions; it imports its networks inside of them. A kind has either
 `load_system1` and `load_system2`, or `load_joint`; one that is never trained here has no
-`open_recipe`.
+`open_recipe`, one whose intents say nothing to people no `open_view`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from vla_core.contract.intent_view import IntentView
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.placement import Placement
 from vla_core.contract.protocol import JointPolicy, System1, System2
@@ -58,6 +59,9 @@ class PolicyKind(Protocol):
 
     def load_joint(self, folder: Path, manifest: PolicyManifest, placement: Placement) -> JointPolicy:
         """Both in one."""
+
+    def open_view(self, folder: Path, manifest: PolicyManifest, placement: Placement) -> IntentView:
+        """How its intents are shown; loads no more of the policy than that needs."""
 
     def open_recipe(self, config: Path, asked: RecipeArguments) -> Recipe:
         """A run; raises `ConfigError` for a configuration that says what cannot be done."""

@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from vla_core.contract.intent_view import IntentView, ShowsNothing
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.types import (
     ActionChunk,
@@ -49,7 +50,7 @@ class FeatureEncoder(Protocol):
     """A System 2 that shows the features that it sees: its foresight can be told from the truth."""
 
     def features(self, observation: Observation) -> np.ndarray:
-        """`(patches, width)` features, the space of the intent's `foresight` and `current`."""
+        """`(patches, width)` features, the space of its view's `ForeseenFeatures`."""
 
 
 @runtime_checkable
@@ -82,10 +83,11 @@ class System1(Protocol):
 
 
 class DualSystem(NamedTuple):
-    """A policy as two halves."""
+    """A policy as two halves, and how its intents are shown."""
 
     system2: System2
     system1: System1
+    view: IntentView = ShowsNothing()
 
 
 @runtime_checkable

@@ -173,7 +173,7 @@ def load_runner(settings: EvaluationSettings) -> EpisodeRunner:
     from vla_core.robot.model import RobotModel
     from vla_core.safety.command_safety import CommandSafety
 
-    system2, system1 = load_policy(settings.policy, settings.backend)
+    system2, system1, _ = load_policy(settings.policy, settings.backend)
     robot = RobotModel.load(system1.manifest.robot)
     suite = load_suite(settings.suite)
     instructions = tuple(task.instruction for task in suite.tasks)

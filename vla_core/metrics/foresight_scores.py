@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from vla_core.contract.intent_view import ShownIntent
 from vla_core.foresight.change_map import cosine_distance
 from vla_core.metrics.histogram import Histogram
-from vla_core.metrics.listener import ReplayListener
+from vla_core.metrics.listener import ReplayListener, TrueFuture
 from vla_core.types import LatentIntent
 
 
 class ForesightScores(ReplayListener):
-    """Compares tensor `foresight` of every intent with what is seen its look-ahead later.
+    """Compares the features that every intent foresees with those seen its look-ahead later.
 
     Errors are root mean squares over intents, patches and feature width, in the units of the
     features; beside them the cosine distance, patch by patch. The mean is that of the true futures
@@ -33,13 +34,14 @@ class ForesightScores(ReplayListener):
         """New sums."""
         self._episodes.append((episode, np.zeros(3)))
 
-    def came_true(self, intent: LatentIntent, truth: np.ndarray | None, encoder_s: float) -> None:
+    def came_true(
+        self, intent: LatentIntent, shown: ShownIntent, future: TrueFuture | None
+    ) -> None:
         """Compare what was foreseen."""
-        if truth is None:
+        if shown.features is None or future is None or future.features is None:
             return
-        self._encoder_ms.add(1e3 * encoder_s)
-        said = (np.asarray(intent.tensors[name], np.float32) for name in ("foresight", "current"))
-        self._compare(tuple(said), truth)
+        self._encoder_ms.add(1e3 * future.encoder_s)
+        self._compare((shown.features.predicted, shown.features.current), future.features)
 
     def _compare(self, said_of_future: tuple[np.ndarray, ...], truth: np.ndarray) -> None:
         self._intents += 1

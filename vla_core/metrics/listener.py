@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from vla_core.command.command import Command
+from vla_core.contract.intent_view import ShownIntent
 from vla_core.recordings.sources.recording import Event
 from vla_core.types import ActionChunk, LatentIntent, Observation
+
+
+@dataclass(frozen=True)
+class TrueFuture:
+    """What was seen at the time that an intent looks ahead to.
+
+    Attributes:
+        observation: the one that was nearest to it.
+        features: `(places, width)` float32, of it; None where the policy shows none.
+        encoder_s: how long it took to encode [s].
+    """
+
+    observation: Observation
+    features: np.ndarray | None = None
+    encoder_s: float = 0.0
 
 
 class ReplayListener:
@@ -26,14 +43,14 @@ class ReplayListener:
     def intended(self, seen: Observation, intent: LatentIntent) -> None:
         """System 2 formed an intent from `seen`."""
 
-    def came_true(self, intent: LatentIntent, truth: np.ndarray | None, encoder_s: float) -> None:
-        """The time that an intent with a foresight looks ahead to is over.
+    def came_true(
+        self, intent: LatentIntent, shown: ShownIntent, future: TrueFuture | None
+    ) -> None:
+        """The time that an intent looks ahead to is over; told in the order they were formed.
 
         Args:
-            intent: with tensors `foresight` and `current`; told in the order they were formed.
-            truth: `(patches, width)` features of what was seen then, float32; None where nothing
-                was, or the policy shows no features.
-            encoder_s: how long it took to encode [s].
+            shown: what there is to be seen of the intent.
+            future: None where nothing was seen then.
         """
 
     def acted(self, seen: Observation, intent: LatentIntent, chunk: ActionChunk) -> None:
@@ -89,9 +106,11 @@ class Listeners(ReplayListener):
         for listener in self._listeners:
             listener.intended(seen, intent)
 
-    def came_true(self, intent: LatentIntent, truth: np.ndarray | None, encoder_s: float) -> None:
+    def came_true(
+        self, intent: LatentIntent, shown: ShownIntent, future: TrueFuture | None
+    ) -> None:
         for listener in self._listeners:
-            listener.came_true(intent, truth, encoder_s)
+            listener.came_true(intent, shown, future)
 
     def acted(self, seen: Observation, intent: LatentIntent, chunk: ActionChunk) -> None:
         for listener in self._listeners:

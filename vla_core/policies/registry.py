@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from vla_core.contract.intent_view import IntentView, ShowsNothing
 from vla_core.contract.joint import as_dual
 from vla_core.contract.kind import PolicyKind, Recipe, RecipeArguments
 from vla_core.contract.manifest import PolicyManifest, Systems
@@ -44,13 +45,25 @@ def load_system1(policy: str | Path, backend: str = "onnx") -> System1:
 def load_policy(policy: str | Path, backend: str = "onnx") -> DualSystem:
     """A policy whole, whichever processes it runs in; arguments and errors as `load_system2`."""
     if PolicyManifest.load(policy_folder(policy)).systems is Systems.JOINT:
-        return as_dual(load_joint(policy, backend))
-    return DualSystem(load_system2(policy, backend), load_system1(policy, backend))
+        return as_dual(load_joint(policy, backend), load_view(policy, backend))
+    return DualSystem(
+        load_system2(policy, backend), load_system1(policy, backend), load_view(policy, backend)
+    )
 
 
 def load_joint(policy: str | Path, backend: str = "onnx") -> JointPolicy:
     """Load a policy whose systems share one process; as `load_system2` otherwise."""
     return _load("load_joint", policy, backend)
+
+
+def load_view(policy: str | Path, backend: str = "onnx") -> IntentView:
+    """How a policy's intents are shown; arguments and errors as in `load_system2`."""
+    folder = policy_folder(policy)
+    manifest = PolicyManifest.load(folder)
+    module = KINDS.load(manifest.kind, str(folder))
+    if not hasattr(module, "open_view"):
+        return ShowsNothing()
+    return module.open_view(folder, manifest, Placement.of(backend))
 
 
 def open_recipe(config: Path, asked: RecipeArguments) -> Recipe:

@@ -10,7 +10,7 @@ import numpy as np
 
 @dataclass
 class EpisodeRecord:
-    """One episode: pictures at a low rate, the foresight's change maps, and how it ended.
+    """One episode: pictures at a low rate, what the policy foresaw, and how it ended.
 
     Attributes:
         number: counts episodes from 1.
@@ -18,7 +18,9 @@ class EpisodeRecord:
         instruction: what was told.
         success, duration_s, reason: how it ended; duration on the robot's clock [s].
         frames: `(time [s], {camera: (height, width, 3) uint8})`, from the instruction on.
-        changes: `(time [s], (cameras, side, side))` cosine distances, in the policy's camera order.
+        changes: `(time [s], {camera: (side, side)})` cosine distances of foreseen to present
+            features, where the policy shows them.
+        foreseen: `(time [s], {camera: (height, width, 3) uint8})`, where it decodes pictures.
         cameras: the policy's cameras, in order.
         events: `(time [s], text)`: modes entered and whatever else a viewer should know.
     """
@@ -31,7 +33,8 @@ class EpisodeRecord:
     duration_s: float = 0.0
     reason: str = ""
     frames: list[tuple[float, Mapping[str, np.ndarray]]] = field(default_factory=list)
-    changes: list[tuple[float, np.ndarray]] = field(default_factory=list)
+    changes: list[tuple[float, Mapping[str, np.ndarray]]] = field(default_factory=list)
+    foreseen: list[tuple[float, Mapping[str, np.ndarray]]] = field(default_factory=list)
     events: list[tuple[float, str]] = field(default_factory=list)
 
     def row(self) -> dict[str, object]:

@@ -1,7 +1,8 @@
-"""An episode as an MP4: every camera, and beside it where the policy foresees change."""
+"""An episode as an MP4: every camera, and beside it what the policy foresees."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -59,7 +60,8 @@ class _Painter:
         self._record = record
         self._cameras = record.cameras or tuple(record.frames[0][1])
         self._ceiling = _ceiling(record)
-        columns = 2 * len(self._cameras)
+        self._each = 2 if record.changes or record.foreseen else 1
+        columns = self._each * len(self._cameras)
         width = 2 * MARGIN + columns * PANEL + (columns - 1) * GAP
         self.size = (width, HEADER + PANEL + FOOTER)
         self._background = self._draw_background()
@@ -68,15 +70,22 @@ class _Painter:
         """The frame at `time_s` since the episode's start, `(height, width, 3)` uint8."""
         canvas = self._background.copy()
         pictures = latest(self._record.frames, time_s)
-        maps = latest(self._record.changes, time_s) if self._record.changes else None
-        for column, camera in enumerate(self._cameras):
+        for place, camera in enumerate(self._cameras):
             picture = _scaled(pictures[camera])
-            self._place(canvas, 2 * column, picture)
-            heat = None if maps is None else maps[column]
-            self._place(canvas, 2 * column + 1, overlay(picture, heat, self._ceiling))
+            self._place(canvas, self._each * place, picture)
+            if self._each == 2:
+                self._place(canvas, 2 * place + 1, self._foreseen(camera, picture, time_s))
         draw = ImageDraw.Draw(canvas)
         self._draw_time(draw, time_s)
         return np.asarray(canvas)
+
+    def _foreseen(self, camera: str, picture: np.ndarray, time_s: float) -> np.ndarray:
+        """As the policy decodes it; else where it foresees change."""
+        record = self._record
+        if record.foreseen:
+            decoded = latest(record.foreseen, time_s).get(camera)
+            return np.zeros_like(picture) if decoded is None else _scaled(decoded)
+        return overlay(picture, latest(record.changes, time_s).get(camera), self._ceiling)
 
     def _place(self, canvas: Image.Image, column: int, picture: np.ndarray) -> None:
         canvas.paste(Image.fromarray(picture), (self._left(column), HEADER))
@@ -94,10 +103,12 @@ class _Painter:
         draw.text(
             (self.size[0] - MARGIN, 28), text, GOOD if record.success else BAD, _font(18), anchor="ra"
         )
-        for column, camera in enumerate(self._cameras):
-            draw.text((self._left(2 * column), 82), f"{camera} camera", SOFT, _font(15))
-            label = f"change foreseen by System 2, {camera}"
-            draw.text((self._left(2 * column + 1), 82), label, SOFT, _font(15))
+        what = "picture" if record.foreseen else "change"
+        for place, camera in enumerate(self._cameras):
+            draw.text((self._left(self._each * place), 82), f"{camera} camera", SOFT, _font(15))
+            if self._each == 2:
+                label = f"{what} foreseen by System 2, {camera}"
+                draw.text((self._left(2 * place + 1), 82), label, SOFT, _font(15))
         self._draw_strip(draw)
         return canvas
 
@@ -106,17 +117,18 @@ class _Painter:
         return MARGIN, top, self.size[0] - MARGIN, top + 56
 
     def _draw_strip(self, draw: ImageDraw.ImageDraw) -> None:
-        """Mean foreseen change over time: how much is still to be done."""
+        """Time, and over it the mean foreseen change: how much is still to be done."""
         left, top, right, bottom = self._strip()
         draw.line((left, bottom, right, bottom), RULE, 2)
         record = self._record
+        if len(record.changes) < 2:
+            return
         end = max(record.frames[-1][0], 1e-6)
-        if len(record.changes) > 1:
-            means = np.array([m.mean() for _, m in record.changes])
-            times = np.array([t for t, _ in record.changes])
-            x = left + (right - left) * np.clip(times / end, 0, 1)
-            y = bottom - (bottom - top - 8) * means / max(means.max(), 1e-6)
-            draw.line(list(zip(x, y, strict=True)), ACCENT, 3, joint="curve")
+        means = np.array([_stacked(maps).mean() for _, maps in record.changes])
+        times = np.array([t for t, _ in record.changes])
+        x = left + (right - left) * np.clip(times / end, 0, 1)
+        y = bottom - (bottom - top - 8) * means / max(means.max(), 1e-6)
+        draw.line(list(zip(x, y, strict=True)), ACCENT, 3, joint="curve")
         draw.text((left, bottom + 8), "mean foreseen change over the episode", SOFT, _font(14))
         scale = f"heat map: cosine distance of features, 0 (dark) to {self._ceiling:.2f} (bright)"
         draw.text((right, bottom + 8), scale, SOFT, _font(14), anchor="ra")
@@ -133,7 +145,12 @@ def _ceiling(record: EpisodeRecord) -> float:
     """One scale for the whole episode: its 99.5th percentile."""
     if not record.changes:
         return 1.0
-    return max(0.05, float(np.percentile(np.stack([m for _, m in record.changes]), 99.5)))
+    maps = np.stack([_stacked(maps) for _, maps in record.changes])
+    return max(0.05, float(np.percentile(maps, 99.5)))
+
+
+def _stacked(maps: Mapping[str, np.ndarray]) -> np.ndarray:
+    return np.stack(list(maps.values()))
 
 
 def _scaled(picture: np.ndarray) -> np.ndarray:

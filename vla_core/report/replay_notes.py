@@ -36,9 +36,10 @@ class StripStep:
 
     Attributes:
         time_s: since the episode's begin [s].
-        pictures: data URIs by camera and by what they show (`seen`, `current`, `predicted`, `true`,
-            `predicted_change`, `true_change`).
+        pictures: data URIs by camera and by what they show: `seen`, and the names of
+            `ForesightView`.
         aspects: width / height by camera; features are stretched to it, as the policy's picture is.
+        words: nearest to the intent.
     """
 
     time_s: float
@@ -46,6 +47,7 @@ class StripStep:
     ceiling: float
     pictures: dict[str, dict[str, str]]
     aspects: dict[str, float]
+    words: tuple[str, ...]
 
 
 class ReplayNotes:
@@ -119,7 +121,7 @@ class ReplayNotes:
 def _strip_step(time_s: float, step: Foreseen) -> StripStep:
     pictures = {}
     for view in step.views:
-        photos = {"seen": view.picture} | view.changes
+        photos = {"seen": view.picture} | view.photos
         pictures[view.camera] = {
             name: data_uri(encoded(rgb, ".jpg"), "image/jpeg") for name, rgb in photos.items()
         } | {
@@ -128,4 +130,4 @@ def _strip_step(time_s: float, step: Foreseen) -> StripStep:
     aspects = {
         view.camera: round(view.picture.shape[1] / view.picture.shape[0], 3) for view in step.views
     }
-    return StripStep(time_s, step.lookahead_s, step.ceiling, pictures, aspects)
+    return StripStep(time_s, step.lookahead_s, step.ceiling, pictures, aspects, step.words)

@@ -9,6 +9,7 @@ from typing import Any
 from plotly.graph_objects import Figure
 
 from vla_core.doctor.diagnosis import Diagnosis
+from vla_core.replay.event_log.logged_event import INTENT_NUMBERS
 from vla_core.replay.offline.table import STAGES, number_text, ratio_text
 from vla_core.report.figures import series_figure
 from vla_core.report.page import render
@@ -25,7 +26,10 @@ STRIP = {
     "true": "features that came true",
     "predicted_change": "change foreseen",
     "true_change": "change that came true",
+    "predicted_picture": "picture foreseen",
+    "true_picture": "picture that came true",
 }
+_FEATURES = ("current", "predicted", "true")
 _SERIES = {
     "foresight": {
         "foreseen_change": "foreseen to present",
@@ -40,7 +44,7 @@ _SERIES = {
 }
 _UNITS = {
     "foresight": "cosine distance", "stages": "ms", "age": "ms", "skew": "ms", "gap": "",
-    "path_slowdown": "",
+    "path_slowdown": "", "intent": "",
 }  # fmt: skip
 
 
@@ -76,10 +80,15 @@ def write_replay_report(
         notes=notes,
         groups=groups,
         joint_lines=JOINT_LINES,
-        figures={name: figure for name in _SERIES if (figure := _series(name, notes)) is not None},
+        figures={
+            name: figure
+            for name, labels in (_SERIES | {"intent": _intent_numbers(notes)}).items()
+            if (figure := _series(name, labels, notes)) is not None
+        },
         safety=safety_figure(notes, end_s),
         safety_rows=(len(safety_rows(notes)), len(notes.spans)),
-        strip=STRIP,
+        strip=_strip(notes),
+        feature_rows=_FEATURES,
         stages=STAGES,
         findings=_findings(diagnosis, notes),
         diagnosis=diagnosis,
@@ -96,11 +105,23 @@ def _joint(robot: RobotModel, name: str, notes: ReplayNotes) -> tuple[str, str, 
     return name, robot.description.joints[index].unit.value, joint_figure(notes, index, notes.end_s)
 
 
-def _series(name: str, notes: ReplayNotes) -> Figure | None:
-    """Of the series that were measured; None where none was."""
-    known = {
-        label: notes.series[key] for key, label in _SERIES[name].items() if key in notes.series
+def _strip(notes: ReplayNotes) -> dict[str, str]:
+    """Rows of the strip that any step has."""
+    shown = {
+        name for step in notes.steps.items for of in step.pictures.values() for name in of
     }
+    return {name: words for name, words in STRIP.items() if name in shown}
+
+
+def _intent_numbers(notes: ReplayNotes) -> dict[str, str]:
+    """Series that the policy shows of its intents, and their names."""
+    mine = (key for key in notes.series if key.startswith(INTENT_NUMBERS))
+    return {key: key.removeprefix(INTENT_NUMBERS) for key in mine}
+
+
+def _series(name: str, labels: Mapping[str, str], notes: ReplayNotes) -> Figure | None:
+    """Of the series that were measured, by their labels; None where none was."""
+    known = {label: notes.series[key] for key, label in labels.items() if key in notes.series}
     if not known:
         return None
     figure = series_figure(known, _UNITS[name], notes.end_s)

@@ -7,6 +7,7 @@ from functools import partial
 from sensor_msgs.msg import Image
 
 import vla_msgs.msg as msg
+from vla_core.contract.intent_view import IntentView
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.foresight.change_map import change_maps
 from vla_core.report.episode_record import EpisodeRecord
@@ -14,12 +15,10 @@ from vla_core.robot.description import RobotDescription
 from vla_core.types import NANOSECONDS
 from vla_nodes.observe.graph_observer import GraphObserver
 from vla_nodes.wire import qos
-from vla_nodes.wire.conversions import read_tensor, to_nanoseconds
+from vla_nodes.wire.conversions import read_intent, to_nanoseconds
 from vla_nodes.wire.images import decode_image
 
 FRAMES_HZ = 12.0
-#: Tensors of a LatentIntent that show the foresight: predicted, and of the observation itself.
-FORESIGHT, CURRENT = "foresight", "current"
 
 
 class EpisodeRecorder:
@@ -29,11 +28,17 @@ class EpisodeRecorder:
         observer: whose subscriptions it adds to.
         robot: where the cameras' topics are.
         manifest: which cameras the policy uses, in order.
+        view: shows its intents.
     """
 
     def __init__(
-        self, observer: GraphObserver, robot: RobotDescription, manifest: PolicyManifest
+        self,
+        observer: GraphObserver,
+        robot: RobotDescription,
+        manifest: PolicyManifest,
+        view: IntentView,
     ) -> None:
+        self._view = view
         self._cameras = tuple(camera.name for camera in manifest.observation.cameras)
         self._record: EpisodeRecord | None = None
         self._start_ns = 0
@@ -67,11 +72,15 @@ class EpisodeRecorder:
     def _on_intent(self, message: msg.LatentIntent) -> None:
         if self._record is None:
             return
-        tensors = {t.name: t for t in message.tensors if t.name in (FORESIGHT, CURRENT)}
-        if len(tensors) < 2:
+        intent = read_intent(message)
+        time_s = (intent.observation_stamp_ns - self._start_ns) / NANOSECONDS
+        if time_s < 0:
             return
-        foresight, current = (read_tensor(tensors[name]) for name in (FORESIGHT, CURRENT))
-        time_s = (to_nanoseconds(message.observation_stamp) - self._start_ns) / NANOSECONDS
-        if time_s >= 0:
-            maps = change_maps(foresight, current, len(self._cameras))
-            self._record.changes.append((time_s, maps))
+        shown = self._view.show(intent)
+        features = shown.features
+        if features is not None and features.cameras:
+            maps = change_maps(features.predicted, features.current, len(features.cameras))
+            self._record.changes.append((time_s, dict(zip(features.cameras, maps, strict=True))))
+        if shown.pictures:
+            last = {camera: frames[-1].copy() for camera, frames in shown.pictures.items()}
+            self._record.foreseen.append((time_s, last))

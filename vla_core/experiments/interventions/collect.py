@@ -94,7 +94,7 @@ class AttemptRunner:
         Raises:
             VlaError: policy or teleoperation cannot be loaded.
         """
-        system2, system1 = load_policy(settings.policy, settings.backend)
+        system2, system1, _ = load_policy(settings.policy, settings.backend)
         robot = RobotModel.load(system1.manifest.robot)
         suite = load_suite(settings.suite, Watched)
         sim = suite.scene(robot, settings.shift)

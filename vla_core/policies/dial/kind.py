@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from vla_core.contract.intent_view import IntentView
 from vla_core.contract.kind import Recipe, RecipeArguments
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.placement import Placement
@@ -25,6 +26,13 @@ def load_system1(folder: Path, manifest: PolicyManifest, placement: Placement) -
     from vla_core.policies.dial import runtime
 
     return runtime.load_system1(folder, manifest, placement)
+
+
+def open_view(folder: Path, manifest: PolicyManifest, placement: Placement) -> IntentView:
+    """What its intents look like."""
+    from vla_core.policies.dial.view import DialView
+
+    return DialView(manifest)
 
 
 def open_recipe(file: Path, asked: RecipeArguments) -> Recipe:

@@ -7,14 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from vla_core.command.command import Command
+from vla_core.contract.intent_view import ForeseenFeatures, ShownIntent
 from vla_core.errors import VlaError
 from vla_core.foresight.change_map import cosine_distance
-from vla_core.metrics.listener import ReplayListener
+from vla_core.metrics.listener import ReplayListener, TrueFuture
 from vla_core.observation.joint_states import JointStates
 from vla_core.recordings.sources.recording import Event, ImageCame, JointStateCame
 from vla_core.replay.event_log.constraint_spans import ConstraintSpans
 from vla_core.replay.event_log.foresight_pictures import ForesightPictures
 from vla_core.replay.event_log.logged_event import (
+    INTENT_NUMBERS,
     ChunkJoined,
     JointSource,
     JointsAt,
@@ -25,7 +27,6 @@ from vla_core.replay.event_log.logged_event import (
     Refused,
     Writer,
 )
-from vla_core.replay.offline.true_futures import has_foresight
 from vla_core.robot.model import RobotModel
 from vla_core.types import NANOSECONDS, ActionChunk, ControlMode, LatentIntent, Observation
 
@@ -101,7 +102,7 @@ class EventRecorder(ReplayListener):
     def intended(self, seen: Observation, intent: LatentIntent) -> None:
         """Keep the pictures until its future is known."""
         self._measured(seen.stamp_ns, "system2", 1e3 * intent.compute_s)
-        if not (self._telling and has_foresight(intent)):
+        if not self._telling:
             return
         pictures = {
             camera: self._pictures[camera].pixels
@@ -111,19 +112,29 @@ class EventRecorder(ReplayListener):
         }
         self._foresight.intended(pictures)
 
-    def came_true(self, intent: LatentIntent, truth: np.ndarray | None, encoder_s: float) -> None:
+    def came_true(
+        self, intent: LatentIntent, shown: ShownIntent, future: TrueFuture | None
+    ) -> None:
         """Show present, foresight and future."""
         if not self._telling:
             return
-        current, foresight = intent.tensors["current"], intent.tensors["foresight"]
-        distances = {"foreseen_change": (foresight, current)}
-        if truth is not None:
-            distances |= {"true_change": (truth, current), "foresight_error": (foresight, truth)}
-        for series, (features, others) in distances.items():
-            distance = float(cosine_distance(features, others).mean())
-            self._measured(intent.observation_stamp_ns, series, distance)
-        for foreseen in self._foresight.came_true(intent, truth):
+        stamp_ns = intent.observation_stamp_ns
+        for name, value in shown.numbers.items():
+            self._measured(stamp_ns, f"{INTENT_NUMBERS}{name}", value)
+        if shown.features is not None:
+            self._distances(stamp_ns, shown.features, None if future is None else future.features)
+        for foreseen in self._foresight.came_true(intent, shown, future):
             self._tell(foreseen)
+
+    def _distances(
+        self, stamp_ns: int, features: ForeseenFeatures, truth: np.ndarray | None
+    ) -> None:
+        current, predicted = features.current, features.predicted
+        distances = {"foreseen_change": (predicted, current)}
+        if truth is not None:
+            distances |= {"true_change": (truth, current), "foresight_error": (predicted, truth)}
+        for series, (these, others) in distances.items():
+            self._measured(stamp_ns, series, float(cosine_distance(these, others).mean()))
 
     def acted(self, seen: Observation, intent: LatentIntent, chunk: ActionChunk) -> None:
         """How long it took."""

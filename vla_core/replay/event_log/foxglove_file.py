@@ -46,7 +46,7 @@ class FoxgloveFile:
     | `/joints/measured`, `/joints/recorded`, `/joints/replayed` | `foxglove.JointStates` |
     | `/chunk/LANE`: targets at the times they are due | `foxglove.JointStates` |
     | `/number/SERIES` | JSON, `value` |
-    | `/log`: constraints, modes, refusals | `foxglove.Log` |
+    | `/log`: constraints, modes, refusals, words of intents | `foxglove.Log` |
 
     Times are the recording's.
 
@@ -89,27 +89,28 @@ class FoxgloveFile:
                 data = json.dumps({"value": value}).encode()
                 self._add(f"/number/{series}", time_ns, data)
             case Constrained() | ModeEntered() | Refused():
-                warned = not isinstance(event, ModeEntered)
-                level = Log.Level.WARNING if warned else Log.Level.INFO
-                name = type(event).__name__.lower()
-                time_ns = event.time_ns
-                line = Log(
-                    timestamp=_stamp(time_ns), level=level, name=name, message=in_words(event)
-                )
-                self._message("/log", time_ns, line)
+                self._line(event, not isinstance(event, ModeEntered))
 
     def end(self) -> None:
         """Write the index, and close."""
         self._writer.finish()
         self._file.close()
 
+    def _line(self, event: Constrained | Foreseen | ModeEntered | Refused, warned: bool) -> None:
+        level = Log.Level.WARNING if warned else Log.Level.INFO
+        name, stamp = type(event).__name__.lower(), _stamp(event.time_ns)
+        line = Log(timestamp=stamp, level=level, name=name, message=in_words(event))
+        self._message("/log", event.time_ns, line)
+
     def _foreseen(self, step: Foreseen) -> None:
+        if step.words:
+            self._line(step, warned=False)
         for view in step.views:
             for name, rgb in view.features.items():
                 factor = max(1, _SIDE // len(rgb))
                 png = encoded(np.kron(rgb, np.ones((factor, factor, 1), np.uint8)), ".png")
                 self._image(f"/foresight/{view.camera}/{name}", step.time_ns, png, "png")
-            for name, rgb in view.changes.items():
+            for name, rgb in view.photos.items():
                 jpeg = encoded(rgb, ".jpg")
                 self._image(f"/foresight/{view.camera}/{name}", step.time_ns, jpeg, "jpeg")
 

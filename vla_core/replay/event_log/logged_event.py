@@ -3,6 +3,7 @@ clock."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -14,6 +15,8 @@ import numpy as np
 from vla_core.types import ControlMode
 
 _JPEG_QUALITY = 85
+#: Series of numbers that a policy shows of its intents begin so.
+INTENT_NUMBERS = "intent/"
 
 
 @dataclass(frozen=True)
@@ -75,32 +78,21 @@ class ChunkJoined:
 
 @dataclass(frozen=True)
 class ForesightView:
-    """One camera's part of an intent, as in DIAL's figure 12.
+    """One camera's part of an intent; uint8 RGB, and only what the policy shows and was seen.
 
-    Features are `(side, side, 3)` uint8 RGB: their first three principal components, the same for
-    all pictures of an episode. Changes are `(height, width, 3)` pictures, coloured by the cosine
-    distance to the present features, patch by patch. None: the future was not seen.
+    Attributes:
+        picture: `(height, width, 3)`, what was seen.
+        features: `(side, side, 3)` by `current`, `predicted`, `true`: their first three principal
+            components, the same for all pictures of an episode (as in DIAL's figure 12).
+        photos: `(height, width, 3)` by `predicted_change`, `true_change`, coloured by the cosine
+            distance to the present features, patch by patch; by `predicted_picture`, as the policy
+            decodes it, and `true_picture`.
     """
 
     camera: str
     picture: np.ndarray
-    current: np.ndarray
-    predicted: np.ndarray
-    true: np.ndarray | None
-    predicted_change: np.ndarray
-    true_change: np.ndarray | None
-
-    @property
-    def features(self) -> dict[str, np.ndarray]:
-        """Pictures of features by name, those there are."""
-        named = {"current": self.current, "predicted": self.predicted, "true": self.true}
-        return {name: rgb for name, rgb in named.items() if rgb is not None}
-
-    @property
-    def changes(self) -> dict[str, np.ndarray]:
-        """Pictures of changes by name, those there are."""
-        named = {"predicted_change": self.predicted_change, "true_change": self.true_change}
-        return {name: rgb for name, rgb in named.items() if rgb is not None}
+    features: Mapping[str, np.ndarray]
+    photos: Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -110,13 +102,15 @@ class Foreseen:
     Attributes:
         time_ns: stamp of the intent's observation.
         lookahead_s: how far it looks ahead [s].
-        ceiling: cosine distance that has the brightest colour.
+        ceiling: cosine distance that has the brightest colour; 0: no change is coloured.
+        words: nearest to the intent, the nearest first.
     """
 
     time_ns: int
     lookahead_s: float
     ceiling: float
     views: tuple[ForesightView, ...]
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

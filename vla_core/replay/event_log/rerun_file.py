@@ -38,7 +38,7 @@ class RerunFile:
     | `joints/GROUP/measured`, `.../recorded`, `.../replayed` | a line for each joint |
     | `joints/GROUP/chunk/LANE` | targets at the times they are due |
     | `number/SERIES` | a line |
-    | `log` | constraints, modes, refusals |
+    | `log` | constraints, modes, refusals, words of intents |
 
     Rerun is not among the requirements, as it takes 500 MB: `pip install rerun-sdk`.
 
@@ -118,11 +118,13 @@ class RerunFile:
             self._stream.send_columns(f"joints/{group}/chunk/{chunk.lane}", [time], columns)
 
     def _foreseen(self, step: Foreseen) -> None:
+        if step.words:
+            self._log(step.time_ns, "log", self._rerun.TextLog(in_words(step), level="INFO"))
         for view in step.views:
             at = f"foresight/{view.camera}"
             for name, rgb in view.features.items():
                 self._log(step.time_ns, f"{at}/{name}", self._rerun.Image(rgb))
-            for name, rgb in view.changes.items():
+            for name, rgb in view.photos.items():
                 image = self._rerun.EncodedImage(contents=encoded(rgb, ".jpg"), media_type=_JPEG)
                 self._log(step.time_ns, f"{at}/{name}", image)
 

@@ -81,7 +81,7 @@ class OfflineReplay:
             Digests(),
         )
         others = Listeners((counted, *scores, *listeners))
-        told = Listeners((TrueFutures(encoder, others), others))
+        told = Listeners((TrueFutures(policy.view, encoder, others), others))
         started_s, instructions = time.perf_counter(), []
         for number, episode in enumerate(recording.episodes(), 1):
             instruction = Instruction(number, self._settings.instruction or episode.instruction)

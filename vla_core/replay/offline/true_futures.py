@@ -7,28 +7,28 @@ from collections import deque
 
 import numpy as np
 
+from vla_core.contract.intent_view import IntentView, ShownIntent
 from vla_core.contract.protocol import FeatureEncoder
-from vla_core.metrics.listener import ReplayListener
+from vla_core.metrics.listener import ReplayListener, TrueFuture
 from vla_core.types import NANOSECONDS, LatentIntent, Observation
 
 #: How far the nearest observation may lie from the time that the foresight is for [ns].
 _NEAR_NS = NANOSECONDS // 20
 
 
-def has_foresight(intent: LatentIntent) -> bool:
-    """Whether an intent says how the future looks, in the features in which it says the present."""
-    return {"foresight", "current"} <= set(intent.tensors)
-
-
 class TrueFutures(ReplayListener):
-    """Tells `came_true` of every intent with a foresight, once its future is known or over.
+    """Tells `came_true` of every intent, once its future is known or over.
 
     Args:
-        encoder: gives the features of an observation; None: no future is known.
+        view: shows the intents.
+        encoder: gives the features of an observation; None: the policy shows none.
         told: who is told.
     """
 
-    def __init__(self, encoder: FeatureEncoder | None, told: ReplayListener) -> None:
+    def __init__(
+        self, view: IntentView, encoder: FeatureEncoder | None, told: ReplayListener
+    ) -> None:
+        self._view = view
         self._encoder = encoder
         self._told = told
         self._waiting: deque[tuple[int, LatentIntent]] = deque()
@@ -40,12 +40,11 @@ class TrueFutures(ReplayListener):
 
     def intended(self, seen: Observation, intent: LatentIntent) -> None:
         """Wait for the future that it foresees."""
-        if has_foresight(intent):
-            due_ns = seen.stamp_ns + round(intent.lookahead_s * NANOSECONDS)
-            self._waiting.append((due_ns, intent))
+        due_ns = seen.stamp_ns + round(intent.lookahead_s * NANOSECONDS)
+        self._waiting.append((due_ns, intent))
 
     def observed(self, seen: Observation) -> None:
-        """Encode the observation that is nearest to a time that was waited for."""
+        """Take the observation that is nearest to a time that was waited for."""
         while self._waiting and self._waiting[0][0] <= seen.stamp_ns:
             due_ns, intent = self._waiting.popleft()
             near = [o for o in (self._last, seen) if o is not None]
@@ -59,10 +58,14 @@ class TrueFutures(ReplayListener):
         while self._waiting:
             self._tell(self._waiting.popleft()[1], None)
 
-    def _tell(self, intent: LatentIntent, future: Observation | None) -> None:
-        if future is None or self._encoder is None:
-            self._told.came_true(intent, None, 0.0)
-            return
+    def _tell(self, intent: LatentIntent, nearest: Observation | None) -> None:
+        shown = self._view.show(intent)
+        future = None if nearest is None else self._future(nearest, shown)
+        self._told.came_true(intent, shown, future)
+
+    def _future(self, nearest: Observation, shown: ShownIntent) -> TrueFuture:
+        if shown.features is None or self._encoder is None:
+            return TrueFuture(nearest)
         started_s = time.perf_counter()
-        truth = np.asarray(self._encoder.features(future), np.float32)
-        self._told.came_true(intent, truth, time.perf_counter() - started_s)
+        features = np.asarray(self._encoder.features(nearest), np.float32)
+        return TrueFuture(nearest, features, time.perf_counter() - started_s)

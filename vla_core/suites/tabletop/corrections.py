@@ -85,7 +85,7 @@ def _observe(recorder: Recorder, cameras, velocity: np.ndarray, stamp_ns: int) -
 
 
 def _work(folder: Path, policy: Path, seeds: list[int], longest_s: float) -> int:
-    system2, system1 = load_policy(policy)
+    system2, system1, _ = load_policy(policy)
     size = system1.manifest.observation.cameras[0].width
     with TabletopSim(RobotModel.load(system1.manifest.robot)) as sim:
         recorder = Recorder(sim, Expert(sim), size)

@@ -98,7 +98,7 @@ class LiveClient:
         self._command = CommandListener(node)
         self._scene = None
         if settings.pictures_hz:
-            self._scene = SceneViews(node, settings.pictures_hz, self._calls.report)
+            self._scene = SceneViews(node, settings.pictures_hz, self._calls)
         self._nodes = NodeListener(node)
         self._limits = AgeLimits(node, self._calls)
         self._instructions = PolledSubscription(
@@ -254,7 +254,7 @@ class LiveClient:
             intervention=command.intervention,
             keyboard=self._keyboard.state(),
             camera=None if scene is None else scene.camera(now_s),
-            change=None if scene is None else scene.change(now_s),
+            intent=None if scene is None else scene.intent(now_s),
             asks=self._calls.asks,
             estop_unconfirmed=self._estop.unconfirmed,
             answers=tuple(self._calls.answers),

@@ -1,4 +1,4 @@
-"""What the policy sees, and where System 2 expects a change in it, as small pictures."""
+"""What the policy sees, and what it intends, as small pictures."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ import cv2
 import numpy as np
 
 from vla_core.bounded_text import bounded_text
-from vla_core.console.snapshot import CameraView, ForesightChange
+from vla_core.console.snapshot import CameraView, IntentShown
 from vla_core.errors import VlaError
 from vla_core.foresight.change_map import change_maps, overlay
 from vla_msgs import msg
 from vla_nodes.base.boundary import BoundedNode
 from vla_nodes.base.polled_subscription import PolledSubscription
-from vla_nodes.observe.episode_recorder import CURRENT, FORESIGHT
+from vla_nodes.programs.console.intent_views import IntentViews
+from vla_nodes.programs.console.service_calls import ServiceCalls
 from vla_nodes.wire import qos, topics
+from vla_nodes.wire.conversions import read_intent
 from vla_nodes.wire.images import decode_image
-from vla_nodes.wire.tensors import read_tensor
 
 #: Largest side of a picture; a terminal shows no more [pixels].
 _LARGEST = 96
@@ -35,11 +36,12 @@ class SceneViews:
     Args:
         node: owns the subscriptions.
         rate_hz: how often pictures are taken [Hz].
-        report: told once why what has come is no picture.
+        calls: told once why what has come is no picture; asks for the policy.
     """
 
-    def __init__(self, node: BoundedNode, rate_hz: float, report: Callable[[str], None]) -> None:
-        self._report = report
+    def __init__(self, node: BoundedNode, rate_hz: float, calls: ServiceCalls) -> None:
+        self._calls = calls
+        self._views = IntentViews(node, calls)
         self._period_s = 1.0 / rate_hz
         self._observations = PolledSubscription(
             node, msg.Observation, topics.OBSERVATION, qos.LATEST
@@ -50,8 +52,10 @@ class SceneViews:
         self._cameras: tuple[str, ...] = ()
         self._pictures: dict[str, np.ndarray] = {}
         self._seen_s = self._foreseen_s = 0.0
-        self._maps: np.ndarray | None = None
-        self._lookahead_s = 0.0
+        self._maps: dict[str, np.ndarray] = {}
+        self._decoded: dict[str, np.ndarray] = {}
+        self._text = ""
+        self._lookahead_s: float | None = None
         self._percentiles: deque[float] = deque(maxlen=_SCALED_BY)
         self._overlay: np.ndarray | None = None
         self._problem = ""
@@ -83,7 +87,7 @@ class SceneViews:
         except VlaError as error:
             problem = bounded_text(str(error))
             if problem != self._problem:
-                self._report(f"no picture: {problem}")
+                self._calls.report(f"no picture: {problem}")
             self._problem = problem
 
     def camera(self, now_s: float) -> CameraView | None:
@@ -92,20 +96,19 @@ class SceneViews:
             return None
         return CameraView(self._camera, self._pictures[self._camera], now_s - self._seen_s)
 
-    def change(self, now_s: float) -> ForesightChange | None:
-        """Where it changes; None before that was heard."""
-        if self._overlay is None:
+    def intent(self, now_s: float) -> IntentShown | None:
+        """What is intended; None before that was heard."""
+        if self._lookahead_s is None:
             return None
-        heat = self._maps[self._cameras.index(self._camera)]
-        return ForesightChange(
-            self._camera,
-            self._overlay,
-            place_in_words(heat),
-            float(heat.max()),
-            self._ceiling,
-            self._lookahead_s,
-            now_s - min(self._seen_s, self._foreseen_s),
-        )
+        camera = self._camera
+        pixels, caption = self._decoded.get(camera), self._text
+        if pixels is None and self._overlay is not None:
+            pixels, heat = self._overlay, self._maps[camera]
+            most = f"most {place_in_words(heat)}: {heat.max():.2f}"
+            caption = f"{most}, dark 0 to bright {self._ceiling:.2f}{'; ' * bool(caption)}{caption}"
+        age_s = now_s - min(self._seen_s, self._foreseen_s)
+        of = "" if pixels is None else camera
+        return IntentShown(of, pixels, caption, self._lookahead_s, age_s)
 
     @property
     def _camera(self) -> str:
@@ -122,19 +125,28 @@ class SceneViews:
         }
         self._cameras, self._seen_s = tuple(self._pictures), now_s
 
-    def _foresee(self, intent: msg.LatentIntent, now_s: float) -> None:
-        tensors = {t.name: t for t in intent.tensors if t.name in (FORESIGHT, CURRENT)}
-        if len(tensors) < 2 or not self._cameras:
+    def _foresee(self, message: msg.LatentIntent, now_s: float) -> None:
+        intent = read_intent(message)
+        view = self._views.of(intent)
+        if view is None or not self._cameras:
             return
-        foresight, current = (read_tensor(tensors[name]) for name in (FORESIGHT, CURRENT))
-        self._maps = change_maps(foresight, current, len(self._cameras))
-        self._percentiles.append(float(np.percentile(self._maps, 99.5)))
+        shown = view.show(intent)
+        features = shown.features
+        self._maps = {}
+        if features is not None and features.cameras:
+            maps = change_maps(features.predicted, features.current, len(features.cameras))
+            self._maps = dict(zip(features.cameras, maps, strict=True))
+            self._percentiles.append(float(np.percentile(maps, 99.5)))
+        self._decoded = {name: _small(frames[-1]) for name, frames in shown.pictures.items()}
+        numbers = (f"{name} {value:.3g}" for name, value in shown.numbers.items())
+        self._text = ", ".join((*shown.words, *numbers))
         self._lookahead_s, self._foreseen_s = intent.lookahead_s, now_s
 
     def _draw_change(self) -> None:
-        if self._maps is not None and len(self._maps) == len(self._cameras):
-            heat = self._maps[self._cameras.index(self._camera)]
-            self._overlay = overlay(self._pictures[self._camera], heat, self._ceiling)
+        heat = self._maps.get(self._camera) if self._cameras else None
+        if heat is not None:
+            heat = overlay(self._pictures[self._camera], heat, self._ceiling)
+        self._overlay = heat
 
 
 def place_in_words(heat: np.ndarray) -> str:

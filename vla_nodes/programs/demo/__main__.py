@@ -24,6 +24,7 @@ from vla_core.metrics.live_table import run_table
 from vla_core.metrics.process_memory import MemoryWatch
 from vla_core.metrics.run_metrics import RunMetrics
 from vla_core.paths import policy_folder
+from vla_core.policies.registry import load_view
 from vla_core.report.demo_report import ReportVideo, write_report
 from vla_core.report.episode_record import EpisodeRecord
 from vla_core.report.episode_video import write_video
@@ -84,7 +85,9 @@ def run_demo(args: argparse.Namespace) -> Demo:
 def _run_episodes(
     args: argparse.Namespace, graph: LiveGraph, observer: GraphObserver, manifest: PolicyManifest
 ) -> Demo:
-    recorder = EpisodeRecorder(observer, load_robot(manifest.robot), manifest)
+    recorder = EpisodeRecorder(
+        observer, load_robot(manifest.robot), manifest, load_view(args.policy, args.backend)
+    )
     run = DemoRun(observer, recorder, DemoSettings(time_limit_s=args.time_limit_s))
     memory = MemoryWatch()
     status = LiveStatus(

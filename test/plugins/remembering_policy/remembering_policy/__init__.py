@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from vla_core.contract.answers import chunk_of, intent_of
+from vla_core.contract.intent_view import ShownIntent
 from vla_core.contract.manifest import PolicyManifest, Systems
 from vla_core.contract.placement import Placement
 from vla_core.contract.specification import CameraSpec, ObservationSpec
@@ -33,6 +34,26 @@ REFUSED = "stand on your head"
 def load_joint(folder: Path, manifest: PolicyManifest, placement: Placement) -> RememberingPolicy:
     """The policy; it has no weights."""
     return RememberingPolicy(manifest)
+
+
+def open_view(folder: Path, manifest: PolicyManifest, placement: Placement) -> RememberingView:
+    """What can be shown of its intents."""
+    return RememberingView()
+
+
+class RememberingView:
+    """Its intents in every way but features: a decoded picture, words, a number."""
+
+    def show(self, intent: LatentIntent) -> ShownIntent:
+        """The picture that it saw, in negative; whether it knows the past; steps since the reset."""
+        pictures = {
+            name.removesuffix("_negative"): tensor[None]
+            for name, tensor in intent.tensors.items()
+            if name.endswith("_negative")
+        }
+        words = ("remembers", "sways") if intent.tensors["known"].all() else ("new", "sways")
+        numbers = {"steps": float(intent.tensors["steps"][0])}
+        return ShownIntent(pictures=pictures, words=words, numbers=numbers)
 
 
 def save(
@@ -102,6 +123,7 @@ class RememberingPolicy:
             "ages_s": np.nan_to_num(np.array(ages_s, np.float32), nan=-1.0),
             "executed": (~np.isnan(context.executed[:, 0])).astype(np.int32),
         }
+        tensors |= {f"{name}_negative": 255 - image for name, image in seen.images.items()}
         for name, depth in seen.depth.items():
             tensors[f"{name}_depth"] = np.array([np.nanmedian(depth)], np.float32)
             tensors[f"{name}_pose"] = seen.camera_poses[name].astype(np.float32)
