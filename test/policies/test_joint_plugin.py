@@ -26,7 +26,6 @@ from vla_core.replay.event_log.event_recorder import EventRecorder
 from vla_core.replay.offline.replay import OfflineReplay
 from vla_core.replay.offline.settings import OfflineSettings
 from vla_core.report.replay_notes import ReplayNotes
-from vla_core.report.replay_report import write_replay_report
 from vla_core.robot.load import load_robot
 from vla_core.types import LatentIntent
 
@@ -97,6 +96,9 @@ def test_a_replay_runs_it_and_gives_the_same_twice(plugins, tmp_path, monkeypatc
     first, again = results
     assert first["digest"] == again["digest"]
     assert first["chunks"] > 3 and first["intents"] - first["chunks"] in (0, 1)
+    page = (tmp_path / "first" / "report.html").read_text()
+    assert "picture foreseen" in page and "remembers, sways" in page
+    assert "Numbers of the intent" in page and "principal components" not in page
 
 
 def test_a_replay_shows_its_intents_as_the_plug_in_says(plugins, tmp_path, monkeypatch):
@@ -116,11 +118,6 @@ def test_a_replay_shows_its_intents_as_the_plug_in_says(plugins, tmp_path, monke
     assert {step.words for step in steps} == {("new", "sways"), ("remembers", "sways")}
     shown = [value for _, value in notes.series["intent/steps"].items]
     assert shown == list(range(1, len(steps) + 1))
-    page = tmp_path / "report.html"
-    write_replay_report(page, "0", notes, result, ROBOT, "not examined", "today")
-    text = page.read_text()
-    assert "picture foreseen" in text and "remembers, sways" in text
-    assert "Numbers of the intent" in text and "principal components" not in text
 
 
 class Kept:

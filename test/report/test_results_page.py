@@ -9,12 +9,7 @@ import pytest
 
 from vla_core.cli.main import main
 from vla_core.report.results_page import ResultsError, load_records, results_page
-from vla_core.statistics.measurement import (
-    Figure,
-    command,
-    read_measurement,
-    write_measurement,
-)
+from vla_core.statistics.measurement import Figure, command, read_measurement, write_measurement
 
 ROOT = Path(__file__).resolve().parents[2]
 

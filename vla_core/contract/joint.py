@@ -16,7 +16,7 @@ def as_dual(policy: JointPolicy, view: IntentView = ShowsNothing()) -> DualSyste
 
 
 class _InstructionOnly:
-    """System 2 of a joint policy: the instruction, the observation it was formed on, and no tensors."""
+    """System 2 of a joint policy: instruction and observation, and no tensors."""
 
     def __init__(self, policy: JointPolicy) -> None:
         self.manifest = policy.manifest
