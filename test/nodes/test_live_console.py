@@ -12,10 +12,11 @@ import pytest
 
 rclpy = pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 
-from live import TIMEOUT_S, Live, free_domain, run_process
+from live import TIMEOUT_S, Live, free_domain
 from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Static
+from whole_graph import bring_up
 
 from vla_core.console.app import ConsoleApp
 from vla_core.console.snapshot import Snapshot
@@ -115,11 +116,7 @@ def up(live: Live, policy) -> Iterator[Live]:
         parameters = [word for one in given for word in ("-p", one)]
         live.start(name, *(["--ros-args", *parameters] if parameters else []))
     live.listen(msg.SafetyStatus, topics.SAFETY_STATUS)
-    bring_up = f"nodes:={','.join(NODES)}"
-    ended = run_process(
-        live.domain, "-m", "vla_nodes.nodes.bringup", "--ros-args", "-p", bring_up, timeout_s=90.0
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+    bring_up(live, NODES)
     yield live
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,9 +12,10 @@ import pytest
 rclpy = pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 
 from diagnostic_msgs.msg import DiagnosticStatus
-from live import Live, environment
+from live import Live
 from rclpy.action import ActionClient
 from std_msgs.msg import Bool
+from whole_graph import wait_until_up, whole_graph
 
 from vla_core.types import ControlMode
 from vla_msgs import msg
@@ -30,22 +29,11 @@ STALE = "old, limit 1.5 s: stop"
 @pytest.fixture(scope="module")
 def up(live: Live, policy: Path) -> Iterator[Live]:
     """`vla up` with the simulated robot, where a stale intent asks for a stop."""
-    log = live.logs / "up.log"
-    command = [sys.executable, "-m", "vla_nodes.programs.up", "--source", "sim", "--policy", str(policy)]
-    command += ["--stale-intent", "stop"]
-    with log.open("w") as file:
-        process = subprocess.Popen(
-            command, env=environment(live.domain), stdout=file, stderr=subprocess.STDOUT
-        )
-    try:
+    with whole_graph(live, "--policy", str(policy), "--stale-intent", "stop"):
         live.listen(msg.ControlMode, topics.MODE, qos.LATCHED)
         live.listen(msg.ActionChunk, topics.ACTION_CHUNK, qos.LATEST)
-        live.wait_until(lambda: "graph is up" in log.read_text(), "the graph is up", 90.0)
+        wait_until_up(live)
         yield live
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-        process.wait(60)
 
 
 @pytest.fixture

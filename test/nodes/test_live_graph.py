@@ -23,6 +23,7 @@ from sensor_msgs.msg import CameraInfo, JointState
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 from tf2_msgs.msg import TFMessage
+from whole_graph import wait_until_up, whole_graph
 
 from vla_core.types import ControlMode, Instruction, LatentIntent
 from vla_msgs import msg
@@ -39,16 +40,7 @@ WAVE = "wave the elbow"
 @pytest.fixture(scope="module")
 def up(live: Live, policy: Path) -> Iterator[subprocess.Popen]:
     """`vla up` with the simulated robot."""
-    log = live.logs / "up.log"
-    command = [sys.executable, "-m", "vla_nodes.programs.up", "--source", "sim", "--policy", str(policy)]
-    with log.open("w") as file:
-        process = subprocess.Popen(
-            command,
-            env=environment(live.domain),
-            stdout=file,
-            stderr=subprocess.STDOUT,
-        )
-    try:
+    with whole_graph(live, "--policy", str(policy)) as process:
         live.listen(msg.ControlMode, topics.MODE, qos.LATCHED)
         live.listen(msg.SafetyStatus, topics.SAFETY_STATUS)
         live.listen(msg.ActionChunk, topics.ACTION_CHUNK, qos.LATEST)
@@ -56,12 +48,8 @@ def up(live: Live, policy: Path) -> Iterator[subprocess.Popen]:
         live.listen(DiagnosticStatus, topics.SIM_STATUS, qos.LATCHED)
         live.listen(JointState, "/joint_states", qos.SENSOR)
         live.listen(CameraInfo, "/head_camera/camera_info", qos.SENSOR)
-        live.wait_until(lambda: "graph is up" in log.read_text(), "the graph is up", 90.0)
+        wait_until_up(live)
         yield process
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait(10)
 
 
 @pytest.fixture
@@ -276,14 +264,8 @@ def test_ctrl_c_ends_every_process(live, up):
 
 
 def test_no_process_outlives_a_killed_parent(live, policy):
-    command = [sys.executable, "-m", "vla_nodes.programs.up", "--source", "sim", "--policy", str(policy)]
-    process = subprocess.Popen(
-        command,
-        env=environment(live.domain),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    live.wait_until(lambda: len(processes_of(live.domain)) == len(NODES + OTHERS), "all processes")
-    process.kill()
-    process.wait(10)
+    with whole_graph(live, "--policy", str(policy)):
+        live.wait_until(
+            lambda: len(processes_of(live.domain)) == len(NODES + OTHERS), "all processes"
+        )
     live.wait_until(lambda: not processes_of(live.domain), "their end", 10.0)

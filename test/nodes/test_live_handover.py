@@ -13,8 +13,9 @@ import pytest
 rclpy = pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 
 from diagnostic_msgs.msg import DiagnosticStatus
-from live import Live, run_process
+from live import Live
 from sensor_msgs.msg import JointState, Joy
+from whole_graph import bring_up
 
 from vla_core.handover.load_teleop import load_teleop
 from vla_core.robot.model import RobotModel
@@ -61,15 +62,11 @@ def leader(live: Live, robot: RobotModel) -> Iterator[Leader]:
         if name == "teleop_node":
             given += ("-p", "operator:=alice")
         live.start(name, *given)
-    bring_up = f"nodes:={','.join(NODES)}"
     operator = Leader(live, robot)
     live.listen(msg.SafetyStatus, topics.SAFETY_STATUS)
     live.listen(msg.ControlMode, topics.MODE, qos.LATCHED)
     live.listen(DiagnosticStatus, topics.INTERVENTION, qos.EVENTS)
-    ended = run_process(
-        live.domain, "-m", "vla_nodes.nodes.bringup", "--ros-args", "-p", bring_up, timeout_s=90.0
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+    bring_up(live, NODES)
     live.wait_for_mode(ControlMode.HOLD)
     live.wait_until(  # not only by this process: else the press may be the first that it hears
         lambda: "total/teleop" in live.values("command_node"),

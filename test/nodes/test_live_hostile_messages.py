@@ -6,8 +6,6 @@ whatever is added is covered. `benchmarks/message_fuzz.py` sends 10,000 to each 
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,9 +15,10 @@ import pytest
 
 rclpy = pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 
-from live import Live, environment
+from live import Live
 from sensor_msgs.msg import CameraInfo, JointState
 from trajectory_msgs.msg import JointTrajectory
+from whole_graph import wait_until_up, whole_graph
 
 from vla_core.types import ControlMode
 from vla_msgs import msg
@@ -59,23 +58,13 @@ def test_every_field_of_a_type_goes_wrong(kind):
 @pytest.fixture(scope="module")
 def up(live: Live, policy: Path) -> Iterator[psutil.Process]:
     """The graph with everything that may be in it; nothing that ends is started again."""
-    log = live.logs / "up.log"
-    command = [sys.executable, "-m", "vla_nodes.programs.up", "--source", "sim", "--policy", str(policy)]
-    command += ["--ready", "true", "--teleop", "keyboard", "--record", "true", "--respawn", "false"]
-    command += ["--record-folder", str(live.logs.parent / "recordings"), "--record-last-s", "2.0"]
-    command += ["--logs", str(live.logs)]
-    with log.open("w") as file:
-        process = subprocess.Popen(
-            command, env=environment(live.domain), stdout=file, stderr=subprocess.STDOUT
-        )
-    try:
+    given = ("--policy", str(policy), "--ready", "true", "--teleop", "keyboard", "--record", "true")
+    given += ("--record-folder", str(live.logs.parent / "recordings"), "--record-last-s", "2.0")
+    given += ("--respawn", "false", "--logs", str(live.logs))
+    with whole_graph(live, *given) as process:
         live.listen(msg.ControlMode, topics.MODE, qos.LATCHED)
-        live.wait_until(lambda: "graph is up" in log.read_text(), "the graph", UP_TIMEOUT_S)
+        wait_until_up(live, timeout_s=UP_TIMEOUT_S)
         yield psutil.Process(process.pid)
-    finally:
-        if process.poll() is None:
-            process.terminate()
-        process.wait(30)
 
 
 def memory_mb(up: psutil.Process, node: str) -> float:

@@ -14,8 +14,9 @@ pytest.importorskip("vla_msgs.msg", reason="vla_msgs is not built")
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from installed_plugins import path_with
-from live import Live, environment
+from live import Live
 from sensor_msgs.msg import JointState
+from whole_graph import wait_until_up, whole_graph
 
 from vla_core.observation.history import NEAR_S
 from vla_core.robot.load import load_robot
@@ -38,28 +39,17 @@ def up(live: Live, plugins: Path, tmp_path_factory) -> Iterator[subprocess.Popen
         tmp_path_factory.mktemp("policy") / "swaying", robot.name, robot.joint_names, {"head": 64},
         depth=True,
     )  # fmt: skip
-    log = live.logs / "up.log"
-    command = [sys.executable, "-m", "vla_nodes.programs.up", "--source", "sim", "--policy", str(folder)]
-    with log.open("w") as file:
-        process = subprocess.Popen(
-            command,
-            env=environment(live.domain) | {"PYTHONPATH": path_with(plugins)},
-            stdout=file,
-            stderr=subprocess.STDOUT,
-        )
     try:
-        live.listen(msg.ControlMode, topics.MODE, qos.LATCHED)
-        live.listen(msg.SafetyStatus, topics.SAFETY_STATUS)
-        live.listen(msg.ActionChunk, topics.ACTION_CHUNK, qos.LATEST)
-        live.listen(msg.LatentIntent, topics.INTENT, qos.LATEST)
-        live.listen(JointState, "/joint_states", qos.SENSOR)
-        live.wait_until(lambda: "graph is up" in log.read_text(), "the graph is up", 90.0)
-        yield process
+        with whole_graph(live, "--policy", str(folder), PYTHONPATH=path_with(plugins)) as process:
+            live.listen(msg.ControlMode, topics.MODE, qos.LATCHED)
+            live.listen(msg.SafetyStatus, topics.SAFETY_STATUS)
+            live.listen(msg.ActionChunk, topics.ACTION_CHUNK, qos.LATEST)
+            live.listen(msg.LatentIntent, topics.INTENT, qos.LATEST)
+            live.listen(JointState, "/joint_states", qos.SENSOR)
+            wait_until_up(live)
+            yield process
     finally:
         sys.path.remove(str(plugins))
-        if process.poll() is None:
-            process.kill()
-        process.wait(10)
 
 
 @pytest.fixture

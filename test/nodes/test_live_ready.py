@@ -13,6 +13,7 @@ rclpy = pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 
 from live import Live, run_process
 from std_srvs.srv import Trigger
+from whole_graph import bring_up
 
 from vla_core.robot.model import RobotModel
 from vla_core.types import ActionChunk, ControlMode
@@ -39,11 +40,7 @@ def up(live: Live) -> Iterator[None]:
     nodes = ("sim_robot_node", "command_node", "ready_node")
     for name in nodes:
         live.start(name)
-    given = f"nodes:={','.join(nodes)}"
-    bring_up = run_process(
-        live.domain, "-m", "vla_nodes.nodes.bringup", "--ros-args", "-p", given, timeout_s=90.0
-    )
-    assert bring_up.returncode == 0, bring_up.stdout + bring_up.stderr
+    bring_up(live, nodes)
     live.listen(msg.SafetyStatus, topics.SAFETY_STATUS)
     live.listen(msg.ControlMode, topics.MODE, qos.LATCHED)
     live.wait_for_mode(ControlMode.HOLD)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -12,10 +11,11 @@ import pytest
 rclpy = pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 pytest.importorskip("vla_msgs.msg", reason="vla_msgs is not built")
 
-from live import Live, environment, run_process
+from live import Live, run_process
 from readable_policy import MOVED, READY
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
+from whole_graph import wait_until_up, whole_graph
 
 from vla_core.types import ControlMode
 from vla_msgs import msg
@@ -36,30 +36,17 @@ SHARED = {"/diagnostics", "/rosout", "/parameter_events"}
 @pytest.fixture(scope="module")
 def robots(live: Live, policy: Path) -> Iterator[None]:
     """`vla up` with the simulated robot, twice."""
-    started = []
-    try:
+    with ExitStack() as graphs:
         for number, name in enumerate(ROBOTS):
-            command = [sys.executable, "-m", "vla_nodes.programs.up", "--source", "sim", "--policy"]
-            command += [str(policy), "--namespace", name, "--seed", str(number), *RATES]
-            with (live.logs / f"{name}.log").open("w") as file:
-                started.append(
-                    subprocess.Popen(
-                        command, env=environment(live.domain), stdout=file, stderr=file
-                    )
-                )
+            given = ("--policy", str(policy), "--namespace", name, "--seed", str(number), *RATES)
+            graphs.enter_context(whole_graph(live, *given, name=name))
             live.listen(msg.ControlMode, f"/{name}/{topics.MODE}", qos.LATCHED)
             live.listen(JointState, f"/{name}/{STATES}", qos.SENSOR)
             live.listen(JointTrajectory, f"/{name}/{COMMAND}", qos.SENSOR)
         live.listen(JointState, f"/{STATES}", qos.SENSOR)
         live.listen(JointTrajectory, f"/{COMMAND}", qos.SENSOR)
-        live.wait_until(
-            lambda: all("graph is up" in live.log(name) for name in ROBOTS), "both are up", 150.0
-        )
+        wait_until_up(live, *ROBOTS, timeout_s=150.0)
         yield
-    finally:
-        for process in started:
-            process.kill()
-            process.wait(10)
 
 
 def elbow(live: Live, robot: str) -> float:
