@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vla_core.errors import ObservationError
-from vla_core.handover.hand_targets import HandTargets
 from vla_core.handover.leader_arms import LeaderArms
-from vla_core.handover.teleop_description import TeleopDescription
+from vla_core.handover.teleop_description import HandInput, TeleopDescription
 from vla_core.robot.model import RobotModel
 from vla_core.types import TeleopTarget
+
+if TYPE_CHECKING:
+    from vla_core.handover.hand_targets import HandTargets
 
 
 class OperatorStation:
@@ -35,7 +38,7 @@ class OperatorStation:
         self._source, self._operator_name = described.name, operator_name
         self._deadman = described.deadman
         self.leader = None if described.leader is None else LeaderArms(described.leader, robot)
-        self.hands = {hand.side: HandTargets(hand, robot) for hand in described.hands}
+        self.hands = _moved_by_pose(described.hands, robot)
         self._devices = (*([self.leader] if self.leader else []), *self.hands.values())
         self.joint_names = tuple(name for device in self._devices for name in device.joint_names)
         self.holds = False
@@ -100,3 +103,12 @@ class OperatorStation:
             source=self._source,
             operator_name=self._operator_name,
         )
+
+
+def _moved_by_pose(hands: Sequence[HandInput], robot: RobotModel) -> dict[str, HandTargets]:
+    """Side -> hand; leader arms alone are followed without inverse kinematics, and its import."""
+    if not hands:
+        return {}
+    from vla_core.handover.hand_targets import HandTargets
+
+    return {hand.side: HandTargets(hand, robot) for hand in hands}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
-from vla_core.chunks.given_plan import GivenPlan
 from vla_core.contract.protocol import System2
 from vla_core.errors import InstructionError
 from vla_core.policies.registry import load_system2
@@ -16,6 +16,9 @@ from vla_nodes.nodes.inference_node import InferenceNode
 from vla_nodes.nodes.instruction.instructed import TIME_LIMIT, Instructed
 from vla_nodes.wire import qos, topics
 from vla_nodes.wire.conversions import read_chunk, read_execution_state, to_nanoseconds
+
+if TYPE_CHECKING:
+    from vla_core.chunks.given_plan import GivenPlan
 
 
 class IntentNode(InferenceNode):
@@ -31,6 +34,7 @@ class IntentNode(InferenceNode):
 
     def __init__(self) -> None:
         super().__init__("intent_node")
+        self._given: GivenPlan | None = None
         self._instructed = Instructed(self)
 
     def load(self) -> System2:
@@ -40,7 +44,11 @@ class IntentNode(InferenceNode):
     def configure(self) -> None:
         """Load System 2, and offer its intents."""
         super().configure()
-        self._given = GivenPlan(self.policy.manifest)
+        self._given = None
+        if self.policy.manifest.observation.executed_steps:  # else it starts without Numba
+            from vla_core.chunks.given_plan import GivenPlan
+
+            self._given = GivenPlan(self.policy.manifest)
         self._instructed.configure(self.values["time_limit_s"])
 
     def cleanup(self) -> None:
@@ -54,7 +62,7 @@ class IntentNode(InferenceNode):
 
     def extra_subscriptions(self) -> tuple[tuple, ...]:
         """Chunks and what becomes of them, for a policy that asks what was executed."""
-        if not self.policy.manifest.observation.executed_steps:
+        if self._given is None:
             return ()
         return (
             (msg.ActionChunk, topics.ACTION_CHUNK, self._on_chunk, qos.LATEST),
@@ -63,7 +71,8 @@ class IntentNode(InferenceNode):
 
     def set_back(self) -> None:
         """Nothing that was executed before counts."""
-        self._given.restart()
+        if self._given is not None:
+            self._given.restart()
 
     def compute(
         self,
@@ -72,7 +81,8 @@ class IntentNode(InferenceNode):
         instruction: Instruction,
     ) -> None:
         """One intent for the newest observation."""
-        context = Context(seen, history, self._given.executed(seen.stamp_ns))
+        executed = None if self._given is None else self._given.executed(seen.stamp_ns)
+        context = Context(seen, history, executed)
         intent = self.policy.intend(context, instruction)
         if instruction != self.instruction():
             self.meters.drops["instruction changed while computing"] += 1

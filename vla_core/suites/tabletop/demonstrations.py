@@ -16,9 +16,8 @@ from vla_core.recordings.episodes import Episode
 from vla_core.robot.model import RobotModel
 from vla_core.suites.tabletop.expert import CONTROL_S, Expert
 from vla_core.suites.tabletop.layout import sample_layout
-from vla_core.suites.tabletop.tabletop import CAMERAS, TabletopSim
+from vla_core.suites.tabletop.tabletop import CAMERAS, RATE_HZ, TabletopSim
 
-RATE_HZ = 10.0
 #: Demonstrations are given up after this time, and end this long after success [s].
 TIME_LIMIT_S, AFTER_SUCCESS_S = 12.0, 1.6
 #: Recoveries a demonstration, and how long each is recorded [s].

@@ -1,8 +1,13 @@
-"""The table as a suite."""
+"""The table as a suite.
+
+What only some of its abilities need (inverse kinematics, the safety filter) is imported by those:
+the simulated robot starts without.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,12 +16,13 @@ from vla_core.errors import ConfigError
 from vla_core.robot.description import RobotDescription
 from vla_core.robot.model import RobotModel
 from vla_core.robot.mujoco_model import require_urdf_joints
-from vla_core.suites.tabletop import corrections, demonstrations, random_scenes
-from vla_core.suites.tabletop.expert import Expert
 from vla_core.suites.tabletop.layout import TASKS
 from vla_core.suites.tabletop.moving import PATTERNS, STILL, MovingBlockSim
-from vla_core.suites.tabletop.tabletop import CAMERAS, TabletopSim
+from vla_core.suites.tabletop.tabletop import CAMERAS, RATE_HZ, TabletopSim
 from vla_core.suites.tabletop.trouble import TroubleWatch
+
+if TYPE_CHECKING:
+    from vla_core.suites.tabletop.expert import Expert
 
 #: The told block lies where no demonstration has one.
 OUTSIDE = "outside"
@@ -32,7 +38,7 @@ class TabletopSuite:
     cameras = CAMERAS
     moving = tuple(pattern for pattern in PATTERNS if pattern != STILL)
     shifts = (USUAL, OUTSIDE, *moving)
-    rate_hz = demonstrations.RATE_HZ
+    rate_hz = RATE_HZ
 
     def check_robot(self, robot: RobotDescription) -> None:
         """Any with hands `left` and `right`, a camera `head` on it, and the URDF's joints."""
@@ -51,20 +57,28 @@ class TabletopSuite:
 
     def demonstrate(self, folder: Path, robot: str, seeds: range, image_size: int) -> None:
         """By the scripted expert, recoveries included."""
+        from vla_core.suites.tabletop import demonstrations
+
         demonstrations.generate(folder, robot, seeds, image_size)
 
     def label_scenes(
         self, folder: Path, robot: str, poses: np.ndarray, scenes: int, image_size: int
     ) -> None:
         """Random scenes, with the simulator's truth about where things are."""
+        from vla_core.suites.tabletop import random_scenes
+
         random_scenes.generate(folder, robot, poses, scenes, image_size)
 
     def correct(self, folder: Path, policy: Path, seeds: range) -> None:
         """By the scripted expert, where the policy went."""
+        from vla_core.suites.tabletop import corrections
+
         corrections.generate(folder, policy, seeds)
 
     def expert(self, scene: TabletopSim) -> Expert:
         """The scripted one."""
+        from vla_core.suites.tabletop.expert import Expert
+
         return Expert(scene, gain=OPERATOR_GAIN)
 
     def watch(self, scene: TabletopSim) -> TroubleWatch:

@@ -25,6 +25,8 @@ HOLD_AT, RELEASE_AT = 0.5, 0.4
 ON_PAD = 0.06
 IMAGE_SIZE = 192
 CAMERAS = ("head", "front")
+#: Of demonstrations, and of what learns from them.
+RATE_HZ = 10.0
 
 
 class TabletopSim:
