@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import warnings
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
+import psutil
 import pytest
 import torch
 from torch import nn
@@ -51,7 +53,7 @@ def file(module, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def sessions(module, file) -> dict[str, Session]:
     return {
-        "torch": TorchSession(module, "cpu", Placement(Backend.TORCH)),
+        "torch": TorchSession(module, "cpu", Placement(Backend.TORCH), tensors()),
         "onnx": OnnxSession(file),
         "bound": BoundOnnxSession(file, "cpu"),
     }
@@ -61,6 +63,10 @@ def inputs() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(1)
     left, right = rng.normal(size=(1, 3)), rng.normal(size=(1, 2))
     return {"right": right.astype(np.float32), "left": left.astype(np.float32)}
+
+
+def tensors() -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(value) for name, value in inputs().items()}
 
 
 def evaluated(session: Session) -> np.ndarray:
@@ -76,44 +82,70 @@ def test_inputs_go_by_name_and_all_runtimes_agree(sessions):
 
 
 def test_a_bound_network_writes_to_a_tensor_of_its_own_each_time(sessions):
-    bound, tensors = sessions["bound"], {k: torch.from_numpy(v) for k, v in inputs().items()}
-    first = bound.run(**tensors)
+    bound, told = sessions["bound"], tensors()
+    first = bound.run(**told)
     kept = first.clone()
-    second = bound.run(**{**tensors, "right": tensors["right"] + 1.0})
+    second = bound.run(**{**told, "right": told["right"] + 1.0})
     assert torch.equal(first, kept)
     assert second == pytest.approx(first - 1.0, abs=1e-6)
 
 
 def test_a_bound_network_takes_what_is_no_single_piece_of_memory(sessions):
-    tensors = {k: torch.from_numpy(v) for k, v in inputs().items()}
-    apart = {key: value.repeat(2, 2)[:1, ::2] for key, value in tensors.items()}
+    apart = {key: value.repeat(2, 2)[:1, ::2] for key, value in tensors().items()}
     whole = {key: value.clone() for key, value in apart.items()}
     assert not apart["left"].is_contiguous() or apart["left"].stride() != whole["left"].stride()
     assert torch.equal(sessions["bound"].run(**apart), sessions["bound"].run(**whole))
 
 
 def test_torch_follows_gradients_only_where_an_input_asks(sessions):
-    tensors = {key: torch.from_numpy(value) for key, value in inputs().items()}
-    assert not sessions["torch"].run(**tensors).requires_grad
-    tensors["left"].requires_grad_()
-    assert sessions["torch"].run(**tensors).requires_grad
+    told = tensors()
+    assert not sessions["torch"].run(**told).requires_grad
+    told["left"].requires_grad_()
+    assert sessions["torch"].run(**told).requires_grad
 
 
-def test_a_lower_precision_is_near_and_comes_out_single(module, sessions):
-    lower = TorchSession(module, "cpu", Placement(Backend.TORCH, precision=Precision.BFLOAT16))
+@pytest.mark.parametrize("precision", [Precision.BFLOAT16, Precision.FLOAT16])
+def test_a_lower_precision_is_near_and_comes_out_single(module, sessions, precision):
+    lower = TorchSession(module, "cpu", Placement(Backend.TORCH, precision=precision), tensors())
     output = evaluated(lower)
     assert output.dtype == np.float32
     assert output == pytest.approx(evaluated(sessions["torch"]), abs=2e-2)
     assert not np.array_equal(output, evaluated(sessions["torch"]))
 
 
-def test_torch_keeps_to_the_threads_it_is_given(module):
-    before = torch.get_num_threads()
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_torch_keeps_to_the_threads_it_is_given_whatever_the_device(module, device):
+    """In the thread that infers, too."""
+    before, seen = torch.get_num_threads(), []
     try:
-        TorchSession(module, "cpu", Placement(Backend.TORCH, threads=2))
-        assert torch.get_num_threads() == 2
+        TorchSession(module, device, Placement(Backend.TORCH, threads=before + 1), tensors())
+        inferring = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
+        inferring.start()
+        inferring.join(60.0)
+        assert [torch.get_num_threads(), *seen] == [before + 1] * 2
     finally:
         torch.set_num_threads(before)
+
+
+def test_onnx_runtime_keeps_to_the_threads_it_is_given(file):
+    """Of which one is the caller's."""
+    before, kept = psutil.Process().num_threads(), []
+    for threads in (1, 4):
+        kept.append(onnx_session(file, Placement(device="cpu", threads=threads)))
+        kept.append(BoundOnnxSession(file, "cpu", threads))
+        assert psutil.Process().num_threads() == before + 2 * (threads - 1)
+
+
+def test_a_network_is_compiled_when_it_is_loaded_or_refused_then(monkeypatch):
+    """Where there is no C++ compiler, not in the first inference of a motion."""
+    monkeypatch.setattr("torch._inductor.config.cpp.cxx", ("no-such-compiler",))
+    with pytest.raises(PolicyError, match="compile: torch cannot compile the network"):
+        TorchSession(
+            lambda left, right: left.cos().sum() - right.sin(),
+            "cpu",
+            Placement(Backend.TORCH, compile=True),
+            tensors(),
+        )
 
 
 def test_a_device_that_is_not_there_is_refused(file):
@@ -124,8 +156,20 @@ def test_a_device_that_is_not_there_is_refused(file):
 @pytest.mark.skipif(
     "CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="has a GPU"
 )
-def test_onnx_runtime_without_a_gpu_says_so(file):
-    with pytest.raises(PolicyError, match="'cuda': this ONNX Runtime has no GPU"):
+@pytest.mark.parametrize("device", ["cuda", "cuda:1"])
+def test_onnx_runtime_without_a_gpu_says_so(file, device):
+    """It would go on, on the CPU."""
+    with pytest.raises(PolicyError, match=f"'{device}': this ONNX Runtime has no such GPU"):
+        onnx_session(file, Placement(device=device))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")
+def test_onnx_runtime_built_for_a_gpu_takes_the_cpu_where_there_is_none(file, monkeypatch):
+    """What it lists is what it was built for."""
+    listed = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: listed)
+    assert isinstance(onnx_session(file, Placement()), OnnxSession)
+    with pytest.raises(PolicyError, match="device: 'cuda' is not there, torch sees 0 GPUs"):
         onnx_session(file, Placement(device="cuda"))
 
 

@@ -36,7 +36,7 @@ class Placement:
         device: `cpu`, `cuda` or `cuda:1`; `auto`: the first GPU that the runtime can use, else the
             CPU.
         precision: other than single with torch alone: ONNX files have theirs inside.
-        compile: whether torch compiles the networks, at their first call.
+        compile: whether torch compiles the networks, when they are loaded.
         threads: of the CPU; one keeps the other cores free for the control loop.
     """
 

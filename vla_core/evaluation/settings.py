@@ -20,7 +20,7 @@ class EvaluationSettings:
 
     Attributes:
         policy: name under `config/policies`, or a folder.
-        backend: `torch` or `onnx`.
+        backend: runtime and where it runs, as `Placement.of` reads it.
         intent: what System 1 is given.
         system2_period_s: time between two intents [s].
         replan_steps: steps that are executed before System 1 looks again, at least.

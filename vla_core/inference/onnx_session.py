@@ -24,17 +24,17 @@ def onnx_session(path: Path, placement: Placement) -> Session:
     """
     import onnxruntime
 
-    there = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
     device = placement.device
-    if device == "auto":
-        device = "cuda" if there else "cpu"
-    if device == "cpu":
+    if device != "cpu" and _CUDA in onnxruntime.get_available_providers():
+        from vla_core.inference.torch_session import torch_device
+
+        device = torch_device(placement)  # it lists what it was built for, on any machine
+    if device in ("auto", "cpu"):
         return OnnxSession(path, placement.threads)
-    if not there:
-        raise PolicyError(
-            str(path), f"device {device!r}: this ONNX Runtime has no GPU; use onnxruntime-gpu, or cpu"
-        )
     return BoundOnnxSession(path, device, placement.threads)
+
+
+_CUDA = "CUDAExecutionProvider"
 
 
 class OnnxSession:
@@ -68,7 +68,7 @@ class BoundOnnxSession:
         device: of the tensors: `cuda`, `cuda:1`, or `cpu`.
 
     Raises:
-        PolicyError: the file is missing or unreadable.
+        PolicyError: the file is missing or unreadable, or ONNX Runtime would take another device.
     """
 
     def __init__(self, path: Path, device: str, threads: int = 1) -> None:
@@ -78,8 +78,14 @@ class BoundOnnxSession:
         self._number = self._device.index or 0
         providers: list = ["CPUExecutionProvider"]
         if self._device.type == "cuda":
-            providers.insert(0, ("CUDAExecutionProvider", {"device_id": self._number}))
+            providers.insert(0, (_CUDA, {"device_id": self._number}))
         self._session = _opened(path, threads, providers)
+        if len(self._session.get_providers()) < len(providers):  # it goes on without, unasked
+            raise PolicyError(
+                str(path),
+                f"device {device!r}: this ONNX Runtime has no such GPU; "
+                "use onnxruntime-gpu, or cpu",
+            )
         self._output = self._session.get_outputs()[0]
 
     def put(self, array: np.ndarray) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -31,23 +31,32 @@ def torch_device(placement: Placement) -> str:
 class TorchSession:
     """A torch function on torch's tensors; gradients are followed where an input asks for them.
 
-    On the CPU torch is told its number of threads, in the whole process.
+    Torch is told its number of threads on the CPU in the whole process.
 
     Args:
         function: takes tensors by name, returns one tensor; its parameters ask for no gradient.
         device: where its weights lie.
         placement: precision, compilation, threads.
+        example: inputs like those to come, for which the function is compiled at once.
+
+    Raises:
+        PolicyError: it cannot be compiled.
     """
 
     def __init__(
-        self, function: Callable[..., torch.Tensor], device: str, placement: Placement
+        self,
+        function: Callable[..., torch.Tensor],
+        device: str,
+        placement: Placement,
+        example: Mapping[str, torch.Tensor],
     ) -> None:
-        if device == "cpu":
-            torch.set_num_threads(placement.threads)
-        self._function = torch.compile(function) if placement.compile else function
+        torch.set_num_threads(placement.threads)
+        self._function = function
         self._device = torch.device(device)
         self._precision = getattr(torch, placement.precision.value)
         self._lower = placement.precision is not Precision.FLOAT32
+        if placement.compile:
+            self._compile(example)
 
     def put(self, array: np.ndarray) -> torch.Tensor:
         """To the device."""
@@ -61,3 +70,12 @@ class TorchSession:
             torch.autocast(self._device.type, self._precision, enabled=self._lower),
         ):
             return self._function(**inputs).float()
+
+    def _compile(self, example: Mapping[str, torch.Tensor]) -> None:
+        self._function = torch.compile(self._function)
+        try:
+            self.run(**{name: tensor.to(self._device) for name, tensor in example.items()})
+        except Exception as error:  # those of the compilers have no common base
+            raise PolicyError(
+                "compile", f"torch cannot compile the network ({error}); leave it out"
+            ) from error

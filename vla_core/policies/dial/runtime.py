@@ -253,8 +253,12 @@ def _sessions(
     if placement.backend is Backend.ONNX:
         return {name: onnx_session(folder / f"{name}.onnx", placement) for name in names}
     from vla_core.inference.torch_session import TorchSession, torch_device
-    from vla_core.policies.dial.weights import load_dial
+    from vla_core.policies.dial.weights import example_inputs, load_dial
 
     device = torch_device(placement)
     dial = load_dial(folder, manifest).to(device).requires_grad_(False)
-    return {name: TorchSession(getattr(dial, name), device, placement) for name in names}
+    examples = example_inputs(dial, prefix=manifest.prefix_steps > 0)
+    return {
+        name: TorchSession(getattr(dial, name), device, placement, examples[name])
+        for name in names
+    }

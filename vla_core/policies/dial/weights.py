@@ -61,21 +61,15 @@ def save_dial(dial: Dial, folder: Path, prefix: bool = False) -> None:
     save_file(rounded, folder / WEIGHTS)
     dial = Dial(dial.sizes).eval()
     dial.load_state_dict({key: value.float() for key, value in rounded.items()})
-    examples = _examples(dial)
-    inputs = dict(NETWORKS)
-    if prefix:
-        actions = examples["velocity"][0]
-        examples["velocity"] += (actions, torch.zeros(actions.shape[:2], dtype=torch.bool))
-        inputs["velocity"] += PREFIX_INPUTS
-    for name, arguments in examples.items():
+    for name, inputs in example_inputs(dial, prefix).items():
         path = folder / f"{name}.onnx"
         with warnings.catch_warnings():  # shapes are constant on purpose: those of the examples
             warnings.simplefilter("ignore", torch.jit.TracerWarning)
             torch.onnx.export(
                 getattr(dial, name),
-                arguments,
+                tuple(inputs.values()),
                 str(path),
-                input_names=list(inputs[name]),
+                input_names=list(inputs),
                 output_names=["out"],
                 dynamo=False,
                 opset_version=17,
@@ -83,7 +77,12 @@ def save_dial(dial: Dial, folder: Path, prefix: bool = False) -> None:
         _halve(path)
 
 
-def _examples(dial: Dial) -> dict[str, tuple[torch.Tensor, ...]]:
+def example_inputs(dial: Dial, prefix: bool) -> dict[str, dict[str, torch.Tensor]]:
+    """Of each network its inputs by name, in their shapes and types.
+
+    Args:
+        prefix: whether the velocity field takes one.
+    """
     sizes = dial.sizes
     features = torch.zeros(1, dial.vit.patches, dial.vit.width)
     state = torch.zeros(1, sizes.proprioception)
@@ -103,7 +102,14 @@ def _examples(dial: Dial) -> dict[str, tuple[torch.Tensor, ...]]:
     if dial.forward_model is not None:
         frozen = torch.zeros(actions.shape[:2], dtype=torch.bool)
         examples["forward_model"] = (features, state, actions, frozen)
-    return examples
+    names = dict(NETWORKS)
+    if prefix:
+        drawn = examples["velocity"][0]
+        examples["velocity"] += (drawn, torch.zeros(drawn.shape[:2], dtype=torch.bool))
+        names["velocity"] += PREFIX_INPUTS
+    return {
+        name: dict(zip(names[name], inputs, strict=True)) for name, inputs in examples.items()
+    }
 
 
 def _halve(path: Path) -> None:
