@@ -17,8 +17,8 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = {
     "vla_core": (
         "cli", "console", "experiments", "report", "replay", "doctor", "metrics", "foresight",
-        "faults", "evaluation", "suites", "policies", "training", "inference", "planning",
-        "command", "handover", "chunks", "recordings", "observation", "contract", "safety",
+        "faults", "evaluation", "suites", "policies", "training", "demonstrations", "inference",
+        "planning", "command", "handover", "chunks", "recordings", "observation", "contract", "safety",
         "robot", "statistics",
     ),
     "vla_nodes": ("programs", "observe", "nodes", "graph", "base", "wire"),

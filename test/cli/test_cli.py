@@ -15,7 +15,8 @@ from vla_core.cli.main import EXIT_INTERRUPTED, EXIT_REFUSED, build_parser, main
 from vla_core.cli.programs.ros_programs import PROGRAMS
 from vla_core.errors import ConfigError
 from vla_core.evaluation.seed_argument import HIGHEST_NOISE_SEED
-from vla_core.evaluation.seeds import HIGHEST_SEED, episode_seeds
+from vla_core.evaluation.seeds import HIGHEST_SEED, HIGHEST_SHOWN, episode_seeds
+from vla_core.suites.registry import load_suite
 
 
 @pytest.mark.parametrize("name", [m.name for m in pkgutil.iter_modules(commands.__path__)])
@@ -64,22 +65,23 @@ def test_help_lists_the_commands():
     assert "eval" in build_parser().format_help()
 
 
-def seeded(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
-    """`--seed` of a parser and of all its sub-commands."""
+def options(parser: argparse.ArgumentParser, name: str) -> Iterator[argparse.Action]:
+    """An option of a parser and of all its sub-commands."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for choice in action.choices.values():
-                yield from seeded(choice)
-        elif "--seed" in action.option_strings:
+                yield from options(choice, name)
+        elif name in action.option_strings:
             yield action
 
 
 def test_every_seed_is_good_or_refused_before_anything_starts():
-    found = list(seeded(build_parser()))
+    found = list(options(build_parser(), "--seed"))
     assert len(found) >= 5
     for action in found:
-        highest = HIGHEST_SEED if "scenes" in action.help or "tables" in action.help else None
-        highest = highest or HIGHEST_NOISE_SEED
+        highest = int(action.help.rpartition(" to ")[2])
+        many = "scenes" in action.help or "tables" in action.help
+        assert highest in ((HIGHEST_SEED,) if many else (HIGHEST_SHOWN, HIGHEST_NOISE_SEED))
         assert action.type("0") == 0 and action.type(str(highest)) == highest
         for wrong in (-1, highest + 1, 2**64 - 1, -(2**63)):
             with pytest.raises(argparse.ArgumentTypeError, match=f"got {wrong}, expected 0 to"):
@@ -118,3 +120,27 @@ def test_without_ros_a_program_says_that_it_needs_it(monkeypatch, capsys):
 
 def test_the_highest_seed_of_scenes_fits_a_nodes_parameter():
     assert max(episode_seeds(HIGHEST_SEED, 100_000)) <= HIGHEST_NOISE_SEED
+
+
+def test_a_backend_that_is_not_there_is_refused_at_once_naming_those_that_are():
+    found = list(options(build_parser(), "--backend"))
+    assert len(found) >= 2
+    for action in found:
+        assert action.type("torch device=cpu") == "torch device=cpu"
+        with pytest.raises(argparse.ArgumentTypeError, match="'tensorrt', there are torch, onnx"):
+            action.type("tensorrt")
+        with pytest.raises(argparse.ArgumentTypeError, match="'abacus', expected auto, cpu, cuda"):
+            action.type("torch device=abacus")
+
+
+def test_scenes_that_a_suite_has_not_are_refused_before_anything_is_written(tmp_path, capsys):
+    written = tmp_path / "out"
+    asked = ["bench", "async", "--patterns", "circle", "zigzag", "--json", str(written)]
+    assert main(asked) == EXIT_REFUSED
+    said = " ".join(capsys.readouterr().err.split())
+    moving = ", ".join(load_suite("tabletop").moving)
+    assert f"--patterns: got zigzag, expected some of {moving}" in said
+    assert main(["bench", "corrections", "--where", "elsewhere", "--out", str(written)]) == EXIT_REFUSED
+    said = " ".join(capsys.readouterr().err.split())
+    assert "got scenes 'elsewhere', expected one of usual, outside" in said
+    assert not written.exists()

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
+import sys
 from importlib import import_module
 
 import pytest
+from installed_plugins import ROOT, path_with
 
 pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 
@@ -52,3 +56,27 @@ def test_the_graph_is_told_its_arguments_as_options_or_as_in_launch(tmp_path):
     assert (values["source"], values["seed"], logs) == ("sim", "3", tmp_path)
     with pytest.raises(ConfigError, match="argument 'sim': expected NAME:=VALUE"):
         given(graph, ["sim"])
+
+
+@pytest.mark.parametrize("name", [*SEEDED, "record"])
+def test_an_unknown_suite_is_refused_where_it_is_parsed_naming_the_known(name, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main_of(f"vla_nodes.programs.{name}")(["--suite", "chairs"])
+    assert ended.value.code == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "argument --suite: invalid choice: 'chairs'" in said and "tabletop" in said
+
+
+@pytest.mark.parametrize("name", [*SEEDED, "record"])
+def test_a_suite_that_cannot_have_the_robot_is_refused_by_name_before_a_graph_is_up(
+    name, plugins, tmp_path
+):
+    ran = subprocess.run(
+        [sys.executable, "-m", f"vla_nodes.programs.{name}", "--suite", "pointing",
+         "--out", str(tmp_path / "out")],
+        env=os.environ | {"PYTHONPATH": path_with(plugins)},
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 2
+    assert "robot g1_inspire: has no shoulder to point with" in " ".join(ran.stderr.split())
+    assert not (tmp_path / "out").exists()

@@ -93,7 +93,7 @@ class WatchedRecorder(Recorder):
 @pytest.fixture(scope="module")
 def demonstration(sim, expert):
     recorder = WatchedRecorder(sim, expert)
-    episodes = recorder.demonstrate(np.random.default_rng((0, 7)))
+    episodes = list(recorder.demonstrate(np.random.default_rng((0, 7))))
     del sim.render
     return recorder, episodes
 

@@ -7,9 +7,16 @@ import os
 import subprocess
 import sys
 
+import pytest
+import yaml
 from installed_plugins import ROOT, path_with
 
+from vla_core.contract.kind import RecipeArguments
+from vla_core.errors import ConfigError
+from vla_core.paths import training_file
+from vla_core.policies.registry import open_recipe
 from vla_core.robot.load import load_robot
+from vla_core.suites.registry import load_suite
 
 
 def test_evaluation_runs_it_and_what_it_does_not_offer_is_refused(plugins, tmp_path, monkeypatch):
@@ -39,3 +46,27 @@ def test_evaluation_runs_it_and_what_it_does_not_offer_is_refused(plugins, tmp_p
     refused = vla("bench", "async", "--suite", "pointing", "--policy", str(folder))
     assert refused.returncode != 0
     assert "does not offer moving scenes; it offers tasks" in " ".join(refused.stderr.split())
+
+
+def test_training_asks_it_for_what_the_configuration_uses_and_nothing_else(
+    plugins, tmp_path, monkeypatch
+):
+    monkeypatch.syspath_prepend(plugins)
+    import pointing_suite
+
+    def opened(suite: str, scenes: int, corrections: int):
+        told = yaml.safe_load(training_file("tabletop").read_text())
+        told |= {"suite": suite, "robot": str(pointing_suite.ROBOT), "cameras": ["above"],
+                 "scenes": scenes, "corrections": corrections}  # fmt: skip
+        path = tmp_path / "pointing.yaml"
+        path.write_text(yaml.safe_dump(told))
+        return open_recipe(path, RecipeArguments(tmp_path / "work", None, None, load_suite))
+
+    assert opened("pointing_shown", 0, 0).rate_hz == 10.0
+    for suite, scenes, corrections, lacking in (
+        ("pointing_shown", 5, 0, "labelled scenes; it offers tasks, demonstrations"),
+        ("pointing_shown", 0, 5, "corrections; it offers tasks, demonstrations"),
+        ("pointing", 0, 0, "demonstrations; it offers tasks"),
+    ):
+        with pytest.raises(ConfigError, match=f"suite {suite}: does not offer {lacking}"):
+            opened(suite, scenes, corrections)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vla_core.recordings.episodes import Episode
+from vla_core.contract.episode import Episode
 from vla_core.training.augmentation import moved, seen_otherwise
 
 

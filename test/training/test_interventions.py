@@ -13,6 +13,7 @@ import yaml
 from lerobot_writer import CAMERA, Recording, write_dataset
 
 from vla_core.cli.main import EXIT_REFUSED, main
+from vla_core.contract.episode import Episode
 from vla_core.errors import ConfigError, JointMismatchError
 from vla_core.paths import training_file
 from vla_core.policies.dial.config import TrainingConfig
@@ -20,7 +21,6 @@ from vla_core.policies.dial.windows import Windows, draws
 from vla_core.recordings.convert.dataset_writer import DatasetWriter
 from vla_core.recordings.convert.frames import Frame
 from vla_core.recordings.convert.spans import SpanIntervention
-from vla_core.recordings.episodes import Episode
 from vla_core.recordings.lerobot.dataset import INTERVENTION, LeRobotDataset
 from vla_core.robot.model import RobotModel
 from vla_core.training.config import InterventionConfig, Use

@@ -13,6 +13,7 @@ import torch
 from lerobot_writer import CAMERA, Recording, write_dataset
 from safetensors.torch import load_file
 
+from vla_core.contract.episode import Episode
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.errors import ConfigError
 from vla_core.policies.dial.config import TrainingConfig
@@ -21,7 +22,6 @@ from vla_core.policies.registry import load_system1, load_system2
 from vla_core.recordings.convert.dataset_writer import DatasetWriter
 from vla_core.recordings.convert.frames import Frame
 from vla_core.recordings.convert.spans import SpanIntervention
-from vla_core.recordings.episodes import Episode
 from vla_core.recordings.labelled_scenes import LabelledScenes
 from vla_core.robot.model import RobotModel
 from vla_core.suites.tabletop import corrections

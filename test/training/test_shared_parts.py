@@ -11,10 +11,10 @@ import torch
 from lerobot_writer import CAMERA, Recording, write_dataset
 from torch import nn
 
+from vla_core.contract.episode import Episode
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.specification import CameraSpec, ObservationSpec
 from vla_core.errors import ConfigError
-from vla_core.recordings.episodes import Episode
 from vla_core.robot.model import RobotModel
 from vla_core.training.collection import collect
 from vla_core.training.config import DatasetConfig, RunConfig

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from vla_core.contract.episode import Episode
 from vla_core.contract.scene import Scene
 from vla_core.errors import ConfigError
 from vla_core.robot.description import RobotDescription
@@ -57,21 +59,41 @@ class Suite(Protocol):
         """A scene, to be reset; `shift` is one of `shifts`."""
 
 
+class Demonstrator(Protocol):
+    """Shows how tasks are done, in scenes of its own."""
+
+    def demonstrate(self, seed: int, task: SuiteTask | None = None) -> Iterator[Episode]:
+        """What is shown in the scene of a seed: the same to the last bit, whatever was shown before.
+
+        First the whole task, from a start to its success, and nothing where the expert failed. Then,
+        as far as they are asked for, recoveries from disturbances, where the suite has any.
+
+        Args:
+            task: what is done there; None: what the scene tells.
+        """
+
+    def close(self) -> None:
+        """Free what its scenes hold."""
+
+
 @runtime_checkable
 class Demonstrated(Protocol):
-    """Offers demonstrations.
+    """Offers demonstrations; such a suite is given to other processes, so it can be pickled.
 
     Attributes:
+        robot: which one shows, unless it is told: a name under `config/robots`, or a YAML.
         rate_hz: frames a second of what is shown [Hz].
     """
 
+    robot: str
     rate_hz: float
 
-    def demonstrate(self, folder: Path, robot: str, seeds: range, image_size: int) -> None:
-        """Fill `folder` with `SEED_PART.npz`, an `Episode` each; goes on where it was interrupted.
+    def demonstrator(self, robot: RobotModel, image_size: int | None = None) -> Demonstrator:
+        """Who shows.
 
         Args:
-            image_size: side of the pictures [pixels].
+            image_size: side of the pictures [pixels]; None: as the robot's YAML has the simulated
+                cameras.
         """
 
 
@@ -94,7 +116,10 @@ class Corrected(Protocol):
     """Offers corrections of a policy."""
 
     def correct(self, folder: Path, policy: Path, seeds: range) -> None:
-        """Fill `folder` with what the policy should have done where it went, as `demonstrate`."""
+        """Fill `folder` with what the policy should have done where it went.
+
+        `SEED_PART.npz`, an `Episode` each; goes on where it was interrupted.
+        """
 
 
 class Expert(Protocol):
@@ -147,7 +172,11 @@ class Moving(Protocol):
     moving: tuple[str, ...]
 
 
-class TrainingSuite(Suite, Demonstrated, Labelled, Corrected, Protocol):
+class DemonstratedSuite(Suite, Demonstrated, Protocol):
+    """Tasks, and who shows them."""
+
+
+class TrainingSuite(DemonstratedSuite, Labelled, Corrected, Protocol):
     """What a policy is trained in from nothing, and corrected."""
 
 
@@ -178,3 +207,26 @@ def require(name: str, suite: Any, *abilities: type) -> None:
             f"suite {name}",
             f"does not offer {', '.join(missing)}; it offers {', '.join(['tasks', *there])}",
         )
+
+
+def tasks_of(name: str, suite: Suite, asked: Sequence[str]) -> tuple[SuiteTask, ...]:
+    """The tasks that are asked for, in that order.
+
+    Args:
+        name: of the suite.
+        asked: each in words, of the instruction or a paraphrase, or by the instruction's number.
+
+    Raises:
+        ConfigError: one is no task of the suite; says which there are.
+    """
+    by_words = {
+        words: task
+        for task in suite.tasks
+        for words in (*task.texts, str(task.instruction.id))
+    }
+    if unknown := [words for words in asked if words not in by_words]:
+        known = "; ".join(f"{t.instruction.id} {t.instruction.text!r}" for t in suite.tasks)
+        raise ConfigError(
+            f"suite {name}", f"has no task {', '.join(map(repr, unknown))}; it has {known}"
+        )
+    return tuple(dict.fromkeys(by_words[words] for words in asked))

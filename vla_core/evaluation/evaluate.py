@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from multiprocessing import get_context
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -22,9 +20,9 @@ from vla_core.evaluation.episode import EpisodeResult, EpisodeRunner
 from vla_core.evaluation.intent_mode import OF_ANOTHER_MOMENT, IntentMode
 from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.paths import policy_folder
-from vla_core.robot.load import load_robot
 from vla_core.statistics.success_rate import SuccessRate
-from vla_core.suites.registry import check_shift, load_suite
+from vla_core.suites.registry import check_shift, load_suite, suite_for
+from vla_core.worker import Refusal, prepare_worker
 
 #: Under `config/teleop`: what an operator has in hand.
 _LEADER = "leader"
@@ -34,12 +32,6 @@ _loaded: tuple[EvaluationSettings, EpisodeRunner] | None = None
 
 class EvaluationError(VlaError):
     """The policy cannot be evaluated; says why."""
-
-
-class _Refusal(NamedTuple):
-    """A VlaError on its way from a worker; our errors carry values and cannot be pickled."""
-
-    reason: str
 
 
 def evaluate(
@@ -77,7 +69,7 @@ def evaluate_each(
         for settings in cases:
             results = []
             for result in pool.map(_run_episode, [settings] * len(seeds), seeds):
-                if isinstance(result, _Refusal):
+                if isinstance(result, Refusal):
                     pool.shutdown(wait=False, cancel_futures=True)
                     raise EvaluationError(result.reason)
                 results.append(result)
@@ -127,29 +119,15 @@ def _check(settings: EvaluationSettings) -> None:
             f"intent {settings.intent.value!r}: policy {manifest.name!r} takes none from outside, "
             "it forms its own with each chunk"
         )
-    suite = load_suite(settings.suite)
+    suite = suite_for(manifest, settings.suite)
     check_shift(settings.suite, suite, settings.shift)
     if settings.intent is IntentMode.WRONG and len(suite.tasks) < 2:
         raise EvaluationError(
             f"intent 'wrong': suite {settings.suite!r} has one task, so there is no other to tell"
         )
-    suite.check_robot(load_robot(manifest.robot))
-    unseen = [c.name for c in manifest.observation.cameras if c.name not in suite.cameras]
-    if unseen:
-        raise EvaluationError(
-            f"policy {manifest.name!r} needs the cameras {', '.join(unseen)}; suite "
-            f"{settings.suite!r} has {', '.join(suite.cameras)}"
-        )
 
 
-def prepare_worker() -> None:
-    """One thread each, because there is a process a core; Ctrl-C ends it without a word."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"
-
-
-def _run_episode(settings: EvaluationSettings, seed: int) -> EpisodeResult | _Refusal:
+def _run_episode(settings: EvaluationSettings, seed: int) -> EpisodeResult | Refusal:
     global _loaded
     try:
         if _loaded is None or _loaded[0] != settings:
@@ -158,7 +136,7 @@ def _run_episode(settings: EvaluationSettings, seed: int) -> EpisodeResult | _Re
             _loaded = settings, load_runner(settings)
         return _loaded[1].run(seed)
     except VlaError as error:
-        return _Refusal(str(error))
+        return Refusal(str(error))
 
 
 def load_runner(settings: EvaluationSettings) -> EpisodeRunner:

@@ -1,4 +1,4 @@
-"""Which scenes are evaluated, and on which ones corrections are collected."""
+"""Which scenes are shown, which evaluated, and on which ones corrections are collected."""
 
 from __future__ import annotations
 
@@ -8,6 +8,15 @@ _EVALUATED, _CORRECTED = 1_000_000_000, 2_000_000_000
 _EACH = 100_000
 #: From the next one on, scenes that are evaluated would be those that corrections are made on.
 HIGHEST_SEED = (_CORRECTED - _EVALUATED) // _EACH - 1
+#: From the next one on, scenes that are shown would be those that are evaluated.
+HIGHEST_SHOWN = _EVALUATED - 1
+
+
+def shown_seeds(first: int, scenes: int) -> range:
+    """Seeds of scenes for an expert to show, one after the other: never one that is evaluated."""
+    if not 1 <= scenes <= HIGHEST_SHOWN + 1 - first:
+        raise ConfigError("scenes", f"got {scenes}, expected 1 to {HIGHEST_SHOWN + 1 - first}")
+    return range(first, first + scenes)
 
 
 def episode_seeds(seed: int, episodes: int) -> list[int]:

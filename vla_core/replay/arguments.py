@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from vla_core.chunks.strategies.choose import STRATEGIES
-from vla_core.contract.placement import BACKEND_HELP
+from vla_core.contract.backend_argument import add_backend
 from vla_core.errors import VlaError
 from vla_core.evaluation.seed_argument import HIGHEST_NOISE_SEED, add_seed
 
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--instruction", default="", help="what is told; empty: what the recording says, or else "
         f"{INSTRUCTION!r}",
     )  # fmt: skip
-    parser.add_argument("--backend", default="onnx", help=BACKEND_HELP)
+    add_backend(parser)
     parser.add_argument("--out", type=Path, default=Path("out/replay"), help="for the results")
     parser.add_argument("--json", type=Path, help="write the summary here, too")
     parser.add_argument(

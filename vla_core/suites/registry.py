@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 
+from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.suite import Suite, require
 from vla_core.errors import ConfigError
 from vla_core.plugins import Registry
+from vla_core.robot.load import load_robot
 
 #: Classes, made without arguments.
 SUITES = Registry(
@@ -26,6 +28,23 @@ def load_suite(name: str, *abilities: type) -> Suite:
     os.environ.setdefault("MUJOCO_GL", "egl")  # MuJoCo reads it when it is imported
     suite = SUITES.load(name, "suite")()
     require(name, suite, *abilities)
+    return suite
+
+
+def suite_for(manifest: PolicyManifest, name: str, *abilities: type) -> Suite:
+    """A suite that a policy can be in; arguments and errors as `load_suite`.
+
+    Raises:
+        ConfigError: it cannot have the policy's robot, or lacks a camera that the policy needs.
+    """
+    suite = load_suite(name, *abilities)
+    suite.check_robot(load_robot(manifest.robot))
+    if unseen := [c.name for c in manifest.observation.cameras if c.name not in suite.cameras]:
+        raise ConfigError(
+            f"suite {name}",
+            f"has cameras {', '.join(suite.cameras)}; policy {manifest.name!r} needs "
+            f"{', '.join(unseen)}, too",
+        )
     return suite
 
 

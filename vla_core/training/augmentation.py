@@ -7,7 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from vla_core.recordings.episodes import Episode
+from vla_core.contract.episode import Episode
 
 #: How far the picture moves, as a share of its side; how much it grows; how far it turns [rad].
 SHIFT, SCALE, TURN = 0.04, 0.04, 0.035

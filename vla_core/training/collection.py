@@ -7,7 +7,8 @@ from pathlib import Path
 
 from rich.progress import track
 
-from vla_core.contract.suite import TrainingSuite
+from vla_core.contract.suite import Demonstrated, TrainingSuite
+from vla_core.demonstrations.show import Asked, show
 from vla_core.errors import ConfigError, VlaError
 from vla_core.recordings.lerobot.dataset import LeRobotDataset
 from vla_core.robot.model import RobotModel
@@ -48,8 +49,24 @@ def collect(
     if config.dataset:
         read_dataset(config, robot, demonstrated)
     else:
-        seeds = range(config.demonstrations)
-        suite.demonstrate(demonstrated, config.robot, seeds, config.image_size)
+        take_demonstrations(config, suite, demonstrated)
+
+
+def take_demonstrations(config: RunConfig, suite: Demonstrated, folder: Path) -> None:
+    """Write what is shown, and recoveries, as `SEED_PART.npz`.
+
+    Raises:
+        WorkerError: the suite or the robot refused in a worker process.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    markers = [folder / f"{seed:06d}.done" for seed in range(config.demonstrations)]
+    left = [seed for seed, done in enumerate(markers) if not done.exists()]
+    asked = Asked(suite, config.robot, config.image_size)
+    shown = show(asked, [(seed, None) for seed in left])
+    for seed, episodes in zip(left, track(shown, "demonstrations", len(left)), strict=True):
+        for part, episode in enumerate(episodes):
+            episode.save(folder / f"{seed:06d}_{part}.npz")
+        markers[seed].touch()
 
 
 def take_interventions(

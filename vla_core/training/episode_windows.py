@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vla_core.contract.episode import Episode
 from vla_core.contract.specification import ObservationSpec
 from vla_core.errors import ConfigError
-from vla_core.recordings.episodes import Episode
 from vla_core.robot.model import RobotModel
 from vla_core.training.joint_frames import mean_velocities, state_vectors
 from vla_core.training.window_index import WindowIndex, padded, padding

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 from rich.progress import track
 
+from vla_core.contract.episode import Episode
 from vla_core.errors import ConfigError, JointMismatchError, VlaError
-from vla_core.recordings.episodes import Episode
 from vla_core.recordings.lerobot.dataset import INTERVENTION, SUCCESS, LeRobotDataset, video_keys
 from vla_core.robot.model import RobotModel
 from vla_core.training.config import RunConfig, Use

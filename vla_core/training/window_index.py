@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vla_core.recordings.episodes import Episode
+from vla_core.contract.episode import Episode
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from vla_core.recordings.bags.bag_writer import BagWriter, RecordedMessage
 from vla_core.recordings.bags.provenance import attachments, provenance
 from vla_core.recordings.bags.ring_buffer import RingBuffer
 from vla_core.robot.load import load_robot
+from vla_core.suites.registry import load_suite
 from vla_core.types import ControlMode
 from vla_msgs import msg
 from vla_nodes.base.boundary import Boundary
@@ -47,6 +48,7 @@ class RecorderNode(SuiteNode):
     PARAMETERS = (
         ROBOT,
         POLICY,
+        NodeParameter("suite", "", "Whose scenes the robot stands in, for the bag to tell; empty: none."),
         NodeParameter("folder", "out/recordings", "Where recordings go, a folder each."),
         NodeParameter("continuous", True, "Whether everything is written, not only on an event."),
         NodeParameter(
@@ -86,6 +88,8 @@ class RecorderNode(SuiteNode):
     def configure(self) -> None:
         """Know the robot and what the recording came from."""
         self._robot = load_robot(self.values["robot"])
+        if suite := self.values["suite"]:
+            load_suite(suite).check_robot(self._robot)
         self._provenance = provenance(self._robot, self.values["policy"], self.values)
         if not self.values["continuous"] and not self.values["last_s"]:
             raise ConfigError(

@@ -19,6 +19,7 @@ from rclpy.executors import ExternalShutdownException
 from vla_core.errors import VlaError
 from vla_core.recordings.bags.whole_mcap import mend
 from vla_core.signals import catch_signals, ignore_signals
+from vla_core.suites.suite_argument import add_suite
 from vla_nodes.base.ros_context import ros
 from vla_nodes.nodes.recorder_node import RecorderNode
 from vla_nodes.wire.replay_space import namespace_arguments
@@ -60,6 +61,7 @@ def ros_arguments(args: argparse.Namespace) -> list[str]:
         "flush_s": str(float(args.flush_s)),
         "last_s": str(float(args.last_s)),
         "exclude": f"'{args.exclude}'",
+        "suite": f"'{args.suite or ''}'",
     }
     parameters = [part for k, v in values.items() for part in ("-p", f"{k}:={v}")]
     return ["--ros-args", *namespace_arguments(args.namespace), *parameters]
@@ -70,6 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("out/recordings"), help="folder of bags")
     parser.add_argument("--robot", default="g1_inspire", help="name under config/robots, or a YAML")
     parser.add_argument("--policy", default="tabletop", help="under config/policies, or a folder")
+    add_suite(parser, "whose scenes the robot stands in, for the bag to tell; else none", None)
     parser.add_argument("--namespace", default="", help="of the graph; empty: none")
     parser.add_argument(
         "--last-s",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from vla_core.chunks.strategies.choose import STRATEGIES
 from vla_core.cli.programs.ros_programs import PROGRAMS
 from vla_core.evaluation.seed_argument import add_seed
 from vla_core.statistics.measurement import write_measurement
-from vla_core.suites.registry import SUITES
+from vla_core.suites.suite_argument import add_suite
 
 HELP = "compare strategies of execution or ways of filtering; takeovers; what corrections bring"
 
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     async_.add_argument("--policy", default="tabletop_async", help="under config/policies, or folder")
     async_.add_argument("--episodes", type=int, default=30, help="tables for each case")
-    _add_suite(async_)
+    add_suite(async_, "whose tasks are done")
     add_seed(async_, "chooses the tables")
     async_.add_argument("--strategies", nargs="+", choices=EVERYONE, default=list(EVERYONE))
     async_.add_argument("--delays-ms", nargs="*", type=int, default=[0, 100, 200, 300, 500])
@@ -75,16 +75,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_corrections_arguments(corrections)
 
 
-def _add_suite(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--suite", choices=SUITES.names(), default="tabletop", help="whose tasks are done"
-    )
-
-
 def _add_stepped_arguments(parser: argparse.ArgumentParser, episodes: int) -> None:
     """What comparisons of a policy on the same scenes have in common."""
     parser.add_argument("--policy", default="tabletop", help="under config/policies, or folder")
-    _add_suite(parser)
+    add_suite(parser, "whose tasks are done")
     parser.add_argument("--episodes", type=int, default=episodes, help="tables for each case")
     add_seed(parser, "chooses the tables")
     parser.add_argument("--workers", type=int, default=2, help="processes")
@@ -200,23 +194,19 @@ def _collect(found: Iterable[dict[str, Any]], path: Path | None) -> list[dict[st
 
 def _run_async(args: argparse.Namespace) -> int:
     from vla_core.contract.manifest import PolicyManifest
-    from vla_core.contract.suite import Moving
     from vla_core.evaluation.seeds import episode_seeds
     from vla_core.evaluation.settings import EvaluationSettings
     from vla_core.evaluation.table import episode_progress
     from vla_core.experiments.asynchrony import compare, delay_cases, dynamics_cases, fitting
     from vla_core.experiments.asynchrony_report import plot, print_rows
     from vla_core.paths import policy_folder
-    from vla_core.suites.registry import load_suite
 
+    patterns = _patterns(args)
     manifest = PolicyManifest.load(policy_folder(args.policy))
     strategies, skipped = fitting(args.strategies, manifest)
     for name, reason in skipped.items():
         print(f"skipped {name}: {reason}")
     base = EvaluationSettings(args.policy, suite=args.suite, replan_steps=args.replan_steps)
-    patterns = args.patterns
-    if patterns is None:
-        patterns = load_suite(args.suite, Moving).moving
     cases = delay_cases(strategies, args.delays_ms)
     cases += dynamics_cases(strategies, patterns, args.dynamics_delay_ms, args.system2_every)
     seeds = episode_seeds(args.seed, args.episodes)
@@ -228,3 +218,21 @@ def _run_async(args: argparse.Namespace) -> int:
     if args.plot:
         plot(rows, args.plot)
     return 0
+
+
+def _patterns(args: argparse.Namespace) -> Sequence[str]:
+    """Those that are asked for, or all that the suite has."""
+    from vla_core.contract.suite import Moving
+    from vla_core.errors import ConfigError
+    from vla_core.suites.registry import load_suite
+
+    if args.patterns == []:
+        return []
+    moving = load_suite(args.suite, Moving).moving
+    if unknown := [pattern for pattern in args.patterns or () if pattern not in moving]:
+        raise ConfigError(
+            "--patterns",
+            f"got {', '.join(unknown)}, expected some of {', '.join(moving)}, which are those of "
+            f"suite {args.suite}",
+        )
+    return moving if args.patterns is None else args.patterns

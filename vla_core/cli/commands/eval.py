@@ -8,11 +8,11 @@ from typing import Any
 
 from vla_core.chunks.strategies.choose import STRATEGIES
 from vla_core.chunks.trigger import Trigger
-from vla_core.contract.placement import BACKEND_HELP
+from vla_core.contract.backend_argument import add_backend
 from vla_core.evaluation.intent_mode import IntentMode
 from vla_core.evaluation.seed_argument import add_seed
 from vla_core.statistics.measurement import Figure, write_measurement
-from vla_core.suites.registry import SUITES
+from vla_core.suites.suite_argument import add_suite
 
 HELP = "success rate of a policy in the stepped simulation, with its interval"
 
@@ -20,16 +20,14 @@ HELP = "success rate of a policy in the stepped simulation, with its interval"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `vla eval`."""
     parser.add_argument("--policy", default="tabletop", help="name under config/policies, or folder")
-    parser.add_argument(
-        "--suite", choices=SUITES.names(), default="tabletop", help="whose tasks are done"
-    )
+    add_suite(parser, "whose tasks are done")
     parser.add_argument("--episodes", type=int, default=50, help="scenes to try")
     add_seed(parser, "chooses the scenes")
     parser.add_argument(
         "--intent", choices=[mode.value for mode in IntentMode], default="predicted", help="what System 1 is given"
     )
     parser.add_argument("--json", type=Path, help="write the result here")
-    parser.add_argument("--backend", default="onnx", help=BACKEND_HELP)
+    add_backend(parser)
     parser.add_argument("--workers", type=int, default=2, help="processes")
     parser.add_argument(
         "--system2-hz", type=float, default=5.0, help="intents a second of simulated time"

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +16,6 @@ from vla_core.contract.scene import Scene
 from vla_core.contract.suite import Watched
 from vla_core.errors import VlaError
 from vla_core.evaluation.episode import EpisodeRunner
-from vla_core.evaluation.evaluate import prepare_worker
 from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.experiments.interventions.attempt_record import AttemptRecord
 from vla_core.experiments.interventions.expert_operator import ExpertOperator
@@ -32,7 +29,8 @@ from vla_core.recordings.lerobot.dataset import video_keys
 from vla_core.robot.camera_poses import CameraPoses
 from vla_core.robot.model import RobotModel
 from vla_core.safety.command_safety import CommandSafety
-from vla_core.suites.registry import check_shift, load_suite
+from vla_core.suites.registry import check_shift, load_suite, suite_for
+from vla_core.worker import Refusal, results
 
 #: An attempt is given up after this time, and goes on so long after success: longer than the
 #: operator holds the deadman then, so that letting go is in it [s].
@@ -134,10 +132,8 @@ def collect(
         VlaError: policy or teleoperation cannot be loaded, or another data set is in the folder.
     """
     manifest = PolicyManifest.load(policy_folder(settings.policy))
-    suite = load_suite(settings.suite, Watched)
-    check_shift(settings.suite, suite, settings.shift)
+    check_shift(settings.suite, suite_for(manifest, settings.suite, Watched), settings.shift)
     robot = RobotModel.load(manifest.robot)
-    suite.check_robot(robot.description)
     keys = video_keys(robot.description)
     cameras = {
         camera.name: (keys[camera.name], robot.cameras[camera.name].size(True))
@@ -146,7 +142,9 @@ def collect(
     writer = DatasetWriter(folder, robot, cameras, round(1.0 / manifest.step_s))
     left = [seed for seed in seeds if not writer.has(_source(seed))]
     progress(len(seeds) - len(left))
-    for number, attempt in enumerate(_attempts(settings, teleop, left, workers), start=1):
+    jobs = [(settings, teleop, seed) for seed in left]
+    attempts = results(_run, jobs, max(1, min(workers, len(left))))
+    for number, attempt in enumerate(attempts, start=1):
         writer.add(_source(attempt.seed), attempt.instruction, iter(attempt.frames))
         progress(len(seeds) - len(left) + number)
 
@@ -170,30 +168,15 @@ def _source(seed: int) -> str:
     return f"table/{seed}"
 
 
-def _attempts(
-    settings: EvaluationSettings, teleop: str, seeds: Sequence[int], workers: int
-) -> Iterator[Attempt]:
-    """In the order of the seeds, a few at a time: pictures are large."""
-    count = max(1, min(workers, len(seeds)))
-    with ProcessPoolExecutor(count, get_context("spawn"), prepare_worker) as pool:
-        for begin in range(0, len(seeds), 4 * count):
-            some = seeds[begin : begin + 4 * count]
-            for attempt in pool.map(_run, [settings] * len(some), [teleop] * len(some), some):
-                if isinstance(attempt, str):
-                    raise VlaError(attempt)
-                yield attempt
-
-
 #: In a worker: what it runs.
 _loaded: AttemptRunner | None = None
 
 
-def _run(settings: EvaluationSettings, teleop: str, seed: int) -> Attempt | str:
-    """An attempt, or why there is none: our errors carry values and cannot be pickled."""
+def _run(settings: EvaluationSettings, teleop: str, seed: int) -> Attempt | Refusal:
     global _loaded
     try:
         if _loaded is None:
             _loaded = AttemptRunner.load(settings, teleop)
         return _loaded.run(seed)
     except VlaError as error:
-        return str(error)
+        return Refusal(str(error))

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from vla_core.contract.suite import USUAL, Corrected, Demonstrated, Labelled
+from vla_core.contract.suite import USUAL, Watched
 from vla_core.errors import ConfigError
 from vla_core.evaluation.episode import EpisodeResult
 from vla_core.evaluation.evaluate import evaluate_each
@@ -27,7 +27,7 @@ from vla_core.experiments.interventions.collect import collect, summary
 from vla_core.policies.dial.config import TrainingConfig
 from vla_core.policies.dial.recipe import DialRecipe
 from vla_core.statistics.paired import compare_paired
-from vla_core.suites.registry import load_suite
+from vla_core.suites.registry import check_shift, load_suite
 
 BEFORE, CONTROL, CORRECTED = "before", "demonstrations", "corrections"
 #: What both retrained policies learn from, made once.
@@ -51,7 +51,8 @@ class Experiment:
         out: folder of everything.
 
     Raises:
-        ConfigError: the configuration begins with no policy or has no interventions.
+        ConfigError: the configuration begins with no policy or has no interventions, or its suite
+            has no such tables or does not offer what is needed.
     """
 
     config: TrainingConfig
@@ -69,6 +70,8 @@ class Experiment:
             raise ConfigError(
                 self.config.name, "has no `start` or no `interventions`, expected both"
             )
+        suite = load_suite(self.config.suite, Watched, *self.config.abilities)
+        check_shift(self.config.suite, suite, self.where)
 
     @property
     def attempts(self) -> Path:
@@ -105,7 +108,7 @@ class Experiment:
             ),
         }
         policies = {}
-        suite = load_suite(self.config.suite, Demonstrated, Labelled, Corrected)
+        suite = load_suite(self.config.suite, *self.config.abilities)
         for name, config in configs.items():
             folder, policies[name] = self.out / name, self.out / name / "policy"
             if name == CONTROL:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.suite import Corrected, Demonstrated, Labelled
 from vla_core.errors import ConfigError
 from vla_core.paths import policy_folder
 from vla_core.policies.dial.model import DialSizes
@@ -52,6 +53,16 @@ class TrainingConfig(RunConfig):
     def image_size(self) -> int:
         """Side of the square pictures [pixels]."""
         return self.model["image_size"]
+
+    @property
+    def abilities(self) -> tuple[type, ...]:
+        """What a suite has to offer for this run, of `vla_core.contract.suite.OFFERED`."""
+        used = {
+            Demonstrated: not self.dataset,
+            Labelled: self.scenes > 0,
+            Corrected: self.corrections > 0,
+        }
+        return tuple(ability for ability, needed in used.items() if needed)
 
     @classmethod
     def load(cls, path: Path) -> TrainingConfig:

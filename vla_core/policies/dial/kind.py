@@ -10,7 +10,6 @@ from vla_core.contract.kind import Recipe, RecipeArguments
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.placement import Placement
 from vla_core.contract.protocol import System1, System2
-from vla_core.contract.suite import Corrected, Demonstrated, Labelled
 from vla_core.errors import ConfigError
 
 
@@ -57,7 +56,5 @@ def open_recipe(file: Path, asked: RecipeArguments) -> Recipe:
         named = replace(config.interventions, folder=asked.interventions)
         config = replace(config, interventions=named)
     work = asked.work or Path("out/train") / config.name
-    suite = None
-    if not config.dataset:
-        suite = asked.suites(config.suite, Demonstrated, Labelled, Corrected)
+    suite = None if config.dataset else asked.suites(config.suite, *config.abilities)
     return DialRecipe(config, work, suite)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from vla_core.contract.episode import Episode
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.suite import TrainingSuite
 from vla_core.errors import ConfigError
@@ -34,7 +35,6 @@ from vla_core.policies.dial.ship import ship
 from vla_core.policies.dial.validation import validate, validate_forward
 from vla_core.policies.dial.weights import load_dial
 from vla_core.policies.dial.windows import Windows, draws
-from vla_core.recordings.episodes import Episode
 from vla_core.robot.model import RobotModel
 from vla_core.training.augmentation import seen_otherwise
 from vla_core.training.collection import INTERVENTIONS, collect, rate_hz

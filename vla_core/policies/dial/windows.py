@@ -11,11 +11,11 @@ import torch
 from rich.progress import track
 from torch import Tensor
 
+from vla_core.contract.episode import Episode
 from vla_core.policies.blocks.vit import ViT
 from vla_core.policies.blocks.words import encode_words
 from vla_core.policies.dial.model import DialSizes
 from vla_core.policies.dial.normalisation import Normalisation
-from vla_core.recordings.episodes import Episode
 from vla_core.robot.model import RobotModel
 from vla_core.training.joint_frames import mean_velocities, state_vectors
 from vla_core.training.window_index import WindowIndex, padded, padding

@@ -35,7 +35,7 @@ class Frame:
     Attributes:
         pictures: by camera, `(height, width, 3)` uint8 RGB.
         position, action: `(dof,)` measured, and asked for.
-        moved_by: what moved the robot: `policy`, the name of a teleoperation, `blend`.
+        moved_by: what moved the robot: `policy`, the name of a teleoperation, `blend`, `expert`.
         intervention: by a person; None where none moved the robot.
         success: whether the task was found done by then; None where the bag does not tell.
     """

@@ -17,8 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from vla_core.contract.episode import Episode
 from vla_core.errors import ConfigError
-from vla_core.recordings.episodes import Episode
 from vla_core.recordings.lerobot.joints import ACTION, STATE, JointColumns, flattened
 from vla_core.recordings.lerobot.layout import EpisodeFiles, read_info, read_layout
 from vla_core.recordings.lerobot.pictures import VideoFrames, iterate_cells

@@ -1,22 +1,20 @@
-"""Demonstrations by the scripted expert, recoveries included, made by several processes."""
+"""Demonstrations by the scripted expert, recoveries included."""
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Iterator
 from dataclasses import replace
-from multiprocessing import get_context
-from pathlib import Path
 
 import cv2
 import mujoco
 import numpy as np
-from rich.progress import Progress
 
-from vla_core.recordings.episodes import Episode
+from vla_core.contract.episode import Episode
+from vla_core.contract.suite import SuiteTask
 from vla_core.robot.model import RobotModel
 from vla_core.suites.tabletop.expert import CONTROL_S, Expert
-from vla_core.suites.tabletop.layout import sample_layout
-from vla_core.suites.tabletop.tabletop import CAMERAS, RATE_HZ, TabletopSim
+from vla_core.suites.tabletop.layout import TASKS, Task, sample_layout
+from vla_core.suites.tabletop.tabletop import CAMERAS, IMAGE_SIZE, RATE_HZ, TabletopSim
 
 #: Demonstrations are given up after this time, and end this long after success [s].
 TIME_LIMIT_S, AFTER_SUCCESS_S = 12.0, 1.6
@@ -45,25 +43,28 @@ class Recorder:
         self.expert = expert
         self.image_size = image_size
 
-    def demonstrate(self, rng: np.random.Generator) -> list[Episode]:
+    def demonstrate(self, rng: np.random.Generator, task: Task | None = None) -> Iterator[Episode]:
         """One table from a random start to success, and recoveries from disturbances on the way.
 
         A disturbance itself is never recorded: no chunk's future may contain it.
+
+        Args:
+            task: what is done there; None: what the table tells.
         """
-        self.sim.reset_to(sample_layout(rng), self.sim.robot.ready_pose)
+        layout = sample_layout(rng)
+        self.sim.reset_to(replace(layout, task=task or layout.task), self.sim.robot.ready_pose)
         self.expert.reset()
         if rng.random() < 0.5:
             self._disturb(rng, 0.8)
         states: list[np.ndarray] = []
         whole = self._record(TIME_LIMIT_S, states)
         if not self.sim.success:
-            return []
-        episodes = [whole]
+            return
+        yield whole
         for start in rng.choice(len(states) - 10, RECOVERIES, replace=False):
             self._restore(states[start])
             self._disturb(rng, rng.uniform(0.2, 0.6))
-            episodes.append(self._record(RECOVERY_S, []))
-        return episodes
+            yield self._record(RECOVERY_S, [])
 
     def excursion(self, seconds: float) -> Episode:
         """What the expert would do from here for a while; the simulation is as before after it."""
@@ -77,13 +78,14 @@ class Recorder:
     def _record(self, limit_s: float, states: list) -> Episode:
         sim = self.sim
         images: dict[str, list[np.ndarray]] = {camera: [] for camera in CAMERAS}
-        position, action = [], []
+        position, action, success = [], [], []
         begin, done_at = sim.time_s, None
         while sim.time_s - begin < limit_s:
             for camera, frames in images.items():
                 frames.append(resize(sim.render(camera), self.image_size))
             states.append(self._snapshot())
             position.append(sim.position)
+            success.append(done_at is not None)
             for tick in range(round(1.0 / (RATE_HZ * CONTROL_S))):
                 command = self.expert.act()
                 if tick == 0:
@@ -101,6 +103,7 @@ class Recorder:
             sim.instruction.text,
             RATE_HZ,
             complete=done_at is not None and sim.time_s - begin < limit_s,
+            success=np.array(success),
         )
 
     def _disturb(self, rng: np.random.Generator, duration_s: float) -> None:
@@ -158,27 +161,23 @@ class Recorder:
         mujoco.mj_setState(sim.model, sim.data, state, mujoco.mjtState.mjSTATE_INTEGRATION)
 
 
-def _work(folder: Path, robot: str, seeds: list[int], image_size: int) -> int:
-    with TabletopSim(RobotModel.load(robot)) as sim:
-        recorder = Recorder(sim, Expert(sim), image_size)
-        for seed in seeds:
-            done = folder / f"{seed:06d}.done"
-            if not done.exists():
-                episodes = recorder.demonstrate(np.random.default_rng((seed, 7)))
-                for part, episode in enumerate(episodes):
-                    episode.save(folder / f"{seed:06d}_{part}.npz")
-                done.touch()
-    return len(seeds)
+class TabletopDemonstrator:
+    """Shows tables of its own, one after the other.
 
+    Args:
+        robot: that does it.
+        image_size: side of the pictures [pixels]; None: as they are drawn.
+    """
 
-def generate(folder: Path, robot: str, seeds: range, image_size: int, workers: int = 2) -> None:
-    """Fill `folder` with the episodes of `seeds`; goes on where it was interrupted."""
-    folder.mkdir(parents=True, exist_ok=True)
-    jobs = [list(seeds[i : i + 10]) for i in range(0, len(seeds), 10)]
-    # Spawned, not forked: a fork of a process with threads or an OpenGL context can hang.
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
-    with pool, Progress() as progress:
-        task = progress.add_task("demonstrations", total=len(seeds))
-        futures = [pool.submit(_work, folder, robot, job, image_size) for job in jobs]
-        for future in as_completed(futures):
-            progress.advance(task, future.result())
+    def __init__(self, robot: RobotModel, image_size: int | None = None) -> None:
+        self._sim = TabletopSim(robot)
+        self._recorder = Recorder(self._sim, Expert(self._sim), image_size or IMAGE_SIZE)
+
+    def demonstrate(self, seed: int, task: SuiteTask | None = None) -> Iterator[Episode]:
+        """The table of a seed, and recoveries."""
+        told = None if task is None else TASKS[task.instruction.id - 1]
+        return self._recorder.demonstrate(np.random.default_rng((seed, 7)), told)
+
+    def close(self) -> None:
+        """Free the renderer."""
+        self._sim.close()

@@ -22,6 +22,7 @@ from vla_core.suites.tabletop.tabletop import CAMERAS, RATE_HZ, TabletopSim
 from vla_core.suites.tabletop.trouble import TroubleWatch
 
 if TYPE_CHECKING:
+    from vla_core.suites.tabletop.demonstrations import TabletopDemonstrator
     from vla_core.suites.tabletop.expert import Expert
 
 #: The told block lies where no demonstration has one.
@@ -38,6 +39,7 @@ class TabletopSuite:
     cameras = CAMERAS
     moving = tuple(pattern for pattern in PATTERNS if pattern != STILL)
     shifts = (USUAL, OUTSIDE, *moving)
+    robot = "g1_inspire"
     rate_hz = RATE_HZ
 
     def check_robot(self, robot: RobotDescription) -> None:
@@ -55,11 +57,13 @@ class TabletopSuite:
         """A table."""
         return MovingBlockSim(robot, shift if shift in self.moving else STILL, shift == OUTSIDE)
 
-    def demonstrate(self, folder: Path, robot: str, seeds: range, image_size: int) -> None:
-        """By the scripted expert, recoveries included."""
-        from vla_core.suites.tabletop import demonstrations
+    def demonstrator(
+        self, robot: RobotModel, image_size: int | None = None
+    ) -> TabletopDemonstrator:
+        """The scripted expert, recoveries included."""
+        from vla_core.suites.tabletop.demonstrations import TabletopDemonstrator
 
-        demonstrations.generate(folder, robot, seeds, image_size)
+        return TabletopDemonstrator(robot, image_size)
 
     def label_scenes(
         self, folder: Path, robot: str, poses: np.ndarray, scenes: int, image_size: int

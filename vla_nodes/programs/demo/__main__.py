@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from vla_core.contract.manifest import PolicyManifest
-from vla_core.contract.placement import BACKEND_HELP
+from vla_core.contract.backend_argument import add_backend
 from vla_core.errors import VlaError
 from vla_core.evaluation.seed_argument import add_seed
 from vla_core.evaluation.seeds import episode_seeds
@@ -32,7 +32,8 @@ from vla_core.robot.load import load_robot
 from vla_core.signals import catch_signals
 from vla_core.statistics.measurement import write_measurement
 from vla_core.statistics.success_rate import SuccessRate
-from vla_core.suites.registry import SUITES
+from vla_core.suites.registry import suite_for
+from vla_core.suites.suite_argument import add_suite
 from vla_nodes.base.ros_context import ros
 from vla_nodes.graph.description import Graph, log_to_stderr
 from vla_nodes.observe.episode_recorder import EpisodeRecorder
@@ -62,6 +63,7 @@ def run_demo(args: argparse.Namespace) -> Demo:
         VlaError: the graph does not come up, or does not do what is asked.
     """
     manifest = PolicyManifest.load(policy_folder(args.policy))
+    suite_for(manifest, args.suite)
     given = {
         "source": "sim",
         "robot": manifest.robot,
@@ -160,13 +162,11 @@ def write_results(out: Path, summary: dict[str, Any], demo: Demo) -> None:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `vla demo`."""
-    parser.add_argument(
-        "--suite", choices=SUITES.names(), default="tabletop", help="whose tasks are instructed"
-    )
+    add_suite(parser, "whose tasks are instructed")
     parser.add_argument("--episodes", type=int, default=10, help="instructions to follow")
     add_seed(parser, "chooses the scenes")
     parser.add_argument("--policy", default="tabletop", help="name under config/policies, or folder")
-    parser.add_argument("--backend", default="onnx", help=BACKEND_HELP)
+    add_backend(parser)
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder of the results")
     parser.add_argument("--namespace", default="", help="of the graph; empty: none")
     parser.add_argument(

@@ -17,7 +17,7 @@ from rclpy.parameter import Parameter
 from rich.table import Table
 
 from vla_core.contract.manifest import PolicyManifest
-from vla_core.contract.placement import BACKEND_HELP
+from vla_core.contract.backend_argument import add_backend
 from vla_core.errors import VlaError
 from vla_core.evaluation.seed_argument import add_seed
 from vla_core.faults.catalogue import Fault, Kind, choose
@@ -27,6 +27,8 @@ from vla_core.paths import policy_folder, robot_file
 from vla_core.robot.model import RobotModel
 from vla_core.signals import catch_signals
 from vla_core.statistics.measurement import write_measurement
+from vla_core.suites.registry import suite_for
+from vla_core.suites.suite_argument import add_suite
 from vla_nodes.base.ros_context import ros
 from vla_nodes.graph.description import COMMAND_PROFILE, Graph, log_to_stderr
 from vla_nodes.nodes.fault_injection.fault_graph import Route, policy_routes, with_injector
@@ -64,7 +66,7 @@ class Faults:
         self._watch = watch
         self._faults = faults
         manifest = PolicyManifest.load(policy_folder(args.policy))
-        self._manifest = manifest
+        suite_for(manifest, args.suite)
         source = robot_file(manifest.robot)
         self._robot_file = make_robot_under_faults(manifest.robot, source, args.out / "robot")
         self._robot = RobotModel.load(self._robot_file)
@@ -88,6 +90,7 @@ class Faults:
             "source": "sim",
             "robot": str(self._robot_file),
             "policy": str(self._args.policy),
+            "suite": self._args.suite,
             "backend": self._args.backend,
             "seed": str(self._args.seed),
             "initial_mode": "hold",
@@ -202,7 +205,8 @@ def listed(faults: Sequence[Fault]) -> Table:
 def write_results(args: argparse.Namespace, records: Sequence[FaultRecord]) -> None:
     """`--json` and `--markdown`; after each fault, so that a long run is never lost."""
     rows = [record.row() for record in records]
-    summary = {"title": TITLE, "policy": str(args.policy), "seed": args.seed, "faults": rows}
+    summary = {"title": TITLE, "policy": str(args.policy), "suite": args.suite,
+               "seed": args.seed, "faults": rows}  # fmt: skip
     if args.json is not None:
         write_measurement(args.json, summary)
     if args.markdown is not None:
@@ -216,8 +220,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--list", action="store_true", help="print the faults, and do nothing")
     parser.add_argument("--json", type=Path, help="write a record per fault here")
     parser.add_argument("--markdown", type=Path, help="write the table here, for a page")
+    add_suite(parser, "whose scenes the robot stands in")
     parser.add_argument("--policy", default="tabletop", help="under config/policies, or folder")
-    parser.add_argument("--backend", default="onnx", help=BACKEND_HELP)
+    add_backend(parser)
     add_seed(parser, "chooses the tables")
     parser.add_argument("--out", type=Path, default=Path("out/faults"), help="folder of the logs")
 

@@ -30,6 +30,8 @@ from vla_core.paths import policy_folder
 from vla_core.robot.model import RobotModel
 from vla_core.signals import catch_signals
 from vla_core.statistics.measurement import write_measurement
+from vla_core.suites.registry import suite_for
+from vla_core.suites.suite_argument import add_suite
 from vla_nodes.base.ros_context import ros
 from vla_nodes.graph.description import Graph, log_to_stderr
 from vla_nodes.observe.graph_observer import GraphObserver
@@ -49,6 +51,7 @@ def run_bench(args: argparse.Namespace) -> dict[str, Any]:
         VlaError: the graph does not come up, or does not do what is asked.
     """
     manifest = PolicyManifest.load(policy_folder(args.policy))
+    suite_for(manifest, args.suite)
     robot = RobotModel.load(manifest.robot)
     described = load_teleop(args.teleop, robot.description)
     if described.leader is None or described.deadman.button is None:
@@ -58,6 +61,7 @@ def run_bench(args: argparse.Namespace) -> dict[str, Any]:
         "source": "sim",
         "robot": manifest.robot,
         "policy": str(args.policy),
+        "suite": args.suite,
         "seed": str(args.seed),
         "initial_mode": "idle",
         "teleop": str(args.teleop),
@@ -98,7 +102,7 @@ def _run_episodes(
     def summary() -> dict[str, Any]:
         found = summarise(run.takeovers, outcomes["undisturbed"], outcomes["disturbed"])
         takeovers = [record.row() for record in run.takeovers]
-        return {"policy": str(args.policy), "teleop": str(args.teleop), "seed": args.seed, **found,
+        return {"policy": str(args.policy), "suite": args.suite, "teleop": str(args.teleop), "seed": args.seed, **found,
                 "episodes": rows, "rows": takeovers}  # fmt: skip
 
     with LiveStatus(observer, TITLE, progress=progress) as status:
@@ -142,6 +146,7 @@ def write(
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `vla bench handover`."""
+    add_suite(parser, "whose scenes the robot stands in")
     parser.add_argument("--policy", default="tabletop", help="under config/policies, or folder")
     parser.add_argument("--teleop", default="leader", help="under config/teleop, or a YAML")
     parser.add_argument("--takeovers", type=int, default=100, help="of the whole run")

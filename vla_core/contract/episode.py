@@ -24,6 +24,7 @@ class Episode:
         complete: it ends at rest, so its last frame stands for all that would follow.
         depth: `{camera: (frames, height, width) float32}` as in an `Observation` [m], where it was
             recorded.
+        success: `(frames,)` bool, whether the task was done by then; None where nothing tells.
     """
 
     images: Mapping[str, np.ndarray]
@@ -33,6 +34,7 @@ class Episode:
     rate_hz: float
     complete: bool = True
     depth: Mapping[str, np.ndarray] = field(default_factory=dict)
+    success: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.position)
@@ -45,12 +47,14 @@ class Episode:
             depth={camera: measured[frames] for camera, measured in self.depth.items()},
             position=self.position[frames],
             action=self.action[frames],
+            success=None if self.success is None else self.success[frames],
             complete=False,
         )
 
     def save(self, path: Path) -> None:
         """Write as `.npz`; appears under its name only when whole."""
         part = path.with_suffix(".part")
+        known = {} if self.success is None else {"success": self.success}
         with part.open("wb") as file:
             np.savez(
                 file,
@@ -61,6 +65,7 @@ class Episode:
                 complete=np.array(self.complete),
                 **{f"image_{camera}": frames for camera, frames in self.images.items()},
                 **{f"depth_{camera}": frames for camera, frames in self.depth.items()},
+                **known,
             )
         part.rename(path)
 
@@ -85,6 +90,7 @@ class Episode:
                     float(stored["rate_hz"]),
                     bool(stored["complete"]),
                     depth,
+                    stored["success"] if "success" in stored.files else None,
                 )
         except (OSError, ValueError, KeyError) as error:
             raise ConfigError(str(path), f"not an episode ({error}); generate it again") from error

@@ -1,0 +1,1 @@
+"""What a suite's expert shows: made by several processes, and kept as a data set."""
