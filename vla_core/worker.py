@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection, get_context, parent_process
@@ -30,7 +30,7 @@ class Refusal(NamedTuple):
 
 def results(
     function: Callable[..., Any], jobs: Iterable[tuple[Any, ...]], workers: int
-) -> Iterator[Any]:
+) -> Generator[Any, None, None]:
     """What a function gives for each job's arguments, in their order, a few at a time.
 
     Args:

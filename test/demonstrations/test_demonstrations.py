@@ -148,7 +148,7 @@ def test_killed_it_leaves_no_process_and_goes_on(suite, plugins, tmp_path):
     last = int(episode_rows(tmp_path / "set")[-1]["source"].split("/")[1])
     tried = json.loads((tmp_path / "set/meta/demonstrations.json").read_text())["scenes"]
     assert len(workers) >= 2
-    wait_for(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
+    wait_for(lambda: not any(map(runs, workers)))
     seeds = range(max(last + 1, len(tried)) + 6)
     assert len(seeds) < 150
     fill(suite, tmp_path / "set", seeds)
@@ -158,6 +158,14 @@ def test_killed_it_leaves_no_process_and_goes_on(suite, plugins, tmp_path):
 
 def children(process: int) -> list[str]:
     return Path(f"/proc/{process}/task/{process}/children").read_text().split()
+
+
+def runs(process: int) -> bool:
+    """Whether it has not ended; one that nobody has asked for its exit code has."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def wait_for(done: Callable[[], bool], timeout_s: float = 90.0) -> None:

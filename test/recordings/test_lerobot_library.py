@@ -13,9 +13,14 @@ import numpy as np
 import pytest
 from lerobot_writer import CAMERA, FPS
 
+from vla_core.contract.suite import Demonstrated
+from vla_core.demonstrations.dataset import DemonstrationSet
+from vla_core.recordings.convert.dataset_index import episode_rows
 from vla_core.recordings.convert.dataset_writer import DatasetWriter
 from vla_core.recordings.convert.frames import Frame
+from vla_core.recordings.lerobot.dataset import LeRobotDataset
 from vla_core.robot.model import RobotModel
+from vla_core.suites.registry import load_suite
 
 #: An interpreter that has lerobot; this one, where it has.
 PYTHON = os.environ.get("LEROBOT_PYTHON") or (sys.executable if find_spec("lerobot") else "")
@@ -107,3 +112,27 @@ def test_lerobots_own_reader_reads_statistics_of_what_it_shows(written, robot):
         assert np.shape(colours[name]) == (3, 1, 1)
         assert np.ravel(colours[name]) == pytest.approx(exact, abs=1e-9)
     assert {"q01", "q10", "q50", "q90", "q99"} < set(colours)
+
+
+def test_lerobots_own_reader_reads_demonstrations_as_ours_does(plugins, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(plugins)
+    suite = load_suite("pointing_shown", Demonstrated)
+    shown = DemonstrationSet(tmp_path / "set", "pointing_shown", suite, suite.robot)
+    shown.fill(range(6), 1, lambda scene: None)
+    seen, ours = read(tmp_path / "set", "pyav"), LeRobotDataset(tmp_path / "set")
+    lengths = [row["length"] for row in episode_rows(tmp_path / "set")]
+    assert seen["episodes"] == len(lengths) > 0
+    assert len(seen["frames"]) == sum(lengths)
+    robot, key = RobotModel.load(suite.robot), ours.cameras[0]
+    frames = iter(seen["frames"])
+    for episode, length in zip(ours.episodes, lengths, strict=True):
+        tracks = ours.tracks(episode, robot)
+        pictures = ours.pictures(episode, key, np.arange(length))
+        for number, pixels in enumerate(pictures):
+            got = next(frames)
+            assert (got["episode"], got["frame"], got["task"]) == (episode, number, tracks.instruction)
+            assert got["state"] == pytest.approx(tracks.position[number], abs=1e-6)
+            assert got["action"] == pytest.approx(tracks.action[number], abs=1e-6)
+            assert got["source"] == "expert"
+            colours = pixels.mean(axis=(0, 1)) / 255
+            assert got["colours"][key] == pytest.approx(colours, abs=0.01)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -82,15 +83,15 @@ class DemonstrationSet:
             else:
                 left.append(seed)
         asked = Asked(self.suite, self.robot, None, self.recoveries)
-        shown = show(asked, [(seed, self._task(seed)) for seed in left], workers)
-        for seed, episodes in zip(left, shown, strict=True):
-            name = self.scene(seed)
-            for part, episode in enumerate(episodes):
-                if not writer.has(source := f"{name}/{part}"):
-                    writer.add(source, episode.instruction, self._frames(robot, episode))
-            tried[name] = len(episodes)
-            self._write_journal(robot.name, tried)
-            progress(SceneShown(len(episodes)))
+        with closing(show(asked, [(seed, self._task(seed)) for seed in left], workers)) as shown:
+            for seed, episodes in zip(left, shown, strict=True):
+                name = self.scene(seed)
+                for part, episode in enumerate(episodes):
+                    if not writer.has(source := f"{name}/{part}"):
+                        writer.add(source, episode.instruction, self._frames(robot, episode))
+                tried[name] = len(episodes)
+                self._write_journal(robot.name, tried)
+                progress(SceneShown(len(episodes)))
 
     def scene(self, seed: int) -> str:
         """What a scene is called in the data set."""

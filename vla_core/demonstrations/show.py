@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import atexit
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from itertools import islice
 
@@ -37,8 +37,10 @@ _demonstrator: Demonstrator | None = None
 
 def show(
     asked: Asked, scenes: Iterable[tuple[int, SuiteTask | None]], workers: int = 2
-) -> Iterator[list[Episode]]:
+) -> Generator[list[Episode], None, None]:
     """What is shown in each scene, in their order; nothing where the expert failed.
+
+    Closing it ends the processes, once they have shown what they are at.
 
     Args:
         scenes: seed and task of each, as `Demonstrator.demonstrate` takes them.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from rich.progress import track
@@ -62,11 +63,11 @@ def take_demonstrations(config: RunConfig, suite: Demonstrated, folder: Path) ->
     markers = [folder / f"{seed:06d}.done" for seed in range(config.demonstrations)]
     left = [seed for seed, done in enumerate(markers) if not done.exists()]
     asked = Asked(suite, config.robot, config.image_size)
-    shown = show(asked, [(seed, None) for seed in left])
-    for seed, episodes in zip(left, track(shown, "demonstrations", len(left)), strict=True):
-        for part, episode in enumerate(episodes):
-            episode.save(folder / f"{seed:06d}_{part}.npz")
-        markers[seed].touch()
+    with closing(show(asked, [(seed, None) for seed in left])) as shown:
+        for seed, episodes in zip(left, track(shown, "demonstrations", len(left)), strict=True):
+            for part, episode in enumerate(episodes):
+                episode.save(folder / f"{seed:06d}_{part}.npz")
+            markers[seed].touch()
 
 
 def take_interventions(
