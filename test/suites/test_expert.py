@@ -5,10 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vla_core.suites.tabletop.demonstrations import RATE_HZ, RECOVERIES, RECOVERY_S, Recorder
+from vla_core.suites.registry import load_suite
+from vla_core.suites.tabletop.demonstrations import (
+    RATE_HZ,
+    RECOVERIES,
+    RECOVERY_S,
+    Recorder,
+    TabletopDemonstrator,
+)
 from vla_core.suites.tabletop.expert import ARM_SPEED, CONTROL_S, FINGER_SPEED, Expert
-from vla_core.suites.tabletop.layout import BLOCK_HALF, PAD_HALF_HEIGHT
-from vla_core.suites.tabletop.tabletop import ON_PAD
+from vla_core.suites.tabletop.layout import BLOCK_HALF, PAD_HALF_HEIGHT, TASKS
+from vla_core.suites.tabletop.tabletop import CAMERAS, ON_PAD
 
 TIME_LIMIT_S = 12.0
 
@@ -106,6 +113,29 @@ def test_a_demonstration_comes_with_its_recoveries(demonstration):
     longest = round(RECOVERY_S * RATE_HZ) + 1
     assert all(len(episode) <= longest for episode in episodes[1:])
     assert {episode.instruction for episode in episodes} == {recorder.sim.instruction.text}
+
+
+def test_the_same_seed_shows_the_same_to_the_last_bit_whatever_was_shown_before(robot):
+    experts = [TabletopDemonstrator(robot, 32) for _ in range(2)]
+    next(experts[1].demonstrate(3))
+    list(experts[1].demonstrate(4, load_suite("tabletop").tasks[1]))
+    one, other = (next(expert.demonstrate(5)) for expert in experts)
+    for expert in experts:
+        expert.close()
+    assert set(one.images) == set(CAMERAS)
+    for camera, pictures in one.images.items():
+        assert np.array_equal(pictures, other.images[camera])
+    for tracks in ("position", "action", "success"):
+        assert np.array_equal(getattr(one, tracks), getattr(other, tracks))
+    assert one.success[-1] and not one.success[0]
+
+
+def test_a_task_that_is_asked_for_is_shown_at_the_same_table(sim, expert):
+    recorder = WatchedRecorder(sim, expert)
+    for task in TASKS[:2]:
+        shown = next(recorder.demonstrate(np.random.default_rng((0, 7)), task))
+        assert shown.instruction == sim.instruction.text == task.instruction.text
+    del sim.render
 
 
 def test_no_recording_holds_a_disturbance(demonstration):
