@@ -1,6 +1,7 @@
-"""What holds for all tests: MuJoCo renders without a screen; tests of live graphs are marked.
+"""What holds for all tests: MuJoCo renders without a screen; tests of whole graphs are marked.
 
-`./vla test` runs all others first, on every core, and then live graphs, one after the other.
+`./vla test` runs all others first, on every core, also those that start a node or two, and then
+whole graphs, one after the other.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is; there is a 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what has to have the machine for itself: files of live graphs; others mark themselves."""
+    """Mark what has to have the machine for itself: files of whole graphs; others mark themselves."""
     for item in items:
         if item.path.name.startswith("test_live_"):
             item.add_marker(pytest.mark.live)
