@@ -42,7 +42,7 @@ def test_a_suite_of_one_task_has_no_wrong_instruction(tmp_path, monkeypatch):
     class Single(TabletopSuite):
         tasks = TabletopSuite.tasks[:1]
 
-    monkeypatch.setattr("vla_core.evaluation.evaluate.load_suite", lambda name: Single())
+    monkeypatch.setattr("vla_core.evaluation.evaluate.suite_for", lambda *asked: Single())
     settings = replace(policy(tmp_path, "g1_inspire", "hold"), intent=IntentMode.WRONG)
     with pytest.raises(EvaluationError, match="'tabletop' has one task, so there is no other"):
         evaluate(settings, [0])
