@@ -13,17 +13,18 @@ import numpy as np
 
 from vla_core.contract.answers import chunk_of, intent_of
 from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.placement import Placement
 from vla_core.contract.specification import CameraSpec, ObservationSpec
 from vla_core.types import NANOSECONDS, ActionChunk, Context, Instruction, LatentIntent
 
 PATCHES, WIDTH = 16, 8
 
 
-def load_system2(folder: Path, manifest: PolicyManifest, backend: str) -> WavingSystem2:
+def load_system2(folder: Path, manifest: PolicyManifest, placement: Placement) -> WavingSystem2:
     return WavingSystem2(manifest)
 
 
-def load_system1(folder: Path, manifest: PolicyManifest, backend: str) -> WavingSystem1:
+def load_system1(folder: Path, manifest: PolicyManifest, placement: Placement) -> WavingSystem1:
     return WavingSystem1(manifest)
 
 

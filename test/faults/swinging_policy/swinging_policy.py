@@ -12,6 +12,7 @@ import numpy as np
 
 from vla_core.contract.answers import chunk_of, intent_of
 from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.placement import Placement
 from vla_core.contract.specification import CameraSpec, ObservationSpec
 from vla_core.robot.load import load_robot
 from vla_core.types import NANOSECONDS, ActionChunk, Context, Instruction, LatentIntent
@@ -21,11 +22,11 @@ AMPLITUDE, FREQUENCY = 0.3, 2.0
 ELBOWS = ("left_elbow_joint", "right_elbow_joint")
 
 
-def load_system2(folder: Path, manifest: PolicyManifest, backend: str) -> SwingingSystem2:
+def load_system2(folder: Path, manifest: PolicyManifest, placement: Placement) -> SwingingSystem2:
     return SwingingSystem2(manifest)
 
 
-def load_system1(folder: Path, manifest: PolicyManifest, backend: str) -> SwingingSystem1:
+def load_system1(folder: Path, manifest: PolicyManifest, placement: Placement) -> SwingingSystem1:
     return SwingingSystem1(manifest)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from vla_core.contract.answers import chunk_of, intent_of
 from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.placement import Placement
 from vla_core.contract.specification import CameraSpec, ObservationSpec
 from vla_core.errors import FeatureSpaceError, InstructionError, PolicyError
 from vla_core.types import ActionChunk, Context, Instruction, LatentIntent
@@ -21,11 +22,11 @@ READY = -0.7
 WEIGHTS = "weights.txt"
 
 
-def load_system2(folder: Path, manifest: PolicyManifest, backend: str) -> FakeSystem2:
+def load_system2(folder: Path, manifest: PolicyManifest, placement: Placement) -> FakeSystem2:
     return FakeSystem2(manifest, _amplitude(folder))
 
 
-def load_system1(folder: Path, manifest: PolicyManifest, backend: str) -> FakeSystem1:
+def load_system1(folder: Path, manifest: PolicyManifest, placement: Placement) -> FakeSystem1:
     return FakeSystem1(manifest)
 
 
