@@ -136,10 +136,13 @@ def test_onnx_runtime_keeps_to_the_threads_it_is_given(file):
         assert psutil.Process().num_threads() == before + 2 * (threads - 1)
 
 
-def test_a_network_is_compiled_when_it_is_loaded_or_refused_then(monkeypatch):
+def test_a_network_is_compiled_when_it_is_loaded_or_refused_then():
     """Where there is no C++ compiler, not in the first inference of a motion."""
-    monkeypatch.setattr("torch._inductor.config.cpp.cxx", ("no-such-compiler",))
-    with pytest.raises(PolicyError, match="compile: torch cannot compile the network"):
+    from torch._inductor import config
+
+    nowhere = config.patch({"cpp.cxx": ("no-such-compiler",)})
+    refused = pytest.raises(PolicyError, match="compile: torch cannot compile the network")
+    with nowhere, refused:
         TorchSession(
             lambda left, right: left.cos().sum() - right.sin(),
             "cpu",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from tiny_dial import TOLD, observation, write_policy
 
 from vla_core.errors import PolicyError
 from vla_core.policies.registry import load_system1, load_system2
-from vla_core.types import Context
+from vla_core.types import CommittedPlan, Conditioning, Context
 
 HALVES = {load_system2: 2, load_system1: 3}
 """And how many networks each has."""
@@ -74,7 +75,28 @@ def test_torch_has_the_threads(folder, load):
         torch.set_num_threads(before)
 
 
-def test_a_policy_that_cannot_be_compiled_is_refused_when_it_is_loaded(folder, monkeypatch):
-    monkeypatch.setattr("torch._inductor.config.cpp.cxx", ("no-such-compiler",))
-    with pytest.raises(PolicyError, match="compile: torch cannot compile the network"):
+@pytest.mark.parametrize("samples", [1, 3])
+def test_what_was_compiled_at_load_is_not_compiled_again(tmp_path, monkeypatch, samples):
+    """Inputs are what it was compiled for; that does not depend on what follows in the compiler."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    write_policy(tmp_path, seed=1, prefix_steps=2, forward_steps=2, samples=samples)
+    place = "torch device=cpu compile=true"
+    system2, system1 = (load(tmp_path, place) for load in HALVES)
+    seen = Context(observation())
+    ahead = np.tile(seen.observation.position, (4, 1))
+    with torch.compiler.set_stance("fail_on_recompile"):
+        intent = system2.intend(seen, TOLD)
+        system1.act(seen, intent, np.random.default_rng(0))
+        for conditioning in Conditioning:
+            plan = CommittedPlan(ahead, 2, conditioning)
+            chunk = system1.act(seen, intent, np.random.default_rng(0), plan)
+            assert np.isfinite(chunk.targets).all()
+
+
+def test_a_policy_that_cannot_be_compiled_is_refused_when_it_is_loaded(folder):
+    from torch._inductor import config
+
+    nowhere = config.patch({"cpp.cxx": ("no-such-compiler",)})
+    refused = pytest.raises(PolicyError, match="compile: torch cannot compile the network")
+    with nowhere, refused:
         load_system2(folder, "torch device=cpu compile=true")

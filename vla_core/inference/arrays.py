@@ -29,8 +29,9 @@ def namespace(array: Array) -> ModuleType:
 
 def same_for_all(array: _Array, value: float) -> _Array:
     """`(batch,)` of one value, beside `array` `(batch, ...)`: on its device, of its type."""
-    first = array.reshape(len(array), -1)[:, 0]
-    return namespace(array).full_like(first, value)
+    if isinstance(array, np.ndarray):
+        return np.full(len(array), value, array.dtype)
+    return array.new_full((len(array),), value)
 
 
 def fetched(array: Array) -> np.ndarray:

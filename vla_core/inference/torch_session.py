@@ -59,8 +59,8 @@ class TorchSession:
             self._compile(example)
 
     def put(self, array: np.ndarray) -> torch.Tensor:
-        """To the device."""
-        return torch.from_numpy(array).to(self._device)
+        """To the device, with the strides of its shape, as it has been compiled for."""
+        return torch.from_numpy(array.reshape(-1)).view(array.shape).to(self._device)
 
     def run(self, **inputs: torch.Tensor) -> torch.Tensor:
         """Evaluate the network; the output has single precision."""
@@ -73,8 +73,9 @@ class TorchSession:
 
     def _compile(self, example: Mapping[str, torch.Tensor]) -> None:
         self._function = torch.compile(self._function)
+        apart = {name: tensor.to(self._device, copy=True) for name, tensor in example.items()}
         try:
-            self.run(**{name: tensor.to(self._device) for name, tensor in example.items()})
+            self.run(**apart)  # inputs that were one tensor would be compiled as one
         except Exception as error:  # those of the compilers have no common base
             raise PolicyError(
                 "compile", f"torch cannot compile the network ({error}); leave it out"
