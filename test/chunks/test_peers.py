@@ -15,6 +15,7 @@ from vla_core.evaluation.episode import EpisodeRunner
 from vla_core.evaluation.evaluate import EvaluationError, evaluate
 from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.experiments.asynchrony import fitting
+from vla_core.observation.scene_observer import SceneObserver
 from vla_core.types import NANOSECONDS, Context
 
 SETTINGS = EvaluationSettings("one_joint", time_limit_s=5.0, replan_steps=2, filtered=False)
@@ -47,7 +48,9 @@ def play(delay_s: float) -> tuple[Once, np.ndarray]:
     schedule = replace(SETTINGS, delay_s=delay_s).schedule
     peer = Once(Follower(), schedule, np.random.default_rng(0), SETTINGS.control_s)
     scene, foresight = OneJointScene(), Foresight()
-    seen = EpisodeRunner(scene, Follower(), foresight, SETTINGS, (LEFT, RIGHT))._observe(0, 0, np.zeros(1))
+    observer = SceneObserver(scene, MANIFEST.observation, None, SETTINGS.control_s)
+    observer.tick(0, 0)
+    seen = observer.look(0, 0)
     targets = []
     for now_ns in range(0, NANOSECONDS, TICK_NS):
         if peer.is_due(now_ns):

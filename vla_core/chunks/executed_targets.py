@@ -19,13 +19,15 @@ class ExecutedTargets:
 
     def __init__(self, manifest: PolicyManifest) -> None:
         steps = manifest.observation.executed_steps
-        self._ages_s = tuple(k * manifest.step_s for k in range(steps, 0, -1))
+        self._is_asked = steps > 0
         self._nothing = np.full(len(manifest.joint_names), np.nan)
-        self._history: History[np.ndarray] = History(max(self._ages_s, default=0.0))
+        self._history: History[np.ndarray] = History(
+            [k * manifest.step_s for k in range(steps, 0, -1)]
+        )
 
     def add(self, now_ns: int, timeline: ChunkTimeline, pace: Pace) -> None:
         """Take what a timeline commands now; nothing, where it is over."""
-        if not self._ages_s:
+        if not self._is_asked:
             return
         sample = timeline.sample(now_ns - round(pace.lag_s * NANOSECONDS))
         if sample is not None:
@@ -33,9 +35,9 @@ class ExecutedTargets:
 
     def before(self, stamp_ns: int) -> np.ndarray | None:
         """`Context.executed` of an observation; None for a policy that does not ask."""
-        if not self._ages_s:
+        if not self._is_asked:
             return None
-        found = self._history.before(stamp_ns, self._ages_s)
+        found = self._history.before(stamp_ns)
         return np.array([self._nothing if target is None else target for target in found])
 
     def clear(self) -> None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 
 from vla_core.chunks.executor import Executor, TimelineExecutor
@@ -18,11 +17,9 @@ from vla_core.contract.scene import Scene
 from vla_core.evaluation.intent_mode import IntentMode, zeroed
 from vla_core.evaluation.motion_watch import MotionQuality, MotionWatch
 from vla_core.evaluation.settings import EvaluationSettings
-from vla_core.observation.depth import resized_depth, resized_intrinsics
-from vla_core.observation.history import NEAR_S, History
-from vla_core.observation.mean_velocity import MeanVelocity
+from vla_core.observation.scene_observer import SceneObserver
 from vla_core.robot.camera_poses import CameraPoses
-from vla_core.types import NANOSECONDS, Context, Instruction, LatentIntent, Observation
+from vla_core.types import NANOSECONDS, Context, Instruction, LatentIntent
 
 
 @dataclass(frozen=True)
@@ -131,23 +128,23 @@ class EpisodeRunner:
         for system in (self._system2, self._system1):
             system.reset(wrong or told)
         watch = MotionWatch()
-        past: History[Observation] = History(max(self._spec.history_s, default=0.0))
-        past_ticks = max(1, round(NEAR_S / period_s)) if self._spec.history_s else 0
-        velocity = MeanVelocity(period_s)
+        observer = SceneObserver(scene, self._spec, self._poses, period_s)
+
+        def look(tick: int, now_ns: int) -> Context:
+            return inference.context(observer.look(tick, now_ns), observer.history(now_ns))
+
         think_ticks = max(1, round(settings.system2_period_s / period_s))
         done_ticks = wrong_ticks = 0
         held_long = max(1, round(settings.settle_s / period_s))
         for tick in range(round(settings.time_limit_s / period_s)):
             now_ns = round(tick * period_s * NANOSECONDS)
-            velocity.add(scene.position)
-            if past_ticks and tick % past_ticks == 0:
-                past.add(now_ns, self._observe(tick, now_ns, velocity.value))
+            observer.tick(tick, now_ns)
             if tick % think_ticks == 0:
-                context = self._context(inference, past, tick, now_ns, velocity.value)
+                context = look(tick, now_ns)
                 intent = intend(context)
             if inference.is_due(now_ns, intent):
                 if context.observation.stamp_ns != now_ns:
-                    context = self._context(inference, past, tick, now_ns, velocity.value)
+                    context = look(tick, now_ns)
                 inference.infer(context, intent)
             if inference.deliver(now_ns):
                 watch.arrived()
@@ -181,53 +178,6 @@ class EpisodeRunner:
             return peer, peer
         executor = self._executor(seed)
         return SteppedInference(self._system1, executor, settings.schedule, rng), executor
-
-    def _context(
-        self,
-        inference: SteppedInference | SteppedPeer,
-        past: History[Observation],
-        tick: int,
-        now_ns: int,
-        velocity: np.ndarray,
-    ) -> Context:
-        seen = self._observe(tick, now_ns, velocity)
-        return inference.context(seen, past.before(now_ns, self._spec.history_s))
-
-    def _observe(self, tick: int, now_ns: int, velocity: np.ndarray) -> Observation:
-        scene, cameras, position = self._scene, self._spec.cameras, self._scene.position
-        pictures = {spec.name: scene.render(spec.name) for spec in cameras}
-        placed = [spec for spec in cameras if spec.geometry]
-        return Observation(
-            stamp_ns=now_ns,
-            sequence=tick,
-            images={
-                spec.name: _resized(pictures[spec.name], spec.width, spec.height)
-                for spec in cameras
-            },
-            position=position,
-            velocity=velocity,
-            depth={
-                spec.name: resized_depth(scene.render_depth(spec.name), spec.height, spec.width)
-                for spec in cameras
-                if spec.depth
-            },
-            intrinsics={
-                spec.name: resized_intrinsics(
-                    scene.intrinsics(spec.name),
-                    pictures[spec.name].shape[:2],
-                    (spec.height, spec.width),
-                )
-                for spec in placed
-            },
-            camera_poses={spec.name: self._poses.pose(spec.name, position) for spec in placed},
-        )
-
-
-def _resized(image: np.ndarray, width: int, height: int) -> np.ndarray:
-    """As the camera node does it."""
-    if image.shape[:2] == (height, width):
-        return image.copy()
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
 
 
 def _in_turn(intents: list[LatentIntent]) -> IntentSource:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 from vla_core.types import NANOSECONDS
@@ -19,16 +20,19 @@ class History(Generic[_Item]):
     One thread may add while another asks.
 
     Args:
-        keep_s: oldest moment that is asked for, before the newest item [s].
+        ages_s: past moments that are asked for, before now [s]; with none, nothing is kept.
     """
 
-    def __init__(self, keep_s: float) -> None:
-        self._keep_ns = round((keep_s + NEAR_S) * NANOSECONDS)
+    def __init__(self, ages_s: Sequence[float]) -> None:
+        self._ages_ns = [round(age_s * NANOSECONDS) for age_s in ages_s]
+        self._keep_ns = round((max(ages_s, default=0.0) + NEAR_S) * NANOSECONDS)
         self._kept: tuple[tuple[int, _Item], ...] = ()
         """Replaced as a whole, in order of stamps."""
 
     def add(self, stamp_ns: int, item: _Item) -> None:
         """Take the newest; one that is older than the last says that the clock was set back."""
+        if not self._ages_ns:
+            return
         kept = self._kept if not self._kept or stamp_ns > self._kept[-1][0] else ()
         first = bisect.bisect_left(kept, stamp_ns - self._keep_ns, key=_stamp)
         self._kept = (*kept[first:], (stamp_ns, item))
@@ -46,9 +50,15 @@ class History(Generic[_Item]):
             return None
         return near[1]
 
-    def before(self, stamp_ns: int, ages_s: tuple[float, ...]) -> tuple[_Item | None, ...]:
-        """The nearest to each moment so long before `stamp_ns` [s]."""
-        return tuple(self.nearest(stamp_ns - round(age_s * NANOSECONDS)) for age_s in ages_s)
+    def is_due(self, now_ns: int) -> bool:
+        """Whether an item of now is needed, so that one is near to every moment of the past."""
+        return bool(self._ages_ns) and (
+            not self._kept or now_ns - self._kept[-1][0] >= NEAR_S * NANOSECONDS
+        )
+
+    def before(self, stamp_ns: int) -> tuple[_Item | None, ...]:
+        """The nearest to each moment before `stamp_ns` that is asked for."""
+        return tuple(self.nearest(stamp_ns - age_ns) for age_ns in self._ages_ns)
 
     def clear(self) -> None:
         """Forget everything."""
