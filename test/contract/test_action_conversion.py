@@ -9,6 +9,7 @@ import pinocchio as pin
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pink import PinkError
 
 from vla_core.contract.action_conversion import ActionConverter
 from vla_core.contract.rotations import from_matrix, to_matrix
@@ -160,3 +161,29 @@ def test_what_the_robot_lacks_is_refused_at_load_by_name(spec, words):
 def test_what_contradicts_itself_is_refused(given, words):
     with pytest.raises(ValueError, match=words):
         ActionSpec(**given)
+
+
+@pytest.mark.parametrize(
+    ("actions", "words"),
+    [
+        (np.zeros((2, 5)), r"got actions \(2, 5\), expected \(horizon, 14\)"),
+        (np.full((2, 14), np.nan), "not finite"),
+        (np.zeros((2, 14)), "zero norm"),
+    ],
+)
+def test_actions_that_cannot_be_told_in_joints_are_refused_with_the_reason(actions, words):
+    converter = ActionConverter(ROBOT, ActionSpec(ActionSpace.END_EFFECTOR), "p")
+    with pytest.raises(ValueError, match=words):
+        converter.to_joints(actions, ROBOT.ready_pose)
+
+
+def test_inverse_kinematics_that_fails_is_refused_with_the_hand_and_where_it_was_to_go(monkeypatch):
+    converter = ActionConverter(ROBOT, ActionSpec(ActionSpace.END_EFFECTOR), "p")
+    actions = converter.from_joints(motion(0)[1], ROBOT.ready_pose)
+
+    def fail(*_, **__):
+        raise PinkError("no solution")
+
+    monkeypatch.setattr("pink.solve_ik", fail)
+    with pytest.raises(ValueError, match=r"hand 'left' to \[.*\] m: no solution"):
+        converter.to_joints(actions, ROBOT.ready_pose)

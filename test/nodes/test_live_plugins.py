@@ -1,4 +1,7 @@
-"""A suite with a robot of its own and a joint policy, both of other packages, in the live graph."""
+"""A suite with a robot of its own and a joint policy, both of other packages, in the live graph.
+
+The policy tells where the hand goes; the chunks that the graph executes are of joints.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +9,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 pytest.importorskip("vla_msgs.msg", reason="vla_msgs is not built")
 
+from diagnostic_msgs.msg import DiagnosticStatus
 from installed_plugins import path_with
 from live import Live, environment
 from sensor_msgs.msg import JointState
 
 from vla_core.robot.load import load_robot
-from vla_core.types import ControlMode
+from vla_core.types import NANOSECONDS, ControlMode
 from vla_msgs import msg
 from vla_nodes.wire import qos, topics
+from vla_nodes.wire.conversions import read_chunk
 
 
 def test_the_policy_of_one_package_moves_the_robot_of_another(
@@ -30,8 +36,9 @@ def test_the_policy_of_one_package_moves_the_robot_of_another(
 
     robot = load_robot(pointing_suite.ROBOT)
     folder = remembering_policy.save(
-        tmp_path / "swaying", str(pointing_suite.ROBOT), robot.joint_names, {"above": 32}
-    )
+        tmp_path / "swaying", str(pointing_suite.ROBOT), robot.joint_names, {"above": 32},
+        action=remembering_policy.IN_HANDS,
+    )  # fmt: skip
     log = live.logs / "up.log"
     command = [
         sys.executable, "-m", "vla_nodes.programs.up", "--source", "sim", "--suite", "pointing",
@@ -47,6 +54,7 @@ def test_the_policy_of_one_package_moves_the_robot_of_another(
     try:
         live.listen(msg.ControlMode, topics.MODE, qos.LATCHED)
         live.listen(JointState, "/joint_states", qos.SENSOR)
+        live.listen(msg.ActionChunk, topics.ACTION_CHUNK, qos.LATEST)
         live.wait_until(lambda: "graph is up" in log.read_text(), "the graph is up", 90.0)
         live.instruct("point left")
         answer = live.ask_mode(ControlMode.POLICY)
@@ -56,6 +64,17 @@ def test_the_policy_of_one_package_moves_the_robot_of_another(
         live.wait_until(
             lambda: abs(live.newest["/joint_states"].position[0] - begin) > 0.1, "it sways"
         )
+        chunk = read_chunk(live.newest[topics.ACTION_CHUNK])
+        assert chunk.joint_names == robot.joint_names
+        times_s = chunk.observation_stamp_ns % (100_000 * NANOSECONDS) / NANOSECONDS
+        times_s += chunk.step_s * np.arange(chunk.horizon)
+        sway = remembering_policy.AMPLITUDE * np.sin(remembering_policy.FREQUENCY * times_s)
+        assert np.ptp(chunk.targets[:, 0] - sway) < 1e-4 and np.ptp(chunk.targets[:, 1]) < 1e-4
+        live.instruct(remembering_policy.NOWHERE)
+        live.wait_for_report("policy_node", DiagnosticStatus.ERROR, "zero norm quaternions")
+        del live.newest[topics.ACTION_CHUNK]
+        live.instruct("point left")
+        live.wait_until(lambda: topics.ACTION_CHUNK in live.newest, "chunks come again")
     finally:
         up.kill()
         up.wait(10)

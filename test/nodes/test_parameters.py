@@ -32,17 +32,15 @@ TIMEOUT_S = 30.0
 
 
 def kinds_of_nodes() -> list[type[SuiteNode]]:
-    """Every subclass of SuiteNode in a file with the main of a node."""
+    """Every subclass of SuiteNode that can be made; not those that nodes are built on."""
     found = []
     for file in sorted((PACKAGE / "nodes").glob("*_node.py")):
         module = importlib.import_module(f"vla_nodes.nodes.{file.stem}")
-        if not hasattr(module, "main"):
-            continue
         found += [
             kind
             for _, kind in inspect.getmembers(module, inspect.isclass)
             if issubclass(kind, SuiteNode) and kind.__module__ == module.__name__
-            and kind is not SuiteNode
+            and not inspect.isabstract(kind)
         ]  # fmt: skip
     return found
 

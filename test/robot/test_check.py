@@ -90,6 +90,14 @@ def test_actions_that_name_what_the_robot_lacks_are_refused(robot, manifest):
     )
 
 
+def test_a_normalisation_of_actions_is_as_long_as_an_action(robot, manifest):
+    in_hands = replace(manifest, action=ActionSpec(ActionSpace.END_EFFECTOR))
+    told = {"action_mean": [0.0] * 14}
+    assert check_policy(robot, replace(in_hands, normalisation=told)) == []
+    (problem,) = check_policy(robot, replace(in_hands, normalisation={"action_mean": [0.0] * 13}))
+    assert problem.endswith("expected 29 (joints) or 47 (state) or 14 (action)")
+
+
 def test_a_camera_that_the_robot_lacks_is_named(robot, manifest):
     cameras = (CameraSpec("wrist", 96, 96), CameraSpec("front", 960, 960))
     assert check_policy(robot, replace(manifest, observation=ObservationSpec(cameras))) == [

@@ -6,28 +6,91 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import yaml
 from installed_plugins import ROOT, path_with
 
+from vla_core.chunks.executor import TimelineExecutor
+from vla_core.contract.joint import as_dual
+from vla_core.contract.joint_targets import in_joint_targets
 from vla_core.contract.kind import RecipeArguments
+from vla_core.contract.specification import ActionSpec
 from vla_core.errors import ConfigError
+from vla_core.evaluation.episode import EpisodeRunner
+from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.paths import training_file
-from vla_core.policies.registry import open_recipe
+from vla_core.policies.registry import load_joint, open_recipe
 from vla_core.robot.load import load_robot
+from vla_core.robot.model import RobotModel
 from vla_core.suites.registry import load_suite
 
 
-def test_evaluation_runs_it_and_what_it_does_not_offer_is_refused(plugins, tmp_path, monkeypatch):
+class Keeping(TimelineExecutor):
+    """Keeps the chunks that arrive."""
+
+    def on_chunk(self, chunk, now_ns):
+        super().on_chunk(chunk, now_ns)
+        self.chunks = [*getattr(self, "chunks", []), chunk]
+
+
+@pytest.fixture
+def chunks_of(plugins, tmp_path, monkeypatch):
+    """Runs an episode of the pointer; the chunks that the policy was executed by."""
+    monkeypatch.syspath_prepend(plugins)
+    import pointing_suite
+    import remembering_policy
+
+    robot = RobotModel.load(pointing_suite.ROBOT)
+
+    def run(action, text: str = "") -> list:
+        folder = remembering_policy.save(
+            tmp_path / "swaying", str(pointing_suite.ROBOT), robot.joint_names, {"above": 32},
+            action=action,
+        )  # fmt: skip
+        system2, system1 = as_dual(load_joint(folder))
+        scene = pointing_suite.PointingSuite().scene(robot)
+        if text:
+            reset = scene.reset
+            scene.reset = lambda seed: replace(reset(seed), text=text)
+        executor = Keeping(robot.joint_names, 0.01)
+        settings = EvaluationSettings(str(folder), time_limit_s=2.0, settle_s=9.0)
+        system1 = in_joint_targets(system1, robot)
+        EpisodeRunner(scene, system1, system2, settings, (), lambda seed: executor).run(0)
+        scene.close()
+        return getattr(executor, "chunks", [])
+
+    return run
+
+
+def test_the_same_motion_told_in_hands_is_the_same_in_joints(chunks_of):
+    import remembering_policy
+
+    in_joints, in_hands = chunks_of(ActionSpec()), chunks_of(remembering_policy.IN_HANDS)
+    assert len(in_joints) == len(in_hands) > 4
+    for one, other in zip(in_joints, in_hands, strict=True):
+        np.testing.assert_allclose(other.targets, one.targets, atol=1e-4)
+
+
+def test_what_is_no_pose_makes_no_chunk_and_the_episode_goes_on(chunks_of):
+    import remembering_policy
+
+    assert chunks_of(remembering_policy.IN_HANDS, remembering_policy.NOWHERE) == []
+
+
+@pytest.mark.parametrize("told", ["joints", "hands"])
+def test_evaluation_runs_it_and_what_it_does_not_offer_is_refused(told, plugins, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(plugins)
     import pointing_suite
     import remembering_policy
 
     robot = load_robot(pointing_suite.ROBOT)
     folder = remembering_policy.save(
-        tmp_path / "swaying", str(pointing_suite.ROBOT), robot.joint_names, {"above": 32}
-    )
+        tmp_path / "swaying", str(pointing_suite.ROBOT), robot.joint_names, {"above": 32},
+        action=remembering_policy.IN_HANDS if told == "hands" else ActionSpec(),
+    )  # fmt: skip
 
     def vla(*arguments: str) -> subprocess.CompletedProcess:
         return subprocess.run(

@@ -107,10 +107,18 @@ class SteppedInference:
         """What either system is shown of a moment."""
         return self._loop.context(seen, history)
 
-    def infer(self, context: Context, intent: LatentIntent) -> None:
-        """Begin an inference from an observation of now."""
-        self._coming = self._loop.act(context, intent)
+    def infer(self, context: Context, intent: LatentIntent) -> str:
+        """Begin an inference from an observation of now.
+
+        Returns:
+            Why no chunk comes of it, where the policy's actions cannot be told in joints; else "".
+        """
         self._looked_ns = context.observation.stamp_ns
+        try:
+            self._coming = self._loop.act(context, intent)
+        except ChunkError as error:
+            return str(error)
+        return ""
 
     def deliver(self, now_ns: int) -> bool:
         """Hand the chunk over once its time has come; whether it was taken. Call it every tick.

@@ -16,6 +16,8 @@ from vla_core.chunks.inference_schedule import InferenceSchedule
 from vla_core.chunks.strategies.choose import fitting_strategy
 from vla_core.chunks.trigger import Trigger, TriggerRule
 from vla_core.contract.protocol import System1
+from vla_core.contract.specification import ActionSpec
+from vla_core.errors import PolicyError
 from vla_core.types import (
     ActionChunk,
     CommittedPlan,
@@ -57,7 +59,7 @@ class System1Loop:
     """One System 1, whoever runs it.
 
     Args:
-        system1: computes chunks.
+        system1: computes chunks of joint targets (`in_joint_targets`).
         schedule: how often, by which strategy.
         executed: what is executed of its chunks.
 
@@ -76,6 +78,12 @@ class System1Loop:
     ) -> None:
         self._system1, self._executed = system1, executed
         manifest = system1.manifest
+        if manifest.action != ActionSpec():
+            raise PolicyError(
+                f"policy {manifest.name!r}",
+                f"its actions say {manifest.action}, expected joint targets; convert it "
+                "(`in_joint_targets`) before it is run",
+            )
         self._name, steps = schedule.strategy, schedule.replan_steps
         self._strategy = fitting_strategy(schedule.strategy, manifest, steps)
         self.trigger = TriggerRule(schedule.trigger, schedule.remaining_steps)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pinocchio as pin
+from pink import PinkError
+from qpsolvers.exceptions import QPError
 
 from vla_core.contract.rotations import from_matrix, to_matrix
 from vla_core.contract.specification import TOOL, ActionSpace, ActionSpec, Reference
@@ -63,8 +65,12 @@ class ActionConverter:
             position: `(dof,)` joint positions at the observation.
 
         Raises:
-            ValueError: numbers stand for no rotation.
+            ValueError: not so many numbers, not finite, no rotation, or inverse kinematics fails.
         """
+        if actions.ndim != 2 or actions.shape[1] != self.size:
+            raise ValueError(f"got actions {actions.shape}, expected (horizon, {self.size})")
+        if not np.isfinite(actions).all():
+            raise ValueError("got actions that are not finite")
         targets = np.tile(position.astype(np.float64), (len(actions), 1))
         if self._spec.space is ActionSpace.END_EFFECTOR:
             each = self._hands[0].size
@@ -95,7 +101,7 @@ class _Hand:
     """One end effector's share of an action: position [m], rotation, gripper."""
 
     def __init__(self, robot: RobotModel, name: str, spec: ActionSpec) -> None:
-        self._robot, self._spec = robot, spec
+        self._robot, self._name, self._spec = robot, name, spec
         self._effector = robot.end_effectors[name]
         self._fingers = robot.group_indices(self._effector.hand_group)
         self._ik = ArmIk(robot, name, _ORIENTATION_COST, _POSTURE_COST)
@@ -129,7 +135,7 @@ class _Hand:
                 row.append([self._number_of(target[self._fingers])])
             rows.append(np.concatenate(row))
             before = pose
-        return np.array(rows)
+        return np.array(rows).reshape(-1, self.size)
 
     def _at(self, position: np.ndarray) -> tuple[pin.SE3, pin.SE3]:
         """Hand and frame in the base at `(dof,)` joint positions."""
@@ -171,7 +177,13 @@ class _Hand:
             error = pin.log6(self._ik.pose(command).actInv(pose)).vector
             if np.abs(error).max() < _CLOSE:
                 break
-            command = self._ik.follow(command, pose, 1.0, np.inf)
+            try:
+                command = self._ik.follow(command, pose, 1.0, np.inf)
+            except (PinkError, QPError) as problem:
+                where = pose.translation.round(3).tolist()
+                raise ValueError(
+                    f"inverse kinematics of hand {self._name!r} to {where} m: {problem}"
+                ) from problem
         return command
 
     def _closed_by(self, number: float) -> np.ndarray:

@@ -12,12 +12,17 @@ from vla_core.robot.model import RobotModel
 
 def check_policy(robot: RobotModel, manifest: PolicyManifest) -> list[str]:
     """Problems of a policy on this robot; none means that it may be run on it."""
+    actions, sizes = [], {robot.dof, robot.state_size}
+    try:
+        sizes.add(ActionConverter(robot, manifest.action, f"policy {manifest.name}").size)
+    except PolicyError as error:
+        actions = [str(error)]
     return [
         *_check_joint_names(robot, manifest),
         *_check_cameras(robot, manifest),
-        *_check_normalisation(robot, manifest),
+        *_check_normalisation(robot, manifest, sizes),
         *_check_timing(robot, manifest),
-        *_check_action(robot, manifest),
+        *actions,
     ]
 
 
@@ -68,8 +73,9 @@ def _check_cameras(robot: RobotModel, manifest: PolicyManifest) -> list[str]:
     return problems
 
 
-def _check_normalisation(robot: RobotModel, manifest: PolicyManifest) -> list[str]:
-    sizes = {robot.dof, robot.state_size}
+def _check_normalisation(
+    robot: RobotModel, manifest: PolicyManifest, action_sizes: set[int]
+) -> list[str]:
     problems = []
     for key, values in manifest.normalisation.items():
         array = np.asarray(values, dtype=np.float64)
@@ -77,21 +83,16 @@ def _check_normalisation(robot: RobotModel, manifest: PolicyManifest) -> list[st
             problems.append(f"normalisation.{key} of {manifest.name} is not finite")
         elif key.endswith("std") and (array <= 0).any():
             problems.append(f"normalisation.{key} of {manifest.name} must be above 0 everywhere")
+        joint_sizes = {robot.dof, robot.state_size}
+        sizes = action_sizes if key.startswith("action") else joint_sizes
         of_joints = key.startswith(("state", "action", "target", "velocity"))
         if of_joints and array.shape[-1:][0] not in sizes:
+            others = "".join(f" or {size} (action)" for size in sizes - joint_sizes)
             problems.append(
                 f"normalisation.{key} of {manifest.name} has {array.shape[-1]} numbers, expected "
-                f"{robot.dof} (joints) or {robot.state_size} (state)"
+                f"{robot.dof} (joints) or {robot.state_size} (state){others}"
             )
     return problems
-
-
-def _check_action(robot: RobotModel, manifest: PolicyManifest) -> list[str]:
-    try:
-        ActionConverter(robot, manifest.action, f"policy {manifest.name}")
-    except PolicyError as error:
-        return [str(error)]
-    return []
 
 
 def _check_timing(robot: RobotModel, manifest: PolicyManifest) -> list[str]:

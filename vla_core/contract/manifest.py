@@ -38,7 +38,7 @@ class PolicyManifest:
         step_s: time between a chunk's targets [s].
         horizon: targets in a chunk.
         systems: which processes it runs in.
-        action: what its network's numbers mean; a chunk is joint targets whatever they are.
+        action: what the numbers of its chunks mean; `in_joint_targets` converts them.
         lookahead_s: how far ahead its intent looks [s]; 0: it does not.
         fingerprint: of its feature space (encoder weights and preprocessing); empty: it has none.
         model: sizes of the networks, understood by its kind.

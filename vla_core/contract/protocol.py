@@ -74,7 +74,11 @@ class System1(Protocol):
         Args:
             rng: draws the sampler's noise; the same state gives the same chunk.
             plan: what the chunk should join, for a policy that can; given by strategies of
-                execution that ask for it.
+                execution that ask for it. Its targets are actions of the manifest's `action`.
+
+        Returns:
+            A chunk whose targets are `(horizon, size)` actions of the manifest's `action`; whoever
+            runs the policy makes joint targets of them (`in_joint_targets`).
 
         Raises:
             FeatureSpaceError: the intent was formed by another model.

@@ -144,6 +144,7 @@ def load_runner(settings: EvaluationSettings) -> EpisodeRunner:
     from vla_core.chunks.executor import Executor, TimelineExecutor
     from vla_core.command.filtered_executor import FilteredExecutor
     from vla_core.command.operated_executor import OperatedExecutor
+    from vla_core.contract.joint_targets import in_joint_targets
     from vla_core.handover.load_teleop import load_teleop
     from vla_core.handover.passing_operator import MANNERS
     from vla_core.policies.registry import load_policy
@@ -173,6 +174,7 @@ def load_runner(settings: EvaluationSettings) -> EpisodeRunner:
         raise EvaluationError(
             f"policy {system1.manifest.name!r} asks for depth, suite {settings.suite!r} draws none"
         )
+    system1 = in_joint_targets(system1, robot)
     return EpisodeRunner(
         scene, system1, system2, settings, instructions, executor, CameraPoses(robot)
     )

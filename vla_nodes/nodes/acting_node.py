@@ -9,6 +9,7 @@ from vla_core.chunks.inference_schedule import InferenceSchedule
 from vla_core.chunks.strategies.choose import LIVE_STRATEGIES
 from vla_core.chunks.system1_loop import System1Loop
 from vla_core.chunks.trigger import Trigger
+from vla_core.contract.joint_targets import in_joint_targets
 from vla_core.contract.protocol import System1
 from vla_core.types import ActionChunk, ControlMode, Instruction, LatentIntent
 from vla_msgs import msg
@@ -56,7 +57,8 @@ class ActingNode(InferenceNode):
             self.values["remaining_steps"],
         )
         self._given = GivenPlan(manifest)
-        self.loop = System1Loop(self.policy, schedule, self._given)
+        acting = in_joint_targets(self.policy, self.robot)
+        self.loop = System1Loop(acting, schedule, self._given)
         self._chunks = self.create_lifecycle_publisher(
             msg.ActionChunk, topics.ACTION_CHUNK, qos.LATEST
         )

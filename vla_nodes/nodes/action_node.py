@@ -6,7 +6,7 @@ import sys
 
 from vla_core.chunks.stale_intent import StaleIntent, StaleIntentRule
 from vla_core.contract.protocol import System1
-from vla_core.errors import FeatureSpaceError, IntentError, VlaError
+from vla_core.errors import FeatureSpaceError, VlaError
 from vla_core.policies.registry import load_system1
 from vla_core.types import ControlMode, Instruction, LatentIntent, Observation
 from vla_msgs import msg
@@ -105,11 +105,6 @@ class ActionNode(ActingNode):
         chunk = self.loop.act(self.loop.context(seen, history), intent)
         if not self.is_dropped(intent.instruction):
             self.give(chunk, intent.observation_stamp_ns)
-
-    def show_error(self, error: Exception) -> None:
-        """Count it as the intent's, where it is that."""
-        of_intent = isinstance(error, FeatureSpaceError | IntentError)
-        self.refuse_error(error, f"{'intent' if of_intent else 'observation'}/refused")
 
     def _on_instruction(self, message: msg.Instruction) -> None:
         instruction = read_instruction(message)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from typing import NamedTuple, Protocol
 
 from vla_core.contract.manifest import PolicyManifest
+from vla_core.errors import ChunkError, FeatureSpaceError, InstructionError, IntentError
 from vla_core.observation.history import History
 from vla_core.robot.model import RobotModel
 from vla_core.types import ControlMode, Instruction, Observation
@@ -19,6 +21,13 @@ from vla_nodes.wire.conversions import read_mode, to_nanoseconds
 from vla_nodes.wire.observation_messages import read_observation
 
 SILENT_S = 1.0
+#: What is at fault where `compute` raises; where it raises anything else, the observation.
+_AT_FAULT = {
+    ChunkError: "chunk",
+    FeatureSpaceError: "intent",
+    InstructionError: "instruction",
+    IntentError: "intent",
+}
 
 
 class PolicyPart(Protocol):
@@ -37,7 +46,7 @@ class _Input(NamedTuple):
     past: tuple[msg.Observation | None, ...]
 
 
-class InferenceNode(SuiteNode):
+class InferenceNode(SuiteNode, ABC):
     """Computes on the newest observation, in a thread of its own.
 
     The policy is called in that thread alone. It is reset there before it computes next: when the
@@ -58,13 +67,13 @@ class InferenceNode(SuiteNode):
 
     # For subclasses
 
+    @abstractmethod
     def load(self) -> PolicyPart:
         """What the node runs, by its parameters."""
-        raise NotImplementedError
 
+    @abstractmethod
     def instruction(self) -> Instruction:
         """The one in force; without words, nothing is computed."""
-        raise NotImplementedError
 
     def extra_subscriptions(self) -> tuple[tuple, ...]:
         """What else an active node subscribes to: message type, topic, callback, quality of service."""
@@ -80,6 +89,7 @@ class InferenceNode(SuiteNode):
     def on_reset(self) -> None:
         """In the thread: the policy begins anew."""
 
+    @abstractmethod
     def compute(
         self,
         seen: Observation,
@@ -87,11 +97,6 @@ class InferenceNode(SuiteNode):
         instruction: Instruction,
     ) -> None:
         """In the thread: give out what comes of an observation."""
-        raise NotImplementedError
-
-    def show_error(self, error: Exception) -> None:
-        """Show what `compute` raised."""
-        self.refuse_error(error, "observation/refused")
 
     # Life cycle
 
@@ -100,8 +105,7 @@ class InferenceNode(SuiteNode):
         self.robot = RobotModel.load(self.values["robot"])
         policy = self.load()
         require_fit(self.robot, policy.manifest)
-        self._ages_s = policy.manifest.observation.history_s
-        self._past: History[msg.Observation] = History(max(self._ages_s, default=0.0))
+        self._past: History[msg.Observation] = History(policy.manifest.observation.history_s)
         self.policy = policy
 
     def activate(self) -> None:
@@ -109,7 +113,7 @@ class InferenceNode(SuiteNode):
         self._mode = None
         self._past.clear()
         self._reset_asked.set()
-        self._worker = InferenceWorker(self._compute, self.show_error, self.values["rate_hz"])
+        self._worker = InferenceWorker(self._compute, self._show_error, self.values["rate_hz"])
         self._worker.start()
         for kind, topic, callback, profile in (
             (msg.ControlMode, topics.MODE, self._on_mode, qos.LATCHED),
@@ -155,12 +159,15 @@ class InferenceNode(SuiteNode):
             self._reset_asked.set()
             self.set_back()
         self._observed_ns = stamp_ns
-        past = self._past.before(stamp_ns, self._ages_s)
-        if self._ages_s:
-            self._past.add(stamp_ns, message)
+        past = self._past.before(stamp_ns)
+        self._past.add(stamp_ns, message)
         if self.instruction().text and self.is_time(stamp_ns):
             self._worker.offer(_Input(message, past), stamp_ns)
             self.meters.drops["replaced while computing"] = self._worker.skipped
+
+    def _show_error(self, error: Exception) -> None:
+        """Show what `compute` raised, and count it under what is at fault."""
+        self.refuse_error(error, f"{_AT_FAULT.get(type(error), 'observation')}/refused")
 
     def _compute(self, given: _Input) -> None:
         """In the thread: one observation."""

@@ -6,7 +6,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from vla_core.contract.protocol import System2
-from vla_core.errors import InstructionError
 from vla_core.policies.registry import load_system2
 from vla_core.types import Context, Instruction, Observation
 from vla_msgs import msg
@@ -90,11 +89,6 @@ class IntentNode(InferenceNode):
         self._instructed.give(intent)
         self.meters.latency("compute").add(intent.compute_s)
         self.forgive()
-
-    def show_error(self, error: Exception) -> None:
-        """Count it as the instruction's, where it is that."""
-        kind = "instruction" if isinstance(error, InstructionError) else "observation"
-        self.refuse_error(error, f"{kind}/refused")
 
     def _on_chunk(self, message: msg.ActionChunk) -> None:
         self._given.give(read_chunk(message), self.now_ns())

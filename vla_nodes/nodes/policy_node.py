@@ -6,7 +6,6 @@ import sys
 
 from vla_core.contract.answers import intent_of
 from vla_core.contract.joint import JointSystem1
-from vla_core.errors import InstructionError
 from vla_core.policies.registry import load_joint
 from vla_core.types import Instruction, Observation
 from vla_nodes.base.suite_node import run
@@ -59,11 +58,6 @@ class PolicyNode(ActingNode):
         if not self.is_dropped(instruction):
             self._instructed.give(self.policy.formed)
             self.give(chunk, chunk.intent_stamp_ns)
-
-    def show_error(self, error: Exception) -> None:
-        """Count it as the instruction's, where it is that."""
-        kind = "instruction" if isinstance(error, InstructionError) else "observation"
-        self.refuse_error(error, f"{kind}/refused")
 
 
 def main(args: list[str] | None = None) -> int:

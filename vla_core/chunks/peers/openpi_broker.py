@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,12 +21,14 @@ class OpenpiBroker(SteppedPeer):
         from openpi_client.action_chunk_broker import ActionChunkBroker
 
         super().__init__(system1, schedule, rng, period_s)
-        self._broker = ActionChunkBroker(self, schedule.replan_steps)
+        self._broker = ActionChunkBroker(
+            SimpleNamespace(infer=self._answer), schedule.replan_steps
+        )
         self._horizon = schedule.replan_steps
         self._left = 0
         self._first: np.ndarray | None = None
 
-    def infer(self, observation: dict[str, Any]) -> dict[str, np.ndarray]:
+    def _answer(self, observation: dict[str, Any]) -> dict[str, np.ndarray]:
         """The policy that the broker asks whenever its chunk is used up."""
         return {"actions": self.actions(observation["context"], observation["intent"])}
 

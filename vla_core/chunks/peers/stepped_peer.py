@@ -9,6 +9,7 @@ import numpy as np
 from vla_core.chunks.delay import DelayTracker
 from vla_core.chunks.inference_schedule import InferenceSchedule
 from vla_core.contract.protocol import System1
+from vla_core.errors import ChunkError
 from vla_core.types import NANOSECONDS, Context, LatentIntent, Observation
 
 
@@ -86,13 +87,18 @@ class SteppedPeer(ABC):
         """What either system is shown of a moment; peers do not report what is executed."""
         return Context(seen, history)
 
-    def infer(self, context: Context, intent: LatentIntent) -> None:
-        """Begin an inference from an observation of now."""
+    def infer(self, context: Context, intent: LatentIntent) -> str:
+        """As `SteppedInference.infer`; where no chunk comes of it, the peer asks again."""
         seen = context.observation
         self._looked_ns = seen.stamp_ns
         if self._goal is None:
             self._start = self._goal = seen.position
-        self.ask(context, intent)
+        try:
+            self.ask(context, intent)
+        except ChunkError as error:
+            self._looked_ns = None
+            return str(error)
+        return ""
 
     def deliver(self, now_ns: int) -> bool:
         """Hand the chunk over once its time has come; whether it was."""

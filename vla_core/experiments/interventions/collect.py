@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from vla_core.command.filtered_executor import FilteredExecutor
 from vla_core.command.operated_executor import OperatedExecutor
+from vla_core.contract.joint_targets import in_joint_targets
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.protocol import System1, System2
 from vla_core.contract.scene import Scene
@@ -96,7 +97,7 @@ class AttemptRunner:
         robot = RobotModel.load(system1.manifest.robot)
         suite = load_suite(settings.suite, Watched)
         sim = suite.scene(robot, settings.shift)
-        return cls(suite, sim, system1, system2, settings, teleop)
+        return cls(suite, sim, in_joint_targets(system1, robot), system2, settings, teleop)
 
     def run(self, seed: int) -> Attempt:
         """The attempt of a seed; the same each time."""

@@ -11,6 +11,7 @@ from vla_core.chunks.inference_schedule import InferenceSchedule
 from vla_core.chunks.stale_intent import StaleIntentRule
 from vla_core.chunks.stepped_inference import SteppedInference
 from vla_core.contract.joint import JointSystem1
+from vla_core.contract.joint_targets import in_joint_targets
 from vla_core.contract.protocol import System1, System2
 from vla_core.errors import VlaError
 from vla_core.metrics.listener import ReplayListener
@@ -30,6 +31,7 @@ from vla_core.recordings.sources.recording import (
 from vla_core.replay.offline.open_loop_executor import OpenLoopExecutor
 from vla_core.replay.offline.settings import OfflineSettings
 from vla_core.robot.camera_poses import CameraPoses
+from vla_core.robot.model import RobotModel
 from vla_core.types import (
     NANOSECONDS,
     ActionChunk,
@@ -56,28 +58,26 @@ class EpisodeReplay:
 
     Args:
         system1, system2: the policy.
-        joint_names: canonical order.
+        robot: that the recording was made with.
         executor: takes the chunks.
         settings: rates, delays, strategy.
         instruction: what is told.
         episode: number of the episode; with the observation's it seeds the sampler's noise.
         listener: told everything.
         has_commands: whether the recording holds what the robot was told.
-        poses: where cameras are.
     """
 
     def __init__(
         self,
         system1: System1,
         system2: System2,
-        joint_names: tuple[str, ...],
+        robot: RobotModel,
         executor: OpenLoopExecutor,
         settings: OfflineSettings,
         instruction: Instruction,
         episode: int,
         listener: ReplayListener,
         has_commands: bool,
-        poses: CameraPoses,
     ) -> None:
         self._executor = executor
         for system in (system2, system1):
@@ -88,23 +88,23 @@ class EpisodeReplay:
         manifest = system2.manifest
         self._builder = ObservationBuilder(
             manifest.observation.cameras,
-            joint_names,
+            robot.joint_names,
             _EVERY_FRAME_HZ,
             settings.max_skew_s,
             per_radian=executor.per_radian,
-            poses=poses,
+            poses=CameraPoses(robot),
         )
-        forms_its_own = isinstance(system1, JointSystem1)
-        told = ReplayListener() if forms_its_own else listener
+        forming = system1 if isinstance(system1, JointSystem1) else None
+        told = listener if forming is None else ReplayListener()
         self._intents = _IntentsInTime(system2, instruction, settings, told)
-        acting = _SeededSystem1(system1, (settings.seed, episode), listener)
+        acting = in_joint_targets(system1, robot)
+        acting = _SeededSystem1(acting, forming, (settings.seed, episode), listener)
         schedule = InferenceSchedule(
             settings.strategy, settings.replan_steps, delay_s=settings.system1_delay_s
         )
         rng = np.random.default_rng(settings.seed)
         self._inference = SteppedInference(acting, executor, schedule, rng)
-        self._history_s = manifest.observation.history_s
-        self._past: History[Observation] = History(max(self._history_s, default=0.0))
+        self._past: History[Observation] = History(manifest.observation.history_s)
         self._stale = StaleIntentRule(settings.intent_timeout_s)
         self._period_ns = round(executor.period_s * NANOSECONDS)
         self._tick_ns: int | None = None
@@ -169,9 +169,8 @@ class EpisodeReplay:
 
     def _see(self, seen: Observation, now_ns: int) -> None:
         self._listener.observed(seen)
-        history = self._past.before(seen.stamp_ns, self._history_s)
-        if self._history_s:
-            self._past.add(seen.stamp_ns, seen)
+        history = self._past.before(seen.stamp_ns)
+        self._past.add(seen.stamp_ns, seen)
         context = self._inference.context(seen, history)
         self._intents.offer(context)
         intent = self._intents.newest(now_ns)
@@ -180,7 +179,8 @@ class EpisodeReplay:
         if problem := self._stale.why_not(intent, seen.stamp_ns):
             self._listener.refused(now_ns, "System 1", problem)
             return
-        self._inference.infer(context, intent)
+        if problem := self._inference.infer(context, intent):
+            self._listener.refused(now_ns, "System 1", problem)
 
 
 class _IntentsInTime:
@@ -223,13 +223,20 @@ class _SeededSystem1:
 
     So a chunk does not depend on how many were asked for before, and that of an observation can be
     scored whatever plan the executed one is joined to.
+
+    Args:
+        forming: the joint policy behind it, which forms its own intents; None: it is none.
     """
 
     def __init__(
-        self, system1: System1, seed: tuple[int, int], listener: ReplayListener
+        self,
+        system1: System1,
+        forming: JointSystem1 | None,
+        seed: tuple[int, int],
+        listener: ReplayListener,
     ) -> None:
         self.manifest = system1.manifest
-        self._system1 = system1
+        self._system1, self._forming = system1, forming
         self._seed = seed
         self._listener = listener
 
@@ -243,9 +250,9 @@ class _SeededSystem1:
         """The chunk to be executed; the one without a plan is told to the listener."""
         seen = context.observation
         seed = (*self._seed, seen.sequence)
-        if isinstance(self._system1, JointSystem1):  # it may remember, so it is asked once
+        if self._forming is not None:  # it may remember, so it is asked once
             chunk = self._system1.act(context, intent, np.random.default_rng(seed), plan)
-            intent = _as_sent(self._system1.formed)
+            intent = _as_sent(self._forming.formed)
             self._listener.intended(seen, intent)
             self._listener.acted(seen, intent, chunk)
             return chunk

@@ -25,7 +25,6 @@ from vla_core.replay.offline.episode_replay import EpisodeReplay
 from vla_core.replay.offline.open_loop_executor import OpenLoopExecutor
 from vla_core.replay.offline.settings import OfflineSettings
 from vla_core.replay.offline.true_futures import TrueFutures
-from vla_core.robot.camera_poses import CameraPoses
 from vla_core.robot.model import RobotModel
 from vla_core.safety.command_safety import CommandSafety
 from vla_core.types import NANOSECONDS, ActionChunk, Instruction, Observation
@@ -89,14 +88,13 @@ class OfflineReplay:
             EpisodeReplay(
                 policy.system1,
                 policy.system2,
-                robot.joint_names,
+                robot,
                 OpenLoopExecutor(robot, self._safety, told),
                 self._settings,
                 instruction,
                 number,
                 told,
                 recording.has_commands,
-                CameraPoses(robot),
             ).run(episode)
         wall_s = time.perf_counter() - started_s
         summary = self._run_summary(recording, instructions, counted, wall_s)

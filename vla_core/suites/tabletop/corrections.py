@@ -10,30 +10,30 @@ On every second table an operator takes over meanwhile, and leaves the arms else
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from rich.progress import Progress
 
 from vla_core.chunks.executor import Executor
 from vla_core.chunks.inference_schedule import InferenceSchedule
 from vla_core.chunks.stepped_inference import SteppedInference
 from vla_core.command.filtered_executor import FilteredExecutor
 from vla_core.command.operated_executor import OperatedExecutor
+from vla_core.contract.joint_targets import in_joint_targets
 from vla_core.contract.protocol import System1, System2
 from vla_core.handover.load_teleop import load_teleop
 from vla_core.handover.passing_operator import MANNERS
-from vla_core.observation.mean_velocity import MeanVelocity
+from vla_core.observation.scene_observer import SceneObserver
 from vla_core.policies.registry import load_policy
+from vla_core.robot.camera_poses import CameraPoses
 from vla_core.robot.model import RobotModel
 from vla_core.safety.command_safety import CommandSafety
-from vla_core.suites.tabletop.demonstrations import Recorder, resize
+from vla_core.suites.tabletop.demonstrations import Recorder
 from vla_core.suites.tabletop.expert import Expert
+from vla_core.suites.tabletop.in_processes import run_jobs
 from vla_core.suites.tabletop.layout import sample_layout
 from vla_core.suites.tabletop.tabletop import TabletopSim
-from vla_core.types import NANOSECONDS, Observation
+from vla_core.types import NANOSECONDS
 
 #: How long the policy acts on a table, and where an operator takes over; how often it is corrected
 #: [s].
@@ -59,13 +59,13 @@ def correct(
         system.reset(instruction)
     period_s = executor.period_s
     corrections, done = [], 0
-    velocity = MeanVelocity(period_s)
+    observer = SceneObserver(sim, manifest.observation, CameraPoses(sim.robot), period_s)
     for tick in range(round(episode_s / period_s)):
         now_ns = round(tick * period_s * NANOSECONDS)
-        velocity.add(sim.position)
+        observer.tick(tick, now_ns)
         if inference.is_due(now_ns):
-            seen = _observe(recorder, manifest.observation.cameras, velocity.value, now_ns)
-            context = inference.context(seen)
+            seen = observer.look(tick, now_ns)
+            context = inference.context(seen, observer.history(now_ns))
             inference.infer(context, system2.intend(context, instruction))
         inference.deliver(now_ns)
         if tick % round(CORRECT_S / period_s) == 0:
@@ -78,18 +78,13 @@ def correct(
     return corrections
 
 
-def _observe(recorder: Recorder, cameras, velocity: np.ndarray, stamp_ns: int) -> Observation:
-    sim = recorder.sim
-    images = {c.name: resize(sim.render(c.name), c.width) for c in cameras}
-    return Observation(stamp_ns, 0, images, sim.position, velocity)
-
-
 def _work(folder: Path, policy: Path, seeds: list[int], longest_s: float) -> int:
     system2, system1, _ = load_policy(policy)
     size = system1.manifest.observation.cameras[0].width
     with TabletopSim(RobotModel.load(system1.manifest.robot)) as sim:
         recorder = Recorder(sim, Expert(sim), size)
         robot, safety = sim.robot, CommandSafety.of(sim.robot)
+        system1 = in_joint_targets(system1, robot)
         leader = load_teleop("leader", robot.description)
         for seed in seeds:
             done = folder / f"{seed:06d}.done"
@@ -117,12 +112,7 @@ def generate(
         longest_s: no policy acts on a table for longer [s].
     """
     folder.mkdir(parents=True, exist_ok=True)
-    jobs = [list(seeds[i : i + 5]) for i in range(0, len(seeds), 5)]
-    with (
-        ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool,
-        Progress() as progress,
-    ):
-        task = progress.add_task("corrections", total=len(seeds))
-        futures = [pool.submit(_work, folder, policy, job, longest_s) for job in jobs]
-        for future in as_completed(futures):
-            progress.advance(task, future.result())
+    jobs = [
+        (folder, policy, list(seeds[i : i + 5]), longest_s) for i in range(0, len(seeds), 5)
+    ]
+    run_jobs("corrections", len(seeds), workers, _work, jobs)

@@ -1,6 +1,7 @@
 """A joint policy with memory, in a package of its own: it sways about where it was first reset.
 
 What it remembers, and what it was shown of the past, is in its intents, so that a test can read it.
+It tells the same motion in joints or in poses of hands.
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import pinocchio as pin
 
 from vla_core.contract.answers import chunk_of, intent_of
 from vla_core.contract.intent_view import ShownIntent
 from vla_core.contract.manifest import PolicyManifest, Systems
 from vla_core.contract.placement import Placement
-from vla_core.contract.specification import CameraSpec, ObservationSpec
+from vla_core.contract.specification import ActionSpace, ActionSpec, CameraSpec, ObservationSpec
 from vla_core.errors import InstructionError
+from vla_core.robot.model import RobotModel
 from vla_core.types import (
     NANOSECONDS,
     ActionChunk,
@@ -29,6 +32,10 @@ from vla_core.types import (
 HISTORY_S, EXECUTED_STEPS = (0.4, 0.2), 3
 AMPLITUDE, FREQUENCY = 0.2, 2.0
 REFUSED = "stand on your head"
+#: Told in hands, it answers this with numbers that are no pose.
+NOWHERE = "point nowhere"
+#: Poses in the base frame; 0 is an open hand, 1 a closed one.
+IN_HANDS = ActionSpec(ActionSpace.END_EFFECTOR, gripper=(0.0, 1.0))
 
 
 def load_joint(folder: Path, manifest: PolicyManifest, placement: Placement) -> RememberingPolicy:
@@ -62,12 +69,14 @@ def save(
     joint_names: tuple[str, ...],
     cameras: Mapping[str, int],
     depth: bool = False,
+    action: ActionSpec = ActionSpec(),
 ) -> Path:
     """Write a policy's folder.
 
     Args:
         cameras: side of the pictures by name, as it sees them [pixels].
         depth: whether it wants their depth and where they are, too.
+        action: how it tells its motion: in joints, or `IN_HANDS`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     specs = tuple(CameraSpec(name, side, side, depth, depth) for name, side in cameras.items())
@@ -80,6 +89,7 @@ def save(
         step_s=0.1,
         horizon=12,
         systems=Systems.JOINT,
+        action=action,
     ).save(folder)
     return folder
 
@@ -89,6 +99,7 @@ class RememberingPolicy:
 
     def __init__(self, manifest: PolicyManifest) -> None:
         self.manifest = manifest
+        self._robot = RobotModel.load(manifest.robot) if manifest.action == IN_HANDS else None
         self._sequence = 0
         self.reset(None)
 
@@ -133,4 +144,21 @@ class RememberingPolicy:
         time_s = seen.stamp_ns % (100_000 * NANOSECONDS) / NANOSECONDS + steps_s
         targets = np.tile(self._begin, (self.manifest.horizon, 1))
         targets[:, 0] += AMPLITUDE * np.sin(FREQUENCY * time_s)
+        if self._robot is not None:
+            targets = self._in_hands(targets, seen.position)
+            targets[:, :-1] *= instruction.text != NOWHERE
         return intent, chunk_of(self.manifest, self._sequence, seen, intent, targets)
+
+    def _in_hands(self, targets: np.ndarray, position: np.ndarray) -> np.ndarray:
+        """`(horizon, 8)` of the robot's only hand: position, quaternion xyzw, how far it is closed."""
+        (hand,) = self._robot.end_effectors.values()
+        fingers = self._robot.group_indices(hand.hand_group)
+        span = hand.hand_closed - hand.hand_open
+        rows = []
+        for target in targets:
+            closed = (target[fingers] - hand.hand_open) @ span / (span @ span)
+            arm = target.copy()
+            arm[fingers] = position[fingers]
+            pose = pin.SE3ToXYZQUAT(self._robot.frame_pose(hand.grasp_frame, arm))
+            rows.append([*pose, closed])
+        return np.array(rows)
