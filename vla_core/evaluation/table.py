@@ -7,48 +7,32 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Table
 
 from vla_core.evaluation.episode import EpisodeResult
+from vla_core.progress import bar
+from vla_core.result_table import result_table
 
 
 @contextmanager
 def episode_progress(episodes: int) -> Iterator[Callable[[EpisodeResult], None]]:
     """A bar with the successes so far, elapsed and remaining time; call it for each result."""
-    columns = (
-        TextColumn("episodes"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[successes]} succeeded"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("episodes", total=episodes, successes=0)
+    with bar("episodes", episodes) as shown:
         successes = 0
 
         def advance(result: EpisodeResult) -> None:
             nonlocal successes
             successes += result.success
-            bar.update(task, advance=1, successes=successes)
+            shown.advance(text=f"{successes} succeeded")
 
         yield advance
 
 
 def print_report(summary: dict[str, Any], console: Console | None = None) -> None:
     """The result by instruction and overall."""
-    table = Table(title=f"{summary['policy']}, intent {summary['intent']}, seed {summary['seed']}")
-    for heading, justify in (("instruction", "left"), ("episodes", "right"), ("success", "right"),
-                             ("95 % interval", "right")):  # fmt: skip
-        table.add_column(heading, justify=justify)
+    table = result_table(
+        "instruction", ">episodes", ">success", ">95 % interval",
+        title=f"{summary['policy']}, intent {summary['intent']}, seed {summary['seed']}",
+    )  # fmt: skip
     for text, row in summary["per_instruction"].items():
         table.add_row(text, *_cells(row))
     table.add_section()

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+
+from vla_core.result_table import number_text, result_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,17 +36,15 @@ CAPTION = (
 
 def cells(row: dict[str, Any]) -> list[str]:
     """A row as text, in the order of `COLUMNS`."""
-    time_s = row["completion_s"]
-    completion = "-" if time_s is None else f"{time_s:.1f}"
+    completion = number_text(row["completion_s"], 1)
     limit = "any" if row["limit_steps"] is None else str(row["limit_steps"])
     return [form.format(**row, completion=completion, limit=limit) for _, form in COLUMNS]
 
 
 def print_rows(rows: Sequence[dict[str, Any]], console: Console | None = None) -> None:
     """The table in the terminal."""
-    table = Table(caption=Text(CAPTION), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for heading, _ in COLUMNS:
-        table.add_column(heading, justify="left" if heading in ("strategy", "object") else "right")
+    headings = (name if name in ("strategy", "object") else f">{name}" for name, _ in COLUMNS)
+    table = result_table(*headings, caption=CAPTION)
     for row in rows:
         table.add_row(*cells(row))
     (console or Console()).print(table)

@@ -12,15 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from vla_core.evaluation.episode import EpisodeResult
 from vla_core.evaluation.evaluate import evaluate_each
 from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.experiments.asynchrony import summary
+from vla_core.result_table import interval_text, number_text, result_table
 from vla_core.statistics.paired import compare_paired
 
 _CAPTION = (
@@ -97,20 +95,18 @@ def compare_filters(
 
 def print_filters(rows: Sequence[dict[str, Any]], console: Console | None = None) -> None:
     """The table in the terminal."""
-    table = Table(caption=Text(_CAPTION), box=SIMPLE_HEAD)
-    table.add_column("filter")
-    for heading in ("wider", "success", "95 %", "beside none", "difference", "time", "off path"):
-        table.add_column(heading, justify="right")
+    table = result_table(
+        "filter", ">wider", ">success", ">95 %", ">beside none", ">difference", ">time", ">off path",
+        caption=_CAPTION,
+    )  # fmt: skip
     for row in rows:
-        low, high = row["ci95"]
-        time_s = "-" if row["completion_s"] is None else f"{row['completion_s']:.1f}"
         table.add_row(
             row["filter"],
             str(row["wider_mm"]),
             f"{row['success_rate']:.1%}",
-            f"{low:.0%}-{high:.0%}",
+            interval_text(row["ci95"]),
             *_beside(row.get("beside_unfiltered")),
-            time_s,
+            number_text(row["completion_s"], 1),
             f"{row['off_path_rad']:.3f}",
         )
     (console or Console()).print(table)

@@ -11,15 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from vla_core.evaluation.episode import EpisodeResult
 from vla_core.evaluation.evaluate import evaluate_each
 from vla_core.evaluation.settings import OPERATORS, EvaluationSettings
 from vla_core.experiments.asynchrony import summary
+from vla_core.result_table import result_table
 from vla_core.statistics.paired import compare_paired
 
 #: Longest episode, takeovers with it; for the undisturbed ones, too [s].
@@ -71,10 +69,10 @@ def _beside(undisturbed: Sequence[EpisodeResult], taken: Sequence[EpisodeResult]
 
 def print_operators(rows: Sequence[dict[str, Any]], console: Console | None = None) -> None:
     """The table in the terminal."""
-    table = Table(caption=Text(_CAPTION), box=SIMPLE_HEAD)
-    table.add_column("operator")
-    for heading in ("takeovers", "tables", "undisturbed", "taken over", "beside", "95 %", "p"):
-        table.add_column(heading, justify="right")
+    table = result_table(
+        "operator", ">takeovers", ">tables", ">undisturbed", ">taken over", ">beside", ">95 %", ">p",
+        caption=_CAPTION,
+    )  # fmt: skip
     for row in rows:
         if "beside_undisturbed" not in row:
             continue

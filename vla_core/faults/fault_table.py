@@ -7,6 +7,8 @@ from typing import Any
 
 from rich.table import Table
 
+from vla_core.result_table import page_table
+
 HEADINGS = (
     "fault", "found by", "after", "standstill", "travel", "outside limits", "recovered", "ok",
 )  # fmt: skip
@@ -41,15 +43,10 @@ def fault_table(records: Iterable[Mapping[str, Any]], title: str) -> Table:
 
 def markdown_table(records: Iterable[Mapping[str, Any]]) -> str:
     """For a page: as many lines as records, and two of heading."""
-    lines = [HEADINGS, ("---",) * len(HEADINGS), *(cells(record) for record in records)]
-    return "\n".join(f"| {' | '.join(_plain(cell) for cell in line)} |" for line in lines) + "\n"
+    return page_table([HEADINGS, *(cells(record) for record in records)]) + "\n"
 
 
 def _time(milliseconds: float | None) -> str:
     if milliseconds is None:
         return "-"
     return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
-
-
-def _plain(cell: str) -> str:
-    return cell.replace("|", "\\|").replace("\n", " ")

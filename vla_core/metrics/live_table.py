@@ -7,6 +7,8 @@ from typing import Any
 
 from rich.table import Table
 
+from vla_core.result_table import result_table
+
 #: Names a person reads, by key of `RunMetrics.summary()`.
 STREAM_NAMES = {
     "observation": "observation (camera node)",
@@ -27,10 +29,7 @@ def run_table(summary: Mapping[str, Any], title: str) -> Table:
     Args:
         summary: of `RunMetrics`; `memory_mb` and `drops` may have been added by the caller.
     """
-    table = Table(title=title, title_justify="left", pad_edge=False)
-    table.add_column("")
-    for heading in ("p50", "p99", "max", ""):
-        table.add_column(heading, justify="right")
+    table = result_table("", ">p50", ">p99", ">max", ">", title=title)
     for key, name in STREAM_NAMES.items():
         received, lost = summary["received"][key], summary["drops"].get(key, 0)
         rate = f"{summary['rates_hz'][key]:.1f} Hz"

@@ -10,11 +10,12 @@ from plotly.graph_objects import Figure
 
 from vla_core.doctor.diagnosis import Diagnosis
 from vla_core.replay.event_log.logged_event import INTENT_NUMBERS
-from vla_core.replay.offline.table import STAGES, number_text, ratio_text
+from vla_core.replay.offline.table import STAGES
 from vla_core.report.figures import series_figure
 from vla_core.report.page import render
 from vla_core.report.replay_figures import JOINT_LINES, joint_figure, safety_figure, safety_rows
 from vla_core.report.replay_notes import ReplayNotes
+from vla_core.result_table import number_text, ratio_text
 from vla_core.robot.model import RobotModel
 from vla_core.types import NANOSECONDS
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vla_core.errors import VlaError
+from vla_core.result_table import page_table
 from vla_core.statistics.measurement import Figure
 
 _HEAD = """# Results
@@ -79,7 +80,7 @@ def _figure(content: dict) -> Figure:
 
 def _section(record: Record) -> str:
     rows = [_HEADINGS, *(_row(figure) for figure in record.figures)] if record.figures else []
-    tables = [_table(each) for each in (rows, record.table) if each]
+    tables = [page_table(each) for each in (rows, record.table) if each]
     measured = "; ".join(_quoted(key, value) for key, value in record.measured.items())
     return "\n\n".join([f"## {record.title}", *tables, measured]) + "\n"
 
@@ -96,8 +97,3 @@ def _row(figure: Figure) -> tuple[str, ...]:
 
 def _number(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:.4g}"
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])

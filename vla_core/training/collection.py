@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import closing
 from pathlib import Path
 
-from rich.progress import track
-
+from vla_core.contract.episode import Episode
 from vla_core.contract.suite import Demonstrated, TrainingSuite
 from vla_core.demonstrations.show import Asked, show
-from vla_core.errors import ConfigError, VlaError
+from vla_core.errors import ConfigError
+from vla_core.progress import counted
 from vla_core.recordings.lerobot.dataset import LeRobotDataset
 from vla_core.robot.model import RobotModel
 from vla_core.training.config import RunConfig
 from vla_core.training.interventions import read_interventions
+from vla_core.training.readable import readable
 
 #: Of the episodes of `read_interventions` in a run's folder.
 INTERVENTIONS = "interventions"
@@ -64,7 +64,7 @@ def take_demonstrations(config: RunConfig, suite: Demonstrated, folder: Path) ->
     left = [seed for seed, done in enumerate(markers) if not done.exists()]
     asked = Asked(suite, config.robot, config.image_size)
     with closing(show(asked, [(seed, None) for seed in left])) as shown:
-        for seed, episodes in zip(left, track(shown, "demonstrations", len(left)), strict=True):
+        for seed, episodes in zip(left, counted(shown, "demonstrations", len(left)), strict=True):
             for part, episode in enumerate(episodes):
                 episode.save(folder / f"{seed:06d}_{part}.npz")
             markers[seed].touch()
@@ -86,7 +86,7 @@ def take_interventions(
 def read_dataset(config: RunConfig, robot: RobotModel, folder: Path) -> None:
     """Write a data set's episodes as `EPISODE_0.npz`, all frames at the policy's size.
 
-    One that cannot be read is named and left out.
+    Those that are there stay; one that cannot be read is named and left out.
 
     Raises:
         ConfigError: no such data set, frames that are no multiple of the policy's steps, an episode
@@ -97,17 +97,18 @@ def read_dataset(config: RunConfig, robot: RobotModel, folder: Path) -> None:
     dataset = LeRobotDataset(wanted.folder)
     reach = config.horizon * dataset.stride(wanted.rate_hz)
     folder.mkdir(parents=True, exist_ok=True)
-    left_out: list[VlaError] = []
+
+    def path(index: int) -> Path:
+        return folder / f"{index:06d}_0.npz"
+
+    def read(index: int) -> Episode | None:
+        if path(index).exists():
+            return None
+        return dataset.read(index, robot, wanted.cameras, config.image_size)
+
     chosen = dataset.episodes[: wanted.episodes or None]
-    for index in track(chosen, "demonstrations"):
-        path = folder / f"{index:06d}_0.npz"
-        if path.exists():
-            continue
-        try:
-            episode = dataset.read(index, robot, wanted.cameras, config.image_size)
-        except VlaError as error:
-            left_out.append(error)
-            print(f"episode {index} is left out: {error}", file=sys.stderr)
+    for index, episode in readable(chosen, "demonstrations", read):
+        if episode is None:
             continue
         if len(episode) <= reach:
             raise ConfigError(
@@ -115,6 +116,4 @@ def read_dataset(config: RunConfig, robot: RobotModel, folder: Path) -> None:
                 f"episode {index} has {len(episode)} frames, a horizon of "
                 f"{config.horizon} steps at {wanted.rate_hz:g} Hz needs more than {reach}",
             )
-        episode.save(path)
-    if len(left_out) == len(chosen):
-        raise left_out[0]
+        episode.save(path(index))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 import numpy as np
-from rich.progress import track
 
 from vla_core.contract.episode import Episode
-from vla_core.errors import ConfigError, JointMismatchError, VlaError
+from vla_core.errors import ConfigError
 from vla_core.recordings.lerobot.dataset import INTERVENTION, SUCCESS, LeRobotDataset, video_keys
 from vla_core.robot.model import RobotModel
 from vla_core.training.config import RunConfig, Use
+from vla_core.training.readable import readable
 
 
 def read_interventions(
@@ -34,30 +33,24 @@ def read_interventions(
     wanted = config.interventions
     dataset = LeRobotDataset(wanted.folder)
     keys = {camera: video_keys(robot.description)[camera] for camera in config.cameras}
-    found: list[Episode] = []
-    interventions, left_out = 0, []
-    for index in track(dataset.episodes, "interventions"):
-        try:
-            by_a_person = dataset.flags(index, INTERVENTION, rate_hz)
-            done = dataset.flags(index, SUCCESS, rate_hz)
-            spans = [
-                span
-                for span in stretches(by_a_person, done, wanted.use)
-                if span.stop - span.start > config.horizon
-            ]
-            if spans:
-                episode = dataset.read(index, robot, keys, config.image_size, rate_hz)
-                found += [episode.part(span) for span in spans]
-        except JointMismatchError:
-            raise
-        except VlaError as error:
-            left_out.append(error)
-            print(f"episode {index} is left out: {error}", file=sys.stderr)
-            continue
-        interventions += by_a_person.any()
-    if left_out and len(left_out) == len(dataset.episodes):
-        raise left_out[0]
-    if not interventions:
+
+    def read(index: int) -> tuple[bool, list[Episode]]:
+        """Whether a person moved the robot in it, and what is kept of it."""
+        by_a_person = dataset.flags(index, INTERVENTION, rate_hz)
+        done = dataset.flags(index, SUCCESS, rate_hz)
+        spans = [
+            span
+            for span in stretches(by_a_person, done, wanted.use)
+            if span.stop - span.start > config.horizon
+        ]
+        if not spans:
+            return by_a_person.any(), []
+        episode = dataset.read(index, robot, keys, config.image_size, rate_hz)
+        return by_a_person.any(), [episode.part(span) for span in spans]
+
+    kept = [one for _, one in readable(dataset.episodes, "interventions", read)]
+    found = [part for _, parts in kept for part in parts]
+    if not any(intervened for intervened, _ in kept):
         raise ConfigError(
             str(wanted.folder), "no frame of it is an intervention; collect corrections first"
         )

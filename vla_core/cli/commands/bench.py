@@ -153,23 +153,20 @@ def _run_takeovers(args: argparse.Namespace) -> int:
 
 
 def _run_corrections(args: argparse.Namespace) -> int:
-    from rich.console import Console
-    from rich.progress import Progress
-
     from vla_core.evaluation.table import episode_progress
     from vla_core.experiments.interventions.experiment import Experiment
     from vla_core.experiments.interventions.report import print_attempts, print_rows
     from vla_core.paths import training_file
     from vla_core.policies.dial.config import TrainingConfig
+    from vla_core.progress import bar
 
     config = TrainingConfig.load(training_file(args.config))
     experiment = Experiment(
         config, args.teleop, args.where, args.tables, args.episodes, args.time_limit_s, args.seed,
         args.workers, args.out,
     )  # fmt: skip
-    with Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task("tables with an operator", total=args.tables)
-        attempts = experiment.collect(lambda tables: bar.update(task, completed=tables))
+    with bar("tables with an operator", args.tables) as shown:
+        attempts = experiment.collect(shown.reach)
     print_attempts(attempts)
     policies = experiment.train()
     with episode_progress(experiment.evaluations) as progress:

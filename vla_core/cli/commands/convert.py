@@ -36,33 +36,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Convert, with a bar, and say what was written."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from vla_core.recordings.convert.dataset_index import ConvertError
     from vla_core.recordings.convert.to_bags import dataset_to_bags
     from vla_core.recordings.convert.to_dataset import bags_to_dataset
+    from vla_core.progress import bar
     from vla_core.robot.model import RobotModel
 
     robot = RobotModel.load(args.robot)
     datasets = [path for path in args.source if (path / "meta" / "info.json").is_file()]
     if datasets and len(args.source) > 1:
         raise ConvertError("give bags, or one data set")
-    with Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task("", total=1.0)
+    with bar("") as shown:
 
         def progress(what: str, share: float) -> None:
-            bar.update(task, description=what, completed=min(share, 1.0))
-
-        def tell(problem: str) -> None:
-            bar.console.print(problem, soft_wrap=True, highlight=False, markup=False)
+            shown.reach(min(share, 1.0), what=what)
 
         if datasets:
-            done = dataset_to_bags(datasets[0], args.out, robot, progress, tell)
+            done = dataset_to_bags(datasets[0], args.out, robot, progress, shown.tell)
         else:
             done = bags_to_dataset(
                 args.source, args.out, robot, args.rate_hz, args.instruction, args.simulated,
-                progress, tell, args.no_commands, args.bag_namespace,
+                progress, shown.tell, args.no_commands, args.bag_namespace,
             )  # fmt: skip
     print(f"{args.out}: " + ", ".join(f"{count} {name}" for name, count in done.items()))
     nothing = done.get("bags_of_nothing") or not done["episodes"] + done["skipped"]

@@ -32,19 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Examine, print, write; 1 when there are findings."""
     from rich.console import Console
-    from rich.progress import Progress
 
     from vla_core.doctor.diagnosis import examine
+    from vla_core.progress import bar
     from vla_core.report.diagnosis_report import print_diagnosis
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("reading", total=1.0)
-        diagnosis = examine(
-            args.bag,
-            args.robot,
-            lambda fraction: bar.update(task, completed=fraction),
-            namespace=args.bag_namespace,
-        )
+    with bar("reading", transient=True) as shown:
+        diagnosis = examine(args.bag, args.robot, shown.reach, namespace=args.bag_namespace)
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(diagnosis.as_json(), indent=1) + "\n")

@@ -14,6 +14,7 @@ from vla_core.observation.observation_builder import cameras_of
 from vla_core.paths import policy_folder
 from vla_core.policies.baselines.hold import hold_policy
 from vla_core.policies.registry import load_policy
+from vla_core.progress import bar
 from vla_core.recordings.bags.part import Part
 from vla_core.recordings.sources.open_recording import open_recording
 from vla_core.recordings.sources.recording import Recording
@@ -21,7 +22,6 @@ from vla_core.replay.arguments import HOLD, INSTRUCTION, RANDOM
 from vla_core.replay.offline.limits import with_limits
 from vla_core.replay.offline.replay import OfflineReplay
 from vla_core.replay.offline.settings import OfflineSettings
-from vla_core.replay.offline.table import frame_progress
 from vla_core.robot.load import load_robot
 from vla_core.robot.model import RobotModel
 
@@ -59,9 +59,9 @@ def replay_offline(args: argparse.Namespace) -> tuple[dict[str, Any], Path | Non
     replay = OfflineReplay(robot, policy, settings)
     files = ReplayFiles(args, robot, recording)
     listeners = files.listeners(policy.system1.manifest)
-    with frame_progress(recording.frames) as progress:
+    with bar("frames", recording.frames) as shown:
         try:
-            scores = replay.run(recording, progress, listeners)
+            scores = replay.run(recording, shown.advance, listeners)
         finally:  # the files are whole, whatever ends the replay
             for listener in listeners:
                 listener.ended()

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+
+from vla_core.result_table import interval_text, number_text, result_table
 
 _CAPTION = (
     "tables; policy as it was, retrained on demonstrations alone, on demonstrations "
@@ -31,20 +30,17 @@ def print_attempts(found: dict[str, Any], console: Console | None = None) -> Non
 
 def print_rows(rows: Sequence[dict[str, Any]], console: Console | None = None) -> None:
     """A line a setting and policy."""
-    table = Table(caption=Text(_CAPTION), box=SIMPLE_HEAD)
-    for heading in ("tables", "policy"):
-        table.add_column(heading)
-    for heading in ("success", "95 %", "time", "beside before", "beside control"):
-        table.add_column(heading, justify="right")
+    table = result_table(
+        "tables", "policy", ">success", ">95 %", ">time", ">beside before", ">beside control",
+        caption=_CAPTION,
+    )  # fmt: skip
     for row in rows:
-        low, high = row["ci95"]
-        time_s = "-" if row["completion_s"] is None else f"{row['completion_s']:.1f}"
         table.add_row(
             row["tables"],
             row["policy"],
             f"{row['success_rate']:.0%}",
-            f"{low:.0%}-{high:.0%}",
-            time_s,
+            interval_text(row["ci95"]),
+            number_text(row["completion_s"], 1),
             _paired(row.get("beside_before")),
             _paired(row.get("beside_demonstrations")),
         )

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rich.progress import track
 from torch import Tensor
 
 from vla_core.contract.episode import Episode
@@ -16,6 +15,7 @@ from vla_core.policies.blocks.vit import ViT
 from vla_core.policies.blocks.words import encode_words
 from vla_core.policies.dial.model import DialSizes
 from vla_core.policies.dial.normalisation import Normalisation
+from vla_core.progress import counted
 from vla_core.robot.model import RobotModel
 from vla_core.training.joint_frames import mean_velocities, state_vectors
 from vla_core.training.window_index import WindowIndex, padded, padding
@@ -75,7 +75,7 @@ class Windows:
         """
         features, states, velocities, targets, words, lengths = [], [], [], [], [], []
         stride = round(episodes[0].rate_hz / rate_hz)
-        for episode in track(episodes, "features"):
+        for episode in counted(episodes, "features"):
             extra = padding(episode, sizes.horizon * stride)
             images = np.stack([episode.images[camera] for camera in cameras], axis=1)
             states.append(padded(state_vectors(robot, episode.position), extra))

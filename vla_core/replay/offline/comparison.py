@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from vla_core.errors import ConfigError
-from vla_core.replay.offline.table import number_text, ratio_text
+from vla_core.result_table import number_text, ratio_text, result_table
 
 #: What is told of both: where it lies in the result.
 _COMPARED: dict[str, tuple[str, ...]] = {
@@ -38,10 +37,9 @@ def print_comparison(
     result: Mapping[str, Any], other: Mapping[str, Any], console: Console | None = None
 ) -> None:
     """Two replays side by side, what they were run with first."""
-    table = Table(title="This replay and the other", title_justify="left", pad_edge=False)
-    table.add_column("")
-    for heading in ("this", "other", "this / other"):
-        table.add_column(heading, justify="right")
+    table = result_table(
+        "", ">this", ">other", ">this / other", title="This replay and the other"
+    )
     for key, values in _differences(result, other):
         table.add_row(key, *values, "")
     table.add_section()

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
+
+from vla_core.result_table import number_text, ratio_text, result_table
 
 #: Constraints that are shown, most frequent first.
 _MOST = 12
@@ -28,21 +21,6 @@ STAGES = {
     "system1": "System 1 (encoder, sampling)",
     "command_tick": "command tick (safety filter)",
 }
-
-
-@contextmanager
-def frame_progress(frames: int) -> Iterator[Callable[[], None]]:
-    """A bar of frames; call it for each."""
-    columns = (
-        TextColumn("frames"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("frames", total=frames)
-        yield lambda: bar.advance(task)
 
 
 def print_result(result: Mapping[str, Any], console: Console | None = None) -> None:
@@ -57,11 +35,11 @@ def print_result(result: Mapping[str, Any], console: Console | None = None) -> N
 
 def _error_table(result: Mapping[str, Any]) -> Table:
     """Errors by group and look-ahead, and how they compare with those of holding."""
-    table = Table(title=_title(result), title_justify="left", pad_edge=False)
-    table.add_column("mean absolute error (ratio to holding)")
     groups = result["action_mae"]
-    for lookahead in next(iter(groups.values())):
-        table.add_column(f"{lookahead} s ahead", justify="right")
+    headings = (f">{lookahead} s ahead" for lookahead in next(iter(groups.values())))
+    table = result_table(
+        "mean absolute error (ratio to holding)", *headings, title=_title(result)
+    )
     for group, rows in groups.items():
         cells = (
             f"{number_text(row['policy'])} ({ratio_text(row['policy'], row['holding']) or '-'})"
@@ -72,9 +50,7 @@ def _error_table(result: Mapping[str, Any]) -> Table:
 
 
 def _other_table(result: Mapping[str, Any]) -> Table:
-    table = Table(pad_edge=False)
-    for heading in ("", "policy", "holding, copying", "ratio"):
-        table.add_column(heading, justify="right" if heading else "left")
+    table = result_table("", ">policy", ">holding, copying", ">ratio")
     for tolerance, row in result["action_accuracy"].items():
         cells = (_percent(row["policy"]), _percent(row["holding"]))
         ratio = ratio_text(row["policy"], row["holding"])
@@ -102,14 +78,10 @@ def _other_table(result: Mapping[str, Any]) -> Table:
 
 
 def _safety_table(safety: Mapping[str, Any]) -> Table:
-    table = Table(
+    table = result_table(
+        "constraint", ">count", ">largest", "where most",
         title=f"What the safety filter would have done, in {safety['ticks']} ticks",
-        title_justify="left",
-        pad_edge=False,
-    )
-    for heading, justify in (("constraint", "left"), ("count", "right"), ("largest", "right"),
-                             ("where most", "left")):  # fmt: skip
-        table.add_column(heading, justify=justify)
+    )  # fmt: skip
     for name, row in list(safety["constraints"].items())[:_MOST]:
         most = ", ".join(f"{s} {n}" for s, n in list(row["subjects"].items())[:3])
         table.add_row(name, str(row["count"]), number_text(row["largest"]), most)
@@ -127,17 +99,5 @@ def _title(result: Mapping[str, Any]) -> str:
     )
 
 
-def number_text(value: float | None, digits: int = 4) -> str:
-    """A number for people; a dash where there is none."""
-    if value is None:
-        return "-"
-    return str(value) if isinstance(value, int) else f"{value:.{digits}f}"
-
-
 def _percent(value: float | None) -> str:
     return "-" if value is None else f"{value:.1%}"
-
-
-def ratio_text(value: float | None, other: float | None) -> str:
-    """`value / other`; empty where there is none."""
-    return f"{value / other:.2f}" if value is not None and other else ""

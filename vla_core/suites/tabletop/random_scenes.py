@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
 from pathlib import Path
 
 import mujoco
 import numpy as np
-from rich.progress import Progress
 
 from vla_core.robot.model import RobotModel
 from vla_core.suites.tabletop.demonstrations import resize
+from vla_core.suites.tabletop.in_processes import run_jobs
 from vla_core.suites.tabletop.layout import BLOCKS, PADS, sample_layout
 from vla_core.suites.tabletop.tabletop import CAMERAS, IMAGE_SIZE, TabletopSim
 
@@ -94,13 +92,7 @@ def generate(
     assert size <= IMAGE_SIZE
     folder.mkdir(parents=True, exist_ok=True)
     counts = [min(FILE, scenes - first) for first in range(0, scenes, FILE)]
-    # Spawned, not forked: a fork of a process with threads or an OpenGL context can hang.
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
-    with pool, Progress() as progress:
-        task = progress.add_task("labelled scenes", total=scenes)
-        futures = [
-            pool.submit(_work, folder / f"{i:04d}.npz", robot, poses, i, count, size)
-            for i, count in enumerate(counts)
-        ]
-        for future in as_completed(futures):
-            progress.advance(task, future.result())
+    jobs = [
+        (folder / f"{i:04d}.npz", robot, poses, i, count, size) for i, count in enumerate(counts)
+    ]
+    run_jobs("labelled scenes", scenes, workers, _work, jobs)

@@ -24,6 +24,7 @@ from vla_core.faults.catalogue import Fault, Kind, choose
 from vla_core.faults.fault_table import fault_table, markdown_table
 from vla_core.faults.judgement import FaultRecord, not_run
 from vla_core.paths import policy_folder, robot_file
+from vla_core.result_table import result_table
 from vla_core.robot.model import RobotModel
 from vla_core.signals import catch_signals
 from vla_core.statistics.measurement import write_measurement
@@ -194,9 +195,7 @@ def in_words(record: FaultRecord) -> str:
 
 def listed(faults: Sequence[Fault]) -> Table:
     """The catalogue for a person."""
-    table = Table(title="Faults", title_justify="left")
-    for heading in ("name", "what", "how", "expected"):
-        table.add_column(heading)
+    table = result_table("name", "what", "how", "expected", title="Faults")
     for fault in faults:
         table.add_row(fault.name, fault.does, fault.kind.value, fault.expected.value)
     return table
