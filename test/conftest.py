@@ -7,10 +7,14 @@ whole graphs, one after the other.
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
+#: Policies without weights, installed as a package beside ours.
+TOYS = Path(__file__).parent / "toy_policies"
+sys.path.insert(0, str(TOYS))
 os.environ.setdefault("MUJOCO_GL", "egl")  # read when MuJoCo is first imported
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is; there is a process a core
 

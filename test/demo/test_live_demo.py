@@ -13,8 +13,12 @@ import pytest
 
 pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 
+from waving_policy import save
+
+from vla_core.robot.load import load_robot
+
 REPOSITORY = Path(__file__).parents[2]
-WAVING = Path(__file__).parent / "waving_policy"
+TOYS = REPOSITORY / "test" / "toy_policies"
 REAL_BAG = REPOSITORY.parent / "shared" / "data" / "bags" / "g1_ep10"
 TIMEOUT_S = 150
 
@@ -22,7 +26,7 @@ TIMEOUT_S = 150
 def vla(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """The CLI, where kind `waving` is known, alone on its ROS domain."""
     environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join((str(REPOSITORY), str(WAVING))),
+        "PYTHONPATH": os.pathsep.join((str(REPOSITORY), str(TOYS))),
         "ROS_DOMAIN_ID": str(120 + os.getpid() % 80),
         "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
     }
@@ -34,15 +38,8 @@ def vla(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 def waving_policy(folder: Path, robot: str) -> Path:
     """A folder that holds the waving policy for a robot."""
-    sys.path.insert(0, str(WAVING))
-    try:
-        import waving_policy as module
-    finally:
-        sys.path.remove(str(WAVING))
-    from vla_core.robot.load import load_robot
-
     description = load_robot(robot)
-    return module.save(folder, robot, description.joint_names, tuple(description.cameras))
+    return save(folder, robot, description.joint_names, tuple(description.cameras))
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,12 @@ import pytest
 pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 pytest.importorskip("vla_msgs.msg", reason="vla_msgs is not built")
 
+from swinging_policy import save
+
+from vla_core.robot.load import load_robot
+
 REPOSITORY = Path(__file__).parents[2]
-SWINGING = Path(__file__).parent / "swinging_policy"
+TOYS = REPOSITORY / "test" / "toy_policies"
 FAULTS = ("action_node_killed",)
 TIMEOUT_S = 120
 
@@ -22,25 +26,16 @@ TIMEOUT_S = 120
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> tuple[subprocess.CompletedProcess[str], dict[str, dict], Path]:
     """`vla faults` with a policy that swings its elbows."""
-    sys.path.insert(0, str(SWINGING))
-    try:
-        import swinging_policy
-    finally:
-        sys.path.remove(str(SWINGING))
-    from vla_core.robot.load import load_robot
-
     folder = tmp_path_factory.mktemp("faults")
     robot = load_robot("g1_inspire")
-    policy = swinging_policy.save(
-        folder / "policy", robot.name, robot.joint_names, tuple(robot.cameras)
-    )
+    policy = save(folder / "policy", robot.name, robot.joint_names, tuple(robot.cameras))
     arguments = {"only": ",".join(FAULTS), "policy": policy, "out": folder / "out"}
     arguments |= {"json": folder / "faults.json", "markdown": folder / "faults.md"}
     command = [sys.executable, "-m", "vla_core.cli", "faults"]
     for name, value in arguments.items():
         command += [f"--{name}", str(value)]
     environment = os.environ | {  # not LOCALHOST: that gives the command node shared memory
-        "PYTHONPATH": os.pathsep.join((str(REPOSITORY), str(SWINGING))),
+        "PYTHONPATH": os.pathsep.join((str(REPOSITORY), str(TOYS))),
         "ROS_DOMAIN_ID": str(120 + os.getpid() % 80),
         "ROS_AUTOMATIC_DISCOVERY_RANGE": "SUBNET",
     }

@@ -43,9 +43,9 @@ def free_domain() -> int:
 
 
 def environment(domain: int) -> dict[str, str]:
-    """Of the processes under test: their domain, this checkout, the readable policy."""
+    """Of the processes under test: their domain, this checkout, the toy policies."""
     inherited = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-    paths = [ROOT, ROOT / "test" / "nodes" / "fake_policy", os.environ.get("PYTHONPATH", "")]
+    paths = [ROOT, ROOT / "test" / "toy_policies", os.environ.get("PYTHONPATH", "")]
     return {
         **inherited,
         "PYTHONPATH": os.pathsep.join(str(path) for path in paths if path),

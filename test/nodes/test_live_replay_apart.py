@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,11 +15,12 @@ import yaml
 rclpy = pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 pytest.importorskip("vla_msgs.msg", reason="vla_msgs is not built")
 
-from live import ROOT, Live, environment, run_process
+from live import Live, environment, run_process
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, JointState
 from std_srvs.srv import Trigger
 from swaying_robot import CAMERA_TOPIC, WHOLE_ROBOT, picture, write_bag
+from waving_policy import save
 
 from vla_core.types import ControlMode
 from vla_msgs import msg
@@ -29,7 +29,6 @@ from vla_nodes.programs.console.live_client import ClientSettings, LiveClient
 from vla_nodes.wire import qos, topics
 from vla_nodes.wire.replay_space import is_replay
 
-WAVING = ROOT / "test" / "demo" / "waving_policy"
 COMMAND = "/vla/joint_command"
 #: What a robot, and whoever is around it, listens to.
 LIVE = {
@@ -64,12 +63,7 @@ def folder(tmp_path_factory) -> Path:
     """A bag, a policy that waves, and the robot with absolute topics and a heartbeat."""
     folder = tmp_path_factory.mktemp("replay")
     write_bag(folder / "bag", picture_of=full_size)
-    sys.path.insert(0, str(WAVING))
-    try:
-        import waving_policy
-    finally:
-        sys.path.remove(str(WAVING))
-    waving_policy.save(folder / "policy", "g1_bottle", WHOLE_ROBOT.joint_names, ["head"])
+    save(folder / "policy", "g1_bottle", WHOLE_ROBOT.joint_names, ["head"])
     safety = yaml.safe_load(WHOLE_ROBOT.safety_file.read_text())
     safety["srdf"] = str(WHOLE_ROBOT.safety_file.parent / safety["srdf"])
     safety["estop_heartbeat_s"] = 0.5
@@ -104,13 +98,10 @@ def start(robot: Live, folder: Path) -> Iterator:
     started: list[subprocess.Popen] = []
 
     def start(module: str, *arguments: str) -> subprocess.Popen:
-        here = environment(robot.domain)
-        paths = os.pathsep.join((str(WAVING), here["PYTHONPATH"]))
         command = [sys.executable, "-m", module, "--policy", str(folder / "policy"), *arguments]
         with (robot.logs / f"program_{len(list(robot.logs.iterdir()))}.log").open("w") as log:
-            started.append(
-                subprocess.Popen(command, env=here | {"PYTHONPATH": paths}, stdout=log, stderr=log)
-            )
+            here = environment(robot.domain)
+            started.append(subprocess.Popen(command, env=here, stdout=log, stderr=log))
         return started[-1]
 
     yield start

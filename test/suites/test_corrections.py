@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,7 +20,7 @@ from vla_core.suites.tabletop import corrections
 from vla_core.suites.tabletop.demonstrations import Recorder
 from vla_core.suites.tabletop.expert import Expert
 from vla_core.suites.tabletop.tabletop import TabletopSim
-from vla_core.types import NANOSECONDS, ActionChunk
+from vla_core.types import NANOSECONDS
 
 HORIZON = 8
 #: How often a policy looks when it is evaluated, and so here [s].

@@ -36,10 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Convert, with a bar, and say what was written."""
+    from vla_core.progress import bar
     from vla_core.recordings.convert.dataset_index import ConvertError
     from vla_core.recordings.convert.to_bags import dataset_to_bags
     from vla_core.recordings.convert.to_dataset import bags_to_dataset
-    from vla_core.progress import bar
     from vla_core.robot.model import RobotModel
 
     robot = RobotModel.load(args.robot)
