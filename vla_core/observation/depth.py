@@ -37,7 +37,16 @@ def decode_depth(message: Any) -> np.ndarray:
         )
     rows = np.frombuffer(message.data, np.uint8).reshape(height, step)
     pixels = np.ascontiguousarray(rows[:, : width * number.itemsize]).view(number)
-    depth = pixels.astype(np.float32) * np.float32(metres)
+    return in_metres(pixels, metres)
+
+
+def in_metres(measured: np.ndarray, metres: float) -> np.ndarray:
+    """`(height, width)` float32 depth [m], NaN where nothing was measured.
+
+    Args:
+        metres: in one unit of `measured`.
+    """
+    depth = measured.astype(np.float32) * np.float32(metres)
     depth[~(np.isfinite(depth) & (depth > 0.0))] = np.nan
     return depth
 

@@ -9,18 +9,24 @@ has a picture of its own.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from vla_core.recordings.convert.spans import Span, SpanIntervention
-from vla_core.recordings.sources.recording import CommandCame, Event, ImageCame, JointStateCame
+from vla_core.recordings.sources.recording import (
+    CommandCame,
+    DepthCame,
+    Event,
+    ImageCame,
+    JointStateCame,
+)
 from vla_core.types import NANOSECONDS
 
 #: Inputs beside the cameras.
-_POSITION, _ACTION = object(), object()
+_POSITION, _ACTION, _DEPTH = object(), object(), object()
 #: By which share of its error the time of the next frame follows the pictures: a clock that is off
 #: by 1 % is followed at a tenth of a period, and the pictures' jitter is averaged.
 _FOLLOW = 0.1
@@ -38,6 +44,7 @@ class Frame:
         moved_by: what moved the robot: `policy`, the name of a teleoperation, `blend`, `expert`.
         intervention: by a person; None where none moved the robot.
         success: whether the task was found done by then; None where the bag does not tell.
+        depth: by camera, `(height, width)` float32 [m], of those that it is asked of.
     """
 
     pictures: dict[str, np.ndarray]
@@ -46,6 +53,7 @@ class Frame:
     moved_by: str = "policy"
     intervention: SpanIntervention | None = None
     success: bool | None = None
+    depth: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def frames_of(
@@ -53,6 +61,7 @@ def frames_of(
     spans: Sequence[Span],
     cameras: Sequence[str],
     rate_hz: float,
+    depths: Sequence[str] = (),
 ) -> Iterator[tuple[int, Frame]]:
     """Frames of all spans, each with its span's number.
 
@@ -63,8 +72,9 @@ def frames_of(
     Args:
         events: of the bag, in the order they were received; joints in canonical order.
         cameras: the first one sets the pace.
+        depths: those of the cameras whose depth is wanted, too.
     """
-    grid = _Grid(cameras, rate_hz)
+    grid = _Grid(cameras, rate_hz, depths)
     number = 0
     for event in chain(events, (None,)):
         while number < len(spans):
@@ -83,8 +93,10 @@ def frames_of(
 class _Grid:
     """The newest of every input, the next frame's time, and what came nearest to it so far."""
 
-    def __init__(self, cameras: Sequence[str], rate_hz: float) -> None:
+    def __init__(self, cameras: Sequence[str], rate_hz: float, depths: Sequence[str]) -> None:
         self._cameras, self._period_ns = cameras, NANOSECONDS / rate_hz
+        self._depths = {name: (_DEPTH, name) for name in depths}
+        self._needed = {*cameras, *self._depths.values(), _POSITION, _ACTION}
         #: Input -> when it came last, and what came.
         self._newest: dict[Any, tuple[int, np.ndarray]] = {}
         self._between_ns = 0.0
@@ -101,6 +113,8 @@ class _Grid:
         match event:
             case ImageCame():
                 key, value = event.camera, event.pixels
+            case DepthCame():
+                key, value = (_DEPTH, event.camera), event.depth
             case JointStateCame():
                 key, value = _POSITION, event.position
             case CommandCame():
@@ -116,7 +130,7 @@ class _Grid:
             before = self._nearest.get(key)
             if before is None or abs(event.now_ns - self._due_ns) < abs(before[0] - self._due_ns):
                 self._nearest[key] = (event.now_ns, value)
-        elif begins and set(self._newest) >= {*self._cameras, _POSITION, _ACTION}:
+        elif begins and set(self._newest) >= self._needed:
             came_ns = self._newest[self._cameras[0]][0]
             if key == self._cameras[0] or event.now_ns - came_ns < self._period_ns / 2:
                 self._due_ns, self._nearest = float(came_ns), dict(self._newest)
@@ -146,6 +160,7 @@ class _Grid:
             span.moved_by(at_ns),
             span.intervention_at(at_ns),
             span.succeeded_by(at_ns),
+            {name: nearest[key][1] for name, key in self._depths.items()},
         )
 
     def _next(self) -> None:

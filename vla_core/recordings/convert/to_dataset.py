@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
 from itertools import groupby
 from pathlib import Path
 
-import numpy as np
-
-from vla_core.errors import JointMismatchError, ObservationError
-from vla_core.observation.joint_states import JointStates
-from vla_core.recordings.bags.bag import Bag
 from vla_core.recordings.convert.dataset_index import ConvertError
 from vla_core.recordings.convert.dataset_writer import DatasetWriter
 from vla_core.recordings.convert.frames import frames_of
+from vla_core.recordings.convert.readable_events import Refused, readable_events
 from vla_core.recordings.convert.spans import Span, spans_of
 from vla_core.recordings.lerobot.dataset import video_keys
-from vla_core.recordings.sources.bag_recording import LOST, BagRecording
-from vla_core.recordings.sources.recording import CommandCame, Event, ImageCame, UnreadableCame
+from vla_core.recordings.sources.bag_recording import BagRecording
 from vla_core.robot.model import RobotModel
-from vla_core.types import NANOSECONDS
 
 
 def bags_to_dataset(
@@ -78,10 +70,11 @@ def bags_to_dataset(
             continue
         if recording.commands.missing:
             raise ConvertError(_no_commands(path, recording.commands.missing))
-        before, refused = done["episodes"] + done["skipped"], _Refused()
-        events = _readable(
-            next(recording.episodes()).events, robot, recording.bag, without, refused, progress, tell
-        )
+        before, refused = done["episodes"] + done["skipped"], Refused()
+        events = readable_events(
+            next(recording.episodes()).events, robot, recording.bag, without, refused, progress,
+            tell,
+        )  # fmt: skip
         frames = frames_of(events, spans, list(keys), rate_hz)
         for number, numbered in groupby(frames, key=lambda each: each[0]):
             if writer.has(sources[number]):
@@ -116,80 +109,7 @@ def _no_commands(path: Path, groups: Sequence[str]) -> str:
     )
 
 
-def _why_nothing(spans: Sequence[Span], refused: _Refused) -> str:
+def _why_nothing(spans: Sequence[Span], refused: Refused) -> str:
     if not spans:
         return "at no time was an instruction in force and moved somebody the robot"
     return "; ".join(refused.told()) or "pictures, joints and commands were never there at one time"
-
-
-class _Refused:
-    """Counts what was left out, by source, and keeps the first reason of each."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self._first: dict[str, str] = {}
-
-    def add(self, source: str, problem: str) -> None:
-        """One more."""
-        self.counts[source] += 1
-        self._first.setdefault(source, problem)
-
-    def told(self) -> list[str]:
-        """A sentence for each source."""
-        return [
-            f"{source}: refused {self.counts[source]} times, first: {problem}"
-            for source, problem in self._first.items()
-        ]
-
-
-def _readable(
-    events: Iterator[Event],
-    robot: RobotModel,
-    bag: Bag,
-    without: Collection[str],
-    refused: _Refused,
-    progress: Callable[[str, float], None],
-    tell: Callable[[str], None],
-) -> Iterator[Event]:
-    """The events, joints whole and in canonical order; what cannot be read is counted.
-
-    Where a group has no commands its targets are where it was.
-    """
-    joints, name = JointStates(robot.joint_names), bag.path.name
-    bare = np.array([joint.group in without for joint in robot.description.joints])
-    measured, commanded = np.full((2, robot.dof), np.nan)
-    begin_ns = None
-    for event in events:
-        begin_ns = event.now_ns if begin_ns is None else begin_ns
-        passed_s = (event.now_ns - begin_ns) / NANOSECONDS
-        progress(name, passed_s / bag.duration_s if bag.duration_s else 1.0)
-        if isinstance(event, UnreadableCame):
-            if event.source == LOST:
-                tell(f"{bag.path}: {event.problem}")
-            else:
-                refused.add(event.source, event.problem)
-            continue
-        if isinstance(event, ImageCame):
-            yield event
-            continue
-        if isinstance(event, CommandCame):
-            commanded = event.position
-        else:
-            given = (event.names, event.position, event.velocity, event.stamp_ns)
-            try:
-                state = joints.take(*given)
-            except (JointMismatchError, ObservationError) as error:
-                refused.add("joint states", str(error))
-                continue
-            if state is None:
-                continue
-            measured = state.position
-            yield replace(event, names=robot.joint_names, position=measured)
-            if not bare.any():
-                continue
-        target = np.where(bare & np.isnan(commanded), measured, commanded)
-        if np.isfinite(target).all():
-            yield CommandCame(event.now_ns, event.now_ns, target)
-    if lacking := joints.lacking():
-        refused.add("joint states", lacking)
-    progress(name, 1.0)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import cv2
@@ -19,9 +20,10 @@ import pyarrow.parquet as pq
 
 from vla_core.contract.episode import Episode
 from vla_core.errors import ConfigError
+from vla_core.observation.depth import resized_depth
 from vla_core.recordings.lerobot.joints import ACTION, STATE, JointColumns, flattened
 from vla_core.recordings.lerobot.layout import EpisodeFiles, read_info, read_layout
-from vla_core.recordings.lerobot.pictures import VideoFrames, iterate_cells
+from vla_core.recordings.lerobot.pictures import VideoFrames, iterate_cells, iterate_depth
 from vla_core.robot.description import RobotDescription
 from vla_core.robot.model import RobotModel
 
@@ -29,6 +31,8 @@ from vla_core.robot.model import RobotModel
 #: no names for these: `vla convert` writes them.
 INTERVENTION, MOVED_BY, SUCCESS = "is_intervention", "source", "success"
 _PICTURES = "observation.images."
+#: Of a `depth_unit`.
+_METRES = {"m": 1.0, "mm": 1e-3}
 
 
 def video_keys(robot: RobotDescription) -> dict[str, str]:
@@ -98,6 +102,7 @@ class LeRobotDataset:
         cameras: Mapping[str, str],
         image_size: int,
         rate_hz: float | None = None,
+        depths: Mapping[str, str] = MappingProxyType({}),
     ) -> Episode:
         """Read one episode.
 
@@ -108,6 +113,7 @@ class LeRobotDataset:
                 `{"head": "observation.images.cam_high"}`.
             image_size: side of the square pictures [pixels].
             rate_hz: frames a second wanted, a whole fraction of the recording's; None for all.
+            depths: the data set's key of every camera's depth wanted.
 
         Returns:
             The episode, taken to be cut off: a recording may stop in mid-motion.
@@ -130,6 +136,12 @@ class LeRobotDataset:
             instruction=tracks.instruction,
             rate_hz=rate_hz or self.rate_hz,
             complete=False,
+            depth={
+                camera: np.stack(
+                    [resized_depth(d, image_size, image_size) for d in self.depth(episode, key, rows)]
+                )
+                for camera, key in depths.items()
+            },
         )
 
     def length(self, episode: int) -> int:
@@ -193,6 +205,32 @@ class LeRobotDataset:
             )
         cells = self._table(files, [key])[key].take(pa.array(rows))
         return iterate_cells(cells, self.folder, f"{files.table}, {key}")
+
+    def depth(self, episode: int, key: str, rows: np.ndarray) -> Iterator[np.ndarray]:
+        """Decode depth of one camera; arguments as `pictures`.
+
+        Depth is in cells of the table, TIFF or PNG, in the `depth_unit` of the feature's `info`, as
+        LeRobot writes it without a video.
+
+        Yields:
+            `(height, width)` float32 [m], NaN where nothing was measured, one a row.
+
+        Raises:
+            ConfigError: no such depth, in a video, or of an unknown unit; or a cell holds none.
+        """
+        where = f"{self.folder / 'meta/info.json'}, features.{key}"
+        told = self.features.get(key, {})
+        info = told.get("info") or {}
+        unit = info.get("depth_unit")
+        if told.get("dtype") != "image" or not info.get("is_depth_map") or unit not in _METRES:
+            raise ConfigError(
+                where,
+                f"got dtype {told.get('dtype')}, is_depth_map {info.get('is_depth_map', False)}, "
+                f"depth_unit {unit}; expected image, True and one of {', '.join(_METRES)}",
+            )
+        files = self._files[episode]
+        cells = self._table(files, [key])[key].take(pa.array(rows))
+        return iterate_depth(cells, self.folder, f"{files.table}, {key}", _METRES[unit])
 
     def drift_s(self, episode: int, key: str) -> float:
         """How far the index' begin of an episode lies behind its first frame's in the video [s]."""

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from vla_core.errors import ConfigError
+from vla_core.observation.depth import in_metres
 from vla_core.recordings.lerobot.layout import EpisodeFiles, VideoSpan
 from vla_core.recordings.lerobot.video import frame_times_s, iterate_frames
 
@@ -106,6 +107,34 @@ def iterate_cells(column: pa.ChunkedArray, folder: Path, where: str) -> Iterator
     Raises:
         ConfigError: a cell is empty, its file is missing, or it holds no picture.
     """
+    for row, data in enumerate(_bytes_of(column, folder, where)):
+        pixels = _decoded(data, cv2.IMREAD_COLOR, where, row)
+        yield cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+
+
+def iterate_depth(
+    column: pa.ChunkedArray, folder: Path, where: str, metres: float
+) -> Iterator[np.ndarray]:
+    """Decode depth that lies in a table; arguments and errors as `iterate_cells`.
+
+    Args:
+        metres: in one unit.
+
+    Yields:
+        `(height, width)` float32 [m], NaN where nothing was measured.
+    """
+    for row, data in enumerate(_bytes_of(column, folder, where)):
+        stored = _decoded(data, cv2.IMREAD_UNCHANGED, where, row)
+        if stored.ndim != 2 or stored.dtype not in (np.uint16, np.float32):
+            raise ConfigError(
+                where,
+                f"frame {row} holds {stored.dtype} {stored.shape}, expected one channel of uint16 or "
+                "float32",
+            )
+        yield in_metres(stored, metres)
+
+
+def _bytes_of(column: pa.ChunkedArray, folder: Path, where: str) -> Iterator[bytes]:
     for row, cell in enumerate(column):
         value = cell.as_py()
         told = value if isinstance(value, Mapping) else {"bytes": value}
@@ -117,7 +146,11 @@ def iterate_cells(column: pa.ChunkedArray, folder: Path, where: str) -> Iterator
         if data is None:
             missing = f"its file {path} is missing" if path else "is empty"
             raise ConfigError(where, f"the picture of frame {row} {missing}")
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-        if pixels is None:
-            raise ConfigError(where, f"the {len(data)} bytes of frame {row} are no picture")
-        yield cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+        yield data
+
+
+def _decoded(data: bytes, how: int, where: str, row: int) -> np.ndarray:
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), how)
+    if pixels is None:
+        raise ConfigError(where, f"the {len(data)} bytes of frame {row} are no picture")
+    return pixels

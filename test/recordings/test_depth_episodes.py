@@ -1,0 +1,146 @@
+"""Episodes carry the depth that a specification asks for, from a bag and from a data set."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from rosbags.rosbag2 import Writer
+from rosbags.rosbag2.enums import StoragePlugin
+from swaying_robot import (
+    BEGIN_NS,
+    CAMERA_TOPIC,
+    COMPRESSED,
+    FRAMES,
+    HEIGHT,
+    INSTRUCTION,
+    JOINT_STATE,
+    RATE_HZ,
+    ROBOT,
+    STORE,
+    WIDTH,
+    commanded,
+    header,
+    image,
+    joints,
+    jpeg,
+    measured,
+    write_dataset,
+)
+
+from vla_core.contract.specification import CameraSpec, ObservationSpec
+from vla_core.errors import ConfigError
+from vla_core.recordings.convert.bag_episodes import bag_episodes
+from vla_core.recordings.lerobot.dataset import LeRobotDataset
+from vla_core.robot.model import RobotModel
+from vla_core.types import NANOSECONDS
+
+IMAGE, DEPTH_TOPIC, SIDE = "sensor_msgs/msg/Image", "/head_camera/depth/image_raw", 24
+HEAD = replace(ROBOT.description.cameras["head"], depth_topic=DEPTH_TOPIC)
+DEEP = RobotModel(replace(ROBOT.description, cameras={"head": HEAD}))
+DEPTH_KEY = "observation.images.depth"
+
+
+def depth_mm(frame: int) -> np.ndarray:
+    """Farther from frame to frame and to the right; nothing is measured in the top row."""
+    depth = np.tile(500 + 10 * frame + np.arange(WIDTH, dtype=np.uint16), (HEIGHT, 1))
+    depth[0] = 0
+    return depth
+
+
+def depth_message(stamp_ns: int, frame: int, encoding: str) -> bytes:
+    pixels = depth_mm(frame)
+    if encoding == "32FC1":
+        pixels = np.where(pixels, pixels * np.float32(1e-3), np.nan).astype(np.float32)
+    data = np.frombuffer(pixels.tobytes(), np.uint8)
+    step = WIDTH * pixels.itemsize
+    message = STORE.types[IMAGE](header(stamp_ns), HEIGHT, WIDTH, encoding, 0, step, data)
+    return bytes(STORE.serialize_cdr(message, IMAGE))
+
+
+def write_deep_bag(path: Path, encoding: str) -> Path:
+    with Writer(path, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        topics = {"/joint_states": JOINT_STATE, "/joint_command": JOINT_STATE,
+                  CAMERA_TOPIC: COMPRESSED, DEPTH_TOPIC: IMAGE}  # fmt: skip
+        at = {t: writer.add_connection(t, kind, typestore=STORE) for t, kind in topics.items()}
+        for frame in range(FRAMES):
+            time_s = frame / RATE_HZ
+            stamp_ns = BEGIN_NS + round(time_s * NANOSECONDS)
+            for topic, data in (
+                ("/joint_states", joints(stamp_ns, measured(time_s))),
+                ("/joint_command", joints(stamp_ns, commanded(time_s))),
+                (DEPTH_TOPIC, depth_message(stamp_ns, frame, encoding)),
+                (CAMERA_TOPIC, image(stamp_ns, jpeg(frame))),
+            ):
+                writer.write(at[topic], stamp_ns, data)
+    return path
+
+
+def shown(depth: bool) -> ObservationSpec:
+    return ObservationSpec((CameraSpec("head", SIDE, SIDE, depth=depth),))
+
+
+def expected(frame: int) -> np.ndarray:
+    resized = cv2.resize(depth_mm(frame), (SIDE, SIDE), interpolation=cv2.INTER_NEAREST_EXACT)
+    return np.where(resized, resized * np.float32(1e-3), np.nan)
+
+
+@pytest.mark.parametrize("encoding", ["16UC1", "32FC1"])
+def test_a_bags_depth_belongs_to_the_pictures_of_its_frames(encoding, tmp_path):
+    bag = write_deep_bag(tmp_path / "bag", encoding)
+    (episode,) = bag_episodes(bag, DEEP, shown(depth=True), RATE_HZ, INSTRUCTION)
+    assert len(episode) == FRAMES and episode.instruction == INSTRUCTION
+    assert episode.images["head"].shape == (FRAMES, SIDE, SIDE, 3)
+    for frame in (0, 31, FRAMES - 1):
+        np.testing.assert_allclose(episode.depth["head"][frame], expected(frame), rtol=1e-6)
+        np.testing.assert_allclose(episode.action[frame], commanded(frame / RATE_HZ))
+
+
+def test_who_asks_for_no_depth_is_given_none(tmp_path):
+    bag = write_deep_bag(tmp_path / "bag", "16UC1")
+    (episode,) = bag_episodes(bag, DEEP, shown(depth=False), RATE_HZ, INSTRUCTION)
+    assert not episode.depth and len(episode) == FRAMES
+
+
+def write_deep_dataset(folder: Path, unit: str, ending: str) -> Path:
+    """The swaying robot's data set, with depth in its tables as LeRobot writes it."""
+    write_dataset(folder, episodes=1)
+    path = folder / "meta/info.json"
+    info = json.loads(path.read_text())
+    info["features"][DEPTH_KEY] = {
+        "dtype": "image", "shape": [HEIGHT, WIDTH, 1],
+        "info": {"is_depth_map": True, "depth_unit": unit},
+    }  # fmt: skip
+    path.write_text(json.dumps(info))
+    cells = []
+    for frame in range(FRAMES):
+        pixels = depth_mm(frame)
+        if unit == "m":
+            pixels = pixels * np.float32(1e-3)
+        cells.append({"bytes": cv2.imencode(ending, pixels)[1].tobytes(), "path": None})
+    table = folder / "data/episode_000000.parquet"
+    pq.write_table(pq.read_table(table).append_column(DEPTH_KEY, pa.array(cells)), table)
+    return folder
+
+
+@pytest.mark.parametrize(("unit", "ending"), [("mm", ".png"), ("mm", ".tiff"), ("m", ".tiff")])
+def test_a_data_sets_depth_is_read_in_metres(unit, ending, tmp_path):
+    dataset = LeRobotDataset(write_deep_dataset(tmp_path / "d", unit, ending))
+    cameras = {"head": "observation.images.cam_high"}
+    episode = dataset.read(0, ROBOT, cameras, SIDE, 10.0, {"head": DEPTH_KEY})
+    for row in (0, 7, 19):
+        np.testing.assert_allclose(episode.depth["head"][row], expected(3 * row), rtol=1e-6)
+    assert not dataset.read(0, ROBOT, cameras, SIDE).depth
+
+
+def test_what_is_no_depth_is_refused_saying_what_it_is(tmp_path):
+    dataset = LeRobotDataset(write_deep_dataset(tmp_path / "d", "mm", ".png"))
+    key = "observation.images.cam_high"
+    with pytest.raises(ConfigError, match="got dtype video, is_depth_map False, depth_unit None"):
+        dataset.read(0, ROBOT, {}, SIDE, depths={"head": key})
