@@ -39,6 +39,7 @@ from sensor_msgs.msg import JointState
 
 from vla_core.command.processor_watch import Absence, ProcessorWatch
 from vla_core.paths import root
+from vla_core.result_table import result_table
 from vla_core.robot.model import RobotModel
 from vla_core.statistics.measurement import read_measurement, write_measurement
 from vla_core.types import ControlMode
@@ -236,10 +237,10 @@ def run(args: argparse.Namespace, done: list[dict[str, Any]], folder: Path) -> l
 
 def summary_table(kills: Sequence[dict[str, Any]], label: str) -> Table:
     """By node and listener: how many silences, the longest, their causes, the largest step."""
-    table = Table(title=f"Silences of over 25 ms after a kill: {label}", title_justify="left")
-    for heading in ("killed", "listener", "kills", "with a silence", "longest [ms]",
-                    "over 100 ms", "largest step [rad]", "causes"):  # fmt: skip
-        table.add_column(heading, overflow="fold")
+    table = result_table(
+        "killed", "listener", ">kills", ">with a silence", ">longest [ms]", ">over 100 ms",
+        ">largest step [rad]", "causes", title=f"Silences of over 25 ms after a kill: {label}",
+    )  # fmt: skip
     for node in NODES:
         for kind in (AHEAD, ORDINARY):
             mine = [k["heard_by"][kind] for k in kills if k["node"] == node]

@@ -26,7 +26,6 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 
 from vla_core.command.command import CommandSettings
 from vla_core.command.command_core import CommandCore
@@ -35,6 +34,7 @@ from vla_core.handover.load_teleop import load_teleop
 from vla_core.handover.scripted_leader import ScriptedLeader
 from vla_core.handover.settings import HandoverSettings
 from vla_core.handover.station import OperatorStation
+from vla_core.result_table import result_table
 from vla_core.robot.model import RobotModel
 from vla_core.safety.command_safety import CommandSafety
 from vla_core.statistics.measurement import write_measurement
@@ -300,7 +300,7 @@ def main() -> None:
                 console.print(f"{loop}, {rate_hz:g} Hz, burnt {burn}: {values}")
     told = "p50 / p99 / max [us]"
     headers = ("loop", "Hz", "core burnt", f"tick {told}", f"period error {told}")
-    table = Table(*headers, title=f"{args.robot}, {robot.dof} joints")
+    table = result_table(*headers, title=f"{args.robot}, {robot.dof} joints")
     for row in rows:
         cells = [
             " / ".join(f"{row[f'{what}_{q}_us']:.0f}" for q in ("p50", "p99", "max"))

@@ -22,6 +22,7 @@ import psutil
 from rich.table import Table
 
 from vla_core.faults.catalogue import Expected, Fault, Kind
+from vla_core.result_table import result_table
 from vla_core.statistics.measurement import read_measurement, write_measurement
 from vla_nodes.graph.description import Graph
 from vla_nodes.observe.live_graph import LiveGraph
@@ -107,9 +108,10 @@ def run_node(args: argparse.Namespace, node: str) -> dict[str, object]:
 
 def table(records: list[dict]) -> Table:
     """For a person."""
-    result = Table(title="Hostile messages", title_justify="left")
-    for heading in ("node", "sent", "topics", "fields", "memory", "log", "outside limits", "after"):
-        result.add_column(heading)
+    result = result_table(
+        "node", ">sent", ">topics", ">fields", "memory", ">log", "outside limits", "after",
+        title="Hostile messages",
+    )  # fmt: skip
     for row in records:
         memory = row["memory_mb"] or [0.0]
         outside = row["outside_limits"]

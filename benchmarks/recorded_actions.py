@@ -20,8 +20,6 @@ from typing import Any
 import numpy as np
 import torch
 from rich.console import Console
-from rich.progress import track
-from rich.table import Table
 from torch import nn
 
 from vla_core.metrics.joint_groups import joint_groups
@@ -32,6 +30,8 @@ from vla_core.policies.dial.normalisation import Normalisation
 from vla_core.policies.dial.recipe import DialRecipe
 from vla_core.policies.dial.validation import draw_noise
 from vla_core.policies.dial.windows import Windows
+from vla_core.progress import counted
+from vla_core.result_table import result_table
 from vla_core.statistics.measurement import write_measurement
 from vla_core.training.progress import StageBars
 
@@ -103,7 +103,7 @@ def joints_alone(training: Recorded, held_out: Recorded, seed: int) -> np.ndarra
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, _JOINT_STEPS)
     inputs = torch.from_numpy(((seen(training) - mean) / std).astype(np.float32))
     wanted = torch.from_numpy((moves / scale).astype(np.float32)).flatten(1)
-    for _ in track(range(_JOINT_STEPS), "joints alone"):
+    for _ in counted(range(_JOINT_STEPS), "joints alone"):
         rows = rng.integers(len(inputs), size=256)
         loss = (network(inputs[rows]) - wanted[rows]).abs().mean()
         optimiser.zero_grad()
@@ -129,7 +129,7 @@ def dial_answers(
     generator = torch.Generator().manual_seed(0)
     chunks, errors = [], []
     rows = np.arange(len(held_out.windows))
-    for part in track(np.array_split(rows, len(rows) // 128 + 1), f"intent: {intent}"):
+    for part in counted(np.array_split(rows, len(rows) // 128 + 1), f"intent: {intent}"):
         batch = held_out.windows.batch(part, np.zeros_like(part), normalisation)
         used = batch["future" if intent == "own" else intent]
         if intent == "own":
@@ -231,7 +231,7 @@ def scores(
 
 def print_scores(found: dict[str, Any]) -> None:
     """The same as a table."""
-    table = Table("mean absolute error", *found["error"]["policy"])
+    table = result_table("mean absolute error", *found["error"]["policy"])
     for who, values in found["error"].items():
         cells = (f"{v:.4f} ({low:.4f} to {high:.4f})" for v, low, high in values.values())
         table.add_row(who, *cells)
