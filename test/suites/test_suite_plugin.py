@@ -50,7 +50,7 @@ def chunks_of(plugins, tmp_path, monkeypatch):
             tmp_path / "swaying", str(pointing_suite.ROBOT), robot.joint_names, {"above": 32},
             action=action,
         )  # fmt: skip
-        system2, system1 = as_dual(load_joint(folder))
+        system2, system1, _ = as_dual(load_joint(folder))
         scene = pointing_suite.PointingSuite().scene(robot)
         if text:
             reset = scene.reset
