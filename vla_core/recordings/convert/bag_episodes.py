@@ -9,13 +9,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from vla_core.contract.episode import Episode
 from vla_core.contract.specification import ObservationSpec
 from vla_core.observation.depth import resized_depth
 from vla_core.recordings.convert.dataset_index import ConvertError
 from vla_core.recordings.convert.frames import Frame, frames_of
 from vla_core.recordings.convert.readable_events import Refused, readable_events
 from vla_core.recordings.convert.spans import spans_of
-from vla_core.recordings.episodes import Episode
 from vla_core.recordings.sources.bag_recording import BagRecording
 from vla_core.robot.model import RobotModel
 

@@ -16,8 +16,8 @@ import rclpy
 from rclpy.parameter import Parameter
 from rich.table import Table
 
-from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.backend_argument import add_backend
+from vla_core.contract.manifest import PolicyManifest
 from vla_core.errors import VlaError
 from vla_core.evaluation.seed_argument import add_seed
 from vla_core.faults.catalogue import Fault, Kind, choose
