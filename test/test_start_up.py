@@ -15,14 +15,14 @@ from test_layering import ROOT, imported
 #: Libraries that take a tenth of a second or more.
 SLOW = {"matplotlib", "mujoco", "numba", "ompl", "onnxruntime", "pink", "pyarrow", "scipy", "torch"}
 NEEDED = {
-    "vla_nodes.nodes.action_node": {"numba", "pink", "scipy"},
+    "vla_nodes.nodes.action_node": {"numba"},
     "vla_nodes.nodes.bag_player_node": set(),
     "vla_nodes.nodes.bringup": set(),
     "vla_nodes.nodes.camera_node": set(),
     "vla_nodes.nodes.command_node": {"numba"},
     "vla_nodes.nodes.fault_injector_node": set(),
-    "vla_nodes.nodes.intent_node": {"pink", "scipy"},
-    "vla_nodes.nodes.policy_node": {"numba", "pink", "scipy"},
+    "vla_nodes.nodes.intent_node": set(),
+    "vla_nodes.nodes.policy_node": {"numba"},
     "vla_nodes.nodes.recorder_node": set(),
     "vla_nodes.nodes.sim_robot_node": set(),
     "vla_nodes.nodes.state_publisher_node": set(),

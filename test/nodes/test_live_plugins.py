@@ -5,8 +5,6 @@ The policy tells where the hand goes; the chunks that the graph executes are of 
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +15,9 @@ pytest.importorskip("vla_msgs.msg", reason="vla_msgs is not built")
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from installed_plugins import path_with
-from live import Live, environment
+from live import Live
 from sensor_msgs.msg import JointState
+from whole_graph import wait_until_up, whole_graph
 
 from vla_core.robot.load import load_robot
 from vla_core.types import NANOSECONDS, ControlMode
@@ -39,23 +38,12 @@ def test_the_policy_of_one_package_moves_the_robot_of_another(
         tmp_path / "swaying", str(pointing_suite.ROBOT), robot.joint_names, {"above": 32},
         action=remembering_policy.IN_HANDS,
     )  # fmt: skip
-    log = live.logs / "up.log"
-    command = [
-        sys.executable, "-m", "vla_nodes.programs.up", "--source", "sim", "--suite", "pointing",
-        "--robot", str(pointing_suite.ROBOT), "--policy", str(folder),
-    ]  # fmt: skip
-    with log.open("w") as file:
-        up = subprocess.Popen(
-            command,
-            env=environment(live.domain) | {"PYTHONPATH": path_with(plugins)},
-            stdout=file,
-            stderr=subprocess.STDOUT,
-        )
-    try:
+    given = ("--suite", "pointing", "--robot", str(pointing_suite.ROBOT), "--policy", str(folder))
+    with whole_graph(live, *given, PYTHONPATH=path_with(plugins)):
         live.listen(msg.ControlMode, topics.MODE, qos.LATCHED)
         live.listen(JointState, "/joint_states", qos.SENSOR)
         live.listen(msg.ActionChunk, topics.ACTION_CHUNK, qos.LATEST)
-        live.wait_until(lambda: "graph is up" in log.read_text(), "the graph is up", 90.0)
+        wait_until_up(live)
         live.instruct("point left")
         answer = live.ask_mode(ControlMode.POLICY)
         assert answer.accepted, answer.reason
@@ -75,6 +63,3 @@ def test_the_policy_of_one_package_moves_the_robot_of_another(
         del live.newest[topics.ACTION_CHUNK]
         live.instruct("point left")
         live.wait_until(lambda: topics.ACTION_CHUNK in live.newest, "chunks come again")
-    finally:
-        up.kill()
-        up.wait(10)
