@@ -11,12 +11,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 #: Policies without weights, installed as a package beside ours.
 TOYS = Path(__file__).parent / "toy_policies"
 sys.path.insert(0, str(TOYS))
 os.environ.setdefault("MUJOCO_GL", "egl")  # read when MuJoCo is first imported
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is; there is a process a core
+settings.register_profile("shared machine", deadline=None)  # other processes take time of it
+settings.load_profile("shared machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
