@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.placement import Backend
 from vla_core.policies.dial.config import TrainingConfig
 from vla_core.policies.dial.model import Dial, DialSizes
 from vla_core.policies.dial.normalisation import Normalisation
@@ -18,6 +19,7 @@ from vla_core.robot.model import RobotModel
 from vla_core.types import Instruction, Observation
 
 WORDS = ("block", "blue", "on", "pad", "put", "red", "the", "yellow")
+BACKENDS = tuple(backend.value for backend in Backend)
 TOLD = Instruction(1, "put the red block on the yellow pad")
 CAMERAS = ("head", "front")
 SIZES = DialSizes(
@@ -25,6 +27,10 @@ SIZES = DialSizes(
     system2_layers=1, fusion_width=12, fusion_layers=1, dit_width=12, dit_layers=2, heads=3,
     state=47, horizon=5, vocabulary=WORDS, max_words=10, euler_steps=4,
 )  # fmt: skip
+
+
+def seeded() -> np.random.Generator:
+    return np.random.default_rng(5)
 
 
 def random_dial(seed: int, sizes: DialSizes = SIZES) -> Dial:
