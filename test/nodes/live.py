@@ -168,6 +168,12 @@ class Live:
             f"mode {mode.name}",
         )
 
+    def enter(self, mode: ControlMode) -> None:
+        """Ask for a mode until it is accepted, and wait for it: on a busy machine joint states are
+        late now and then, and then it is refused, as it should be."""
+        self.wait_until(lambda: self.ask_mode(mode).accepted, f"{mode.name} is accepted")
+        self.wait_for_mode(mode)
+
     def wait_for_report(self, name: str, level: bytes, *words: str, each=None) -> str:
         """Until a node's diagnostics have a level and hold all words; its message."""
 

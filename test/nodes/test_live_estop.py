@@ -120,8 +120,7 @@ def test_a_frozen_system_2_stops_the_policy_and_leaves_an_emergency_stop(up, mod
     before = up.counts[topics.ACTION_CHUNK]
     up.instruct(WAVE)
     up.wait_until(lambda: up.counts[topics.ACTION_CHUNK] > before + 2, "chunks of it")
-    assert up.ask_mode(ControlMode.POLICY).accepted
-    up.wait_for_mode(ControlMode.POLICY)
+    up.enter(ControlMode.POLICY)
     if stopped:
         press(up)
     del modes[:]

@@ -57,11 +57,8 @@ def in_policy(live: Live, up: subprocess.Popen) -> Instruction:
     """The robot follows the policy for this instruction."""
     instruction = Instruction(live.instruct(WAVE).id, WAVE)
     if live.newest[topics.MODE].mode != ControlMode.POLICY:
-        assert live.ask_mode(ControlMode.HOLD).accepted
-        live.wait_for_mode(ControlMode.HOLD)
-        answer = live.ask_mode(ControlMode.POLICY)
-        assert answer.accepted, answer.reason
-    live.wait_for_mode(ControlMode.POLICY)
+        live.enter(ControlMode.HOLD)
+        live.enter(ControlMode.POLICY)
     return instruction
 
 
@@ -226,8 +223,7 @@ def test_an_instruction_runs_as_an_action_until_it_is_cancelled(live, up):
 
 
 def test_a_reset_lays_the_table_of_its_seed(live, up):
-    assert live.ask_mode(ControlMode.HOLD).accepted
-    live.wait_for_mode(ControlMode.HOLD)
+    live.enter(ControlMode.HOLD)
     assert live.ask_mode(ControlMode.IDLE).accepted
     for seed in (5, 6):
         value = ParameterValue(type=ParameterType.PARAMETER_INTEGER, integer_value=seed)

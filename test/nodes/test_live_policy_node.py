@@ -57,9 +57,7 @@ def in_policy(live: Live, up: subprocess.Popen) -> int:
     """The robot follows the policy; the number of the instruction."""
     number = live.instruct("sway").id
     if live.newest[topics.MODE].mode != ControlMode.POLICY:
-        answer = live.ask_mode(ControlMode.POLICY)
-        assert answer.accepted, answer.reason
-    live.wait_for_mode(ControlMode.POLICY)
+        live.enter(ControlMode.POLICY)
     return number
 
 
@@ -111,11 +109,10 @@ def test_another_instruction_resets_it(live, in_policy):
 
 def test_a_return_to_the_policy_resets_it(live, in_policy):
     live.wait_until(lambda: steps(live) > 5, "five steps")
-    assert live.ask_mode(ControlMode.HOLD).accepted
-    live.wait_for_mode(ControlMode.HOLD)
+    live.enter(ControlMode.HOLD)
     before = steps(live)
     live.wait_until(lambda: steps(live) > before, "it goes on to look")
-    assert live.ask_mode(ControlMode.POLICY).accepted
+    live.enter(ControlMode.POLICY)
     live.wait_until(lambda: steps(live) < before, "it begins anew")
 
 
