@@ -26,10 +26,10 @@ from vla_core.metrics.joint_groups import joint_groups
 from vla_core.paths import training_file
 from vla_core.policies.dial.config import TrainingConfig
 from vla_core.policies.dial.model import Dial
-from vla_core.policies.dial.normalisation import Normalisation
 from vla_core.policies.dial.recipe import DialRecipe
-from vla_core.policies.dial.validation import draw_noise
-from vla_core.policies.dial.windows import Windows
+from vla_core.policies.visuomotor.normalisation import Normalisation
+from vla_core.policies.visuomotor.validation import draw_noise
+from vla_core.policies.visuomotor.windows import Windows
 from vla_core.progress import counted
 from vla_core.result_table import result_table
 from vla_core.statistics.measurement import write_measurement
@@ -136,7 +136,7 @@ def dial_answers(
             used = dial.system2(batch["past"], batch["words"])
             both = torch.stack([used, batch["past"]], dim=1) - batch["future"][:, None]
             errors.append(both.square().mean(dim=(2, 3)))
-        noise = draw_noise(dial, batch["actions"], generator)
+        noise = draw_noise(dial.sizes, batch["actions"], generator)
         chunks.append(dial.sample(batch["current"], used, batch["state"], noise))
     targets = normalisation.target(torch.cat(chunks).numpy(), held_out.state)
     return targets, torch.cat(errors).numpy() if errors else np.zeros((0, 2))

@@ -12,8 +12,9 @@ import torch
 from tiny_dial import SIZES, random_dial
 from torch import nn
 
+from vla_core.policies.blocks.flow_matching import DRAWS
+from vla_core.policies.blocks.velocity_field import VelocityField
 from vla_core.policies.dial.losses import (
-    DRAWS,
     ActionWarmup,
     EndToEnd,
     ForesightWarmup,
@@ -21,7 +22,7 @@ from vla_core.policies.dial.losses import (
     flow_matching_loss,
 )
 from vla_core.policies.dial.model import Dial
-from vla_core.policies.dial.system1 import Fusion, VelocityField
+from vla_core.policies.dial.system1 import Fusion
 
 BATCH = 3
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from vla_core.policies.blocks.flow_matching import first_steps
 from vla_core.policies.dial.forward_model import ForwardModel
-from vla_core.policies.dial.losses import ForwardDynamics, first_steps
+from vla_core.policies.dial.losses import ForwardDynamics
 
 PATCHES, WIDTH, STATE, HORIZON = 3, 4, 2, 5
 

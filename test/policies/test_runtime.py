@@ -14,9 +14,9 @@ from tiny_dial import BACKENDS, SIZES, TOLD, observation, seeded, write_policy
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.protocol import FeatureEncoder, System1, System2
 from vla_core.errors import PolicyError
-from vla_core.policies.dial.normalisation import Normalisation
 from vla_core.policies.dial.weights import load_dial
 from vla_core.policies.registry import load_system1, load_system2
+from vla_core.policies.visuomotor.normalisation import Normalisation
 from vla_core.robot.model import RobotModel
 from vla_core.types import CommittedPlan, Conditioning, Context, Instruction
 
@@ -272,8 +272,9 @@ def test_carried_forward_it_is_told_the_velocity_of_the_last_committed_step(
     system2, system1 = (load(moving_folder, "onnx") for load in (load_system2, load_system1))
     seen, plan = observation(), forward(committed_steps)
     told = []
-    sample = system1._sample
-    monkeypatch.setattr(system1, "_sample", lambda *args: told.append(args[1].told) or sample(*args))
+    sampling = system1._sampling
+    sample = sampling.sample
+    monkeypatch.setattr(sampling, "sample", lambda *args: told.append(args[1].told) or sample(*args))
     system1.act(Context(seen), system2.intend(Context(seen), TOLD), seeded(), plan)
     path = np.concatenate([[seen.position], plan.targets])
     expected = (path[committed_steps] - path[committed_steps - 1]) / 0.1

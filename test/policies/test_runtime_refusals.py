@@ -21,8 +21,8 @@ from vla_core.errors import (
     ObservationError,
     PolicyError,
 )
-from vla_core.policies.dial.weights import fingerprint
 from vla_core.policies.registry import load_joint, load_system1, load_system2
+from vla_core.policies.visuomotor.weights import fingerprint
 from vla_core.types import Context, Instruction
 
 

@@ -12,8 +12,8 @@ from tiny_dial import SIZES
 from torch import nn
 
 from vla_core.contract.episode import Episode
-from vla_core.policies.dial.normalisation import Normalisation
-from vla_core.policies.dial.windows import MAX_LAG, Windows
+from vla_core.policies.visuomotor.normalisation import Normalisation
+from vla_core.policies.visuomotor.windows import MAX_LAG, Windows
 
 H = 3
 #: Its state is its one joint.

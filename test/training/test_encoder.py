@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from vla_core.policies.blocks.vit import ViT
-from vla_core.policies.dial.encoder import jittered, localisation_loss, targets
-from vla_core.policies.dial.encoder_state import FrameBatches, StateRegressor, answer_error
+from vla_core.policies.visuomotor.encoder import jittered, localisation_loss, targets
+from vla_core.policies.visuomotor.encoder_state import FrameBatches, StateRegressor, answer_error
 from vla_core.training.trainer import Schedule, Trainer
 
 

@@ -17,7 +17,7 @@ from vla_core.contract.episode import Episode
 from vla_core.errors import ConfigError, JointMismatchError
 from vla_core.paths import training_file
 from vla_core.policies.dial.config import TrainingConfig
-from vla_core.policies.dial.windows import Windows, draws
+from vla_core.policies.visuomotor.windows import Windows, draws
 from vla_core.recordings.convert.dataset_writer import DatasetWriter
 from vla_core.recordings.convert.frames import Frame
 from vla_core.recordings.convert.spans import SpanIntervention

@@ -207,7 +207,7 @@ def test_a_policy_is_trained_on_with_corrections(recorded, trained, tmp_path):
 def test_the_stages_are_put_together_from_their_own_parts(recorded, trained):
     """Stage 2 starts from System 2 of one warm-up, System 1 of the other, and the encoder."""
     recipe = DialRecipe(recorded, trained)
-    start = recipe.load_stages(recipe._with_vit(recipe.new_model()), "system2", "system1")
+    start = recipe.load_stages(recipe.with_vit(recipe.new_model()), "system2", "system1")
 
     def final(stage: str) -> dict[str, torch.Tensor]:
         return torch.load(trained / stage / "final.pt", weights_only=True)["model"]

@@ -20,7 +20,11 @@ from vla_core.plugins import Registry
 KINDS = Registry(
     "kind of policy",
     "vla.policies",
-    {"dial": "vla_core.policies.dial.kind", "hold": "vla_core.policies.baselines.hold"},
+    {
+        "dial": "vla_core.policies.dial.kind",
+        "chunk": "vla_core.policies.chunk.kind",
+        "hold": "vla_core.policies.baselines.hold",
+    },
 )
 
 

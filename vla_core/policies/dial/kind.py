@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from vla_core.contract.intent_view import IntentView
@@ -10,7 +9,6 @@ from vla_core.contract.kind import Recipe, RecipeArguments
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.placement import Placement
 from vla_core.contract.protocol import System1, System2
-from vla_core.errors import ConfigError
 
 
 def load_system2(folder: Path, manifest: PolicyManifest, placement: Placement) -> System2:
@@ -42,19 +40,9 @@ def open_recipe(file: Path, asked: RecipeArguments) -> Recipe:
     """
     from vla_core.policies.dial.config import TrainingConfig
     from vla_core.policies.dial.recipe import DialRecipe
+    from vla_core.policies.visuomotor.config import as_asked
 
-    config = TrainingConfig.load(file)
-    if asked.dataset and not config.dataset:
-        raise ConfigError("--dataset", f"{config.name} learns from the expert, not from a data set")
-    if asked.dataset:
-        config = replace(config, dataset=replace(config.dataset, folder=asked.dataset))
-    if asked.interventions and not config.interventions:
-        raise ConfigError(
-            "--interventions", f"{config.name} has no `interventions`: their share and use"
-        )
-    if asked.interventions:
-        named = replace(config.interventions, folder=asked.interventions)
-        config = replace(config, interventions=named)
+    config = as_asked(TrainingConfig.load(file), asked)
     work = asked.work or Path("out/train") / config.name
     suite = None if config.dataset else asked.suites(config.suite, *config.abilities)
     return DialRecipe(config, work, suite)

@@ -1,6 +1,6 @@
 """DIAL's training objectives, a module a stage: `forward(batch, noise)` gives the named losses.
 
-A batch of windows (`vla_core.policies.dial.windows`) holds features of the frozen ViT:
+A batch of windows (`vla_core.policies.visuomotor.windows`) holds features of the frozen ViT:
 
 - `current` phi(o_t), `future` phi(o_{s+H}) and `past` phi(o_s), each `(batch, patches, width)`:
   the intent is formed from an observation s = t - lag, as it is when System 2 is slower;
@@ -16,48 +16,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
+from vla_core.policies.blocks.flow_matching import first_steps, flow_loss
 from vla_core.policies.dial.forward_model import ForwardModel
 from vla_core.policies.dial.model import Dial
 
 Batch = Mapping[str, Tensor]
 
-#: A head that predicts actions errs by a velocity 1 / (1 - tau) times as large, so it learns at
-#: times that favour noise: tau = s (1 - z), z ~ Beta(1.5, 1), s = 0.999, as GR00T N1's, which DIAL
-#: builds on (arXiv 2503.14734).
-NOISIEST, NOISE_SHAPE = 0.999, 1.5
-#: Noise samples and times drawn for one fused context: the DiT is cheap beside the fusion.
-DRAWS = 4
-
 
 def flow_matching_loss(
     dial: Dial, batch: Batch, intent: Tensor, noise: torch.Generator, longest_prefix: int = 0
 ) -> Tensor:
-    """Eq. 3: E || v(A^tau, tau | o_t, x_t, s_t) - (A - eps) ||^2, A^tau = tau A + (1 - tau) eps.
-
-    With a `longest_prefix` a delay d is drawn for every chunk, uniformly from 0 to that many steps,
-    as if so many had been committed (arXiv 2512.05964): for steps i < d the network sees A_i itself
-    at flow time 1, and the mean is taken over the steps i >= d alone.
-    """
+    """Eq. 3: E || v(A^tau, tau | o_t, x_t, s_t) - (A - eps) ||^2; the prefix is `flow_loss`'s."""
     context = dial.fusion(batch["current"], intent)
-    state = batch["state"].repeat_interleave(DRAWS, dim=0)
-    actions = batch["actions"].repeat_interleave(DRAWS, dim=0)
-    device = actions.device
-    epsilon = torch.randn(actions.shape, generator=noise, device=device)
-    tau = torch.rand(len(actions), generator=noise, device=device)
-    if dial.sizes.predicts == "action":
-        tau = NOISIEST * (1.0 - tau ** (1.0 / NOISE_SHAPE))
-    mixed = tau[:, None, None] * actions + (1.0 - tau[:, None, None]) * epsilon
-    if not longest_prefix:
-        return mse_loss(dial.velocity(mixed, tau, context, state), actions - epsilon)
-    delay = torch.randint(longest_prefix + 1, tau.shape, generator=noise, device=device)
-    frozen = first_steps(delay, actions.shape[1])
-    flow = dial.velocity(mixed, tau, context, state, actions, frozen)
-    return mse_loss(flow[~frozen], (actions - epsilon)[~frozen])
-
-
-def first_steps(count: Tensor, horizon: int) -> Tensor:
-    """`(batch, horizon)` bool: the first `count` `(batch,)` steps of each chunk."""
-    return torch.arange(horizon, device=count.device) < count[:, None]
+    return flow_loss(dial.velocity, context, batch, noise, dial.sizes.predicts, longest_prefix)
 
 
 class ForesightWarmup(nn.Module):

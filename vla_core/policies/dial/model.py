@@ -8,15 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from vla_core.errors import ConfigError
-from vla_core.inference.arrays import same_for_all
+from vla_core.policies.blocks.flow_matching import sample_chunks
+from vla_core.policies.blocks.velocity_field import VelocityField
 from vla_core.policies.blocks.vit import ViT
 from vla_core.policies.dial.forward_model import ForwardModel
-from vla_core.policies.dial.system1 import Fusion, VelocityField
+from vla_core.policies.dial.system1 import Fusion
 from vla_core.policies.dial.system2 import ForesightTransformer
 from vla_core.policies.samplers.flow import FlowMatching
-from vla_core.policies.samplers.plan import Prefix
-
-PREDICTIONS = ("velocity", "action")
+from vla_core.policies.visuomotor.sizes import PREDICTIONS
 
 
 @dataclass(frozen=True)
@@ -149,16 +148,6 @@ class Dial(nn.Module):
         Returns:
             `(batch, horizon, state)` normalised actions, the means of the samples.
         """
+        sampler = FlowMatching(self.sizes.euler_steps)
         context = self.fusion(current, intent)
-        samples = len(noise) // len(current)
-        state = state.repeat_interleave(samples, dim=0)
-        if frozen is not None:
-            prefix, frozen = (t.repeat_interleave(samples, dim=0) for t in (prefix, frozen))
-        given = None if frozen is None else Prefix(prefix, frozen)
-
-        def velocity(chunk: Tensor, time: float) -> Tensor:
-            times = same_for_all(chunk, time)
-            return self.velocity(chunk, times, context, state, prefix, frozen)
-
-        chunk = FlowMatching(self.sizes.euler_steps).sample(velocity, noise, given)
-        return chunk.unflatten(0, (-1, samples)).mean(dim=1)
+        return sample_chunks(sampler, self.velocity, context, state, noise, prefix, frozen)

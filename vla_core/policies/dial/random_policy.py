@@ -14,8 +14,9 @@ from vla_core.contract.specification import CameraSpec, ObservationSpec
 from vla_core.paths import root
 from vla_core.policies.blocks.words import vocabulary_of
 from vla_core.policies.dial.model import Dial, DialSizes
-from vla_core.policies.dial.normalisation import Normalisation
-from vla_core.policies.dial.weights import fingerprint, manifest_model, save_dial
+from vla_core.policies.dial.weights import manifest_model, save_dial
+from vla_core.policies.visuomotor.normalisation import Normalisation
+from vla_core.policies.visuomotor.weights import fingerprint
 from vla_core.robot.model import RobotModel
 
 STEP_S = 0.1

@@ -9,8 +9,9 @@ from typing import Any
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.policies.dial.config import TrainingConfig
 from vla_core.policies.dial.model import Dial
-from vla_core.policies.dial.normalisation import Normalisation
-from vla_core.policies.dial.weights import fingerprint, manifest_model, save_dial
+from vla_core.policies.dial.weights import manifest_model, save_dial
+from vla_core.policies.visuomotor.normalisation import Normalisation
+from vla_core.policies.visuomotor.weights import fingerprint
 from vla_core.robot.model import RobotModel
 from vla_core.training.ship import CardWords, square_views, write_folder
 

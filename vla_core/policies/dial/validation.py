@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch.nn.functional import mse_loss
 
-from vla_core.policies.dial.losses import ForwardDynamics, first_steps
+from vla_core.policies.dial.losses import ForwardDynamics
 from vla_core.policies.dial.model import Dial
-from vla_core.policies.dial.normalisation import Normalisation
+from vla_core.policies.visuomotor.normalisation import Normalisation
+from vla_core.policies.visuomotor.validation import chunk_errors
 
 
 @torch.no_grad()
@@ -25,9 +25,8 @@ def validate(
         prefix_steps: of the longest prefix that the stage teaches [steps].
 
     Returns:
-        `foresight` error (eq. 2) with `copy`, the error of "nothing changes", beside it; and
-        `action_rad`, the mean absolute error of the sampled chunk's arm joints that move, and
-        `prefix_rad`, that of the steps that follow the longest prefix when it is given.
+        `foresight` error (eq. 2) with `copy`, the error of "nothing changes", beside it; and those
+        of `chunk_errors`.
     """
     metrics = {}
     intent = batch["current"] if stage == "cloning" else batch["future"]
@@ -35,29 +34,13 @@ def validate(
         intent = model.system2(batch["past"], batch["words"])
         metrics["foresight"] = float(mse_loss(intent, batch["future"]))
         metrics["copy"] = float(mse_loss(batch["past"], batch["future"]))
-    if stage != "system2":
-        noise = draw_noise(model, batch["actions"], torch.Generator().manual_seed(0))
-        moving = normalisation.action_std > 0.03
+    if stage == "system2":
+        return metrics
 
-        def error_rad(*prefix: torch.Tensor) -> np.ndarray:
-            chunk = model.sample(batch["current"], intent, batch["state"], noise, *prefix)
-            error = (chunk - batch["actions"]).abs().cpu().numpy() * normalisation.action_std
-            return error[..., moving]
+    def sample(noise: torch.Tensor, *prefix: torch.Tensor) -> torch.Tensor:
+        return model.sample(batch["current"], intent, batch["state"], noise, *prefix)
 
-        metrics["action_rad"] = float(error_rad().mean())
-        if prefix_steps:
-            count = torch.full((len(intent),), prefix_steps, device=noise.device)
-            frozen = first_steps(count, noise.shape[1])
-            error = error_rad(batch["actions"], frozen)[:, prefix_steps:]
-            metrics["prefix_rad"] = float(error.mean())
-    return metrics
-
-
-def draw_noise(model: Dial, actions: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """What the policy samples chunks like `actions` `(batch, horizon, state)` from."""
-    sizes = model.sizes
-    shape = (sizes.samples * len(actions), *actions.shape[1:])
-    return (sizes.noise_scale * torch.randn(shape, generator=generator)).to(actions.device)
+    return metrics | chunk_errors(sample, model.sizes, batch, normalisation, prefix_steps)
 
 
 @torch.no_grad()

@@ -17,7 +17,7 @@ from torch.nn.functional import mse_loss
 
 from vla_core.contract.episode import Episode
 from vla_core.policies.blocks.vit import ViT
-from vla_core.policies.dial.normalisation import Normalisation
+from vla_core.policies.visuomotor.normalisation import Normalisation
 from vla_core.robot.model import RobotModel
 from vla_core.training.augmentation import moved
 

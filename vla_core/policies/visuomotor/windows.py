@@ -1,4 +1,4 @@
-"""Training windows of DIAL: episodes as features of the frozen ViT, drawn with a random intent lag."""
+"""Training windows: episodes as features of the frozen ViT, drawn with a random lag of the intent."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from torch import Tensor
 from vla_core.contract.episode import Episode
 from vla_core.policies.blocks.vit import ViT
 from vla_core.policies.blocks.words import encode_words
-from vla_core.policies.dial.model import DialSizes
-from vla_core.policies.dial.normalisation import Normalisation
+from vla_core.policies.visuomotor.normalisation import Normalisation
+from vla_core.policies.visuomotor.sizes import Sizes
 from vla_core.progress import counted
 from vla_core.robot.model import RobotModel
 from vla_core.training.joint_frames import mean_velocities, state_vectors
@@ -55,10 +55,10 @@ class Windows:
     def build(
         cls,
         episodes: Sequence[Episode],
-        vit: ViT,
+        vit: ViT | None,
         robot: RobotModel,
         cameras: Sequence[str],
-        sizes: DialSizes,
+        sizes: Sizes,
         rate_hz: float,
     ) -> Windows:
         """Encode episodes, all of one rate; a window begins at every frame.
@@ -67,7 +67,7 @@ class Windows:
         windows that lie in it whole are used.
 
         Args:
-            vit: frozen encoder.
+            vit: frozen encoder; None: a policy that sees nothing, and no features.
             robot: gives state vectors.
             cameras: views in the policy's order.
             sizes: of the policy.
@@ -146,19 +146,32 @@ class Windows:
         """
         frames = self.starts[rows, 0]
         past, _ = self.index.before(rows, lag * self.stride)
+        found = {
+            **self.now(rows, normalisation),
+            "past": self._features(past),
+            "future": self._features(past + self.horizon * self.stride),
+        }
+        if ahead is not None:
+            found["ahead"] = torch.from_numpy(ahead)
+            found["after"] = self._features(frames + ahead * self.stride)
+        return found
+
+    def now(self, rows: np.ndarray, normalisation: Normalisation) -> dict[str, Tensor]:
+        """Of windows `rows` `(batch,)` what is seen, told and done, without a foresight."""
+        frames = self.starts[rows, 0]
         state = self.states[frames]
         arrays = {
-            "current": self.features[frames].astype(np.float32),
-            "past": self.features[past].astype(np.float32),
-            "future": self.features[past + self.horizon * self.stride].astype(np.float32),
             "words": self.words[frames],
             "state": normalisation.proprioception(state, self.velocities[frames]),
             "actions": normalisation.action(self.targets[self.index.chunks(rows)], state),
         }
-        if ahead is not None:
-            arrays["ahead"] = ahead
-            arrays["after"] = self.features[frames + ahead * self.stride].astype(np.float32)
-        return {key: torch.from_numpy(value) for key, value in arrays.items()}
+        return {
+            "current": self._features(frames),
+            **{key: torch.from_numpy(value) for key, value in arrays.items()},
+        }
+
+    def _features(self, frames: np.ndarray) -> Tensor:
+        return torch.from_numpy(self.features[frames].astype(np.float32))
 
 
 def draws(
@@ -180,8 +193,10 @@ def draws(
 
 
 @torch.no_grad()
-def encode(vit: ViT, images: np.ndarray, batch: int = 64) -> np.ndarray:
+def encode(vit: ViT | None, images: np.ndarray, batch: int = 64) -> np.ndarray:
     """`(frames, cameras, h, w, 3)` uint8 -> `(frames, patches, width)` float16 features."""
+    if vit is None:
+        return np.zeros((len(images), 0, 0), np.float16)
     device = next(vit.parameters()).device
     parts = [
         vit(torch.from_numpy(images[i : i + batch]).to(device)).cpu().numpy().astype(np.float16)

@@ -1,0 +1,207 @@
+"""A chunk policy's run, whole: it learns, resumes to the same weights, and is trained and evaluated
+from the command line."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from lerobot_writer import CAMERA, Recording, write_dataset
+from safetensors.torch import load_file
+
+from vla_core.cli.main import EXIT_REFUSED, main
+from vla_core.contract.episode import Episode
+from vla_core.contract.manifest import PolicyManifest, Systems
+from vla_core.errors import ConfigError
+from vla_core.paths import training_file
+from vla_core.policies.chunk.config import CLONING, CORRECTED, PREFIX, ChunkConfig
+from vla_core.policies.chunk.recipe import ChunkRecipe
+from vla_core.policies.dial.config import TrainingConfig
+from vla_core.policies.registry import load_joint
+from vla_core.robot.model import RobotModel
+from vla_core.training.config import DatasetConfig
+from vla_core.training.trainer import Schedule
+from vla_core.types import CommittedPlan, Conditioning, Context, Instruction, Observation
+
+SIZE, DOF = 32, 26
+MODEL = {
+    "image_size": SIZE, "vit_stem": [8, 8, 12], "vit_layers": 1, "scene_width": 12,
+    "scene_layers": 1, "dit_width": 12, "dit_layers": 1, "heads": 3, "horizon": 4, "max_words": 10,
+    "euler_steps": 2,
+}  # fmt: skip
+BLIND = {k: v for k, v in MODEL.items() if not k.startswith("vit")}
+SHORT = Schedule(steps=12, batch=4, learning_rate=1e-3)
+STAGES = {"encoder": SHORT, CLONING: SHORT}
+LEFT, RIGHT = "go left", "go right"
+
+
+def config_of(dataset: DatasetConfig, **changes: object) -> ChunkConfig:
+    config = ChunkConfig(
+        name="tiny", kind="chunk", robot="g1_bottle", seed=1, demonstrations=0, dataset=dataset,
+        held_out=0.34, scenes=0, cameras=("head",), model=MODEL, stages=STAGES, velocity=True,
+    )  # fmt: skip
+    return replace(config, **changes)
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory) -> ChunkConfig:
+    """Three episodes at 30 Hz, steps at 10 Hz."""
+    folder = tmp_path_factory.mktemp("recorded") / "set"
+    recordings = [Recording(30), Recording(27, first_grey=90), Recording(24, task=1)]
+    write_dataset(folder, RobotModel.load("g1_bottle"), recordings)
+    return config_of(DatasetConfig(folder, {"head": CAMERA}, 10.0, 0))
+
+
+def train(config: ChunkConfig, work: Path) -> PolicyManifest:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the export speaks of shapes that never change here
+        ChunkRecipe(config, work).run(work / "policy")
+    return PolicyManifest.load(work / "policy")
+
+
+def test_a_run_ends_in_a_policy_with_its_card_and_the_same_seed_in_the_same_weights(
+    recorded, tmp_path
+):
+    """With a prefix stage, killed between the stages the second time."""
+    config = replace(recorded, stages={**STAGES, PREFIX: SHORT}, committed_steps=2)
+    manifest = train(config, tmp_path / "whole")
+    assert (manifest.systems, manifest.prefix_steps) == (Systems.JOINT, 2)
+    assert set(manifest.provenance["metrics"]) == {"encoder", CLONING, PREFIX}
+    assert {"action_rad", "prefix_rad", "train_s"} == set(manifest.provenance["metrics"][PREFIX])
+    card = (tmp_path / "whole/policy/MODEL_CARD.md").read_text()
+    assert manifest.fingerprint in card and "it has never moved a robot" in card
+
+    robot = RobotModel.load("g1_bottle")
+    images = {"head": np.zeros((SIZE, SIZE, 3), np.uint8)}
+    seen = Observation(0, 1, images, robot.ready_pose, np.zeros(robot.dof))
+    plan = CommittedPlan(np.tile(robot.ready_pose + 0.01, (3, 1)), 2, Conditioning.PREFIX)
+    told = Instruction(1, "Pick up the bottle.")
+    policy = load_joint(tmp_path / "whole/policy")
+    _, chunk = policy.step(Context(seen), told, np.random.default_rng(0), plan)
+    assert chunk.targets[:2] == pytest.approx(plan.targets[:2], abs=1e-6)
+    assert chunk.targets.shape == (4, DOF) and np.isfinite(chunk.targets).all()
+
+    train(recorded, tmp_path / "again")
+    train(config, tmp_path / "again")
+    whole, again = (
+        (tmp_path / run / "policy/weights.safetensors").read_bytes() for run in ("whole", "again")
+    )
+    assert whole == again
+
+
+def left_or_right(folder: Path, robot: RobotModel, blocks: int) -> None:
+    """Episodes of a policy's own data: a word says where all arm joints go, at 0.02 rad a step."""
+    folder.mkdir(parents=True)
+    start = robot.ready_pose
+    for number in range(blocks):
+        sign = 1.0 if number % 2 else -1.0
+        way = start + sign * 0.02 * np.arange(1, 21)[:, None] * np.ones(robot.dof)
+        position = np.vstack([start[None], way[:-1]])
+        images = np.full((20, SIZE, SIZE, 3), 80, np.uint8)
+        episode = Episode(
+            {"head": images}, position, way, RIGHT if sign > 0 else LEFT, 10.0, False
+        )
+        episode.save(folder / f"{number:06d}_0.npz")
+
+
+@pytest.mark.parametrize("objective", ["flow", "regression"])
+def test_it_learns_what_the_words_alone_tell(tmp_path, objective):
+    """Blind, so that nothing but the words tells left from right; hold errs by the whole way."""
+    robot = RobotModel.load("g1_bottle")
+    left_or_right(tmp_path / "demonstrations", robot, blocks=6)
+    dataset = DatasetConfig(tmp_path / "none", {"head": CAMERA}, 10.0, 0)
+    model = {**BLIND, "objective": objective, "euler_steps": 4, "noise_scale": 0.3}
+    learning = Schedule(steps=300, batch=16, learning_rate=5e-3, average=0.9)
+    config = config_of(dataset, model=model, stages={CLONING: learning}, velocity=False)
+    recipe = ChunkRecipe(config, tmp_path)
+    recipe.encode()
+    metrics = recipe.warm_up()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the export speaks of shapes that never change here
+        recipe.ship(tmp_path / "policy", metrics, CLONING)
+
+    policy = load_joint(tmp_path / "policy")
+    images = {"head": np.zeros((SIZE, SIZE, 3), np.uint8)}
+    seen = Observation(0, 1, images, robot.ready_pose, np.zeros(robot.dof))
+    ramp = 0.02 * np.arange(1, 5)[:, None]
+    for told, sign in ((LEFT, -1.0), (RIGHT, 1.0)):
+        _, chunk = policy.step(Context(seen), Instruction(1, told), np.random.default_rng(3))
+        moved = chunk.targets - robot.ready_pose
+        assert np.abs(moved - sign * ramp).mean() < 0.5 * np.abs(ramp).mean()  # hold errs by 1.0
+
+
+# Configuration
+
+
+def written(path: Path, **changes: object) -> Path:
+    raw = yaml.safe_load(training_file("chunk_tabletop").read_text())
+    file = path / "run.yaml"
+    file.write_text(yaml.safe_dump({k: v for k, v in {**raw, **changes}.items() if v != "-"}))
+    return file
+
+
+def test_the_shipped_runs_learn_from_what_dial_learns_from():
+    dial = TrainingConfig.load(training_file("tabletop"))
+    for name, sees in (("chunk_tabletop", True), ("blind_tabletop", False)):
+        config = ChunkConfig.load(training_file(name))
+        assert config.name == name
+        for same in ("robot", "seed", "demonstrations", "corrections", "held_out", "cameras"):
+            assert getattr(config, same) == getattr(dial, same)
+        assert config.scenes == (dial.scenes if sees else 0)
+        stages = [stage for stage in config.stages if stage != "encoder"]
+        assert stages == [CLONING, *CORRECTED] and ("encoder" in config.stages) == sees
+        shared = {"image_size", "dit_width", "dit_layers", "heads", "horizon", "noise_scale"}
+        assert {key: config.model[key] for key in shared} == {key: dial.model[key] for key in shared}
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"epochs": 3}, r"unknown keys \['epochs'\]"),
+        ({"seed": "-"}, r"missing keys \['seed'\]"),
+        ({"stages": {"end_to_end": vars(SHORT)}}, r"unknown \['end_to_end'\], known: encoder"),
+        ({"stages": {"encoder": vars(SHORT)}}, "got no cloning"),
+        ({"stages": {CLONING: vars(SHORT)}, "corrections": 0}, "goes with `model.vit_stem`"),
+        ({"corrections": 0}, "that learn from them"),
+        ({"committed_steps": 12}, "less than the horizon of 12"),
+        ({"model": {**MODEL, "objective": "l2"}}, "got 'l2', expected flow or regression"),
+        ({"model": {**MODEL, "fusion_width": 3}}, "unexpected keyword argument 'fusion_width'"),
+        ({"model": BLIND}, "without it the policy is blind"),
+    ],
+)
+def test_a_configuration_that_cannot_be_is_refused(tmp_path, changes, problem):
+    with pytest.raises(ConfigError, match=problem):
+        ChunkConfig.load(written(tmp_path, **changes))
+
+
+# From the command line
+
+
+def test_trained_and_evaluated_on_the_tabletop_with_corrections(tmp_path, monkeypatch):
+    """Blind and as short as can be: two tables, one correction, one episode."""
+    from vla_core.suites.tabletop import corrections
+
+    generate = corrections.generate
+    monkeypatch.setattr(corrections, "generate", lambda *asked: generate(*asked, longest_s=1.0))
+    stages = {stage: vars(SHORT) for stage in (CLONING, "corrected")}
+    blind = yaml.safe_load(training_file("blind_tabletop").read_text())
+    file = tmp_path / "tiny.yaml"
+    raw = {**blind, "demonstrations": 2, "held_out": 0.5, "corrections": 1, "model": BLIND}
+    file.write_text(yaml.safe_dump({**raw, "stages": stages}))
+    assert main(["train", str(file), "--work", str(tmp_path / "work")]) == 0
+    manifest = PolicyManifest.load(tmp_path / "work/policy")
+    assert manifest.provenance["corrected_tables"] == 1 and manifest.fingerprint == ""
+    weights = load_file(tmp_path / "work/policy/weights.safetensors")
+    assert all(torch.isfinite(value).all() for value in weights.values())
+
+    out = tmp_path / "eval.json"
+    asked = ["eval", "--policy", str(tmp_path / "work/policy"), "--episodes", "1", "--workers", "1"]
+    assert main([*asked, "--time-limit-s", "1", "--json", str(out)]) == 0
+    assert json.loads(out.read_text())["n"] == 1
+    assert main([*asked, "--intent", "zero"]) == EXIT_REFUSED

@@ -1,0 +1,60 @@
+"""`config/training/*.yaml` of a chunk policy: a whole training run as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from vla_core.errors import ConfigError
+from vla_core.policies.chunk.sizes import ChunkSizes
+from vla_core.policies.visuomotor.config import VisuomotorConfig, check_sizes, check_velocity
+from vla_core.training.config import check_keys, read_shared, read_yaml
+
+#: Pretraining of the ViT, where there is one; then everything else on the demonstrations.
+ENCODER, CLONING = "encoder", "cloning"
+#: Optional stages, in order: before each the expert corrects the policy as it is by then.
+CORRECTED = ("corrected", "refined", "refined_again")
+#: Optional, after those: continue the plan that is executed while the policy computes.
+PREFIX = "prefix"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkConfig(VisuomotorConfig):
+    """A run of a chunk policy's training."""
+
+    @classmethod
+    def load(cls, path: Path) -> ChunkConfig:
+        """Read a YAML.
+
+        Raises:
+            ConfigError: keys, stages or sizes missing, unknown or at odds, or not YAML.
+        """
+        raw = read_yaml(path)
+        check_keys(str(path), raw, cls)
+        check_velocity(str(path), raw)
+        check_sizes(f"{path}: model", ChunkSizes, raw["model"])
+        config = cls(**read_shared(str(path), raw))
+        config.check_committed_steps(str(path), (PREFIX,))
+        config._check_stages(str(path))
+        return config
+
+    def _check_stages(self, source: str) -> None:
+        known = (ENCODER, CLONING, *CORRECTED, PREFIX)
+        if unknown := sorted(set(self.stages) - set(known)):
+            raise ConfigError(f"{source}: stages", f"unknown {unknown}, known: {', '.join(known)}")
+        if CLONING not in self.stages:
+            raise ConfigError(f"{source}: stages", f"got no {CLONING}, which all others build on")
+        sees = bool(self.model.get("vit_stem"))
+        if sees != (ENCODER in self.stages) or (self.scenes and not sees):
+            raise ConfigError(
+                f"{source}: stages.{ENCODER}",
+                "goes with `model.vit_stem`; without it the policy is blind, and has neither that "
+                "stage nor `scenes`",
+            )
+        corrected = [stage for stage in CORRECTED if stage in self.stages]
+        if bool(corrected) != bool(self.corrections):
+            raise ConfigError(
+                f"{source}: corrections",
+                f"got {self.corrections}, with the stages {corrected} that learn from them; "
+                "expected both or neither",
+            )

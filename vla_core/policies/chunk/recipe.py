@@ -1,0 +1,96 @@
+"""The chunk policy's training, whole: encoder, cloning, corrections, the plan in execution."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from vla_core.contract.suite import TrainingSuite
+from vla_core.policies.chunk.config import CLONING, CORRECTED, PREFIX, ChunkConfig
+from vla_core.policies.chunk.losses import Cloning
+from vla_core.policies.chunk.model import ChunkModel
+from vla_core.policies.chunk.ship import ship
+from vla_core.policies.chunk.sizes import ChunkSizes
+from vla_core.policies.visuomotor.recipe import Show, VisuomotorRecipe, below
+from vla_core.policies.visuomotor.validation import chunk_errors
+from vla_core.policies.visuomotor.windows import Windows
+from vla_core.training.mixture import Mixture
+from vla_core.training.trainer import Trainer
+
+
+class ChunkRecipe(VisuomotorRecipe):
+    """Every stage after the encoder trains the same networks, each from the weights of the last.
+
+    Args:
+        config: what to train.
+        folder, suite: as for every `VisuomotorRecipe`.
+    """
+
+    def __init__(
+        self, config: ChunkConfig, folder: Path, suite: TrainingSuite | None = None
+    ) -> None:
+        super().__init__(config, folder, suite, CORRECTED, (PREFIX,))
+        stages = (CLONING, *self.corrected, *self.committed)
+        self.before = {CLONING: (), **{b: (a,) for a, b in zip(stages, stages[1:])}}
+
+    @property
+    def last(self) -> tuple[str, ...]:
+        """The last of them."""
+        return tuple([CLONING, *self.corrected, *self.committed][-1:])
+
+    def warm_up(self) -> dict[str, dict[str, float]]:
+        """Cloning of the demonstrations alone."""
+        return {CLONING: self.train_alone(CLONING)}
+
+    def train(self, stage: str, show: Show) -> dict[str, float]:
+        """Any stage but the encoder's."""
+        training, held_out = self.windows("training"), self.windows("held_out")
+        normalisation = self.normalisation(training)
+        model = self.load_stages(self.with_vit(self.new_model()), *self.before[stage])
+        prefix = self.config.committed_steps if stage == PREFIX else 0
+        schedule, seed = self.config.stages[stage], self.config.seed
+        trainer = Trainer(self.folder, stage, Cloning(model, prefix), schedule, seed)
+
+        def draw(windows: Windows, rows: np.ndarray, rng: np.random.Generator) -> dict:
+            return windows.now(rows, normalisation)
+
+        batches = Mixture(self.sources(stage, training), draw)
+        rows, _ = self.held_out_rows(held_out)
+        device = trainer.accelerator.device
+        check = {k: v.to(device) for k, v in held_out.now(rows, normalisation).items()}
+
+        def sample(noise: torch.Tensor, *prefix: torch.Tensor) -> torch.Tensor:
+            return model.sample(check["words"], check["current"], check["state"], noise, *prefix)
+
+        def validate() -> dict[str, float]:
+            return chunk_errors(sample, model.sizes, check, normalisation, prefix)
+
+        return trainer.run(batches, validate, show)
+
+    def new_model(self, *stages: str) -> ChunkModel:
+        """The networks at their first weights, the same for all stages."""
+        sizes = self.stored_sizes(ChunkSizes)
+        torch.manual_seed(self.config.seed)
+        return ChunkModel(ChunkSizes(**sizes))
+
+    def load_stages(self, model: ChunkModel, *stages: str) -> ChunkModel:
+        """Put the finished stages' weights into `model`."""
+        for stage in stages:
+            model.load_state_dict(below("model.", self.final(stage)))
+        return model
+
+    def ship(self, out: Path, metrics: dict[str, dict[str, float]], *stages: str) -> None:
+        """Write a policy's folder with the weights of finished `stages`."""
+        training = self.windows("training")
+        ship(
+            out,
+            self.config,
+            self.robot,
+            self.load_stages(self.new_model(), *stages),
+            self.normalisation(training),
+            self.rate_hz,
+            self.provenance(training, metrics, stages),
+            self.config.committed_steps if PREFIX in stages else 0,
+        )

@@ -1,0 +1,91 @@
+"""The chunk policy on a robot, on torch or ONNX Runtime: one system, so its intent is empty."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from vla_core.contract.answers import chunk_of, intent_of
+from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.placement import Placement
+from vla_core.errors import ConfigError, PolicyError
+from vla_core.inference.networks import open_networks
+from vla_core.inference.session import Session
+from vla_core.policies.blocks.words import encode_words
+from vla_core.policies.chunk.sizes import ChunkSizes
+from vla_core.policies.visuomotor.sampling import ChunkSampling, features
+from vla_core.types import ActionChunk, CommittedPlan, Context, Instruction, LatentIntent
+
+
+def load_joint(folder: Path, manifest: PolicyManifest, placement: Placement) -> ChunkPolicy:
+    """Load it whole.
+
+    Raises:
+        PolicyError: files that are missing, unreadable or contradictory, or a placement that
+            cannot be had.
+    """
+    try:
+        sizes = ChunkSizes(**manifest.model)
+    except (TypeError, ConfigError) as error:
+        raise PolicyError(str(folder), f"model: {error}; train or copy it again") from error
+
+    def load() -> tuple:
+        from vla_core.policies.chunk.weights import example_inputs, load_chunk
+
+        model = load_chunk(folder, manifest)
+        return model, example_inputs(model, prefix=manifest.prefix_steps > 0)
+
+    names = ("vit", "scene", "velocity") if sizes.sees else ("scene", "velocity")
+    return ChunkPolicy(manifest, sizes, open_networks(folder, placement, names, load))
+
+
+class ChunkPolicy:
+    """Observation and instruction to a chunk; remembers nothing between calls but its count.
+
+    Args:
+        networks: `scene`, `velocity`, and `vit` unless it is blind.
+    """
+
+    def __init__(
+        self, manifest: PolicyManifest, sizes: ChunkSizes, networks: dict[str, Session]
+    ) -> None:
+        self.manifest = manifest
+        self._sizes = sizes
+        self._networks = networks
+        self._sampling = ChunkSampling(manifest, networks["velocity"], sizes.sampler)
+        self._sequence = 0
+
+    def reset(self, instruction: Instruction | None) -> None:
+        """Nothing is remembered."""
+
+    def step(
+        self,
+        context: Context,
+        instruction: Instruction,
+        rng: np.random.Generator,
+        plan: CommittedPlan | None = None,
+    ) -> tuple[LatentIntent, ActionChunk]:
+        """An intent without tensors, and the chunk of what is seen and told.
+
+        Raises:
+            InstructionError: words that it does not know.
+            ObservationError: images or joints are not what the manifest declares.
+            PolicyError: a plan is to be joined in a way that it has not been trained for.
+        """
+        started = time.perf_counter()
+        manifest, sizes, seen = self.manifest, self._sizes, context.observation
+        self._sampling.check_plan(plan)
+        manifest.check_observation(seen)
+        scene = self._networks["scene"]
+        words = encode_words(instruction.text, sizes.vocabulary, sizes.max_words)
+        told = {"words": scene.put(words[None])}
+        if sizes.sees:
+            told["current"] = features(manifest, self._networks["vit"], seen)
+        moment = self._sampling.moment(seen.position, seen.velocity)
+        targets = self._sampling.sample(scene.run(**told), moment, rng, plan)
+        self._sequence += 1
+        intent = intent_of(manifest, self._sequence, seen, instruction, {})
+        compute_s = time.perf_counter() - started
+        return intent, chunk_of(manifest, self._sequence, seen, intent, targets, compute_s)

@@ -1,0 +1,117 @@
+"""The part of a training run's YAML that all such policies have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from vla_core.contract.kind import RecipeArguments
+from vla_core.contract.suite import Corrected, Demonstrated, Labelled
+from vla_core.errors import ConfigError
+from vla_core.training.config import RunConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class VisuomotorConfig(RunConfig):
+    """A run whose pictures are seen by a small ViT, pretrained and then frozen.
+
+    Attributes:
+        scenes: labelled random scenes to pretrain the encoder on; with 0 it learns to see the
+            robot's measured state in the demonstrations instead.
+        model: sizes of the networks.
+        committed_steps: longest plan in execution that the stages about it teach [steps]; 0
+            without these stages.
+        corrections: tables on which the expert corrects the policy so far before each stage that
+            learns from corrections.
+        velocity: whether the policy is told the joints' velocities beside their positions; with a
+            `dataset` alone, as the simulation's observations tell that of the moment, no mean.
+    """
+
+    scenes: int
+    model: Mapping[str, Any]
+    corrections: int = 0
+    committed_steps: int = 0
+    velocity: bool = False
+
+    @property
+    def horizon(self) -> int:
+        """Steps of a chunk."""
+        return self.model["horizon"]
+
+    @property
+    def image_size(self) -> int:
+        """Side of the square pictures [pixels]."""
+        return self.model["image_size"]
+
+    @property
+    def abilities(self) -> tuple[type, ...]:
+        """What a suite has to offer for this run, of `vla_core.contract.suite.OFFERED`."""
+        used = {
+            Demonstrated: not self.dataset,
+            Labelled: self.scenes > 0,
+            Corrected: self.corrections > 0,
+        }
+        return tuple(ability for ability, needed in used.items() if needed)
+
+    def check_committed_steps(self, source: str, committed: tuple[str, ...]) -> None:
+        """Refuse steps that the stages about the plan in execution cannot have.
+
+        Args:
+            committed: all such stages of the kind.
+
+        Raises:
+            ConfigError: too few for the stages that there are, or as many as a chunk.
+        """
+        stages = [stage for stage in committed if stage in self.stages]
+        least = 1 if stages else 0
+        if not least <= self.committed_steps < self.horizon:
+            needed = f" for {' and '.join(stages)}" if stages else ""
+            raise ConfigError(
+                f"{source}: committed_steps",
+                f"got {self.committed_steps}, expected {least} or more{needed}, and less than the "
+                f"horizon of {self.horizon}",
+            )
+
+
+def check_velocity(source: str, raw: Mapping[str, Any]) -> None:
+    """Raises `ConfigError` for velocities without a data set."""
+    if raw.get("velocity") and not raw["dataset"]:
+        raise ConfigError(
+            f"{source}: velocity", "needs a `dataset`; in simulation System 1 is told positions"
+        )
+
+
+def check_sizes(source: str, kind: type, raw: Any) -> None:
+    """That `model` holds sizes of a dataclass, those aside that data and robot decide.
+
+    Raises:
+        ConfigError: keys missing or unknown, or values that cannot be.
+    """
+    try:
+        kind(cameras=1, state=1, velocities=0, vocabulary=(), **raw)
+    except TypeError as error:
+        raise ConfigError(source, f"are no sizes of a policy: {error}") from error
+
+
+_Config = TypeVar("_Config", bound=RunConfig)
+
+
+def as_asked(config: _Config, asked: RecipeArguments) -> _Config:
+    """The configuration with the data sets that are named beside it.
+
+    Raises:
+        ConfigError: it has no use for them.
+    """
+    if asked.dataset and not config.dataset:
+        raise ConfigError("--dataset", f"{config.name} learns from the expert, not from a data set")
+    if asked.dataset:
+        config = replace(config, dataset=replace(config.dataset, folder=asked.dataset))
+    if asked.interventions and not config.interventions:
+        raise ConfigError(
+            "--interventions", f"{config.name} has no `interventions`: their share and use"
+        )
+    if asked.interventions:
+        named = replace(config.interventions, folder=asked.interventions)
+        config = replace(config, interventions=named)
+    return config

@@ -1,0 +1,38 @@
+"""What is known of the networks' sizes in every such policy."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+#: What the head of a velocity field may give (`VelocityField`).
+PREDICTIONS = ("velocity", "action")
+
+
+class Sizes(Protocol):
+    """A dataclass that `policy.json` holds under `model`.
+
+    Attributes:
+        image_size: side of the square camera pictures [pixels].
+        cameras: number of views.
+        state: numbers in the state vector, and in an action.
+        velocities: joint velocities that proprioception holds beside the state; 0: none.
+        predicts: what the velocity field's head gives (`VelocityField`).
+        horizon: targets in a chunk.
+        vocabulary: known words.
+        max_words: longest instruction.
+        euler_steps: integration steps of the flow.
+        noise_scale: of the noise that sampling starts from.
+        samples: chunks that are drawn and averaged.
+    """
+
+    image_size: int
+    cameras: int
+    state: int
+    velocities: int
+    predicts: str
+    horizon: int
+    vocabulary: tuple[str, ...]
+    max_words: int
+    euler_steps: int
+    noise_scale: float
+    samples: int
