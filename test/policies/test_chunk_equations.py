@@ -11,8 +11,6 @@ from tiny_chunk import BLIND, REGRESSION, SIZES, random_chunk
 
 from vla_core.policies.blocks.flow_matching import DRAWS
 from vla_core.policies.chunk.losses import Cloning, regression_loss
-from vla_core.policies.samplers.plan import Guide
-from vla_core.policies.samplers.regression import Regression
 
 BATCH = 3
 
@@ -86,13 +84,6 @@ def test_a_regression_takes_no_noise(batch):
         for k in (1, 2)
     )
     assert not torch.equal(first, second)
-
-
-def test_a_regression_mixes_the_old_plan_in_with_the_soft_mask():
-    plan, weight = torch.full((1, 3, 1), 8.0), torch.tensor([[1.0], [0.5], [0.0]])
-    drawn = torch.randn(1, 3, 1, generator=noise())
-    chunk = Regression().sample(lambda a, t: a + 2.0 + t, drawn, guide=Guide(plan, weight))
-    assert chunk.flatten().tolist() == [8.0, 5.0, 2.0]
 
 
 @pytest.mark.parametrize("sizes", [SIZES, REGRESSION])

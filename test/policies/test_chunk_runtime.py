@@ -1,4 +1,4 @@
-"""The chunk policy on a robot: both runtimes agree, plans are joined, what does not fit is refused."""
+"""The chunk policy on a robot: runtimes agree, plans are joined, what does not fit is refused."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from vla_core.policies.samplers.plan import (
     first_steps,
     soft_mask,
 )
+from vla_core.policies.samplers.regression import Regression
 from vla_core.types import CommittedPlan, Conditioning
 
 ARRAYS = {"numpy": np.asarray, "torch": lambda array: torch.from_numpy(np.asarray(array))}
@@ -154,3 +155,33 @@ def test_the_robot_is_carried_to_the_last_committed_step_with_the_velocity_of_th
     assert (carry.position.tolist(), carry.velocity.tolist()) == (
         plan.targets[steps - 1].tolist(), pytest.approx([velocity])
     )  # fmt: skip
+
+
+# Regression
+
+
+def test_a_regression_is_the_networks_answer_to_nothing_at_time_0(put):
+    asked = []
+
+    def network(chunk, time):
+        asked.append((np.asarray(chunk), time))
+        return chunk + 2.0
+
+    assert np.asarray(Regression().sample(network, put(noise(2, 3, 1)))) == pytest.approx(2.0)
+    ((chunk, time),) = asked
+    assert not chunk.any() and chunk.shape == (2, 3, 1) and time == 0.0
+
+
+def test_a_regression_is_mixed_with_the_old_plan_and_begins_with_the_prefix(put):
+    plan, weight = put(np.full((1, 4, 1), 8.0)), put(np.array([[1.0], [0.5], [0.25], [0.0]]))
+    given = put(np.full((1, 4, 1), -1.0)), put(first_steps(1, 4))
+    chunk = Regression().sample(
+        lambda chunk, time: chunk + 2.0, put(noise(1, 4, 1)), Prefix(*given), Guide(plan, weight)
+    )
+    assert np.asarray(chunk).ravel().tolist() == [-1.0, 5.0, 3.5, 2.0]
+
+
+def test_a_regression_stays_on_the_device_of_its_network():
+    plan, weight = (torch.zeros(shape, device="meta") for shape in ((1, 4, 1), (4, 1)))
+    chunk = Regression().sample(lambda chunk, time: chunk + 2.0, plan, guide=Guide(plan, weight))
+    assert chunk.device.type == "meta"

@@ -1,4 +1,4 @@
-"""A chunk policy small enough for tests, with weights that are random everywhere, and its folder."""
+"""A chunk policy small enough for tests, with random weights everywhere, and its folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Flow matching of action chunks (Lipman et al. 2023, arXiv 2210.02747): loss, and samples of it."""
+"""Flow matching of action chunks (Lipman et al. 2023, arXiv 2210.02747): loss and samples."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def flow_loss(
 
 
 def drawn_prefix(actions: Tensor, longest: int, noise: torch.Generator) -> Tensor:
-    """`(batch, horizon)` bool: of each chunk the first 0 to `longest` steps, as the delay is drawn."""
+    """`(batch, horizon)` bool: of each chunk its first 0 to `longest` steps, as drawn."""
     batch, horizon, _ = actions.shape
     delay = torch.randint(longest + 1, (batch,), generator=noise, device=actions.device)
     return first_steps(delay, horizon)

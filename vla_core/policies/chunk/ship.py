@@ -64,12 +64,12 @@ def ship(
         provenance=dict(provenance),
         prefix_steps=prefix_steps,
     )
-    told = f"{sizes.state} numbers" + (f" and {sizes.velocities} velocities" if sizes.velocities else "")
+    speeds = f" and {sizes.velocities} velocities" if sizes.velocities else ""
     seen = "" if sizes.sees else "blind: it looks at no picture; "
     words = CardWords(
         parameters=sum(p.numel() for p in model.parameters()),
         metrics=_METRICS,
-        sees=f"{seen}state of {told};\nwords: {', '.join(sizes.vocabulary)};",
+        sees=f"{seen}state of {sizes.state} numbers{speeds};\nwords: {', '.join(sizes.vocabulary)};",
         limits=(_RECORDED if config.dataset else _SIMULATED) + (_LABELLED if config.scenes else ""),
     )
     write_folder(folder, manifest, words)

@@ -1,4 +1,4 @@
-"""A chunk said at once, without noise: the regression of ACT (Zhao et al. 2023, arXiv 2304.13705)."""
+"""A chunk said at once, without noise, as ACT's (Zhao et al. 2023, arXiv 2304.13705)."""
 
 from __future__ import annotations
 

@@ -189,7 +189,8 @@ class VisuomotorRecipe(ABC):
 
     def encode(self) -> None:
         """Split the demonstrations and compute the frozen ViT's features of every frame once."""
-        for name, episodes in zip(("training", "held_out"), self.demonstrations.split(), strict=True):
+        parts = zip(("training", "held_out"), self.demonstrations.split(), strict=True)
+        for name, episodes in parts:
             folder = self.folder / "windows" / name
             if (folder / "starts.npy").exists():
                 continue

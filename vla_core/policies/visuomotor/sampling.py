@@ -1,4 +1,4 @@
-"""From a context to joint targets on a robot: what is told to a velocity field, and what comes back."""
+"""From a context to joint targets: what a velocity field is told, and what comes of it."""
 
 from __future__ import annotations
 

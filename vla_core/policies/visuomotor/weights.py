@@ -57,7 +57,8 @@ def load_weights(
         module = make(manifest.model)
         module.load_state_dict(weights)
     except (OSError, SafetensorError, RuntimeError, TypeError) as error:
-        raise PolicyError(str(path), f"is not readable as this policy's weights ({error})") from error
+        problem = f"is not readable as this policy's weights ({error})"
+        raise PolicyError(str(path), problem) from error
     if (got := fingerprint(module)) != manifest.fingerprint:
         raise PolicyError(
             str(path), f"has feature space {got}, policy.json says {manifest.fingerprint}"

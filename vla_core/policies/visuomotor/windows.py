@@ -1,4 +1,4 @@
-"""Training windows: episodes as features of the frozen ViT, drawn with a random lag of the intent."""
+"""Training windows: episodes as features of a frozen ViT, with a random lag of the intent."""
 
 from __future__ import annotations
 
