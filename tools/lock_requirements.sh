@@ -5,7 +5,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # torch brings its own CUDA packages where its build needs them: they are not ours to pin.
-unpinned=$(sed 's/^/--no-emit-package /' <<<"$(printf '%s\n' triton cuda-{bindings,pathfinder,toolkit} \
+# cffi and pycparser are pyzmq's where Python is PyPy.
+unpinned=$(sed 's/^/--no-emit-package /' <<<"$(printf '%s\n' cffi pycparser triton \
+    cuda-{bindings,pathfinder,toolkit} \
     nvidia-{cublas,cuda-cupti,cuda-nvrtc,cuda-runtime,cudnn-cu13,cufft,cufile,curand,cusolver} \
     nvidia-{cusparse,cusparselt-cu13,nccl-cu13,nvjitlink,nvshmem-cu13,nvtx})")
 

@@ -6,8 +6,13 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from vla_core.errors import VlaError
 from vla_core.robot.model import RobotModel
 from vla_core.types import Instruction
+
+
+class SceneLostError(VlaError):
+    """A scene is gone in the middle of an episode, not by its own fault; `reset` makes it anew."""
 
 
 class Scene(Protocol):

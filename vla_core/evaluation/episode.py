@@ -3,6 +3,7 @@ but the seeded one."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -13,13 +14,16 @@ from vla_core.chunks.peers.choose import PEERS
 from vla_core.chunks.peers.stepped_peer import SteppedPeer
 from vla_core.chunks.stepped_inference import SteppedInference
 from vla_core.contract.protocol import System1, System2
-from vla_core.contract.scene import Scene
+from vla_core.contract.scene import Scene, SceneLostError
 from vla_core.evaluation.intent_mode import IntentMode, zeroed
 from vla_core.evaluation.motion_watch import MotionQuality, MotionWatch
 from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.observation.scene_observer import SceneObserver
 from vla_core.robot.camera_poses import CameraPoses
 from vla_core.types import NANOSECONDS, Context, Instruction, LatentIntent
+
+#: How often an episode begins anew whose scene is lost.
+RESTARTS = 2
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class EpisodeResult:
         wrong_success: whether that was done instead.
         delay_steps: estimate of the chunks' delay at the end, counted in steps.
         takeovers: times that an operator took over.
+        restarts: times that it was begun anew, for its scene was lost.
     """
 
     seed: int
@@ -47,6 +52,7 @@ class EpisodeResult:
     wrong_success: bool = False
     delay_steps: int = 0
     takeovers: int = 0
+    restarts: int = 0
 
 
 #: Gives the intent for an observation; the policy's own, or a control's.
@@ -91,7 +97,21 @@ class EpisodeRunner:
         self._scene.close()
 
     def run(self, seed: int) -> EpisodeResult:
-        """Run the episode of `seed`; the same seed gives the same result, whatever ran before."""
+        """Run the episode of `seed`; the same seed gives the same result, whatever ran before.
+
+        Where its scene is lost it begins anew, `RESTARTS` times.
+
+        Raises:
+            SceneLostError: it was lost once more.
+        """
+        for restarts in range(RESTARTS):
+            try:
+                return replace(self._run(seed), restarts=restarts)
+            except SceneLostError as error:
+                print(f"episode {seed} begins anew: {error}", file=sys.stderr, flush=True)
+        return replace(self._run(seed), restarts=RESTARTS)
+
+    def _run(self, seed: int) -> EpisodeResult:
         mode = self._settings.intent
         donor: list[LatentIntent] = []
         if mode is IntentMode.SHUFFLED:

@@ -9,6 +9,7 @@ from vla_core.contract.suite import Suite, require
 from vla_core.errors import ConfigError
 from vla_core.plugins import Registry
 from vla_core.robot.load import load_robot
+from vla_core.suites.process.suite_process import Apart
 
 #: Classes, made without arguments.
 SUITES = Registry(
@@ -23,12 +24,20 @@ def load_suite(name: str, *abilities: type) -> Suite:
         abilities: what it has to offer besides, of `vla_core.contract.suite.OFFERED`.
 
     Raises:
-        ConfigError: there is none of that name, or it does not offer that.
+        ConfigError: there is none of that name, it does not offer that, or it has an environment of
+            its own that is not installed.
     """
-    os.environ.setdefault("MUJOCO_GL", "egl")  # MuJoCo reads it when it is imported
-    suite = SUITES.load(name, "suite")()
+    suite = make_suite(name)
     require(name, suite, *abilities)
+    if isinstance(suite, Apart):
+        suite.process.require()
     return suite
+
+
+def make_suite(name: str) -> Suite:
+    """A suite by name, whether its environment is installed or not."""
+    os.environ.setdefault("MUJOCO_GL", "egl")  # MuJoCo reads it when it is imported
+    return SUITES.load(name, "suite")()
 
 
 def suite_for(manifest: PolicyManifest, name: str, *abilities: type) -> Suite:

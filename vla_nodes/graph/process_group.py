@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -13,10 +12,9 @@ from typing import NamedTuple
 
 from typing_extensions import Self
 
+from vla_core.signals import die_with
 from vla_nodes.graph.shared_memory import free_orphans
 
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None, use_errno=True)
 #: How long each of SIGINT, SIGTERM, SIGKILL is given [s].
 GRACE_S = (5.0, 2.0, 2.0)
 _POLL_S = 0.02
@@ -72,7 +70,7 @@ class ProcessGroup:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT if log else None,
-                preexec_fn=lambda: _die_with(parent),  # noqa: PLW1509  see the class
+                preexec_fn=lambda: die_with(parent),  # noqa: PLW1509  see the class
             )
         finally:
             if log is not None:
@@ -110,22 +108,6 @@ class ProcessGroup:
             _signal(process, signal.SIGKILL)  # children that it may have left
         self._processes.clear()
         return bad
-
-
-def _die_with(parent: int) -> None:
-    """In the child, before exec: be killed when the parent dies, even if it died just now.
-
-    SIGINT ends it, also where this process ignores it, as one does that a script started with `&`:
-    without a handler of its own, the child would let the first of `GRACE_S` pass.
-
-    A process group of its own keeps the terminal's Ctrl-C away, which the parent forwards in order;
-    the session stays the parent's, and with it the priority that a user gave to the whole.
-    """
-    os.setpgid(0, 0)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def _signal(process: subprocess.Popen, number: signal.Signals) -> None:
