@@ -93,7 +93,7 @@ def folder(tmp_path, wheels, monkeypatch) -> Path:
     return tmp_path
 
 
-def wait_for(path: Path, process: subprocess.Popen, timeout_s: float = 120.0) -> None:
+def wait_for(path: Path, process: subprocess.Popen, timeout_s: float = 600.0) -> None:
     end_s = time.monotonic() + timeout_s
     while not path.exists():
         assert time.monotonic() < end_s and process.poll() is None, f"{path} has not come"

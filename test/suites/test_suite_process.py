@@ -24,7 +24,7 @@ from vla_core.suites.process.suite_process import SuiteProcess
 from vla_core.suites.registry import load_suite
 from vla_core.types import Instruction
 
-SEEDS, LOST_SEED, LOST_ACT = (3, 4, 5), 4, 7
+SEEDS, LOST_SEED, LOST_ACT = (3, 1, 5), 1, 7
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def settings(robot, tmp_path) -> EvaluationSettings:
     names = load_robot(pointing_suite.ROBOT).joint_names
     folder = tmp_path / "swaying"
     remembering_policy.save(folder, str(pointing_suite.ROBOT), names, {"above": 32})
-    return EvaluationSettings(str(folder), suite="pointing", time_limit_s=2.0, filtered=False)
+    return EvaluationSettings(str(folder), suite="pointing", time_limit_s=0.6, filtered=False)
 
 
 @pytest.fixture

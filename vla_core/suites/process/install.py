@@ -21,7 +21,7 @@ from vla_core.signals import die_with
 from vla_core.suites.process.environment import Pinned, SuiteEnvironment, stamped
 from vla_core.suites.process.surroundings import apart
 
-_ASKED_S, _MADE_S, _PACKAGE_S = 30.0, 300.0, 3600.0
+_ASKED_S, _MADE_S, _PACKAGE_S = 60.0, 1200.0, 3600.0
 _TOLD_LINES = 15
 #: What an interpreter has to have, and its version.
 _PROBE = "import ensurepip, sys, venv; print('%d.%d' % sys.version_info[:2])"
