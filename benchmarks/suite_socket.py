@@ -17,10 +17,10 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.progress import track
-from rich.table import Table
 
 from vla_core.contract.scene import Scene
+from vla_core.progress import counted
+from vla_core.result_table import number_text, result_table
 from vla_core.robot.model import RobotModel
 from vla_core.statistics.measurement import Figure, write_measurement
 from vla_core.suites import own_scene
@@ -92,7 +92,7 @@ def rounds(args: argparse.Namespace) -> dict[str, list[float]]:
     for scene, _ in ways.values():
         scene.reset(0)
     rng = np.random.default_rng(0)
-    for number in track(range(args.rounds + args.warm_up), console=Console(stderr=True)):
+    for number in counted(range(args.rounds + args.warm_up), "rounds"):
         targets = here.targets + rng.uniform(-1e-3, 1e-3, (args.steps, robot.dof)).cumsum(axis=0)
         for way, (_, play) in ways.items():
             one = took_ms(lambda play=play, targets=targets: play(targets))
@@ -133,12 +133,11 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write the figures here")
     args = parser.parse_args()
     took, alone = rounds(args), socket_alone(args.requests)
-    table = Table(
-        "", "median ms", "p99 ms", title=f"{args.suite}: {args.steps} steps, then pictures"
-    )
+    title = f"{args.suite}: {args.steps} steps, then pictures"
+    table = result_table("", ">median ms", ">p99 ms", title=title)
     named = [*took.items(), *((f"a picture of {s} x {s}, ready", ms) for s, ms in alone.items())]
     for what, ms in named:
-        table.add_row(what, f"{np.median(ms):.3f}", f"{np.quantile(ms, 0.99):.3f}")
+        table.add_row(what, *(number_text(float(np.quantile(ms, q)), 3) for q in (0.5, 0.99)))
     Console().print(table)
     if args.json:
         found = {

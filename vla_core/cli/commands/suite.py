@@ -33,13 +33,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _list() -> None:
     from rich.console import Console
-    from rich.table import Table
 
     from vla_core.contract.suite import OFFERED
     from vla_core.errors import ConfigError
+    from vla_core.result_table import result_table
     from vla_core.suites.registry import make_suite
 
-    table = Table("suite", "tasks", "offers", "runs")
+    table = result_table("suite", ">tasks", "offers", "runs")
     for name in SUITES.names():
         try:
             suite = make_suite(name)
@@ -62,10 +62,8 @@ def _where(suite: object) -> str:
 
 
 def _install(name: str) -> None:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
     from vla_core.errors import ConfigError
+    from vla_core.progress import bar
     from vla_core.suites.process.install import install
     from vla_core.suites.process.suite_process import Apart
     from vla_core.suites.registry import make_suite
@@ -74,16 +72,6 @@ def _install(name: str) -> None:
     environment = suite.process.environment if isinstance(suite, Apart) else None
     if environment is None:
         raise ConfigError(f"suite {name}", "runs in our environment: there is nothing to install")
-    columns = (
-        TextColumn("packages"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        TextColumn("{task.description}"),
-    )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("making the environment", total=None)
-        install(
-            environment,
-            lambda done, total, package: bar.update(
-                task, completed=done, total=total, description=package
-            ),
-        )
+    with bar("packages", len(environment.packages()[0])) as shown:
+        install(environment, shown.reach)
     print(f"suite {name}: {environment.said()}")

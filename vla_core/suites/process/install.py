@@ -33,12 +33,12 @@ class InstallError(VlaError):
 
 def install(
     environment: SuiteEnvironment,
-    progress: Callable[[int, int, str], None] = lambda done, total, name: None,
+    progress: Callable[[int, str], None] = lambda done, name: None,
 ) -> None:
     """Make an environment, or what is missing of it.
 
     Args:
-        progress: called with the number of packages there, of all, and the name of the next.
+        progress: called with the number of packages that are there, and the name of the next.
 
     Raises:
         ConfigError: no interpreter will do, or somebody else makes it just now.
@@ -51,10 +51,10 @@ def install(
         if not _can_go_on(environment, packages):
             _make(environment)
         for number, package in enumerate(packages):
-            progress(number, len(packages), package.name)
+            progress(number, package.name)
             if not (environment.stamps / package.stamp).exists():
                 _add(environment, package, options)
-        progress(len(packages), len(packages), "")
+        progress(len(packages), "")
         _stamp(environment.stamps / "_all", environment.fingerprint)
 
 
