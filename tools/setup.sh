@@ -33,8 +33,10 @@ mapfile -t interfaces < <(files_of "${interface_packages[@]}")
 tools=("$root"/tools/{setup.sh,supported_ros.sh,mend_cmake.py,forget_partial.py})
 
 packages_hash=$(fingerprint "${requirements[@]}")
+assets=$root/requirements-assets.txt  # installed without what they require
+assets_hash=$(fingerprint "$assets")
 equations=("$root"/vla_core/safety/{compiled,distance_bounds,joint_kernels,target_kernels}.py)
-all_hash=$(fingerprint "${requirements[@]}" "${interfaces[@]}" "${tools[@]}" "${equations[@]}")
+all_hash=$(fingerprint "${requirements[@]}" "$assets" "${interfaces[@]}" "${tools[@]}" "${equations[@]}")
 done_already all "$all_hash" && [[ -x $venv/bin/python ]] && exit 0
 
 mkdir -p "$root/build"
@@ -124,6 +126,10 @@ if ! done_already packages "$packages_hash"; then
     "$venv/bin/python" -m pip install --no-input --no-compile "${options[@]}" 2>&1 9>&- | tee -a "$log" | progress ||
         { tail -n 25 "$log" >&2 && die "the packages could not be installed; ./vla goes on from here"; }
     stamp packages "$packages_hash"
+fi
+if ! done_already assets "$assets_hash"; then
+    logged "$venv/bin/python" -m pip install --no-input --no-compile --no-deps --requirement "$assets"
+    stamp assets "$assets_hash"
 fi
 if [[ $ros == pypi ]]; then
     logged "$venv/bin/python" "$root/tools/mend_cmake.py"

@@ -13,7 +13,12 @@ from vla_core.suites.process.suite_process import Apart
 
 #: Classes, made without arguments.
 SUITES = Registry(
-    "suite", "vla.suites", {"tabletop": "vla_core.suites.tabletop.suite:TabletopSuite"}
+    "suite",
+    "vla.suites",
+    {
+        "aloha": "vla_core.suites.aloha.suite:AlohaSuite",
+        "tabletop": "vla_core.suites.tabletop.suite:TabletopSuite",
+    },
 )
 
 

@@ -1,0 +1,196 @@
+"""ALOHA's table, stepped for training and evaluation, or driven in real time."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+
+from vla_core.robot.model import RobotModel
+from vla_core.suites.aloha.success import TICK_S, SuccessJudge
+from vla_core.suites.aloha.tasks import TASKS, AlohaTask, task_told
+from vla_core.suites.aloha.world import JointMap, build_model
+from vla_core.types import Instruction
+
+
+class _World:
+    """A task's physics, its judge, and its renderer once a picture is wanted."""
+
+    def __init__(self, robot: RobotModel, task: AlohaTask) -> None:
+        self.task = task
+        self.model = build_model(robot, task)
+        self.data = mujoco.MjData(self.model)
+        self.joints = JointMap(robot, self.model)
+        self.judge = SuccessJudge(self.model, task)
+        self._renderers: dict[tuple[int, int], mujoco.Renderer] = {}
+
+    def renderer(self, size: tuple[int, int]) -> mujoco.Renderer:
+        """For pictures of `(height, width)`, without shadows and reflections."""
+        if size not in self._renderers:
+            made = self._renderers[size] = mujoco.Renderer(self.model, *size)
+            for flag in (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_REFLECTION):
+                made.scene.flags[flag] = False
+        return self._renderers[size]
+
+    def close(self) -> None:
+        for renderer in self._renderers.values():
+            renderer.close()
+        self._renderers.clear()
+
+
+class AlohaScene:
+    """A `Scene`: the seed chooses the task and where its objects lie.
+
+    Joint vectors are in the robot's canonical order, in its units. `success` is the strict one.
+
+    Args:
+        robot: that `AlohaSuite.check_robot` accepts.
+    """
+
+    def __init__(self, robot: RobotModel) -> None:
+        self.robot = robot
+        self._worlds: dict[AlohaTask, _World] = {}
+        self._sizes = {name: camera.size(True) for name, camera in robot.cameras.items()}
+        self._enter(TASKS[0])
+
+    def close(self) -> None:
+        """Free the renderers."""
+        for world in self._worlds.values():
+            world.close()
+
+    def reset(self, seed: int, task: AlohaTask | None = None) -> Instruction:
+        """A new random scene, the robot in its ready pose.
+
+        Args:
+            task: what is done in it; None: the seed chooses.
+        """
+        rng = np.random.default_rng(seed)
+        drawn = TASKS[rng.integers(len(TASKS))]
+        self._enter(task or drawn)
+        return self.reset_to(self.task.draw(rng), self.robot.ready_pose)
+
+    def reset_to(self, places: dict[str, np.ndarray], position: np.ndarray) -> Instruction:
+        """The task's objects at given places, by body [m], and the robot at `(dof,)` positions."""
+        world = self._world
+        mujoco.mj_resetData(world.model, world.data)
+        world.judge.reset()
+        self._owed_s, self._steps = 0.0, 0
+        world.joints.place(world.data, position)
+        world.joints.command(world.data, position)
+        for body, place in places.items():
+            first = self._free_joint(body)
+            world.data.qpos[first : first + 7] = (*place, 1.0, 0.0, 0.0, 0.0)
+        mujoco.mj_forward(world.model, world.data)
+        return self.instruction
+
+    def set_targets(self, position: np.ndarray) -> None:
+        """Command `(dof,)` joint positions to the servos."""
+        self._world.joints.command(self._world.data, position)
+
+    @property
+    def targets(self) -> np.ndarray:
+        """`(dof,)` joint positions that the servos are commanded to, a copy."""
+        return self._world.joints.targets(self._world.data)
+
+    def step(self, duration_s: float) -> None:
+        """Let physics run for `duration_s`; success is judged every `TICK_S`.
+
+        A part of physics' own step that is left over is run with the next call.
+        """
+        model, data, timestep_s = self._world.model, self._world.data, self.timestep_s
+        each = round(TICK_S / timestep_s)
+        self._owed_s += duration_s
+        steps = int(self._owed_s / timestep_s + 1e-6)
+        self._owed_s -= steps * timestep_s
+        for _ in range(steps):
+            mujoco.mj_step(model, data)
+            self._steps += 1
+            if self._steps % each == 0:
+                self._world.judge.look(data)
+        mujoco.mj_kinematics(model, data)  # a step leaves bodies where they were before it
+        mujoco.mj_camlight(model, data)
+
+    @property
+    def task(self) -> AlohaTask:
+        """What is to be done here."""
+        return self._world.task
+
+    @property
+    def model(self) -> mujoco.MjModel:
+        """The task's."""
+        return self._world.model
+
+    @property
+    def data(self) -> mujoco.MjData:
+        """The task's."""
+        return self._world.data
+
+    @property
+    def timestep_s(self) -> float:
+        """Physics' own step [s]."""
+        return self.model.opt.timestep
+
+    @property
+    def time_s(self) -> float:
+        """Simulated time since the reset [s]."""
+        return self.data.time
+
+    @property
+    def instruction(self) -> Instruction:
+        """What the robot is told to do."""
+        return self.task.told.instruction
+
+    @property
+    def position(self) -> np.ndarray:
+        """`(dof,)` joint positions."""
+        return self._world.joints.position(self.data)
+
+    @property
+    def velocity(self) -> np.ndarray:
+        """`(dof,)` joint velocities."""
+        return self._world.joints.velocity(self.data)
+
+    def body_pose(self, body: str) -> np.ndarray:
+        """`(4, 4)` pose of a body of MuJoCo's in the base frame [m]."""
+        pose, found = np.eye(4), self.data.body(body)
+        pose[:3, :3], pose[:3, 3] = found.xmat.reshape(3, 3), found.xpos
+        return pose
+
+    def render(self, camera: str) -> np.ndarray:
+        """`(height, width, 3)` uint8 RGB picture of a camera, as large as the robot's YAML says."""
+        renderer = self._world.renderer(self._sizes[camera])
+        renderer.update_scene(self.data, camera)
+        return renderer.render()
+
+    def intrinsics(self, camera: str) -> np.ndarray:
+        """`(3, 3)` pinhole matrix of a camera's pictures [pixels]; square pixels, their centres are
+        whole numbers.
+        """
+        height, width = self._sizes[camera]
+        focal = height / 2 / np.tan(np.radians(self.model.camera(camera).fovy[0]) / 2)
+        return np.array(
+            [[focal, 0.0, (width - 1) / 2], [0.0, focal, (height - 1) / 2], [0.0, 0.0, 1.0]]
+        )
+
+    @property
+    def success(self) -> bool:
+        """Whether the scene's task is done, strictly."""
+        return self._world.judge.strict
+
+    @property
+    def published_success(self) -> bool:
+        """Whether the benchmark has called it done since the reset."""
+        return self._world.judge.published
+
+    def success_of(self, instruction: Instruction) -> bool:
+        """Whether `instruction` is done here; False for the other task and for other words."""
+        return task_told(instruction) is self.task and self.success
+
+    def _enter(self, task: AlohaTask) -> None:
+        if task not in self._worlds:
+            self._worlds[task] = _World(self.robot, task)
+        self._world = self._worlds[task]
+        self._owed_s, self._steps = 0.0, 0
+
+    def _free_joint(self, body: str) -> int:
+        """Where a body's free joint begins in `qpos`."""
+        return int(self.model.jnt_qposadr[self.model.body(body).jntadr[0]])

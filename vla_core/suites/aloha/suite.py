@@ -1,0 +1,64 @@
+"""ALOHA's simulated tasks as a suite (Zhao et al. 2023, arXiv 2304.13705; package gym-aloha).
+
+What only demonstrations need (inverse kinematics, the safety filter) is imported by those.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vla_core.contract.suite import USUAL
+from vla_core.errors import ConfigError
+from vla_core.robot.description import RobotDescription
+from vla_core.robot.model import RobotModel
+from vla_core.suites.aloha.scene import AlohaScene
+from vla_core.suites.aloha.tasks import TASKS
+from vla_core.suites.aloha.world import CAMERAS
+
+if TYPE_CHECKING:
+    from vla_core.suites.aloha.demonstrations import AlohaDemonstrator
+
+_ARM = ("waist", "shoulder", "elbow", "forearm_roll", "wrist_angle", "wrist_rotate", "gripper")
+#: What its robot's joints are called, in any order.
+JOINTS = frozenset(f"{side}_{joint}" for side in ("left", "right") for joint in _ARM)
+
+
+class AlohaSuite:
+    """Transfer of a cube and insertion of a peg by two arms, shown by the scripted expert."""
+
+    tasks = tuple(task.told for task in TASKS)
+    cameras = CAMERAS
+    shifts = (USUAL,)
+    robot = "aloha"
+    rate_hz = 50.0
+
+    def check_robot(self, robot: RobotDescription) -> None:
+        """Two ViperX arms, `left` and `right`, with a camera on each wrist and one beside them."""
+        if (names := {joint.name for joint in robot.joints}) != JOINTS:
+            raise ConfigError(
+                f"robot {robot.name}",
+                f"has joints {', '.join(sorted(names - JOINTS)) or 'too few'}; suite aloha needs "
+                f"{', '.join(sorted(JOINTS))}",
+            )
+        if set(robot.end_effectors) != {"left", "right"}:
+            raise ConfigError(f"robot {robot.name}", "suite aloha needs end effectors left and right")
+        if missing := [name for name in CAMERAS if name not in robot.cameras]:
+            raise ConfigError(
+                f"robot {robot.name}", f"has no camera {', '.join(missing)}, which suite aloha needs"
+            )
+        if unplaced := [name for name in CAMERAS if robot.cameras[name].frame is None]:
+            raise ConfigError(
+                f"robot {robot.name}", f"does not say where cameras {', '.join(unplaced)} are"
+            )
+
+    def scene(self, robot: RobotModel, shift: str = USUAL) -> AlohaScene:
+        """A table; the seed chooses the task, too."""
+        return AlohaScene(robot)
+
+    def demonstrator(
+        self, robot: RobotModel, image_size: int | None = None
+    ) -> AlohaDemonstrator:
+        """The scripted expert; it shows no recoveries."""
+        from vla_core.suites.aloha.demonstrations import AlohaDemonstrator
+
+        return AlohaDemonstrator(robot, image_size)
