@@ -65,3 +65,14 @@ class DeepScene(Protocol):
 
     def render_depth(self, camera: str) -> np.ndarray:
         """`(height, width)` float32 along a camera's optical axis [m]; NaN where nothing is."""
+
+
+@runtime_checkable
+class PublishedScene(Protocol):
+    """A scene of a benchmark whose authors count success in another way than `success`.
+
+    Attributes:
+        published_success: whether they would have called it done at any time since the reset.
+    """
+
+    published_success: bool

@@ -14,7 +14,7 @@ from vla_core.chunks.peers.choose import PEERS
 from vla_core.chunks.peers.stepped_peer import SteppedPeer
 from vla_core.chunks.stepped_inference import SteppedInference
 from vla_core.contract.protocol import System1, System2
-from vla_core.contract.scene import Scene, SceneLostError
+from vla_core.contract.scene import PublishedScene, Scene, SceneLostError
 from vla_core.evaluation.intent_mode import IntentMode, zeroed
 from vla_core.evaluation.motion_watch import MotionQuality, MotionWatch
 from vla_core.evaluation.settings import EvaluationSettings
@@ -41,6 +41,7 @@ class EpisodeResult:
         delay_steps: estimate of the chunks' delay at the end, counted in steps.
         takeovers: times that an operator took over.
         restarts: times that it was begun anew, for its scene was lost.
+        published_success: success as the benchmark's authors count it; None: not another way.
     """
 
     seed: int
@@ -53,6 +54,7 @@ class EpisodeResult:
     delay_steps: int = 0
     takeovers: int = 0
     restarts: int = 0
+    published_success: bool | None = None
 
 
 #: Gives the intent for an observation; the policy's own, or a control's.
@@ -187,6 +189,9 @@ class EpisodeRunner:
             wrong_success=wrong_ticks >= held_long,
             delay_steps=inference.delay.steps,
             takeovers=executor.takeovers,
+            published_success=(
+                scene.published_success if isinstance(scene, PublishedScene) else None
+            ),
         )
 
     def _make(self, seed: int) -> tuple[SteppedInference | SteppedPeer, Executor | SteppedPeer]:

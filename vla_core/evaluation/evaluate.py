@@ -104,6 +104,9 @@ def report(
     if settings.intent is IntentMode.WRONG:
         instead = SuccessRate.of(r.wrong_success for r in results)
         summary["wrong_instruction_done"] = {"rate": instead.rate, "ci95": list(instead.ci95)}
+    if published := [r.published_success for r in results if r.published_success is not None]:
+        counted = SuccessRate.of(published)
+        summary["published_success"] = {"rate": counted.rate, "ci95": list(counted.ci95)}
     return summary
 
 

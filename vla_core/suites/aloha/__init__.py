@@ -1,1 +1,1 @@
-"""ALOHA: two ViperX arms at a table, transfer of a cube and insertion of a peg, with real contact."""
+"""ALOHA: two ViperX arms hand over a cube, or insert a peg, with real contact."""

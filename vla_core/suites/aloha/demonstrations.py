@@ -18,7 +18,7 @@ from vla_core.suites.aloha.tasks import task_told
 from vla_core.suites.aloha.world import CAMERAS
 from vla_core.types import NANOSECONDS, ActionChunk
 
-#: Frames a second, the benchmark's; how many an attempt may take, and how long it is shown done [s].
+#: Frames a second, the benchmark's; how many an attempt may take; how long it is shown done [s].
 RATE_HZ, LONGEST_STEPS, AFTER_SUCCESS_S = 50.0, 400, 0.3
 #: A motion is sent anew so often, as a policy does it: what is old is not followed [s].
 RENEWED_S = 0.2

@@ -1,9 +1,9 @@
 """The scripted expert: poses of both hands, one motion after the other, in joint space.
 
 The hands' poses become joint positions by damped least squares (Pink), and the joints go there by
-minimum jerk (Flash and Hogan 1985), both arms at the same time. Each motion is planned when it begins,
-from what is true then: the arms sag and lag by some millimetres under friction, so what is held is
-measured again before two things are to meet.
+minimum jerk (Flash and Hogan 1985), both arms at the same time. Each motion is planned when it
+begins, from what is true then: the arms sag and lag by some millimetres under friction, so what is
+held is measured again before two things are to meet.
 """
 
 from __future__ import annotations
@@ -21,16 +21,18 @@ from vla_core.suites.aloha.tasks import TRANSFER
 CONTROL_S = 0.02
 #: Grippers, of their unit.
 OPEN, CLOSED = 0.95, 0.065
-#: Where the transfer happens; where the held socket, and the peg before it is pushed in, are brought [m].
+#: Where the transfer happens; where socket and peg are brought before that is pushed in [m].
 MEET = (0.0, 0.5, 0.25)
 SOCKET_AT, PEG_AT = (-0.07, 0.5, 0.18), (0.085, 0.5, 0.18)
 #: Fingers point down by so much when something is grasped from the table [rad].
 DOWN = np.pi / 3
-#: The grasp frame above the table for what is thinner, and how high hands come from and lift to [m].
+#: The grasp frame above the table, at least, and how high hands come from and lift to [m].
 LOWEST, ABOVE = 0.020, 0.09
-#: From the socket's centre to the peg's when its tip has reached the pin, and how much farther it is
-#: pushed [m].
-INSERTED, PUSH = 0.10, 0.012
+#: From the socket's centre to the peg's: before it is pushed in, when its tip has reached the pin; and
+#: how much farther it is pushed [m].
+BEFORE, INSERTED, PUSH = 0.155, 0.10, 0.012
+#: How long arms rest before what they hold is measured: they lag by up to 8 mm after a motion [s].
+SETTLE_S = 0.25
 #: Iterations of the inverse kinematics, and its largest error [m] and [rad].
 _ITERATIONS, _EXACT = 60, 1e-4
 #: Shoulder and elbow where that begins [rad].
@@ -77,6 +79,7 @@ class Expert:
         yield self._grip(0.5, right=CLOSED)
         yield self._go(0.6, {"right": self._over("right", "box")})
         yield self._go(1.1, {"right": _hand("right", MEET, 0.0)})
+        yield self._rest()
         held = self._object("box").translation
         yield self._go(0.8, {"left": _hand("left", held, 0.0, np.pi / 2)})
         yield self._grip(0.5, left=CLOSED)
@@ -84,15 +87,17 @@ class Expert:
         yield self._go(0.6, {"right": _hand("right", np.add(held, (0.1, 0.0, 0.0)), 0.0)})
 
     def _insert(self) -> Iterator[Motion]:
-        """Each hand takes its part; the peg is brought before the socket as that is held, then in."""
+        """Each hand takes its part; the peg is brought before the held socket, then in."""
         parts = {"right": "peg", "left": "socket"}
         yield self._go(1.1, {side: self._over(side, part) for side, part in parts.items()}, OPEN)
         yield self._go(0.8, {side: self._over(side, part, 0.0) for side, part in parts.items()})
         yield self._grip(0.5, left=CLOSED, right=CLOSED)
         yield self._go(0.6, {side: self._over(side, part) for side, part in parts.items()})
-        yield self._go(1.1, {"left": _hand("left", SOCKET_AT, DOWN), "right": _hand("right", PEG_AT, DOWN)})
-        apart = PEG_AT[0] - SOCKET_AT[0]
-        yield self._go(0.5, {"right": self._peg_before_socket(apart)})
+        yield self._go(1.1, {"left": _hand("left", SOCKET_AT, DOWN),
+                             "right": _hand("right", PEG_AT, DOWN)})  # fmt: skip
+        for duration_s in (0.5, 0.4):
+            yield self._rest()
+            yield self._go(duration_s, {"right": self._peg_before_socket(BEFORE)})
         yield self._go(0.9, {"right": self._peg_before_socket(INSERTED + 0.01)})
         yield self._go(0.5, {"right": self._peg_before_socket(INSERTED - PUSH)})
 
@@ -105,7 +110,7 @@ class Expert:
         return _hand(side, np.array((*place[:2], max(place[2], LOWEST) + above)), DOWN)
 
     def _peg_before_socket(self, distance: float) -> pin.SE3:
-        """The right hand's command that brings the peg there along the socket's axis, as both are held.
+        """The right hand's command that brings the peg so far from the socket, along its axis.
 
         Command and truth differ by what the arm sags; that is taken to stay as it is.
         """
@@ -115,7 +120,9 @@ class Expert:
     def _object(self, body: str) -> pin.SE3:
         return pin.SE3(self._scene.body_pose(body))
 
-    def _go(self, duration_s: float, poses: Mapping[str, pin.SE3], gripper: float | None = None) -> Motion:
+    def _go(
+        self, duration_s: float, poses: Mapping[str, pin.SE3], gripper: float | None = None
+    ) -> Motion:
         """Hands to poses, by side; their grippers meanwhile."""
         target = self._command.copy()
         for side, pose in poses.items():
@@ -131,6 +138,10 @@ class Expert:
         for side, value in grippers.items():
             target[self._grippers[side]] = value
         return self._move(duration_s, target)
+
+    def _rest(self) -> Motion:
+        """Let the arms come to where they are commanded, as far as they do."""
+        return self._move(SETTLE_S, self._command)
 
     def _move(self, duration_s: float, target: np.ndarray) -> Motion:
         """By minimum jerk from the newest target to this one."""
@@ -165,7 +176,7 @@ class Expert:
 
 
 def _hand(side: str, place: np.ndarray, down: float, roll: float = 0.0) -> pin.SE3:
-    """A grasp frame at a place; fingers point to the other arm, so far down, rolled about themselves."""
+    """A grasp frame at a place; fingers point to the other arm, so far down, rolled so far."""
     towards = 0.0 if side == "left" else np.pi
     rotation = pin.rpy.rpyToMatrix(0.0, 0.0, towards) @ pin.rpy.rpyToMatrix(roll, down, 0.0)
     return pin.SE3(rotation, np.asarray(place, dtype=float))

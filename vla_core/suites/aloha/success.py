@@ -1,9 +1,9 @@
 """Whether a task is done, by what touches what: as the benchmark has it, and strictly.
 
 The published success of the transfer fires while the other hand still holds the cube (one finger of
-the left hand touches it, and not the table); that of the insertion at any contact of peg and pin. The
-strict one asks for a grasp with both fingers, nothing on the table, the other hand gone, and all of
-that for a while.
+the left hand touches it, and not the table); that of the insertion at any contact of peg and pin.
+The strict one asks for a grasp with both fingers, nothing on the table, the other hand gone, and all
+of that for a while.
 """
 
 from __future__ import annotations

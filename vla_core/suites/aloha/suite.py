@@ -41,10 +41,13 @@ class AlohaSuite:
                 f"{', '.join(sorted(JOINTS))}",
             )
         if set(robot.end_effectors) != {"left", "right"}:
-            raise ConfigError(f"robot {robot.name}", "suite aloha needs end effectors left and right")
+            raise ConfigError(
+                f"robot {robot.name}", "suite aloha needs end effectors left and right"
+            )
         if missing := [name for name in CAMERAS if name not in robot.cameras]:
             raise ConfigError(
-                f"robot {robot.name}", f"has no camera {', '.join(missing)}, which suite aloha needs"
+                f"robot {robot.name}",
+                f"has no camera {', '.join(missing)}, which suite aloha needs",
             )
         if unplaced := [name for name in CAMERAS if robot.cameras[name].frame is None]:
             raise ConfigError(

@@ -74,9 +74,9 @@ class JointMap:
             if gripper:
                 self._grippers.append(place)
                 second.append(model.joint(f"vx300s_{side}/{_FINGERS[1]}"))
-        self._qpos, self._other_qpos = ([j.qposadr[0] for j in joints] for joints in (first, second))
-        self._qvel = [j.dofadr[0] for j in first]
-        self._ctrl, self._other_ctrl = ([actuators[j.id] for j in joints] for joints in (first, second))
+        self._qpos, self._qvel = [j.qposadr[0] for j in first], [j.dofadr[0] for j in first]
+        self._other_qpos = [j.qposadr[0] for j in second]
+        self._ctrl, self._other_ctrl = ([actuators[j.id] for j in some] for some in (first, second))
         self._still = robot.from_urdf(np.zeros(robot.dof))
 
     def place(self, data: mujoco.MjData, position: np.ndarray) -> None:
