@@ -28,8 +28,8 @@ SOCKET_AT, PEG_AT = (-0.07, 0.5, 0.18), (0.085, 0.5, 0.18)
 DOWN = np.pi / 3
 #: The grasp frame above the table, at least, and how high hands come from and lift to [m].
 LOWEST, ABOVE = 0.020, 0.09
-#: From the socket's centre to the peg's: before it is pushed in, when its tip has reached the pin; and
-#: how much farther it is pushed [m].
+#: From the socket's centre to the peg's: before it is pushed in, when its tip has reached the pin;
+#: and how much farther it is pushed [m].
 BEFORE, INSERTED, PUSH = 0.155, 0.10, 0.012
 #: How long arms rest before what they hold is measured: they lag by up to 8 mm after a motion [s].
 SETTLE_S = 0.25
@@ -89,13 +89,13 @@ class Expert:
     def _insert(self) -> Iterator[Motion]:
         """Each hand takes its part; the peg is brought before the held socket, then in."""
         parts = {"right": "peg", "left": "socket"}
-        yield self._go(1.1, {side: self._over(side, part) for side, part in parts.items()}, OPEN)
-        yield self._go(0.8, {side: self._over(side, part, 0.0) for side, part in parts.items()})
+        yield self._go(0.9, {side: self._over(side, part) for side, part in parts.items()}, OPEN)
+        yield self._go(0.7, {side: self._over(side, part, 0.0) for side, part in parts.items()})
         yield self._grip(0.5, left=CLOSED, right=CLOSED)
-        yield self._go(0.6, {side: self._over(side, part) for side, part in parts.items()})
-        yield self._go(1.1, {"left": _hand("left", SOCKET_AT, DOWN),
+        yield self._go(0.5, {side: self._over(side, part) for side, part in parts.items()})
+        yield self._go(1.0, {"left": _hand("left", SOCKET_AT, DOWN),
                              "right": _hand("right", PEG_AT, DOWN)})  # fmt: skip
-        for duration_s in (0.5, 0.4):
+        for duration_s in (0.4, 0.3):
             yield self._rest()
             yield self._go(duration_s, {"right": self._peg_before_socket(BEFORE)})
         yield self._go(0.9, {"right": self._peg_before_socket(INSERTED + 0.01)})
