@@ -15,8 +15,7 @@ from pathlib import Path
 
 os.environ.setdefault("MUJOCO_GL", "egl")
 
-from rich.progress import track
-
+from vla_core.progress import counted
 from vla_core.robot.model import RobotModel
 from vla_core.statistics.measurement import Figure, write_measurement
 from vla_core.statistics.success_rate import SuccessRate
@@ -52,7 +51,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the result here")
     args = parser.parse_args()
     jobs = [(t, args.seed + k) for k in range(args.scenes) for t in range(len(TASKS))]
-    rows = list(track(results(attempt, jobs, args.workers), total=len(jobs)))
+    rows = list(counted(results(attempt, jobs, args.workers), "attempts", len(jobs)))
     figures = []
     for task in TASKS:
         words = task.told.instruction.text

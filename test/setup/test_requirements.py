@@ -51,3 +51,11 @@ def test_torch_is_asked_for_without_a_build_so_that_each_index_gives_its_own():
 def test_ros_is_kept_apart_so_that_a_sourced_ros_replaces_it():
     assert all(item.name.startswith("ros-") for item in requirements("requirements-ros.txt"))
     assert not any(item.name.startswith("ros-") for item in requirements("requirements.txt"))
+
+
+def test_a_package_that_is_taken_for_its_files_alone_is_pinned_by_its_hash():
+    lines = (ROOT / "requirements-assets.txt").read_text().splitlines()
+    packages = [line for line in lines if not line.startswith("#")]
+    assert packages
+    for line in packages:
+        assert re.fullmatch(r"[a-z-]+==[\d.]+ --hash=sha256:[0-9a-f]{64}", line), line
