@@ -147,7 +147,7 @@ def _run(environment: SuiteEnvironment, command: Sequence[str], timeout_s: float
             ran = subprocess.run(
                 command, env=apart(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 timeout=timeout_s, check=False,
-                preexec_fn=partial(die_with, os.getpid()),  # noqa: PLW1509  see it
+                preexec_fn=partial(die_with, os.getpid()),
             )  # fmt: skip
             ended = f"ended with {ran.returncode}"
         except subprocess.TimeoutExpired:
