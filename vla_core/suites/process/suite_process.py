@@ -31,7 +31,7 @@ class SuiteProcess:
     packages: tuple[Path, ...] = ()
     environment: SuiteEnvironment | None = None
     start_s: float = 180.0
-    answer_s: float = 60.0
+    answer_s: float = 120.0
 
     @property
     def python(self) -> Path:
