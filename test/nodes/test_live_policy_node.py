@@ -72,6 +72,7 @@ def steps(live: Live) -> int:
 
 def test_intents_and_chunks_come_from_one_node_and_the_robot_follows(live, in_policy):
     live.wait_until(lambda: live.newest[topics.SAFETY_STATUS].chunk_sequence, "a chunk's command")
+    live.wait_until(lambda: topics.ACTION_CHUNK in live.newest, "the chunk itself")
     state = live.newest["/joint_states"]
     joint = state.name.index(live.newest[topics.ACTION_CHUNK].joint_names[0])
     begin = state.position[joint]

@@ -58,6 +58,13 @@ class PointingScene:
             type=mujoco.mjtGeom.mjGEOM_PLANE, size=(2, 2, 0.1), pos=(0, 0, -0.5), rgba=(0.6, 0.7, 0.5, 1)
         )
         spec.worldbody.add_camera(name=CAMERA, pos=(0.3, 0, 2.0), fovy=FOVY)
+        spec.compiler.discardvisual = False  # as MuJoCo does with a URDF's: the arm has to be seen
+        for body, length in (("arm", 0.5), ("hand", 0.3)):
+            box, half = mujoco.mjtGeom.mjGEOM_BOX, length / 2
+            spec.body(body).add_geom(
+                type=box, size=(half, 0.04, 0.04), pos=(half, 0, 0), contype=0, conaffinity=0, mass=0,
+                rgba=(0.1, 0.1, half, 1),
+            )  # fmt: skip
         self._model = spec.compile()
         self._data = mujoco.MjData(self._model)
         self._places = [self._model.joint(n).qposadr[0] for n in robot.joint_names]
