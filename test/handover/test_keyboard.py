@@ -111,6 +111,13 @@ def test_where_keys_stay_out_it_falls_silent_until_the_robot_is_nobody_s(held, c
     assert held.state().grip is Grip.RELEASED and held.press()
 
 
+def test_where_it_is_not_known_who_moves_the_robot_nobody_has_let_go(held, clock):
+    clock.now_s += HELD_FOR_S / 2
+    assert held.beat(None).buttons == (1,), "else the policy goes on under the operator's hands"
+    clock.now_s += HELD_FOR_S
+    assert held.beat(None) is None and held.state().grip is Grip.SILENT
+
+
 def test_letting_go_is_said_for_a_while(held, clock):
     assert held.let_go()
     assert held.beat(ControlMode.TELEOP) == (REST + REST, (0,))

@@ -180,13 +180,14 @@ class Keyboard:
     def _follow_mode(self, mode: ControlMode | None, now_s: float) -> None:
         """What time and mode do to the deadman."""
         moves = mode in _OPERATOR_MOVES
+        taken = mode is not None and not moves  # where it is not known, nobody has let go
         if self._held:
             self._answered |= moves
             if now_s - self._key_s > HELD_FOR_S:
                 self._grip = Grip.SILENT
-            elif not moves and (self._answered or now_s - self._pressed_s > _ANSWERED_WITHIN_S):
+            elif taken and (self._answered or now_s - self._pressed_s > _ANSWERED_WITHIN_S):
                 self._release(now_s)  # taken away, or never given
-        elif self._grip is Grip.SILENT and mode is not None and not moves:
+        elif self._grip is Grip.SILENT and taken:
             self._release(now_s)
 
     def _release(self, now_s: float) -> None:
