@@ -39,7 +39,7 @@ setup(
     maintainer="vla maintainers",
     maintainer_email="maintainers@vla.invalid",
     license="Apache-2.0",
-    packages=find_packages(include=["vla_nodes", "vla_nodes.*", "vla_core", "vla_core.*", "vla_suite_server"]),
+    packages=find_packages(include=["vla_nodes", "vla_nodes.*", "vla_core", "vla_core.*"]),
     package_data={"": ["*.html", "*.jinja", "*.css", "*.js", "*.json", "*.yaml", "*.xml", "*.txt"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),

@@ -27,9 +27,9 @@ from vla_core.suites import own_scene
 from vla_core.suites.process.remote_scene import RemoteScene
 from vla_core.suites.process.scene_process import SceneProcess
 from vla_core.suites.process.suite_process import SuiteProcess
+from vla_core.suites.process.vla_suite_server.scene import State
 from vla_core.suites.registry import load_suite
 from vla_core.suites.suite_argument import add_suite
-from vla_suite_server.scene import State
 
 SIDES = (64, 128, 256, 640)
 HERE, STEPWISE, AT_ONCE = "here", "apart, a request a step", "apart, a request a chunk"

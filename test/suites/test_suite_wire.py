@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from test_layering import ROOT, imported
 
-from vla_suite_server.wire import pack, unpack
+from vla_core.suites.process.environment import SERVER
+from vla_core.suites.process.vla_suite_server.wire import pack, unpack
 
 DTYPES = st.sampled_from([np.uint8, np.bool_, np.int64, np.float32, np.float64])
 
@@ -44,12 +45,14 @@ def test_what_is_no_message_is_refused(frames):
 
 def test_the_server_is_made_of_arrays_and_the_socket_alone():
     allowed = {"numpy", "zmq", "msgpack", "vla_suite_server", *sys.stdlib_module_names}
-    for file in (ROOT / "vla_suite_server").glob("*.py"):
+    files = list(SERVER.glob("*.py"))
+    assert len(files) > 3
+    for file in files:
         assert {name.partition(".")[0] for name in imported(file.read_text())} <= allowed, file
 
 
 def test_both_sides_have_the_same_socket():
     ours = (ROOT / "requirements.txt").read_text().splitlines()
-    theirs = (ROOT / "vla_suite_server/requirements.txt").read_text().splitlines()
+    theirs = (SERVER / "requirements.txt").read_text().splitlines()
     pinned = [line for line in theirs if not line.startswith("#")]
     assert pinned and set(pinned) <= set(ours)

@@ -7,8 +7,8 @@ import numpy as np
 from vla_core.contract.scene import Scene
 from vla_core.contract.suite import USUAL, SuiteTask
 from vla_core.robot.model import RobotModel
+from vla_core.suites.process.vla_suite_server.scene import State
 from vla_core.suites.registry import load_suite
-from vla_suite_server.scene import State
 
 #: For `SuiteProcess.entry`.
 ENTRY = f"{__name__}:open_scene"

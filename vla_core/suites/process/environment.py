@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import vla_suite_server
 from vla_core.errors import ConfigError
 from vla_core.paths import root
 
 #: Names another folder than `.suites` of the checkout for all environments.
 FOLDER_VARIABLE = "VLA_SUITES"
 #: What the process needs besides.
-SERVER = Path(vla_suite_server.__file__).parent
+SERVER = Path(__file__).parent / "vla_suite_server"
 _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(\[[^]]*\])?==")
 
 

@@ -21,7 +21,7 @@ from vla_core.errors import VlaError
 from vla_core.signals import die_with
 from vla_core.suites.process.environment import SERVER
 from vla_core.suites.process.suite_process import SuiteProcess
-from vla_suite_server.wire import pack, unpack
+from vla_core.suites.process.vla_suite_server.wire import pack, unpack
 
 _CLOSE_S, _TOLD_LINES = 5.0, 15
 
