@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import torch
 
-from vla_core.contract.suite import TrainingSuite
-from vla_core.policies.chunk.config import CLONING, CORRECTED, PREFIX, ChunkConfig
+from vla_core.policies.chunk.config import CLONING, CORRECTED, PREFIX
 from vla_core.policies.chunk.losses import Cloning
 from vla_core.policies.chunk.model import ChunkModel
 from vla_core.policies.chunk.ship import ship
@@ -21,19 +18,15 @@ from vla_core.training.trainer import Trainer
 
 
 class ChunkRecipe(VisuomotorRecipe):
-    """Every stage after the encoder trains the same networks, each from the weights of the last.
+    """Every stage after the encoder trains the same networks, each from the weights of the last."""
 
-    Args:
-        config: what to train.
-        folder, suite: as for every `VisuomotorRecipe`.
-    """
+    CORRECTED, COMMITTED, write = CORRECTED, (PREFIX,), staticmethod(ship)
 
-    def __init__(
-        self, config: ChunkConfig, folder: Path, suite: TrainingSuite | None = None
-    ) -> None:
-        super().__init__(config, folder, suite, CORRECTED, (PREFIX,))
+    @property
+    def before(self) -> dict[str, tuple[str, ...]]:
+        """The stage before each."""
         stages = (CLONING, *self.corrected, *self.committed)
-        self.before = {CLONING: (), **{b: (a,) for a, b in zip(stages, stages[1:])}}
+        return {CLONING: (), **{b: (a,) for a, b in zip(stages, stages[1:])}}
 
     @property
     def last(self) -> tuple[str, ...]:
@@ -80,17 +73,3 @@ class ChunkRecipe(VisuomotorRecipe):
         for stage in stages:
             model.load_state_dict(below("model.", self.final(stage)))
         return model
-
-    def ship(self, out: Path, metrics: dict[str, dict[str, float]], *stages: str) -> None:
-        """Write a policy's folder with the weights of finished `stages`."""
-        training = self.windows("training")
-        ship(
-            out,
-            self.config,
-            self.robot,
-            self.load_stages(self.new_model(), *stages),
-            self.normalisation(training),
-            self.rate_hz,
-            self.provenance(training, metrics, stages),
-            self.config.committed_steps if PREFIX in stages else 0,
-        )

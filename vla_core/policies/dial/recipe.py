@@ -37,17 +37,14 @@ from vla_core.training.trainer import Trainer
 
 
 class DialRecipe(VisuomotorRecipe):
-    """Stage 2 has up to three parts, each learned from corrections besides.
+    """Stage 2 has up to three parts, each learned from corrections besides."""
 
-    Args:
-        config: what to train.
-        folder, suite: as for every `VisuomotorRecipe`.
-    """
+    CORRECTED, COMMITTED, write = STAGE_2, COMMITTED, staticmethod(ship)
 
     def __init__(
         self, config: TrainingConfig, folder: Path, suite: TrainingSuite | None = None
     ) -> None:
-        super().__init__(config, folder, suite, STAGE_2, COMMITTED)
+        super().__init__(config, folder, suite)
         #: The policy whose weights all begins with, if there is one.
         self.start = PolicyManifest.load(policy_folder(config.start)) if config.start else None
         warmed_up = () if config.start else ("system2", "system1")
@@ -68,20 +65,6 @@ class DialRecipe(VisuomotorRecipe):
                 f"demonstrations have {self.rate_hz:g} frames a second, `start: {config.start}` "
                 f"has steps of {self.start.step_s:g} s",
             )
-
-    def ship(self, out: Path, metrics: dict[str, dict[str, float]], *stages: str) -> None:
-        """Write a policy's folder with the weights of finished `stages`."""
-        training = self.windows("training")
-        ship(
-            out,
-            self.config,
-            self.robot,
-            self.load_stages(self.with_vit(self.new_model(*stages)), *stages),
-            self.normalisation(training),
-            self.rate_hz,
-            self.provenance(training, metrics, stages),
-            *(self.config.committed_steps if stage in stages else 0 for stage in COMMITTED),
-        )
 
     def begun_with(self) -> dict[str, Any]:
         """The policy that it began with."""

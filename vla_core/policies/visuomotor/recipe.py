@@ -6,13 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from vla_core.contract.episode import Episode
+from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.suite import TrainingSuite
 from vla_core.policies.blocks.words import vocabulary_of
 from vla_core.policies.visuomotor.config import VisuomotorConfig
@@ -41,37 +42,40 @@ class VisuomotorRecipe(ABC):
         config: what to train.
         folder: where data, checkpoints and logs go.
         suite: shows and corrects; None: all is learned from a data set.
-        corrected: stages of the kind, in order, before each of which the expert corrects the
-            policy so far.
-        committed: stages of the kind that come after those, about the plan in execution.
 
     Attributes:
-        corrected, committed: those of them that the configuration has.
+        CORRECTED: stages of the kind, in order, before each of which the expert corrects the policy
+            so far.
+        COMMITTED: stages of the kind that come after those, about the plan in execution.
+        write: writes the folder of a policy.
+        corrected, committed: those of the stages that the configuration has.
         before: whose weights each stage begins with.
     """
 
+    CORRECTED: ClassVar[Sequence[str]]
+    COMMITTED: ClassVar[Sequence[str]]
+    write: ClassVar[Callable[..., PolicyManifest]]
     before: dict[str, tuple[str, ...]]
 
     def __init__(
-        self,
-        config: VisuomotorConfig,
-        folder: Path,
-        suite: TrainingSuite | None,
-        corrected: Sequence[str],
-        committed: Sequence[str],
+        self, config: VisuomotorConfig, folder: Path, suite: TrainingSuite | None = None
     ) -> None:
         self.config = config
         self.folder = folder
         self.suite = suite
         self.robot = RobotModel.load(config.robot)
-        self.corrected = [stage for stage in corrected if stage in config.stages]
-        self.committed = [stage for stage in committed if stage in config.stages]
+        self.corrected = [stage for stage in self.CORRECTED if stage in config.stages]
+        self.committed = [stage for stage in self.COMMITTED if stage in config.stages]
         self.demonstrations = Demonstrations(folder / "demonstrations", config.held_out)
         self.rate_hz = rate_hz(config, suite)
 
     @abstractmethod
     def new_model(self, *stages: str) -> nn.Module:
         """The networks at their first weights, with those that `stages` need."""
+
+    @abstractmethod
+    def load_stages(self, model: nn.Module, *stages: str) -> nn.Module:
+        """Put the finished stages' weights into `model`."""
 
     @abstractmethod
     def train(self, stage: str, show: Show) -> dict[str, float]:
@@ -81,9 +85,19 @@ class VisuomotorRecipe(ABC):
     def warm_up(self) -> dict[str, dict[str, float]]:
         """The stages before all corrections; metrics by stage."""
 
-    @abstractmethod
     def ship(self, out: Path, metrics: dict[str, dict[str, float]], *stages: str) -> None:
         """Write a policy's folder with the weights of finished `stages`."""
+        training = self.windows("training")
+        self.write(
+            out,
+            self.config,
+            self.robot,
+            self.load_stages(self.with_vit(self.new_model(*stages)), *stages),
+            self.normalisation(training),
+            self.rate_hz,
+            self.provenance(training, metrics, stages),
+            *(self.config.committed_steps if stage in stages else 0 for stage in self.COMMITTED),
+        )
 
     @property
     def learns_to_see(self) -> bool:
