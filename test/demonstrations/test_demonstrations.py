@@ -27,10 +27,19 @@ from vla_core.suites.registry import load_suite
 SUITE, SEEDS = "pointing_shown", range(12)
 
 
-@pytest.fixture
-def suite(plugins, monkeypatch):
-    monkeypatch.syspath_prepend(plugins)
-    return load_suite(SUITE, Demonstrated)
+@pytest.fixture(scope="module")
+def suite(plugins):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(plugins)
+        yield load_suite(SUITE, Demonstrated)
+
+
+@pytest.fixture(scope="module")
+def whole(suite, tmp_path_factory) -> Path:
+    """The data set of all seeds, recoveries included, made by one process in one go."""
+    folder = tmp_path_factory.mktemp("whole")
+    fill(suite, folder, recoveries=True)
+    return folder
 
 
 def fill(
@@ -96,14 +105,12 @@ def test_each_demonstration_is_an_episode_and_failed_ones_are_left_out(suite, tm
     assert all(row["success"] for row in episode_rows(tmp_path / "set"))
 
 
-def test_it_is_the_same_to_the_last_bit_whatever_the_number_of_processes(suite, tmp_path):
-    for workers in (1, 3):
-        fill(suite, tmp_path / str(workers), workers=workers)
-    assert contents(tmp_path / "1") == contents(tmp_path / "3")
+def test_it_is_the_same_to_the_last_bit_whatever_the_number_of_processes(suite, whole, tmp_path):
+    fill(suite, tmp_path / "set", workers=3, recoveries=True)
+    assert contents(whole) == contents(tmp_path / "set")
 
 
-def test_interrupted_anywhere_it_goes_on_to_the_same_data_set(suite, tmp_path):
-    fill(suite, tmp_path / "whole", recoveries=True)
+def test_interrupted_anywhere_it_goes_on_to_the_same_data_set(suite, whole, tmp_path):
     scenes: list[SceneShown] = []
 
     def interrupt(scene: SceneShown) -> None:
@@ -118,12 +125,11 @@ def test_interrupted_anywhere_it_goes_on_to_the_same_data_set(suite, tmp_path):
     scenes.clear()
     fill(suite, tmp_path / "parts", recoveries=True, progress=scenes.append)
     assert [scene.was_there for scene in scenes] == [True] * 9 + [False] * 3
-    assert contents(tmp_path / "whole") == contents(tmp_path / "parts")
+    assert contents(whole) == contents(tmp_path / "parts")
 
 
-def test_a_scene_of_which_a_part_was_written_gets_the_rest_of_it(suite, tmp_path, monkeypatch):
+def test_a_scene_of_which_a_part_was_written_gets_the_rest_of_it(suite, whole, tmp_path):
     """As after a kill between two episodes, and between the last one and the journal."""
-    fill(suite, tmp_path / "whole", recoveries=True)
     first = fill(suite, tmp_path / "set", range(0), recoveries=True)
     robot = RobotModel.load(suite.robot)
     for seed, episodes in shown(suite).items():
@@ -132,7 +138,7 @@ def test_a_scene_of_which_a_part_was_written_gets_the_rest_of_it(suite, tmp_path
             writer.add(f"{SUITE}/{seed}/0", episodes[0].instruction, first._frames(robot, episodes[0]))
             break
     fill(suite, tmp_path / "set", recoveries=True)
-    assert contents(tmp_path / "whole") == contents(tmp_path / "set")
+    assert contents(whole) == contents(tmp_path / "set")
 
 
 def test_killed_it_leaves_no_process_and_goes_on(suite, plugins, tmp_path):

@@ -58,6 +58,7 @@ class PointingScene:
             type=mujoco.mjtGeom.mjGEOM_PLANE, size=(2, 2, 0.1), pos=(0, 0, -0.5), rgba=(0.6, 0.7, 0.5, 1)
         )
         spec.worldbody.add_camera(name=CAMERA, pos=(0.3, 0, 2.0), fovy=FOVY)
+        spec.visual.quality.shadowsize = spec.visual.quality.offsamples = 0  # many pictures, no GPU
         spec.compiler.discardvisual = False  # as MuJoCo does with a URDF's: the arm has to be seen
         for body, length in (("arm", 0.5), ("hand", 0.3)):
             box, half = mujoco.mjtGeom.mjGEOM_BOX, length / 2
