@@ -13,8 +13,10 @@ from lerobot.datasets.lerobot_dataset import LeRobotDataset
 
 
 def main(root: str, backend: str) -> None:
-    """Every frame: its numbers, its task, and the mean of its picture's colours [0 to 1]."""
-    dataset = LeRobotDataset("test/written", root=root, video_backend=backend)
+    """Every frame: its numbers, its task, the means of its colours [0 to 1] and its depth [m]."""
+    dataset = LeRobotDataset(
+        "test/written", root=root, video_backend=backend, depth_output_unit="m"
+    )
     keys = dataset.meta.camera_keys
     frames = []
     for number in range(len(dataset)):

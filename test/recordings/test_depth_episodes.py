@@ -1,4 +1,7 @@
-"""Episodes carry the depth that a specification asks for, from a bag and from a data set."""
+"""Episodes carry the depth that a specification asks for, from a bag and from a data set.
+
+A bag's is converted where that is asked for.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +40,9 @@ from swaying_robot import (
 from vla_core.contract.specification import CameraSpec, ObservationSpec
 from vla_core.errors import ConfigError
 from vla_core.recordings.convert.bag_episodes import bag_episodes
+from vla_core.recordings.convert.dataset_index import ConvertError
+from vla_core.recordings.convert.to_bags import dataset_to_bags
+from vla_core.recordings.convert.to_dataset import bags_to_dataset
 from vla_core.recordings.lerobot.dataset import LeRobotDataset
 from vla_core.robot.model import RobotModel
 from vla_core.types import NANOSECONDS
@@ -144,3 +150,49 @@ def test_what_is_no_depth_is_refused_saying_what_it_is(tmp_path):
     key = "observation.images.cam_high"
     with pytest.raises(ConfigError, match="got dtype video, is_depth_map False, depth_unit None"):
         dataset.read(0, ROBOT, {}, SIDE, depths={"head": key})
+
+
+def converted(bag: Path, folder: Path, *depths: str) -> list[str]:
+    """Makes a data set of a bag; what was told."""
+    told = []
+    bags_to_dataset([bag], folder, DEEP, RATE_HZ, INSTRUCTION, tell=told.append, depths=depths)
+    return told
+
+
+@pytest.mark.parametrize("encoding", ["16UC1", "32FC1"])
+def test_a_converted_bags_depth_is_what_was_recorded(encoding, tmp_path):
+    bag = write_deep_bag(tmp_path / "bag", encoding)
+    assert converted(bag, tmp_path / "d", "head") == []
+    dataset = LeRobotDataset(tmp_path / "d")
+    (pictures,) = dataset.cameras
+    assert dataset.depths == (f"{pictures}_depth",)
+    read = dataset.depth(0, dataset.depths[0], np.arange(FRAMES))
+    for frame, depth in enumerate(read):
+        metres = depth_mm(frame) * np.float32(1e-3)
+        np.testing.assert_array_equal(depth, np.where(metres, metres, np.nan))
+    found = json.loads((tmp_path / "d/meta/stats.json").read_text())[dataset.depths[0]]
+    assert np.ravel(found["max"]) == pytest.approx(0.5 + 0.01 * (FRAMES - 1) + 0.056)
+    assert np.shape(found["mean"]) == (1, 1, 1) and found["count"] == [FRAMES]
+
+
+def test_depth_that_is_not_asked_for_is_told_and_left_out(tmp_path):
+    bag = write_deep_bag(tmp_path / "bag", "16UC1")
+    assert converted(bag, tmp_path / "d") == [
+        f"{bag}: depth of head is left out; --depth head writes it"
+    ]
+    assert LeRobotDataset(tmp_path / "d").depths == ()
+    with pytest.raises(ConvertError, match="of other joints, cameras"):
+        converted(bag, tmp_path / "d", "head")
+
+
+def test_depth_of_a_camera_that_has_none_is_refused_before_anything_is_read(tmp_path):
+    with pytest.raises(ConvertError, match="no depth_topic of camera head"):
+        bags_to_dataset([tmp_path / "bag"], tmp_path / "d", ROBOT, RATE_HZ, depths=["head"])
+    assert not (tmp_path / "d").exists()
+
+
+def test_bags_that_are_made_of_a_data_set_say_that_they_hold_no_depth(tmp_path):
+    told = []
+    dataset = write_deep_dataset(tmp_path / "d", "mm", ".png")
+    dataset_to_bags(dataset, tmp_path / "bags", ROBOT, tell=told.append)
+    assert told == [f"{dataset}: {DEPTH_KEY} is left out: bags are made without depth"]

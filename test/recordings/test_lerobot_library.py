@@ -18,7 +18,7 @@ from vla_core.demonstrations.dataset import DemonstrationSet
 from vla_core.recordings.convert.dataset_index import episode_rows
 from vla_core.recordings.convert.dataset_writer import DatasetWriter
 from vla_core.recordings.convert.frames import Frame
-from vla_core.recordings.lerobot.dataset import LeRobotDataset
+from vla_core.recordings.lerobot.dataset import LeRobotDataset, depth_key
 from vla_core.robot.model import RobotModel
 from vla_core.suites.registry import load_suite
 
@@ -44,7 +44,8 @@ def frames(robot: RobotModel, episode: int) -> list[Frame]:
         pixels = np.full((*SIZE, 3), 90, np.uint8)
         pixels[:, : SIZE[1] // 2] = (20 + (37 * episode + 53 * k) % 200, 60, 200)
         position = robot.ready_pose - 0.001 * (k + 100 * episode)
-        made.append(Frame({"head": pixels}, position, position + 0.002, success=k > 5))
+        depth = {"head": np.full(SIZE, 0.5 + 0.1 * k, np.float32)}
+        made.append(Frame({"head": pixels}, position, position + 0.002, success=k > 5, depth=depth))
     return made
 
 
@@ -54,7 +55,7 @@ def written(request, robot, tmp_path_factory) -> Path:
     megabytes = 100 if request.param == "joined" else 0
     sizes_mb = {"data": megabytes, "video": megabytes}
     for episode in range(len(LENGTHS)):  # each by a writer that goes on
-        writer = DatasetWriter(folder, robot, {"head": (CAMERA, SIZE)}, FPS, sizes_mb)
+        writer = DatasetWriter(folder, robot, {"head": (CAMERA, SIZE)}, FPS, sizes_mb, ["head"])
         writer.add(f"bag/{episode}", f"task {episode % 2}", frames(robot, episode))
     info = (folder / "meta/info.json").read_text()
     (folder / "meta/info.json").write_text(info.replace('_in_mb": 0', '_in_mb": 1'))
@@ -91,6 +92,7 @@ def test_lerobots_own_reader_reads_every_frame_of_it(written, robot, backend):
         assert (got["success"], got["source"]) == (number > 5, "policy")
         colours = frame.pictures["head"].mean(axis=(0, 1)) / 255
         assert got["colours"][CAMERA] == pytest.approx(colours, abs=0.03)  # a neighbour's: 0.1
+        assert got["colours"][depth_key(CAMERA)] == pytest.approx([0.5 + 0.1 * number], abs=1e-6)
 
 
 def test_lerobots_own_reader_reads_statistics_of_what_it_shows(written, robot):
@@ -112,6 +114,11 @@ def test_lerobots_own_reader_reads_statistics_of_what_it_shows(written, robot):
         assert np.shape(colours[name]) == (3, 1, 1)
         assert np.ravel(colours[name]) == pytest.approx(exact, abs=1e-9)
     assert {"q01", "q10", "q50", "q90", "q99"} < set(colours)
+    deep = [frame.depth["head"] for frame in every]
+    depth = seen["stats"][depth_key(CAMERA)]
+    assert np.shape(depth["mean"]) == (1, 1, 1)
+    assert np.ravel(depth["mean"]) == pytest.approx(np.mean(deep), abs=1e-6)
+    assert np.ravel(depth["max"]) == pytest.approx(np.max(deep), abs=1e-6)
 
 
 def test_lerobots_own_reader_reads_demonstrations_as_ours_does(plugins, tmp_path, monkeypatch):

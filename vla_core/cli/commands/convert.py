@@ -32,6 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-commands", nargs="+", default=(), metavar="GROUP", help="joint groups of which no "
         "commands were recorded: their action is where they were",
     )  # fmt: skip
+    parser.add_argument(
+        "--depth", nargs="+", default=(), metavar="CAMERA", help="cameras whose depth is "
+        "written, too",
+    )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
@@ -46,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
     datasets = [path for path in args.source if (path / "meta" / "info.json").is_file()]
     if datasets and len(args.source) > 1:
         raise ConvertError("give bags, or one data set")
+    if datasets and args.depth:
+        raise ConvertError("--depth is of bags; bags that are made of a data set hold no depth")
     with bar("") as shown:
 
         def progress(what: str, share: float) -> None:
@@ -56,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         else:
             done = bags_to_dataset(
                 args.source, args.out, robot, args.rate_hz, args.instruction, args.simulated,
-                progress, shown.tell, args.no_commands, args.bag_namespace,
+                progress, shown.tell, args.no_commands, args.bag_namespace, args.depth,
             )  # fmt: skip
     print(f"{args.out}: " + ", ".join(f"{count} {name}" for name, count in done.items()))
     nothing = done.get("bags_of_nothing") or not done["episodes"] + done["skipped"]

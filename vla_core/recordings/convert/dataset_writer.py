@@ -8,7 +8,7 @@ that was interrupted goes on with the first episode that is not there.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -26,7 +26,14 @@ from vla_core.recordings.convert.dataset_index import (
 from vla_core.recordings.convert.episode_draft import EpisodeDraft
 from vla_core.recordings.convert.frames import Frame
 from vla_core.recordings.convert.growing_files import append_table, append_video, can_append_video
-from vla_core.recordings.lerobot.dataset import ACTION, INTERVENTION, MOVED_BY, STATE, SUCCESS
+from vla_core.recordings.lerobot.dataset import (
+    ACTION,
+    INTERVENTION,
+    MOVED_BY,
+    STATE,
+    SUCCESS,
+    depth_key,
+)
 from vla_core.robot.model import RobotModel
 
 #: Videos of the episode that is being written.
@@ -52,6 +59,7 @@ class DatasetWriter:
         cameras: key in the data set of each camera, and height and width of its pictures [pixels].
         rate_hz: frames a second, whole.
         sizes_mb: of a `data` and a `video` file, behind which the next one is begun [MB].
+        depths: those of the cameras whose depth is written, too.
 
     Attributes:
         folder: as given.
@@ -67,12 +75,15 @@ class DatasetWriter:
         cameras: Mapping[str, tuple[str, tuple[int, int]]],
         rate_hz: int,
         sizes_mb: Mapping[str, int] = _SIZES_MB,
+        depths: Collection[str] = (),
     ) -> None:
         self.folder = folder
         self._rate_hz, self._sizes_mb = rate_hz, sizes_mb
         self._keys = {name: key for name, (key, _) in cameras.items()}
         self._sizes = {name: size for name, (_, size) in cameras.items()}
+        self._depths = {depth_key(self._keys[name]): name for name in depths}
         features = _described(robot, cameras.values(), rate_hz)
+        features |= {key: _depth(*self._sizes[name]) for key, name in self._depths.items()}
         self._index = DatasetIndex(folder, robot.name, features, rate_hz, sizes_mb)
 
     def has(self, source: str) -> bool:
@@ -93,7 +104,7 @@ class DatasetWriter:
             ConvertError: what is read back differs.
         """
         unfinished = self.folder / _UNFINISHED
-        draft = EpisodeDraft(unfinished, self._sizes, self._rate_hz)
+        draft = EpisodeDraft(unfinished, self._sizes, self._rate_hz, self._depths)
         try:
             for frame in frames:
                 draft.append(frame)
@@ -173,6 +184,16 @@ class DatasetWriter:
         return self.folder / pattern.format(
             chunk_index=place.chunk, file_index=place.file, video_key=key
         )
+
+
+def _depth(height: int, width: int) -> dict[str, Any]:
+    """The feature of a camera's depth: cells of the table, as LeRobot writes it without a video."""
+    return {
+        "dtype": "image",
+        "shape": [height, width, 1],
+        "names": ["height", "width", "channels"],
+        "info": {"is_depth_map": True, "depth_unit": "m"},
+    }
 
 
 def _described(

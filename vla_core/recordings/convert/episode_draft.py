@@ -4,22 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import cv2
 import numpy as np
 import pyarrow as pa
 
+from vla_core.observation.depth import resized_depth
 from vla_core.recordings.convert.dataset_index import ConvertError
 from vla_core.recordings.convert.frames import Frame
 from vla_core.recordings.convert.growing_files import VideoWriter
 from vla_core.recordings.convert.spans import SpanIntervention
-from vla_core.recordings.convert.statistics import PictureStatistics, Statistics, statistics_of
+from vla_core.recordings.convert.statistics import (
+    DepthStatistics,
+    PictureStatistics,
+    Statistics,
+    statistics_of,
+)
 from vla_core.recordings.lerobot.dataset import ACTION, INTERVENTION, MOVED_BY, STATE, SUCCESS
 from vla_core.recordings.lerobot.video import iterate_frames
 
 #: Pictures are compared at this size, by the mean of their difference [0 to 255].
 _THUMBNAIL, _LARGEST_DIFFERENCE = (16, 12), 12.0
+#: Depth loses nothing (LZW).
+_TIFF = [cv2.IMWRITE_TIFF_COMPRESSION, 5]
+#: A cell with a picture, as LeRobot's tables have it.
+_CELL = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
 class EpisodeDraft:
@@ -29,13 +40,18 @@ class EpisodeDraft:
         folder: of the videos.
         cameras: height and width of the pictures of each [pixels].
         rate_hz: frames a second.
+        depths: column of each depth that is kept, and its camera.
 
     Attributes:
         success: whether the last frame's task was done; None where nothing tells.
     """
 
     def __init__(
-        self, folder: Path, cameras: Mapping[str, tuple[int, int]], rate_hz: int
+        self,
+        folder: Path,
+        cameras: Mapping[str, tuple[int, int]],
+        rate_hz: int,
+        depths: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._folder, self._rate_hz = folder, rate_hz
         self._rows: list[tuple[np.ndarray, np.ndarray, bool, str, bool]] = []
@@ -43,6 +59,9 @@ class EpisodeDraft:
         self.success: bool | None = None
         self._thumbnails: dict[str, list[np.ndarray]] = {name: [] for name in cameras}
         self._colours = {name: PictureStatistics() for name in cameras}
+        self._sizes, self._depths = cameras, depths
+        self._cells: dict[str, list[dict[str, bytes]]] = {column: [] for column in depths}
+        self._distances = {column: DepthStatistics() for column in depths}
         self._videos = {
             name: VideoWriter(self.video(name), size, rate_hz) for name, size in cameras.items()
         }
@@ -70,6 +89,11 @@ class EpisodeDraft:
             self._thumbnails[name].append(_thumbnail(pixels))
             self._colours[name].add(pixels)
             video.append(pixels)
+        for column, name in self._depths.items():
+            depth = resized_depth(frame.depth[name], *self._sizes[name])
+            depth = np.nan_to_num(depth, nan=0.0)  # as cameras tell that nothing was measured
+            self._cells[column].append({"bytes": cv2.imencode(".tiff", depth, _TIFF)[1].tobytes()})
+            self._distances[column].add(depth)
 
     def _note(self, intervention: SpanIntervention) -> None:
         """The next frame is of an intervention."""
@@ -113,6 +137,7 @@ class EpisodeDraft:
                 "episode_index": pa.array(np.full(count, episode), pa.int64()),
                 "index": pa.array(np.arange(first, first + count), pa.int64()),
                 "task_index": pa.array(np.full(count, task), pa.int64()),
+                **{column: pa.array(cells, _CELL) for column, cells in self._cells.items()},
             }
         )
 
@@ -120,12 +145,11 @@ class EpisodeDraft:
         """Of each column of numbers, and of the pictures; `keys` are the cameras' features."""
         found = {}
         for name in table.column_names:
-            if not pa.types.is_string(table[name].type):
+            if not (pa.types.is_string(table[name].type) or name in self._cells):
                 values = np.array(table[name].to_pylist(), float)
                 found[name] = statistics_of(values.reshape(len(values), -1))
-        return found | {
-            keys[name]: colours.statistics() for name, colours in self._colours.items()
-        }
+        seen = {keys[name]: colours for name, colours in self._colours.items()} | self._distances
+        return found | {key: each.statistics() for key, each in seen.items()}
 
     def verify_pictures(self, camera: str, path: Path, first: int) -> None:
         """Read pictures back, from number `first` of a file on.

@@ -58,6 +58,23 @@ class PictureStatistics:
         return shaped | {"count": np.array([self._count])}
 
 
+class DepthStatistics:
+    """Of depth [m], by every eighth pixel of every eighth row; 0 where nothing was measured."""
+
+    def __init__(self) -> None:
+        self._samples: list[np.ndarray] = []
+
+    def add(self, depth: np.ndarray) -> None:
+        """Take `(height, width)` float32."""
+        self._samples.append(depth[::8, ::8].reshape(-1))
+
+    def statistics(self) -> Statistics:
+        """`count` is the number of pictures, `(1,)`; the others are `(1, 1, 1)`."""
+        found = statistics_of(np.concatenate(self._samples).astype(float).reshape(-1, 1))
+        shaped = {name: value.reshape(1, 1, 1) for name, value in found.items()}
+        return shaped | {"count": np.array([len(self._samples)])}
+
+
 def joined(one: Statistics, other: Statistics) -> Statistics:
     """Of both together: exact but for the quantiles, which are means by count, as LeRobot's are."""
     counts = np.array([one["count"][0], other["count"][0]], float)

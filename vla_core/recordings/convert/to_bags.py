@@ -23,6 +23,7 @@ from vla_core.recordings.sources.recording import (
     Event,
     ImageCame,
     JointStateCame,
+    RecordedEpisode,
     UnreadableCame,
 )
 from vla_core.robot.description import CameraDescription, ImageMessage
@@ -52,7 +53,7 @@ def dataset_to_bags(
         folder: of the bags; made, or gone on with.
         robot: its YAML names topics, joints, and the data set's keys of the cameras.
         progress: told which episode is written, and how much of the data set has been.
-        tell: told in words what is wrong with an episode.
+        tell: told in words what is wrong with an episode, and what is left out.
 
     Returns:
         How many `episodes` and `frames` were written, `skipped` episodes that were there, and
@@ -68,10 +69,16 @@ def dataset_to_bags(
             "which bags have the joint targets"
         )
     recording = LeRobotRecording(dataset, robot, list(robot.cameras))
-    described = with_full_names(robot.description)
-    first_camera = next(iter(described.cameras.values()))
+    if recording.depths:
+        tell(f"{dataset}: {', '.join(recording.depths)} is left out: bags are made without depth")
     done = dict.fromkeys(("episodes", "frames", "skipped", "lost"), 0)
     passed = 0
+
+    def passing(name: str) -> None:
+        nonlocal passed
+        passed += 1
+        progress(name, passed / max(1, recording.frames))
+
     for number, episode in enumerate(recording.episodes()):
         path = folder / f"episode_{number:06d}"
         if path.exists():
@@ -79,31 +86,48 @@ def dataset_to_bags(
             continue
         part = folder / _UNFINISHED / path.name
         shutil.rmtree(part, ignore_errors=True)
-        messages = EpisodeMessages(robot)
-        bag, frames, whole = BagWriter(part, NANOSECONDS), 0, True
         try:
-            for topic in messages.topics():
-                bag.add_topic(topic)
-            events = _readable(episode.events, tell)
-            for message in messages.of(episode.instruction, events):
-                bag.write(message)
-                bag.flush_if_due(message.log_ns)
-                frames += message.topic == described.joint_states_topic
-                passed += message.topic == first_camera.topic
-                progress(path.name, passed / max(1, recording.frames))
+            counts = _write(part, episode, robot, tell, lambda path=path: passing(path.name))
         except _Lost as lost:
             tell(f"{dataset}: {lost}")
-            whole = False
-        finally:
-            bag.close()
-        if whole:
-            _verify(part, bag.counts)
+            done["lost"] += 1
+        else:
+            _verify(part, counts)
             part.rename(path)
             done["episodes"] += 1
-            done["frames"] += frames
-        done["lost"] += not whole
+            done["frames"] += counts[with_full_names(robot.description).joint_states_topic]
         shutil.rmtree(part.parent)
     return done
+
+
+def _write(
+    part: Path,
+    episode: RecordedEpisode,
+    robot: RobotModel,
+    tell: Callable[[str], None],
+    passing: Callable[[], None],
+) -> Counter[str]:
+    """Write an episode's bag; how many messages it has of each topic.
+
+    Args:
+        passing: told of each picture of the first camera.
+
+    Raises:
+        _Lost: the episode cannot be read on.
+    """
+    messages, bag = EpisodeMessages(robot), BagWriter(part, NANOSECONDS)
+    first_camera = next(iter(with_full_names(robot.description).cameras.values()))
+    try:
+        for topic in messages.topics():
+            bag.add_topic(topic)
+        for message in messages.of(episode.instruction, _readable(episode.events, tell)):
+            bag.write(message)
+            bag.flush_if_due(message.log_ns)
+            if message.topic == first_camera.topic:
+                passing()
+    finally:
+        bag.close()
+    return bag.counts
 
 
 class _Lost(Exception):

@@ -41,6 +41,11 @@ def video_keys(robot: RobotDescription) -> dict[str, str]:
     return {name: known.get(name, _PICTURES + name) for name in robot.cameras}
 
 
+def depth_key(pictures: str) -> str:
+    """The data set's key of the depth of pictures, by theirs, as LeRobot's robots name it."""
+    return f"{pictures}_depth"
+
+
 @dataclass(frozen=True)
 class JointTracks:
     """Joints of one episode in canonical order.
@@ -67,6 +72,7 @@ class LeRobotDataset:
         episodes: numbers of the episodes, ascending.
         features: as `meta/info.json` has them.
         cameras: keys of those that are pictures.
+        depths: keys of those that are depth.
 
     Raises:
         ConfigError: not a data set, or a version that is not known.
@@ -81,9 +87,9 @@ class LeRobotDataset:
         self._files = layout.episodes
         self._tasks = layout.tasks
         self.features: Mapping[str, Any] = info["features"]
-        self.cameras = tuple(
-            key for key, told in self.features.items() if told["dtype"] in ("video", "image")
-        )
+        seen = [key for key, told in self.features.items() if told["dtype"] in ("video", "image")]
+        self.depths = tuple(key for key in seen if _is_depth(self.features[key]))
+        self.cameras = tuple(key for key in seen if key not in self.depths)
         self._videos = VideoFrames(layout.episodes, self.rate_hz)
 
     def joint_columns(self, feature: str, robot: RobotDescription | None = None) -> JointColumns:
@@ -222,10 +228,10 @@ class LeRobotDataset:
         told = self.features.get(key, {})
         info = told.get("info") or {}
         unit = info.get("depth_unit")
-        if told.get("dtype") != "image" or not info.get("is_depth_map") or unit not in _METRES:
+        if told.get("dtype") != "image" or not _is_depth(told) or unit not in _METRES:
             raise ConfigError(
                 where,
-                f"got dtype {told.get('dtype')}, is_depth_map {info.get('is_depth_map', False)}, "
+                f"got dtype {told.get('dtype')}, is_depth_map {_is_depth(told)}, "
                 f"depth_unit {unit}; expected image, True and one of {', '.join(_METRES)}",
             )
         files = self._files[episode]
@@ -306,6 +312,10 @@ class LeRobotDataset:
                 f"episode {files.index} has tasks {indices}, expected one of {list(self._tasks)}",
             )
         return self._tasks[indices[0]]
+
+
+def _is_depth(feature: Mapping[str, Any]) -> bool:
+    return bool((feature.get("info") or {}).get("is_depth_map"))
 
 
 def _resized(pictures: Iterable[np.ndarray], side: int) -> np.ndarray:

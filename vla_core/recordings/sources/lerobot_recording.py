@@ -41,6 +41,9 @@ class LeRobotRecording:
         robot: its YAML says which of the data set's videos is which camera.
         cameras: of the robot, those wanted, the one that sets the pace first.
 
+    Attributes:
+        depths: the data set's keys of its depth, which is not among the events.
+
     Raises:
         ConfigError: not a data set, or it has no pictures of a camera.
         JointMismatchError: its joints are not the robot's.
@@ -64,6 +67,7 @@ class LeRobotRecording:
             )
         self.frames = sum(map(self._dataset.length, self._dataset.episodes))
         self.instructions = self._dataset.instructions
+        self.depths = self._dataset.depths
         self.episode_names = tuple(map(str, self._dataset.episodes))
 
     def episodes(self) -> Iterator[RecordedEpisode]:

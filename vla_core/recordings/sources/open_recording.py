@@ -43,8 +43,8 @@ def open_recording(
             )
         if asked := [spec.name for spec in specs if spec.depth or spec.geometry]:
             raise VlaError(
-                f"{path}: the policy needs depth or geometry of {', '.join(asked)}, which a data set "
-                "does not hold; replay the bag that it was made of"
+                f"{path}: the policy needs depth or geometry of {', '.join(asked)}, which is not "
+                "replayed from a data set; replay the bag that it was made of"
             )
         return LeRobotRecording(path, robot, cameras)
     return BagRecording(path, robot, cameras, simulated, part, namespace=namespace, specs=specs)
