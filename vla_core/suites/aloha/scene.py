@@ -9,6 +9,7 @@ from vla_core.robot.model import RobotModel
 from vla_core.suites.aloha.success import TICK_S, SuccessJudge
 from vla_core.suites.aloha.tasks import TASKS, AlohaTask, task_told
 from vla_core.suites.aloha.world import JointMap, build_model
+from vla_core.suites.mujoco.simulation import MujocoSimulation, plain_renderer
 from vla_core.types import Instruction
 
 
@@ -24,11 +25,9 @@ class _World:
         self._renderers: dict[tuple[int, int], mujoco.Renderer] = {}
 
     def renderer(self, size: tuple[int, int]) -> mujoco.Renderer:
-        """For pictures of `(height, width)`, without shadows and reflections."""
+        """For pictures of `(height, width)`."""
         if size not in self._renderers:
-            made = self._renderers[size] = mujoco.Renderer(self.model, *size)
-            for flag in (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_REFLECTION):
-                made.scene.flags[flag] = False
+            self._renderers[size] = plain_renderer(self.model, *size)
         return self._renderers[size]
 
     def close(self) -> None:
@@ -37,7 +36,7 @@ class _World:
         self._renderers.clear()
 
 
-class AlohaScene:
+class AlohaScene(MujocoSimulation):
     """A `Scene`: the seed chooses the task and where its objects lie.
 
     Joint vectors are in the robot's canonical order, in its units. `success` is the strict one.
@@ -96,12 +95,9 @@ class AlohaScene:
 
         A part of physics' own step that is left over is run with the next call.
         """
-        model, data, timestep_s = self._world.model, self._world.data, self.timestep_s
-        each = round(TICK_S / timestep_s)
-        self._owed_s += duration_s
-        steps = int(self._owed_s / timestep_s + 1e-6)
-        self._owed_s -= steps * timestep_s
-        for _ in range(steps):
+        model, data = self._world.model, self._world.data
+        each = round(TICK_S / self.timestep_s)
+        for _ in range(self.steps_of(duration_s)):
             mujoco.mj_step(model, data)
             self._steps += 1
             if self._steps % each == 0:
@@ -123,16 +119,6 @@ class AlohaScene:
     def data(self) -> mujoco.MjData:
         """The task's."""
         return self._world.data
-
-    @property
-    def timestep_s(self) -> float:
-        """Physics' own step [s]."""
-        return self.model.opt.timestep
-
-    @property
-    def time_s(self) -> float:
-        """Simulated time since the reset [s]."""
-        return self.data.time
 
     @property
     def instruction(self) -> Instruction:
@@ -162,14 +148,8 @@ class AlohaScene:
         return renderer.render()
 
     def intrinsics(self, camera: str) -> np.ndarray:
-        """`(3, 3)` pinhole matrix of a camera's pictures [pixels]; square pixels, their centres are
-        whole numbers.
-        """
-        height, width = self._sizes[camera]
-        focal = height / 2 / np.tan(np.radians(self.model.camera(camera).fovy[0]) / 2)
-        return np.array(
-            [[focal, 0.0, (width - 1) / 2], [0.0, focal, (height - 1) / 2], [0.0, 0.0, 1.0]]
-        )
+        """`(3, 3)` pinhole matrix of a camera's pictures [pixels]."""
+        return self.pinhole(camera, *self._sizes[camera])
 
     @property
     def success(self) -> bool:

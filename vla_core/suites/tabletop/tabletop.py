@@ -6,6 +6,7 @@ import mujoco
 import numpy as np
 
 from vla_core.robot.model import RobotModel
+from vla_core.suites.mujoco.simulation import MujocoSimulation, plain_renderer
 from vla_core.suites.tabletop.layout import (
     BLOCKS,
     BLOCK_HALF,
@@ -29,7 +30,7 @@ CAMERAS = ("head", "front")
 RATE_HZ = 10.0
 
 
-class TabletopSim:
+class TabletopSim(MujocoSimulation):
     """MuJoCo physics, two cameras and the task "put the C block on the D pad".
 
     Joint vectors are in the robot's canonical order [rad]. Close it, or use it in `with`: the
@@ -58,15 +59,9 @@ class TabletopSim:
         self.data = mujoco.MjData(self.model)
         self._qpos = np.array([self.model.joint(n).qposadr[0] for n in names])
         self._qvel = np.array([self.model.joint(n).dofadr[0] for n in names])
-        self._renderer = (
-            mujoco.Renderer(self.model, IMAGE_SIZE, IMAGE_SIZE) if render else None
-        )
-        if self._renderer:
-            for flag in (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_REFLECTION):
-                self._renderer.scene.flags[flag] = False
+        self._renderer = plain_renderer(self.model, IMAGE_SIZE, IMAGE_SIZE) if render else None
         self.layout: Layout | None = None
         self.held: dict[str, str] = {}
-        self._owed_s = 0.0
 
     def __enter__(self) -> TabletopSim:
         return self
@@ -122,24 +117,10 @@ class TabletopSim:
 
         A part of physics' own step that is left over is run with the next call.
         """
-        timestep_s = self.model.opt.timestep
-        self._owed_s += duration_s
-        steps = int(self._owed_s / timestep_s + 1e-6)
-        self._owed_s -= steps * timestep_s
-        for _ in range(steps):
+        for _ in range(self.steps_of(duration_s)):
             mujoco.mj_step(self.model, self.data)
         mujoco.mj_kinematics(self.model, self.data)  # a step leaves bodies where they were before it
         self._assist()
-
-    @property
-    def timestep_s(self) -> float:
-        """Physics' own step [s]."""
-        return self.model.opt.timestep
-
-    @property
-    def time_s(self) -> float:
-        """Simulated time since the reset [s]."""
-        return self.data.time
 
     @property
     def instruction(self) -> Instruction:
@@ -184,12 +165,8 @@ class TabletopSim:
         return np.where(depth < 0.999 * farthest, depth, np.nan).astype(np.float32)
 
     def intrinsics(self, camera: str) -> np.ndarray:
-        """`(3, 3)` pinhole matrix of a camera's pictures [pixels]; square pixels, their centres are
-        whole numbers.
-        """
-        fovy = np.radians(self.model.camera(camera).fovy[0])
-        focal, centre = IMAGE_SIZE / 2 / np.tan(fovy / 2), (IMAGE_SIZE - 1) / 2
-        return np.array([[focal, 0.0, centre], [0.0, focal, centre], [0.0, 0.0, 1.0]])
+        """`(3, 3)` pinhole matrix of a camera's pictures [pixels]."""
+        return self.pinhole(camera, IMAGE_SIZE, IMAGE_SIZE)
 
     @property
     def success(self) -> bool:

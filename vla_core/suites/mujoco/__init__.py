@@ -1,0 +1,1 @@
+"""What suites that are simulated by MuJoCo share."""
