@@ -16,6 +16,7 @@ from vla_core.policies.chunk.model import ChunkModel
 from vla_core.policies.chunk.ship import ship
 from vla_core.policies.chunk.sizes import ChunkSizes
 from vla_core.policies.visuomotor.normalisation import Normalisation
+from vla_core.policies.visuomotor.trained import Trained
 from vla_core.robot.model import RobotModel
 
 SIZES = ChunkSizes(
@@ -52,4 +53,5 @@ def write_chunk(
     model = random_chunk(seed, sizes)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the export speaks of shapes that never change here
-        return ship(folder, config, robot, model, normalisation, 10.0, provenance, prefix_steps)
+        trained = Trained(config, robot, model, normalisation, 10.0, provenance)
+        return ship(folder, trained, prefix_steps)

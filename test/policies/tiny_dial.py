@@ -15,6 +15,7 @@ from vla_core.policies.dial.config import TrainingConfig
 from vla_core.policies.dial.model import Dial, DialSizes
 from vla_core.policies.dial.ship import ship
 from vla_core.policies.visuomotor.normalisation import Normalisation
+from vla_core.policies.visuomotor.trained import Trained
 from vla_core.robot.model import RobotModel
 from vla_core.types import Instruction, Observation
 
@@ -67,7 +68,8 @@ def write_policy(
         sizes = replace(SIZES, forward_layers=layers, velocities=len(told), samples=samples)
         dial = random_dial(seed, sizes)
         steps = (prefix_steps, forward_steps)
-        return ship(folder, config, robot, dial, normalisation, 10.0, provenance, *steps)
+        trained = Trained(config, robot, dial, normalisation, 10.0, provenance)
+        return ship(folder, trained, *steps)
 
 
 def observation(seed: int = 0, size: int = 32) -> Observation:

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from vla_core.contract.manifest import PolicyManifest, Systems
-from vla_core.policies.chunk.config import ChunkConfig
-from vla_core.policies.chunk.model import ChunkModel
 from vla_core.policies.chunk.weights import example_inputs
-from vla_core.policies.visuomotor.normalisation import Normalisation
-from vla_core.policies.visuomotor.weights import fingerprint, save_weights
-from vla_core.robot.model import RobotModel
-from vla_core.training.ship import CardWords, square_views, write_folder
+from vla_core.policies.visuomotor.trained import Trained
+from vla_core.policies.visuomotor.weights import save_weights
+from vla_core.training.ship import CardWords, write_folder
 
 _METRICS = """\
 On held-out episodes. `action_rad` is the mean absolute error of a chunk, `prefix_rad` that of the
@@ -30,44 +24,19 @@ foresight."""
 _LABELLED = " The encoder was pretrained with the simulator's truth about where objects are."
 
 
-def ship(
-    folder: Path,
-    config: ChunkConfig,
-    robot: RobotModel,
-    model: ChunkModel,
-    normalisation: Normalisation,
-    rate_hz: float,
-    provenance: Mapping[str, Any],
-    prefix_steps: int = 0,
-) -> PolicyManifest:
+def ship(folder: Path, trained: Trained, prefix_steps: int = 0) -> PolicyManifest:
     """Write a policy's folder.
 
     Args:
-        rate_hz: of the frames that it was trained on; a chunk's targets are as far apart.
-        provenance: data, time, seeds and `metrics` by stage, for the model card.
         prefix_steps: longest prefix that it has been trained to continue [steps].
     """
-    sizes = model.sizes
-    save_weights(model, folder, lambda stored: example_inputs(stored, prefix_steps > 0))
-    manifest = PolicyManifest(
-        name=config.name,
-        kind=config.kind,
-        robot=config.robot,
-        joint_names=robot.joint_names,
-        observation=square_views(config),
-        step_s=1.0 / rate_hz,
-        horizon=sizes.horizon,
-        systems=Systems.JOINT,
-        fingerprint=fingerprint(model),
-        model=asdict(sizes),
-        normalisation=normalisation.as_lists(),
-        provenance=dict(provenance),
-        prefix_steps=prefix_steps,
-    )
+    config, network, sizes = trained.config, trained.network, trained.network.sizes
+    save_weights(network, folder, lambda stored: example_inputs(stored, prefix_steps > 0))
+    manifest = trained.manifest(systems=Systems.JOINT, prefix_steps=prefix_steps)
     speeds = f" and {sizes.velocities} velocities" if sizes.velocities else ""
     seen = "" if sizes.sees else "blind: it looks at no picture; "
     words = CardWords(
-        parameters=sum(p.numel() for p in model.parameters()),
+        parameters=trained.parameters,
         metrics=_METRICS,
         sees=f"{seen}state of {sizes.state} numbers{speeds};\nwords: {', '.join(sizes.vocabulary)};",
         limits=(_RECORDED if config.dataset else _SIMULATED) + (_LABELLED if config.scenes else ""),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from vla_core.contract.specification import CameraSpec, ObservationSpec
 from vla_core.paths import root
 from vla_core.policies.blocks.words import vocabulary_of
 from vla_core.policies.dial.model import Dial, DialSizes
-from vla_core.policies.dial.weights import manifest_model, save_dial
+from vla_core.policies.dial.weights import save_dial
 from vla_core.policies.visuomotor.normalisation import Normalisation
 from vla_core.policies.visuomotor.weights import fingerprint
 from vla_core.robot.model import RobotModel
@@ -64,7 +65,7 @@ def make_random_policy(folder: Path, robot_name: str | Path, instruction: str, s
         horizon=sizes.horizon,
         lookahead_s=STEP_S * sizes.horizon,
         fingerprint=fingerprint(dial),
-        model=manifest_model(dial),
+        model=asdict(dial.sizes),
         normalisation=normalisation.as_lists(),
         provenance={"weights": "random, not trained", "seed": seed},
     ).save(folder)

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from vla_core.contract.manifest import PolicyManifest
-from vla_core.policies.dial.config import TrainingConfig
-from vla_core.policies.dial.model import Dial
-from vla_core.policies.dial.weights import manifest_model, save_dial
-from vla_core.policies.visuomotor.normalisation import Normalisation
-from vla_core.policies.visuomotor.weights import fingerprint
-from vla_core.robot.model import RobotModel
-from vla_core.training.ship import CardWords, square_views, write_folder
+from vla_core.policies.dial.weights import save_dial
+from vla_core.policies.visuomotor.trained import Trained
+from vla_core.training.ship import CardWords, write_folder
 
 _METRICS = """\
 On held-out episodes. `foresight` is the mean squared error of eq. 2, `copy` that of "nothing
@@ -33,49 +27,28 @@ the robot's joints and where they go; nothing told it what the objects are."""
 
 
 def ship(
-    folder: Path,
-    config: TrainingConfig,
-    robot: RobotModel,
-    dial: Dial,
-    normalisation: Normalisation,
-    rate_hz: float,
-    provenance: Mapping[str, Any],
-    prefix_steps: int = 0,
-    forward_steps: int = 0,
+    folder: Path, trained: Trained, prefix_steps: int = 0, forward_steps: int = 0
 ) -> PolicyManifest:
     """Write a policy's folder.
 
     Args:
-        rate_hz: of the frames that it was trained on; a chunk's targets are as far apart.
-        provenance: data, time, seeds and `metrics` by stage, for the model card.
         prefix_steps, forward_steps: longest prefix that System 1 has been trained to continue, and
             its forward model on [steps].
     """
-    sizes = dial.sizes
-    save_dial(dial, folder, prefix=prefix_steps > 0)
-    manifest = PolicyManifest(
-        name=config.name,
-        kind=config.kind,
-        robot=config.robot,
-        joint_names=robot.joint_names,
-        observation=square_views(config),
-        step_s=1.0 / rate_hz,
-        horizon=sizes.horizon,
-        lookahead_s=sizes.horizon / rate_hz,
-        fingerprint=fingerprint(dial),
-        model=manifest_model(dial),
-        normalisation=normalisation.as_lists(),
-        provenance=dict(provenance),
+    sizes = trained.network.sizes
+    save_dial(trained.network, folder, prefix=prefix_steps > 0)
+    manifest = trained.manifest(
+        lookahead_s=sizes.horizon / trained.rate_hz,
         prefix_steps=prefix_steps,
         forward_steps=forward_steps,
     )
-    told = f"{sizes.state} numbers" + (f" and {sizes.velocities} velocities" if sizes.velocities else "")
+    speeds = f" and {sizes.velocities} velocities" if sizes.velocities else ""
     words = CardWords(
-        parameters=sum(p.numel() for p in dial.parameters()),
+        parameters=trained.parameters,
         metrics=_METRICS,
-        sees=f"state of {told}; foresight {manifest.lookahead_s} s ahead;\n"
+        sees=f"state of {sizes.state} numbers{speeds}; foresight {manifest.lookahead_s} s ahead;\n"
         f"words: {', '.join(sizes.vocabulary)};",
-        limits=_RECORDED if config.dataset else _SIMULATED,
+        limits=_RECORDED if trained.config.dataset else _SIMULATED,
     )
     write_folder(folder, manifest, words)
     return manifest

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -52,8 +51,3 @@ def example_inputs(dial: Dial, prefix: bool) -> dict[str, dict[str, torch.Tensor
     }
     context = torch.zeros(1, 2 * dial.vit.patches, sizes.fusion_width)
     return {**named, "velocity": velocity_example(sizes, context, prefix)}
-
-
-def manifest_model(dial: Dial) -> dict:
-    """The `model` entry of `policy.json`."""
-    return asdict(dial.sizes)

@@ -20,6 +20,7 @@ from vla_core.policies.visuomotor.config import VisuomotorConfig
 from vla_core.policies.visuomotor.encoder import learn_from_scenes
 from vla_core.policies.visuomotor.encoder_state import learn_from_states
 from vla_core.policies.visuomotor.normalisation import Normalisation
+from vla_core.policies.visuomotor.trained import Trained
 from vla_core.policies.visuomotor.windows import Windows
 from vla_core.robot.model import RobotModel
 from vla_core.training.augmentation import seen_otherwise
@@ -47,7 +48,8 @@ class VisuomotorRecipe(ABC):
         CORRECTED: stages of the kind, in order, before each of which the expert corrects the policy
             so far.
         COMMITTED: stages of the kind that come after those, about the plan in execution.
-        write: writes the folder of a policy.
+        write: writes a policy's folder: of a `Trained`, and of each committed stage the longest
+            plan that it was taught [steps].
         corrected, committed: those of the stages that the configuration has.
         before: whose weights each stage begins with.
     """
@@ -88,16 +90,16 @@ class VisuomotorRecipe(ABC):
     def ship(self, out: Path, metrics: dict[str, dict[str, float]], *stages: str) -> None:
         """Write a policy's folder with the weights of finished `stages`."""
         training = self.windows("training")
-        self.write(
-            out,
+        trained = Trained(
             self.config,
             self.robot,
             self.load_stages(self.with_vit(self.new_model(*stages)), *stages),
             self.normalisation(training),
             self.rate_hz,
             self.provenance(training, metrics, stages),
-            *(self.config.committed_steps if stage in stages else 0 for stage in self.COMMITTED),
         )
+        longest = self.config.committed_steps
+        self.write(out, trained, *(longest if s in stages else 0 for s in self.COMMITTED))
 
     @property
     def learns_to_see(self) -> bool:
