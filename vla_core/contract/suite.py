@@ -59,6 +59,38 @@ class Suite(Protocol):
         """A scene, to be reset; `shift` is one of `shifts`."""
 
 
+@dataclass(frozen=True)
+class EpisodeTerms:
+    """How a suite's episodes are run, unless it is told otherwise.
+
+    Attributes:
+        filtered: whether chunks go through limits and safety filter. Where they do not, they cannot:
+            what is commanded are no joints of a robot, but the benchmark's own actions.
+        control_s: time between two commands where they are not filtered [s].
+        time_limit_s: an episode not done by then has failed [s].
+        settle_s: success must hold for this long [s].
+        delay_s: time that an inference of System 1 takes [s].
+    """
+
+    filtered: bool = True
+    control_s: float = 0.02
+    time_limit_s: float = 15.0
+    settle_s: float = 0.2
+    delay_s: float = 0.1
+
+
+@runtime_checkable
+class OwnTerms(Protocol):
+    """A suite that is run in another way than usual, such as a benchmark as it is published."""
+
+    terms: EpisodeTerms
+
+
+def terms_of(suite: Suite) -> EpisodeTerms:
+    """A suite's own terms, or the usual ones."""
+    return suite.terms if isinstance(suite, OwnTerms) else EpisodeTerms()
+
+
 class Demonstrator(Protocol):
     """Shows how tasks are done, in scenes of its own."""
 

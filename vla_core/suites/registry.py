@@ -17,6 +17,8 @@ SUITES = Registry(
     "vla.suites",
     {
         "aloha": "vla_core.suites.aloha.suite:AlohaSuite",
+        "metaworld": "vla_core.suites.metaworld.suite:MetaWorldTen",
+        "metaworld_mt50": "vla_core.suites.metaworld.suite:MetaWorldFifty",
         "tabletop": "vla_core.suites.tabletop.suite:TabletopSuite",
     },
 )

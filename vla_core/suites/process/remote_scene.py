@@ -92,6 +92,10 @@ class RemoteScene:
         self._take(*(rows[-1] for rows in played[:-1]))
         return played
 
+    def advise(self) -> np.ndarray:
+        """`(dof,)` that the suite's own expert would command now, where it serves one."""
+        return self._ask("advise")["action"]
+
     def render(self, camera: str) -> np.ndarray:
         """A picture of now."""
         return self._ask("render", camera=camera)["picture"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -59,3 +59,11 @@ class ServedScene(Protocol):
 
     def close(self) -> None:
         """Free what it holds."""
+
+
+@runtime_checkable
+class AdvisingScene(Protocol):
+    """A served scene that has an expert of its own."""
+
+    def advise(self) -> np.ndarray:
+        """`(dof,)` that the expert would command now; nothing moves by asking."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from vla_suite_server.scene import ServedScene, State
+from vla_suite_server.scene import AdvisingScene, ServedScene, State
 
 
 class Server:
@@ -24,7 +24,7 @@ class Server:
         """What is asked for; whatever the scene raises goes through."""
         arguments = dict(request)
         do = arguments.pop("do", None)
-        if do not in ("open", "reset", "play", "render", "intrinsics", "close"):
+        if do not in ("open", "reset", "play", "advise", "render", "intrinsics", "close"):
             raise ValueError(f"got {do!r}, which nothing here does")
         return getattr(self, do)(**arguments)
 
@@ -47,6 +47,12 @@ class Server:
             states.append(self._scene.state())
         answer = {name: np.stack([getattr(s, name) for s in states]) for name in State._fields}
         return {**answer, "images": {name: self._scene.render(name) for name in cameras}}
+
+    def advise(self) -> dict[str, Any]:
+        """What the suite's own expert would command now."""
+        if not isinstance(self._scene, AdvisingScene):
+            raise TypeError(f"{type(self._scene).__name__} has no expert to ask")
+        return {"action": np.asarray(self._scene.advise(), float)}
 
     def render(self, camera: str) -> dict[str, Any]:
         """A picture of now."""

@@ -1,0 +1,1 @@
+"""MetaWorld, a benchmark of fifty tasks for one hand, in an environment of its own."""

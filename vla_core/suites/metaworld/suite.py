@@ -1,0 +1,104 @@
+"""MetaWorld as a suite (Yu et al. 2019, arXiv 1910.10897; package metaworld), in its own environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vla_core.contract.suite import USUAL, EpisodeTerms
+from vla_core.errors import ConfigError
+from vla_core.robot.description import RobotDescription
+from vla_core.robot.model import RobotModel
+from vla_core.suites.metaworld.scene import MetaWorldScene
+from vla_core.suites.metaworld.tasks import MT10, MT50, TASKS
+from vla_core.suites.process.environment import SuiteEnvironment
+from vla_core.suites.process.suite_process import SuiteProcess
+
+if TYPE_CHECKING:
+    from vla_core.suites.metaworld.demonstrations import MetaWorldDemonstrator
+
+#: Tasks told in other words; objects and goals at LeRobot's places.
+PARAPHRASE, FIXED_PLACES = "paraphrase", "fixed_places"
+#: What is commanded, in this order.
+AXES = ("hand_x", "hand_y", "hand_z", "gripper")
+#: The benchmark's step [s], and how many of them an episode has.
+STEP_S, STEPS = 0.0125, 500
+_HERE = Path(__file__).parent
+
+
+class MetaWorldSuite:
+    """Some of the benchmark's tasks.
+
+    Args:
+        name: the suite's.
+        names: the benchmark's names of its tasks.
+    """
+
+    cameras = ("front", "side", "wrist")
+    shifts = (USUAL, PARAPHRASE, FIXED_PLACES)
+    robot = "metaworld_hand"
+    rate_hz = 20.0
+    terms = EpisodeTerms(
+        filtered=False,
+        control_s=STEP_S,
+        time_limit_s=STEPS * STEP_S,
+        settle_s=STEP_S,
+        delay_s=0.0,
+    )
+
+    def __init__(self, name: str, names: tuple[str, ...]) -> None:
+        self._names = names
+        self.tasks = tuple(TASKS[each] for each in names)
+        self.process = SuiteProcess(
+            name,
+            "metaworld_scene.hand_scene:open_scene",
+            packages=(_HERE / "metaworld_scene",),
+            environment=SuiteEnvironment(
+                "metaworld", _HERE / "requirements.txt", ("3.11", "3.12", "3.13")
+            ),
+        )
+
+    def check_robot(self, robot: RobotDescription) -> None:
+        """The benchmark's hand, with the cameras that see it."""
+        if robot.joint_names != AXES:
+            raise ConfigError(
+                f"robot {robot.name}",
+                f"has joints {', '.join(robot.joint_names)}; suite {self.process.name} needs "
+                f"{', '.join(AXES)}, as {self.robot} has them",
+            )
+        if missing := [name for name in self.cameras if name not in robot.cameras]:
+            raise ConfigError(
+                f"robot {robot.name}",
+                f"has no camera {', '.join(missing)}, which suite {self.process.name} needs",
+            )
+
+    def scene(self, robot: RobotModel, shift: str = USUAL) -> MetaWorldScene:
+        """The benchmark's table; tasks take turns, by seed."""
+        options = {
+            "tasks": self._names,
+            "cameras": {name: robot.cameras[name].size(True) for name in self.cameras},
+            "fixed": shift == FIXED_PLACES,
+        }
+        return MetaWorldScene(self.process, robot, self.tasks, options, shift == PARAPHRASE)
+
+    def demonstrator(
+        self, robot: RobotModel, image_size: int | None = None
+    ) -> MetaWorldDemonstrator:
+        """The benchmark's oracles."""
+        from vla_core.suites.metaworld.demonstrations import MetaWorldDemonstrator
+
+        return MetaWorldDemonstrator(self.scene(robot), self.tasks, self.cameras, image_size)
+
+
+class MetaWorldTen(MetaWorldSuite):
+    """MT10."""
+
+    def __init__(self) -> None:
+        super().__init__("metaworld", MT10)
+
+
+class MetaWorldFifty(MetaWorldSuite):
+    """MT50."""
+
+    def __init__(self) -> None:
+        super().__init__("metaworld_mt50", MT50)

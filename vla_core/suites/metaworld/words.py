@@ -1,0 +1,311 @@
+"""What MetaWorld's fifty tasks are told in words: ours, as the benchmark has none.
+
+The first line of a task is its instruction; the others say the same in other words and are told by
+the shift `paraphrase` alone. A goal of the benchmark is drawn as a small ball, so words name it so.
+"""
+
+from __future__ import annotations
+
+#: The benchmark's name of a task, in its order: instruction, paraphrases.
+WORDS: dict[str, tuple[str, ...]] = {
+    "assembly-v3": (
+        "put the ring on the peg",
+        "place the round nut over the peg",
+        "thread the ring onto the standing pin",
+        "pick up the wrench and slip its ring over the pole",
+    ),
+    "basketball-v3": (
+        "put the basketball into the basket",
+        "dunk the ball",
+        "drop the ball through the hoop",
+        "score with the basketball",
+    ),
+    "bin-picking-v3": (
+        "move the block from one bin to the other",
+        "take the cube out of this bin and put it in the next one",
+        "transfer the block to the empty box",
+        "pick the object from the first bin and place it in the second",
+    ),
+    "box-close-v3": (
+        "put the lid on the box",
+        "close the box with its cover",
+        "place the cover on top of the box",
+        "cover the box",
+    ),
+    "button-press-topdown-v3": (
+        "press the button from above",
+        "push the button down",
+        "come from the top and hit the button",
+        "press down on the red button",
+    ),
+    "button-press-topdown-wall-v3": (
+        "reach over the wall and press the button from above",
+        "push the button down behind the wall",
+        "go over the barrier and press down on the button",
+        "press the button from the top without touching the wall",
+    ),
+    "button-press-v3": (
+        "press the button",
+        "push the button in",
+        "push the red button towards its box",
+        "use the button in front",
+    ),
+    "button-press-wall-v3": (
+        "reach around the wall and press the button",
+        "push the button in behind the wall",
+        "get past the barrier and push the button",
+        "press the button on the other side of the wall",
+    ),
+    "coffee-button-v3": (
+        "press the button of the coffee machine",
+        "start the coffee machine",
+        "turn the coffee maker on",
+        "make a coffee by pushing the button",
+    ),
+    "coffee-pull-v3": (
+        "pull the mug away from the coffee machine",
+        "take the cup out from under the coffee maker",
+        "drag the mug to the ball",
+        "get the coffee cup away from the machine",
+    ),
+    "coffee-push-v3": (
+        "push the mug under the coffee machine",
+        "slide the cup below the coffee maker",
+        "put the mug where the coffee comes out",
+        "place the coffee cup in the machine",
+    ),
+    "dial-turn-v3": (
+        "turn the dial",
+        "rotate the knob",
+        "twist the dial around",
+        "spin the knob half a turn",
+    ),
+    "disassemble-v3": (
+        "take the ring off the peg",
+        "remove the round nut from the peg",
+        "lift the ring off the standing pin",
+        "pull the wrench up from the pole",
+    ),
+    "door-close-v3": (
+        "close the door",
+        "shut the door",
+        "push the door until it is shut",
+        "swing the door closed",
+    ),
+    "door-lock-v3": (
+        "lock the door",
+        "turn the lock so that the door is locked",
+        "bolt the door",
+        "rotate the latch down to lock it",
+    ),
+    "door-open-v3": (
+        "open the door",
+        "pull the door open",
+        "swing the door towards you by its handle",
+        "get the door to stand open",
+    ),
+    "door-unlock-v3": (
+        "unlock the door",
+        "turn the lock so that the door is free",
+        "unbolt the door",
+        "rotate the latch back to release it",
+    ),
+    "hand-insert-v3": (
+        "put the hand into the hole",
+        "lower the gripper into the opening of the table",
+        "reach down into the pit",
+        "insert your gripper in the hole",
+    ),
+    "drawer-close-v3": (
+        "close the drawer",
+        "shut the drawer",
+        "push the drawer in",
+        "slide the drawer back into its cabinet",
+    ),
+    "drawer-open-v3": (
+        "open the drawer",
+        "pull the drawer out",
+        "slide the drawer towards you",
+        "get the drawer out by its handle",
+    ),
+    "faucet-open-v3": (
+        "open the faucet",
+        "turn the tap on",
+        "let the water run",
+        "rotate the faucet to open it",
+    ),
+    "faucet-close-v3": (
+        "close the faucet",
+        "turn the tap off",
+        "stop the water",
+        "rotate the faucet back to close it",
+    ),
+    "hammer-v3": (
+        "drive the nail in with the hammer",
+        "hit the nail using the hammer",
+        "pick up the hammer and strike the nail",
+        "hammer the pin into the wall",
+    ),
+    "handle-press-side-v3": (
+        "press the handle down from the side",
+        "push the lever at the side down",
+        "lower the sideways handle",
+        "go to the side and push the handle downwards",
+    ),
+    "handle-press-v3": (
+        "press the handle down",
+        "push the lever down",
+        "lower the handle in front",
+        "force the handle downwards",
+    ),
+    "handle-pull-side-v3": (
+        "pull the handle up from the side",
+        "lift the lever at the side",
+        "raise the sideways handle",
+        "go to the side and pull the handle upwards",
+    ),
+    "handle-pull-v3": (
+        "pull the handle up",
+        "lift the lever",
+        "raise the handle in front",
+        "get the handle upwards",
+    ),
+    "lever-pull-v3": (
+        "pull the lever upright",
+        "swing the bar up by a quarter turn",
+        "raise the long lever",
+        "turn the arm of the lever until it points up",
+    ),
+    "peg-insert-side-v3": (
+        "insert the peg into the hole at the side",
+        "plug the stick in sideways",
+        "push the peg into the opening of the box",
+        "pick up the rod and put it in the hole",
+    ),
+    "pick-place-wall-v3": (
+        "lift the puck over the wall and place it at the ball",
+        "carry the object past the wall to the goal",
+        "pick the puck up and bring it to the ball behind the wall",
+        "take the cylinder over the barrier to the marked place",
+    ),
+    "pick-out-of-hole-v3": (
+        "lift the puck out of the hole and bring it to the ball",
+        "take the object out of the pit",
+        "get the puck up from the hole",
+        "fetch what lies in the hole and move it to the goal",
+    ),
+    "reach-v3": (
+        "move the hand to the ball",
+        "reach the goal",
+        "touch the red ball with your gripper",
+        "go to where the ball is",
+    ),
+    "push-back-v3": (
+        "push the block back to the ball",
+        "shove the cube towards yourself until it is at the goal",
+        "drag the block backwards to the ball",
+        "bring the cube back to the marked place",
+    ),
+    "push-v3": (
+        "push the puck to the ball",
+        "slide the object over the table to the goal",
+        "shove the puck onto the mark",
+        "move the cylinder along the table to the ball",
+    ),
+    "pick-place-v3": (
+        "pick up the puck and bring it to the ball",
+        "lift the object to the goal",
+        "grasp the puck and hold it at the ball",
+        "take the cylinder and carry it to the marked place",
+    ),
+    "plate-slide-v3": (
+        "slide the plate into the goal",
+        "push the disc into the cabinet",
+        "shove the plate forward into the net",
+        "get the puck into the goal in front",
+    ),
+    "plate-slide-side-v3": (
+        "slide the plate sideways into the goal",
+        "push the disc into the cabinet at the side",
+        "shove the plate to the side into the net",
+        "get the puck into the goal beside it",
+    ),
+    "plate-slide-back-v3": (
+        "slide the plate back out of the goal",
+        "pull the disc out of the cabinet",
+        "drag the plate backwards from the net",
+        "get the puck out of the goal in front",
+    ),
+    "plate-slide-back-side-v3": (
+        "slide the plate sideways out of the goal",
+        "pull the disc out of the cabinet at the side",
+        "drag the plate to the side from the net",
+        "get the puck out of the goal beside it",
+    ),
+    "peg-unplug-side-v3": (
+        "pull the peg out of the box",
+        "unplug the stick sideways",
+        "remove the peg from its hole",
+        "take the rod out at the side",
+    ),
+    "soccer-v3": (
+        "push the ball into the goal",
+        "kick the soccer ball into the net",
+        "score with the soccer ball",
+        "roll the ball between the posts",
+    ),
+    "stick-push-v3": (
+        "push the bottle with the stick",
+        "take the rod and shove the container with it",
+        "pick up the stick and use it to push the flask to the ball",
+        "move the bottle away using the stick",
+    ),
+    "stick-pull-v3": (
+        "pull the bottle with the stick",
+        "take the rod and drag the container by its handle",
+        "pick up the stick and use it to pull the flask to the ball",
+        "fetch the bottle using the stick",
+    ),
+    "push-wall-v3": (
+        "push the puck around the wall to the ball",
+        "slide the object past the barrier to the goal",
+        "shove the cylinder along the table behind the wall",
+        "get the puck to the ball on the other side of the wall",
+    ),
+    "reach-wall-v3": (
+        "move the hand around the wall to the ball",
+        "reach the goal behind the wall",
+        "touch the ball on the other side of the barrier",
+        "get past the wall to where the ball is",
+    ),
+    "shelf-place-v3": (
+        "put the block on the shelf",
+        "place the cube on the rack",
+        "lift the object onto the shelf",
+        "store the block on the board",
+    ),
+    "sweep-into-v3": (
+        "sweep the block into the hole",
+        "push the cube into the pit of the table",
+        "shove the object until it falls in the hole",
+        "brush the block into the opening",
+    ),
+    "sweep-v3": (
+        "sweep the block off the table",
+        "push the cube over the edge",
+        "clear the table of the block",
+        "shove the object off to the side",
+    ),
+    "window-open-v3": (
+        "open the window",
+        "slide the window open",
+        "push the window to the side so that it stands open",
+        "let fresh air in",
+    ),
+    "window-close-v3": (
+        "close the window",
+        "slide the window shut",
+        "push the window back until it is shut",
+        "keep the cold out by the window",
+    ),
+}
