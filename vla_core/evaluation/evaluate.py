@@ -15,6 +15,7 @@ from vla_core.chunks.peers.choose import PEERS
 from vla_core.chunks.strategies.choose import fitting_strategy
 from vla_core.contract.manifest import PolicyManifest, Systems
 from vla_core.contract.scene import DeepScene
+from vla_core.contract.suite import terms_of
 from vla_core.errors import VlaError
 from vla_core.evaluation.episode import EpisodeResult, EpisodeRunner
 from vla_core.evaluation.intent_mode import OF_ANOTHER_MOMENT, IntentMode
@@ -124,6 +125,11 @@ def _check(settings: EvaluationSettings) -> None:
         )
     suite = suite_for(manifest, settings.suite)
     check_shift(settings.suite, suite, settings.shift)
+    if settings.filtered and not terms_of(suite).filtered:
+        raise EvaluationError(
+            f"suite {settings.suite!r} has actions of its own, no joints that limits and filter "
+            "would hold: it runs unfiltered only; got filtered=True"
+        )
     if settings.intent is IntentMode.WRONG and len(suite.tasks) < 2:
         raise EvaluationError(
             f"intent 'wrong': suite {settings.suite!r} has one task, so there is no other to tell"

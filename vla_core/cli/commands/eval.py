@@ -9,6 +9,7 @@ from typing import Any
 from vla_core.chunks.strategies.choose import STRATEGIES
 from vla_core.chunks.trigger import Trigger
 from vla_core.contract.backend_argument import add_backend
+from vla_core.contract.suite import USUAL, terms_of
 from vla_core.evaluation.intent_mode import IntentMode
 from vla_core.evaluation.seed_argument import add_seed
 from vla_core.statistics.measurement import Figure, write_measurement
@@ -21,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `vla eval`."""
     parser.add_argument("--policy", default="tabletop", help="name under config/policies, or folder")
     add_suite(parser, "whose tasks are done")
+    parser.add_argument("--shift", default=USUAL, help="which of the suite's kinds of scenes")
     parser.add_argument("--episodes", type=int, default=50, help="scenes to try")
     add_seed(parser, "chooses the scenes")
     parser.add_argument(
@@ -51,16 +53,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how chunks become one motion",
     )
     parser.add_argument(
-        "--delay-ms", type=float, default=100.0, help="time that System 1 takes, as it does live"
-    )
+        "--delay-ms", type=float,
+        help="time that System 1 takes (default: the suite's; 100, as it does live)",
+    )  # fmt: skip
     parser.add_argument(
         "--unfiltered",
         action="store_true",
-        help="give chunks to the servos as they are, without limits and safety filter",
+        help="give chunks to the servos as they are, without limits and safety filter; always so "
+        "where a suite has actions of its own",
     )
     parser.add_argument(
-        "--time-limit-s", type=float, default=15.0, help="simulated time an episode may take"
-    )
+        "--time-limit-s", type=float,
+        help="simulated time an episode may take (default: the suite's; 15)",
+    )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
@@ -70,22 +75,27 @@ def run(args: argparse.Namespace) -> int:
     from vla_core.evaluation.seeds import episode_seeds
     from vla_core.evaluation.settings import EvaluationSettings
     from vla_core.evaluation.table import episode_progress, print_report
+    from vla_core.suites.registry import load_suite
 
     if args.episodes < 1 or args.system2_hz <= 0:
         raise VlaError("--episodes and --system2-hz must be more than 0")
+    terms = terms_of(load_suite(args.suite))
     settings = EvaluationSettings(
         policy=args.policy,
         backend=args.backend,
         suite=args.suite,
+        shift=args.shift,
         intent=IntentMode(args.intent),
         system2_period_s=1.0 / args.system2_hz,
         replan_steps=args.replan_steps,
         trigger=Trigger(args.trigger),
         remaining_steps=args.remaining_steps,
         strategy=args.strategy,
-        delay_s=args.delay_ms / 1000,
-        filtered=not args.unfiltered,
-        time_limit_s=args.time_limit_s,
+        delay_s=terms.delay_s if args.delay_ms is None else args.delay_ms / 1000,
+        filtered=terms.filtered and not args.unfiltered,
+        control_s=terms.control_s,
+        time_limit_s=terms.time_limit_s if args.time_limit_s is None else args.time_limit_s,
+        settle_s=terms.settle_s,
     )
     with episode_progress(args.episodes) as progress:
         results = evaluate(

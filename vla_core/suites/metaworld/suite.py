@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vla_core.contract.suite import USUAL, EpisodeTerms
+from vla_core.contract.suite import USUAL
 from vla_core.errors import ConfigError
 from vla_core.robot.description import RobotDescription
 from vla_core.robot.model import RobotModel
 from vla_core.suites.metaworld.scene import MetaWorldScene
 from vla_core.suites.metaworld.tasks import MT10, MT50, TASKS
+from vla_core.suites.metaworld.terms import TERMS
 from vla_core.suites.process.environment import SuiteEnvironment
 from vla_core.suites.process.suite_process import SuiteProcess
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 PARAPHRASE, FIXED_PLACES = "paraphrase", "fixed_places"
 #: What is commanded, in this order.
 AXES = ("hand_x", "hand_y", "hand_z", "gripper")
-#: The benchmark's step [s], and how many of them an episode has.
-STEP_S, STEPS = 0.0125, 500
 _HERE = Path(__file__).parent
 
 
@@ -38,13 +37,7 @@ class MetaWorldSuite:
     shifts = (USUAL, PARAPHRASE, FIXED_PLACES)
     robot = "metaworld_hand"
     rate_hz = 20.0
-    terms = EpisodeTerms(
-        filtered=False,
-        control_s=STEP_S,
-        time_limit_s=STEPS * STEP_S,
-        settle_s=STEP_S,
-        delay_s=0.0,
-    )
+    terms = TERMS
 
     def __init__(self, name: str, names: tuple[str, ...]) -> None:
         self._names = names
