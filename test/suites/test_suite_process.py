@@ -213,3 +213,9 @@ def test_it_dies_with_the_process_that_started_it(plugins):
         parent.kill()
         assert select.select([child], [], [], 30)[0]
         os.close(child)
+
+
+def test_an_expert_is_asked_only_where_one_is_served(robot):
+    scene = load_suite("pointing_apart").scene(robot)
+    with pytest.raises(SuiteProcessError, match="OwnScene has no expert to ask"):
+        scene.advise()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from vla_core.contract.manifest import PolicyManifest
-from vla_core.contract.suite import Suite, require
+from vla_core.contract.suite import Suite, require, terms_of
 from vla_core.errors import ConfigError
 from vla_core.plugins import Registry
 from vla_core.robot.load import load_robot
@@ -62,6 +62,16 @@ def suite_for(manifest: PolicyManifest, name: str, *abilities: type) -> Suite:
             f"{', '.join(unseen)}, too",
         )
     return suite
+
+
+def check_live(name: str, suite: Suite) -> None:
+    """Raises `ConfigError` for a suite whose actions are its own: no graph commands them."""
+    if not terms_of(suite).filtered:
+        raise ConfigError(
+            f"suite {name}",
+            "has actions of its own, no joints of a robot that limits and filter would hold, so no "
+            f"graph drives it; it is stepped: vla eval --suite {name}",
+        )
 
 
 def check_shift(name: str, suite: Suite, shift: str) -> None:

@@ -21,7 +21,7 @@ from vla_core.errors import ChunkError, ConfigError, JointMismatchError, VlaErro
 from vla_core.robot.description import CameraDescription, ControllerDescription
 from vla_core.robot.load import load_robot
 from vla_core.robot.model import RobotModel
-from vla_core.suites.registry import load_suite
+from vla_core.suites.registry import check_live, load_suite
 from vla_core.types import ControlMode, Instruction
 from vla_msgs import msg
 from vla_nodes.base.parameters import ROBOT, NodeParameter, Taken
@@ -75,6 +75,7 @@ class SimRobotNode(SuiteNode):
     def configure(self) -> None:
         """Build the first scene."""
         suite = load_suite(self.values["suite"])
+        check_live(self.values["suite"], suite)
         self._robot = RobotModel(on_graph(self, load_robot(self.values["robot"])))
         suite.check_robot(self._robot.description)
         there = [name for name in suite.cameras if name in self._robot.cameras]

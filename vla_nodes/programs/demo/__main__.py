@@ -32,7 +32,7 @@ from vla_core.robot.load import load_robot
 from vla_core.signals import catch_signals
 from vla_core.statistics.measurement import write_measurement
 from vla_core.statistics.success_rate import SuccessRate
-from vla_core.suites.registry import suite_for
+from vla_core.suites.registry import check_live, suite_for
 from vla_core.suites.suite_argument import add_suite
 from vla_nodes.base.ros_context import ros
 from vla_nodes.graph.description import Graph, log_to_stderr
@@ -63,7 +63,7 @@ def run_demo(args: argparse.Namespace) -> Demo:
         VlaError: the graph does not come up, or does not do what is asked.
     """
     manifest = PolicyManifest.load(policy_folder(args.policy))
-    suite_for(manifest, args.suite)
+    check_live(args.suite, suite_for(manifest, args.suite))
     given = {
         "source": "sim",
         "robot": manifest.robot,
