@@ -9,7 +9,6 @@ from typing import Any
 from vla_core.chunks.strategies.choose import STRATEGIES
 from vla_core.chunks.trigger import Trigger
 from vla_core.contract.backend_argument import add_backend
-from vla_core.contract.suite import USUAL, terms_of
 from vla_core.evaluation.intent_mode import IntentMode
 from vla_core.evaluation.seed_argument import add_seed
 from vla_core.statistics.measurement import Figure, write_measurement
@@ -22,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `vla eval`."""
     parser.add_argument("--policy", default="tabletop", help="name under config/policies, or folder")
     add_suite(parser, "whose tasks are done")
-    parser.add_argument("--shift", default=USUAL, help="which of the suite's kinds of scenes")
+    parser.add_argument("--shift", default="usual", help="which of the suite's kinds of scenes")
     parser.add_argument("--episodes", type=int, default=50, help="scenes to try")
     add_seed(parser, "chooses the scenes")
     parser.add_argument(
@@ -70,6 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the episodes, print the table, write the JSON."""
+    from vla_core.contract.suite import terms_of
     from vla_core.errors import VlaError
     from vla_core.evaluation.evaluate import evaluate, report
     from vla_core.evaluation.seeds import episode_seeds
