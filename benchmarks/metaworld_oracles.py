@@ -1,11 +1,11 @@
-"""How often MetaWorld's oracles do its tasks, how fast that is simulated, and what the socket costs.
+"""How often MetaWorld's oracles do its tasks, how fast it is simulated, what the socket costs.
 
     .venv/bin/python benchmarks/metaworld_oracles.py --scenes 20 --json out/metaworld_oracles.json
 
-Scenes are held-out ones, as `vla eval --seed` has them; an attempt has the benchmark's 500 steps and
-ends with its success; nothing is drawn. What the oracle commanded is then played twice more in the
-same scene: a request a step, and all of it in one request. The difference is the socket's; all three
-have to end in the same place. Pictures: all cameras once an attempt. Intervals: 95 %, Wilson.
+Scenes are held-out ones, as `vla eval --seed` has them; an attempt has the benchmark's 500 steps
+and ends with its success; nothing is drawn. What the oracle commanded is then played twice more in
+the same scene: a request a step, and all of it in one request. The difference is the socket's; all
+three have to end in the same place. Pictures: all cameras once an attempt. Intervals: 95 %, Wilson.
 """
 
 from __future__ import annotations

@@ -64,8 +64,8 @@ class EpisodeTerms:
     """How a suite's episodes are run, unless it is told otherwise.
 
     Attributes:
-        filtered: whether chunks go through limits and safety filter. Where they do not, they cannot:
-            what is commanded are no joints of a robot, but the benchmark's own actions.
+        filtered: whether chunks go through limits and safety filter. Where they do not, they
+            cannot: what is commanded are no joints of a robot, but the benchmark's own actions.
         control_s: time between two commands where they are not filtered [s].
         time_limit_s: an episode not done by then has failed [s].
         settle_s: success must hold for this long [s].

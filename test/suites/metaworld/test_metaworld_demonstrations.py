@@ -98,7 +98,8 @@ def test_bursts_are_as_strong_and_as_long_as_they_say():
     assert noise.shape == (STEPS, 3)
     strength = np.linalg.norm(noise, axis=1)
     on = strength > 0
-    assert STRENGTH[0] * LARGEST_M <= strength[on].min() and strength.max() <= STRENGTH[1] * LARGEST_M
+    least, most = (share * LARGEST_M for share in STRENGTH)
+    assert least <= strength[on].min() and strength.max() <= most
     edges = np.flatnonzero(np.diff(on.astype(int))) + 1
     assert edges[0] < FIRST or on[0]
     lengths = np.diff(edges)

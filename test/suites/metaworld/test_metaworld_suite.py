@@ -80,7 +80,7 @@ def test_its_robot_is_four_numbers_and_no_arm(hand):
     np.testing.assert_array_equal(hand.limits.upper[3:], [1.0])
     suite = make_suite("metaworld")
     suite.check_robot(hand.description)
-    with pytest.raises(ConfigError, match="needs hand_x, hand_y, hand_z, gripper, as metaworld_hand"):
+    with pytest.raises(ConfigError, match="needs hand_x, hand_y, hand_z, gripper, as metaworld_h"):
         suite.check_robot(load_robot("g1_inspire"))
 
 

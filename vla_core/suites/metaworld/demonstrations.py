@@ -48,8 +48,9 @@ class MetaWorldDemonstrator:
     def demonstrate(self, seed: int, task: SuiteTask | None = None) -> Iterator[Episode]:
         """The scene of a seed: the oracle from its start to success, then how it recovers.
 
-        The second time bursts of noise carry the hand away. They are not recorded, no chunk's future
-        may contain them: each recovery begins where one ends. It is shown only if it came to success.
+        The second time bursts of noise carry the hand away. They are not recorded, no chunk's
+        future may contain them: each recovery begins where one ends. All are shown only if it came
+        to success.
         """
         number = None if task is None else self._tasks.index(task)
         whole = self._play(seed, number, np.zeros((STEPS, 3)))
@@ -94,7 +95,7 @@ class MetaWorldDemonstrator:
         side = self._image_size
         if side is None or all(picture.shape[:2] == (side, side) for picture in drawn):
             return drawn
-        return [cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA) for picture in drawn]
+        return [cv2.resize(each, (side, side), interpolation=cv2.INTER_AREA) for each in drawn]
 
 
 def bursts(rng: np.random.Generator) -> np.ndarray:
@@ -119,7 +120,11 @@ class _Frames:
         return len(self._rows)
 
     def add(
-        self, pictures: Sequence[np.ndarray], position: np.ndarray, action: np.ndarray, success: bool
+        self,
+        pictures: Sequence[np.ndarray],
+        position: np.ndarray,
+        action: np.ndarray,
+        success: bool,
     ) -> None:
         for frames, picture in zip(self._pictures.values(), pictures, strict=True):
             frames.append(picture)

@@ -1,4 +1,4 @@
-"""MetaWorld as a suite (Yu et al. 2019, arXiv 1910.10897; package metaworld), in its own environment."""
+"""MetaWorld as a suite (Yu et al. 2019, arXiv 1910.10897), in an environment of its own."""
 
 from __future__ import annotations
 

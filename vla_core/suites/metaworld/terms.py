@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vla_core.contract.suite import EpisodeTerms
 
-#: A step [s], how many of them an episode has, and how far the hand goes in one, at most, an axis [m].
+#: A step [s], how many of them an episode has, how far the hand goes in one, an axis, at most [m].
 STEP_S, STEPS, LARGEST_M = 0.0125, 500, 0.01
 #: Success is that of any one step; the simulation waits for the policy.
 TERMS = EpisodeTerms(

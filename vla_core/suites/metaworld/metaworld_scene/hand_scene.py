@@ -1,7 +1,7 @@
-"""MetaWorld's tasks as a `ServedScene`: the hand is commanded where to go, the gripper how hard to close.
+"""MetaWorld's tasks as a `ServedScene`: the hand is told where to go, the gripper how hard to close.
 
-MetaWorld has no joint commands: its action moves a mocap body by at most a centimetre a step and
-axis, the hand is welded to that, and the arm follows. So a command here is where that body is to be;
+MetaWorld has no joint commands: its action moves a mocap body by a centimetre a step and axis, at
+most; the hand is welded to that, and the arm follows. So a command here is where that body is to be;
 the action is what is missing to it, cut off as the benchmark does it.
 """
 
