@@ -6,7 +6,7 @@ from vla_core.contract.suite import SuiteTask
 from vla_core.suites.metaworld.words import WORDS
 from vla_core.types import Instruction
 
-#: All fifty by the benchmark's name, numbered from 1 in its order.
+#: All fifty by the benchmark's name, numbered from 1 in the order of `WORDS`.
 TASKS: dict[str, SuiteTask] = {
     name: SuiteTask(Instruction(number, told), tuple(others))
     for number, (name, (told, *others)) in enumerate(WORDS.items(), 1)

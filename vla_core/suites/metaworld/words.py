@@ -6,7 +6,7 @@ the shift `paraphrase` alone. A goal of the benchmark is drawn as a small ball, 
 
 from __future__ import annotations
 
-#: The benchmark's name of a task, in its order: instruction, paraphrases.
+#: The benchmark's name of a task, in the order of its classes: instruction, paraphrases.
 WORDS: dict[str, tuple[str, ...]] = {
     "assembly-v3": (
         "put the ring on the peg",

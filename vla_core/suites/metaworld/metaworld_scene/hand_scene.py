@@ -1,8 +1,8 @@
-"""MetaWorld's tasks as a `ServedScene`: the hand is told where to go, the gripper how hard to close.
+"""MetaWorld's tasks as a `ServedScene`: the hand is told where to go, the gripper how hard to hold.
 
 MetaWorld has no joint commands: its action moves a mocap body by a centimetre a step and axis, at
-most; the hand is welded to that, and the arm follows. So a command here is where that body is to be;
-the action is what is missing to it, cut off as the benchmark does it.
+most; the hand is welded to that, and the arm follows. So a command here is where that body is to
+be; the action is what is missing to it, cut off as the benchmark does it.
 """
 
 from __future__ import annotations
