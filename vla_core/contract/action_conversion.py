@@ -38,6 +38,8 @@ class ActionConverter:
                 f"action.names: robot {robot.name!r} has no {', '.join(unknown)}; there are "
                 f"{', '.join(there)}",
             )
+        if not self._names:
+            raise PolicyError(source, f"action.space: robot {robot.name!r} has no end effectors")
         if of_joints:
             self._columns = [robot.index(name) for name in self._names]
             self.size = len(self._names)

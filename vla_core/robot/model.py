@@ -151,7 +151,7 @@ class RobotModel:
             first and the second column of the rotation matrix.
         """
         pin.forwardKinematics(self._model, self._data, self.pinocchio_position(position))
-        parts = []
+        parts = [np.empty(0)]  # of a robot without end effectors, nothing more
         for frame in self._wrist_frames:
             pose = pin.updateFramePlacement(self._model, self._data, frame)
             parts += [pose.translation, pose.rotation[:, 0], pose.rotation[:, 1]]

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from vla_core.cli.main import main
+from vla_core.contract.action_conversion import ActionConverter
+from vla_core.contract.specification import ActionSpace, ActionSpec
 from vla_core.contract.suite import OFFERED, USUAL, Demonstrated, EpisodeTerms, tasks_of, terms_of
-from vla_core.errors import ConfigError
+from vla_core.errors import ConfigError, PolicyError
 from vla_core.evaluation.evaluate import EvaluationError, evaluate
 from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.paths import training_file
@@ -76,7 +78,10 @@ def test_every_command_refuses_it_then(elsewhere, capsys, told):
 
 def test_its_robot_is_four_numbers_and_no_arm(hand):
     assert hand.joint_names == ("hand_x", "hand_y", "hand_z", "gripper")
+    np.testing.assert_array_equal(hand.state_vector(hand.ready_pose), hand.ready_pose)
     assert hand.state_size == 4
+    with pytest.raises(PolicyError, match="robot 'metaworld_hand' has no end effectors"):
+        ActionConverter(hand, ActionSpec(ActionSpace.END_EFFECTOR), "a policy")
     np.testing.assert_array_equal(hand.limits.upper[3:], [1.0])
     suite = make_suite("metaworld")
     suite.check_robot(hand.description)
