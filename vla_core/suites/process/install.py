@@ -11,10 +11,12 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 from vla_core.errors import ConfigError, VlaError
 from vla_core.signals import die_with
@@ -23,6 +25,8 @@ from vla_core.suites.process.surroundings import apart
 
 _ASKED_S, _MADE_S, _PACKAGE_S = 60.0, 1200.0, 3600.0
 _TOLD_LINES = 15
+#: A process that was killed as it started another one is let go of by then [s].
+_LOCKED_S = 3.0
 #: What an interpreter has to have, and its version.
 _PROBE = "import ensurepip, sys, venv; print('%d.%d' % sys.version_info[:2])"
 
@@ -64,14 +68,21 @@ def _alone(environment: SuiteEnvironment) -> Iterator[None]:
     path = environment.folder.with_name(f"{environment.name}.lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigError(
-                str(environment.folder), "another process makes it just now"
-            ) from None
+        end_s = time.monotonic() + _LOCKED_S
+        while not _lock(lock):
+            if time.monotonic() > end_s:
+                raise ConfigError(str(environment.folder), "another process makes it just now")
+            time.sleep(0.05)
         environment.folder.mkdir(exist_ok=True)
         yield
+
+
+def _lock(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _can_go_on(environment: SuiteEnvironment, packages: Sequence[Pinned]) -> bool:
