@@ -4,6 +4,7 @@ but the seeded one."""
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -18,6 +19,7 @@ from vla_core.contract.scene import PublishedScene, Scene, SceneLostError
 from vla_core.evaluation.intent_mode import IntentMode, zeroed
 from vla_core.evaluation.motion_watch import MotionQuality, MotionWatch
 from vla_core.evaluation.settings import EvaluationSettings
+from vla_core.evaluation.viewer import EpisodeViewer
 from vla_core.observation.scene_observer import SceneObserver
 from vla_core.robot.camera_poses import CameraPoses
 from vla_core.types import NANOSECONDS, Context, Instruction, LatentIntent
@@ -98,28 +100,32 @@ class EpisodeRunner:
         """Let go of the scene's renderer."""
         self._scene.close()
 
-    def run(self, seed: int) -> EpisodeResult:
+    def run(self, seed: int, viewer: EpisodeViewer | None = None) -> EpisodeResult:
         """Run the episode of `seed`; the same seed gives the same result, whatever ran before.
 
         Where its scene is lost it begins anew, `RESTARTS` times.
 
+        Args:
+            viewer: sees it; changes nothing.
+
         Raises:
             SceneLostError: it was lost once more.
         """
+        viewer = viewer or EpisodeViewer()
         for restarts in range(RESTARTS):
             try:
-                return replace(self._run(seed), restarts=restarts)
+                return replace(self._run(seed, viewer), restarts=restarts)
             except SceneLostError as error:
                 print(f"episode {seed} begins anew: {error}", file=sys.stderr, flush=True)
-        return replace(self._run(seed), restarts=RESTARTS)
+        return replace(self._run(seed, viewer), restarts=RESTARTS)
 
-    def _run(self, seed: int) -> EpisodeResult:
+    def _run(self, seed: int, viewer: EpisodeViewer) -> EpisodeResult:
         mode = self._settings.intent
         donor: list[LatentIntent] = []
         if mode is IntentMode.SHUFFLED:
             other = int(np.random.default_rng((seed, 1)).integers(1 << 31, 1 << 32))
             told = self._scene.reset(other)
-            self._roll_out(other, told, None, self._recording(told, donor))
+            self._roll_out(other, told, None, self._recording(told, donor), EpisodeViewer())
         told = self._scene.reset(seed)
         wrong = self._other_instruction(seed, told) if mode is IntentMode.WRONG else None
         source = {
@@ -128,7 +134,7 @@ class EpisodeRunner:
             IntentMode.SHUFFLED: _in_turn(donor),
             IntentMode.WRONG: lambda context: self._system2.intend(context, wrong),
         }[mode]
-        return self._roll_out(seed, told, wrong, source)
+        return self._roll_out(seed, told, wrong, source, viewer)
 
     def _recording(self, told: Instruction, record: list[LatentIntent]) -> IntentSource:
         def intend(context: Context) -> LatentIntent:
@@ -142,7 +148,12 @@ class EpisodeRunner:
         return others[np.random.default_rng((seed, 2)).integers(len(others))]
 
     def _roll_out(
-        self, seed: int, told: Instruction, wrong: Instruction | None, intend: IntentSource
+        self,
+        seed: int,
+        told: Instruction,
+        wrong: Instruction | None,
+        intend: IntentSource,
+        viewer: EpisodeViewer,
     ) -> EpisodeResult:
         settings, scene = self._settings, self._scene
         inference, executor = self._make(seed)
@@ -150,6 +161,7 @@ class EpisodeRunner:
         for system in (self._system2, self._system1):
             system.reset(wrong or told)
         watch = MotionWatch()
+        viewer.begin(seed, wrong or told)
         observer = SceneObserver(scene, self._spec, self._poses, period_s)
 
         def look(tick: int, now_ns: int) -> Context:
@@ -163,13 +175,18 @@ class EpisodeRunner:
             observer.tick(tick, now_ns)
             if tick % think_ticks == 0:
                 context = look(tick, now_ns)
+                started_s = time.perf_counter()
                 intent = intend(context)
+                viewer.intended(now_ns, intent, time.perf_counter() - started_s)
             if inference.is_due(now_ns, intent):
                 if context.observation.stamp_ns != now_ns:
                     context = look(tick, now_ns)
+                started_s = time.perf_counter()
                 inference.infer(context, intent)
+                viewer.inferred(now_ns, time.perf_counter() - started_s)
             if inference.deliver(now_ns):
                 watch.arrived()
+            viewer.ticked(now_ns, scene)
             target = executor.tick(now_ns, scene.position, scene.velocity)
             watch.tick(now_ns, target, executor.off_path)
             scene.set_targets(target)

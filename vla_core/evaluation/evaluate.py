@@ -61,7 +61,7 @@ def evaluate_each(
 ) -> Iterator[list[EpisodeResult]]:
     """As `evaluate`, for several settings on the same seeds and the same workers, in turn."""
     for settings in cases:
-        _check(settings)
+        check_settings(settings)
     with ProcessPoolExecutor(
         max_workers=max(1, min(workers, len(seeds))),
         mp_context=get_context("spawn"),
@@ -69,7 +69,7 @@ def evaluate_each(
     ) as pool:
         for settings in cases:
             results = []
-            for result in pool.map(_run_episode, [settings] * len(seeds), seeds):
+            for result in pool.map(run_episode, [settings] * len(seeds), seeds):
                 if isinstance(result, Refusal):
                     pool.shutdown(wait=False, cancel_futures=True)
                     raise EvaluationError(result.reason)
@@ -111,8 +111,12 @@ def report(
     return summary
 
 
-def _check(settings: EvaluationSettings) -> None:
-    """Refuse here what every worker would refuse."""
+def check_settings(settings: EvaluationSettings) -> PolicyManifest:
+    """Refuse here what every worker would refuse; the policy's manifest.
+
+    Raises:
+        VlaError: the policy cannot be read, or does not fit the suite or the settings.
+    """
     manifest = PolicyManifest.load(policy_folder(settings.policy))
     if settings.strategy not in PEERS:
         fitting_strategy(settings.strategy, manifest)
@@ -134,9 +138,11 @@ def _check(settings: EvaluationSettings) -> None:
         raise EvaluationError(
             f"intent 'wrong': suite {settings.suite!r} has one task, so there is no other to tell"
         )
+    return manifest
 
 
-def _run_episode(settings: EvaluationSettings, seed: int) -> EpisodeResult | Refusal:
+def run_episode(settings: EvaluationSettings, seed: int) -> EpisodeResult | Refusal:
+    """An episode in this process, which keeps what it has loaded for the next one."""
     global _loaded
     try:
         if _loaded is None or _loaded[0] != settings:

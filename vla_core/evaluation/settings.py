@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from vla_core.chunks.inference_schedule import InferenceSchedule
 from vla_core.chunks.trigger import Trigger
-from vla_core.contract.suite import USUAL
+from vla_core.contract.suite import USUAL, terms_of
 from vla_core.errors import VlaError
 from vla_core.evaluation.intent_mode import IntentMode
+from vla_core.suites.registry import load_suite
 
 #: Who may take over meanwhile, keys of `vla_core.handover.passing_operator.MANNERS`.
 OPERATORS = ("still", "returning", "moving")
@@ -59,6 +61,17 @@ class EvaluationSettings:
     operator: str = ""
     time_limit_s: float = 15.0
     settle_s: float = 0.2
+
+    @classmethod
+    def in_suite(cls, policy: str, suite: str, **changed: Any) -> EvaluationSettings:
+        """By a suite's own terms, but for what is `changed`; None leaves it as it is there.
+
+        Raises:
+            ConfigError: there is no such suite, or it is not installed.
+        """
+        terms = asdict(terms_of(load_suite(suite)))
+        told = {name: value for name, value in changed.items() if value is not None}
+        return cls(policy, suite=suite, **(terms | told))
 
     @property
     def schedule(self) -> InferenceSchedule:

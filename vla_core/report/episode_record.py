@@ -1,4 +1,4 @@
-"""What is kept of one live episode to show it later."""
+"""What is kept of one episode to show it later."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+
+from vla_core.contract.intent_view import ShownIntent
+from vla_core.foresight.change_map import change_maps
 
 
 @dataclass
@@ -36,6 +39,16 @@ class EpisodeRecord:
     changes: list[tuple[float, Mapping[str, np.ndarray]]] = field(default_factory=list)
     foreseen: list[tuple[float, Mapping[str, np.ndarray]]] = field(default_factory=list)
     events: list[tuple[float, str]] = field(default_factory=list)
+
+    def add_intent(self, time_s: float, shown: ShownIntent) -> None:
+        """What an intent foresees, as far as it is pictures or features of the cameras' patches."""
+        features = shown.features
+        if features is not None and features.cameras:
+            maps = change_maps(features.predicted, features.current, len(features.cameras))
+            self.changes.append((time_s, dict(zip(features.cameras, maps, strict=True))))
+        if shown.pictures:
+            last = {camera: frames[-1].copy() for camera, frames in shown.pictures.items()}
+            self.foreseen.append((time_s, last))
 
     def row(self) -> dict[str, object]:
         """The episode's row in `summary.json`."""

@@ -9,7 +9,6 @@ from sensor_msgs.msg import Image
 import vla_msgs.msg as msg
 from vla_core.contract.intent_view import IntentView
 from vla_core.contract.manifest import PolicyManifest
-from vla_core.foresight.change_map import change_maps
 from vla_core.report.episode_record import EpisodeRecord
 from vla_core.robot.description import RobotDescription
 from vla_core.types import NANOSECONDS
@@ -76,11 +75,4 @@ class EpisodeRecorder:
         time_s = (intent.observation_stamp_ns - self._start_ns) / NANOSECONDS
         if time_s < 0:
             return
-        shown = self._view.show(intent)
-        features = shown.features
-        if features is not None and features.cameras:
-            maps = change_maps(features.predicted, features.current, len(features.cameras))
-            self._record.changes.append((time_s, dict(zip(features.cameras, maps, strict=True))))
-        if shown.pictures:
-            last = {camera: frames[-1].copy() for camera, frames in shown.pictures.items()}
-            self._record.foreseen.append((time_s, last))
+        self._record.add_intent(time_s, self._view.show(intent))

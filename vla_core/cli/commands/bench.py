@@ -1,4 +1,4 @@
-"""Benchmarks: strategies of execution, cost of the safety filter, takeovers, corrections."""
+"""Benchmarks: policies, strategies of execution, the safety filter, takeovers, corrections."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import Any
 
 from vla_core.chunks.peers.choose import PEERS
 from vla_core.chunks.strategies.choose import STRATEGIES
+from vla_core.cli import policy_bench
 from vla_core.cli.programs.ros_programs import PROGRAMS
 from vla_core.evaluation.seed_argument import add_seed
 from vla_core.statistics.measurement import write_measurement
 from vla_core.suites.suite_argument import add_suite
 
-HELP = "compare strategies of execution or ways of filtering; takeovers; what corrections bring"
+HELP = "compare policies, strategies of execution, ways of filtering; takeovers; corrections"
 
 EVERYONE = (*STRATEGIES, *PEERS)
 #: System-1 steps for each inference of System 2, as OpenHelix sweeps them.
@@ -73,6 +74,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     _add_corrections_arguments(corrections)
+    policy_bench.add_arguments(
+        benches.add_parser(
+            "policies",
+            help=policy_bench.HELP,
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        )
+    )
 
 
 def _add_stepped_arguments(parser: argparse.ArgumentParser, episodes: int) -> None:
@@ -118,6 +126,7 @@ def run(args: argparse.Namespace) -> int:
         "safety": _run_safety,
         "takeovers": _run_takeovers,
         "corrections": _run_corrections,
+        "policies": policy_bench.run,
     }
     return runs[args.bench](args)
 
@@ -130,7 +139,7 @@ def _run_safety(args: argparse.Namespace) -> int:
 
     cases = filter_cases(args.wider_mm)
     seeds = episode_seeds(args.seed, args.episodes)
-    base = EvaluationSettings(args.policy, suite=args.suite)
+    base = EvaluationSettings.in_suite(args.policy, args.suite)
     with episode_progress(len(cases) * len(seeds)) as progress:
         found = compare_filters(cases, base, seeds, args.workers, progress)
         rows = _collect(found, args.json)
@@ -145,7 +154,7 @@ def _run_takeovers(args: argparse.Namespace) -> int:
     from vla_core.experiments.takeover_cost import compare_operators, print_operators
 
     seeds = episode_seeds(args.seed, args.episodes)
-    base = EvaluationSettings(args.policy, suite=args.suite)
+    base = EvaluationSettings.in_suite(args.policy, args.suite)
     with episode_progress((1 + len(OPERATORS)) * len(seeds)) as progress:
         rows = _collect(compare_operators(base, seeds, args.workers, progress), args.json)
     print_operators(rows)
@@ -203,7 +212,9 @@ def _run_async(args: argparse.Namespace) -> int:
     strategies, skipped = fitting(args.strategies, manifest)
     for name, reason in skipped.items():
         print(f"skipped {name}: {reason}")
-    base = EvaluationSettings(args.policy, suite=args.suite, replan_steps=args.replan_steps)
+    base = EvaluationSettings.in_suite(
+        args.policy, args.suite, replan_steps=args.replan_steps
+    )
     cases = delay_cases(strategies, args.delays_ms)
     cases += dynamics_cases(strategies, patterns, args.dynamics_delay_ms, args.system2_every)
     seeds = episode_seeds(args.seed, args.episodes)

@@ -69,21 +69,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the episodes, print the table, write the JSON."""
-    from vla_core.contract.suite import terms_of
     from vla_core.errors import VlaError
     from vla_core.evaluation.evaluate import evaluate, report
     from vla_core.evaluation.seeds import episode_seeds
     from vla_core.evaluation.settings import EvaluationSettings
     from vla_core.evaluation.table import episode_progress, print_report
-    from vla_core.suites.registry import load_suite
 
     if args.episodes < 1 or args.system2_hz <= 0:
         raise VlaError("--episodes and --system2-hz must be more than 0")
-    terms = terms_of(load_suite(args.suite))
-    settings = EvaluationSettings(
-        policy=args.policy,
+    settings = EvaluationSettings.in_suite(
+        args.policy,
+        args.suite,
         backend=args.backend,
-        suite=args.suite,
         shift=args.shift,
         intent=IntentMode(args.intent),
         system2_period_s=1.0 / args.system2_hz,
@@ -91,11 +88,9 @@ def run(args: argparse.Namespace) -> int:
         trigger=Trigger(args.trigger),
         remaining_steps=args.remaining_steps,
         strategy=args.strategy,
-        delay_s=terms.delay_s if args.delay_ms is None else args.delay_ms / 1000,
-        filtered=terms.filtered and not args.unfiltered,
-        control_s=terms.control_s,
-        time_limit_s=terms.time_limit_s if args.time_limit_s is None else args.time_limit_s,
-        settle_s=terms.settle_s,
+        delay_s=None if args.delay_ms is None else args.delay_ms / 1000,
+        filtered=False if args.unfiltered else None,
+        time_limit_s=args.time_limit_s,
     )
     with episode_progress(args.episodes) as progress:
         results = evaluate(

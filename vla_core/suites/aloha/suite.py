@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vla_core.contract.suite import USUAL
+from vla_core.contract.suite import USUAL, EpisodeTerms
 from vla_core.errors import ConfigError
 from vla_core.robot.description import RobotDescription
 from vla_core.robot.model import RobotModel
@@ -31,6 +31,7 @@ class AlohaSuite:
     shifts = (USUAL,)
     robot = "aloha"
     rate_hz = 50.0
+    terms = EpisodeTerms(time_limit_s=8.0)  # 400 steps at 50 Hz, as published
 
     def check_robot(self, robot: RobotDescription) -> None:
         """Two ViperX arms, `left` and `right`, with a camera on each wrist and one beside them."""

@@ -1,0 +1,1 @@
+"""Policies beside each other: on suites, their shifts, by strategies of execution."""
