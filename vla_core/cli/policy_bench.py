@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--episodes", type=int, default=100, help="scenes, the same for all")
     add_seed(parser, "chooses the scenes")
     parser.add_argument(
-        "--baseline", help="the policy that others are compared with (default: the first)"
+        "--baseline", help="the policy that others are compared with; else the first"
     )
     parser.add_argument("--workers", type=int, default=2, help="processes")
     parser.add_argument(

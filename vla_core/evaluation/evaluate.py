@@ -111,8 +111,8 @@ def report(
     return summary
 
 
-def check_settings(settings: EvaluationSettings) -> PolicyManifest:
-    """Refuse here what every worker would refuse; the policy's manifest.
+def check_settings(settings: EvaluationSettings) -> None:
+    """Refuse here what every worker would refuse.
 
     Raises:
         VlaError: the policy cannot be read, or does not fit the suite or the settings.
@@ -138,7 +138,6 @@ def check_settings(settings: EvaluationSettings) -> PolicyManifest:
         raise EvaluationError(
             f"intent 'wrong': suite {settings.suite!r} has one task, so there is no other to tell"
         )
-    return manifest
 
 
 def run_episode(settings: EvaluationSettings, seed: int) -> EpisodeResult | Refusal:

@@ -11,6 +11,8 @@ from itertools import product
 from vla_core.errors import VlaError
 from vla_core.evaluation.evaluate import check_settings
 from vla_core.evaluation.settings import EvaluationSettings
+from vla_core.paths import policy_folder
+from vla_core.recordings.bags.provenance import hash_of
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Condition:
         shift: which of its kinds of scenes.
         strategy: how chunks join.
         settings: of its episodes, by the suite's own terms.
-        key: tells its episodes from all others: settings and the policy's fingerprint.
+        key: tells its episodes from all others: settings and the policy's files.
     """
 
     policy: str
@@ -56,14 +58,17 @@ def conditions(
     for suite, shift, strategy, policy in product(suites, shifts, strategies, policies):
         try:
             settings = EvaluationSettings.in_suite(policy, suite, shift=shift, strategy=strategy)
-            fingerprint = check_settings(settings).fingerprint
+            check_settings(settings)
         except VlaError as error:
             skipped[f"{policy} on {suite}, {shift}, {strategy}"] = str(error)
             continue
-        told = json.dumps([asdict(settings), fingerprint], sort_keys=True, default=str)
-        key = hashlib.sha256(told.encode()).hexdigest()[:16]
-        fit.append(Condition(policy, suite, shift, strategy, settings, key))
+        fit.append(Condition(policy, suite, shift, strategy, settings, _key(settings)))
     if not fit:
         reasons = "; ".join(f"{name}: {why}" for name, why in skipped.items())
         raise VlaError(f"no policy fits any suite, shift and strategy asked for: {reasons}")
     return fit, skipped
+
+
+def _key(settings: EvaluationSettings) -> str:
+    told = [asdict(settings), hash_of(policy_folder(settings.policy))]
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]

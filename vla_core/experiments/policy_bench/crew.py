@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from vla_core.errors import VlaError
 from vla_core.evaluation.episode import EpisodeResult
@@ -58,16 +58,22 @@ def run_on_ray(
     try:
         import ray
     except ImportError as error:
-        raise VlaError("--ray: Ray is not installed; pip install 'ray[default]'") from error
+        raise VlaError("--ray: Ray is not installed; pip install ray") from error
     try:
-        ray.init(None if address == "local" else address, ignore_reinit_error=True, log_to_driver=False)
+        here = {"num_cpus": workers, "include_dashboard": False} if address == "local" else {}
+        ray.init(address, ignore_reinit_error=True, log_to_driver=False, **here)
     except (ConnectionError, ValueError) as error:
         raise VlaError(f"--ray {address}: {error}") from error
     hire = ray.remote(num_cpus=1)(_Actor).remote
     waiting, lost = list(reversed(jobs)), dict.fromkeys(jobs, 0)
     busy = {}
-    for actor in [hire() for _ in range(min(workers, len(jobs)))]:
-        busy[actor.run.remote(job := waiting.pop())] = actor, job
+
+    def give(actor: Any) -> None:
+        job = waiting.pop()
+        busy[actor.run.remote(job)] = actor, job
+
+    for _ in range(min(workers, len(jobs))):
+        give(hire())
     while busy:
         (done,), _ = ray.wait(list(busy), num_returns=1)
         actor, job = busy.pop(done)
@@ -77,11 +83,11 @@ def run_on_ray(
             lost[job] += 1
             if lost[job] > RETRIES:
                 raise WorkerError(f"{job.condition.name}, seed {job.seed}: {error}") from error
-            actor = hire()
             waiting.append(job)
+            actor = hire()
         else:
             if isinstance(result, Refusal):
                 raise WorkerError(result.reason)
             yield job, result
         if waiting:
-            busy[actor.run.remote(job := waiting.pop())] = actor, job
+            give(actor)
