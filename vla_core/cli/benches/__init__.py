@@ -1,0 +1,1 @@
+"""Benches of `vla bench` in files of their own."""
