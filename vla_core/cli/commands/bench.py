@@ -10,7 +10,7 @@ from typing import Any
 
 from vla_core.chunks.peers.choose import PEERS
 from vla_core.chunks.strategies.choose import STRATEGIES
-from vla_core.cli.benches import policies
+from vla_core.cli.benches import policies as policy_bench
 from vla_core.cli.programs.ros_programs import PROGRAMS
 from vla_core.evaluation.seed_argument import add_seed
 from vla_core.statistics.measurement import write_measurement
@@ -74,10 +74,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     _add_corrections_arguments(corrections)
-    policies.add_arguments(
+    policy_bench.add_arguments(
         benches.add_parser(
             "policies",
-            help=policies.HELP,
+            help=policy_bench.HELP,
             formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         )
     )
@@ -126,7 +126,7 @@ def run(args: argparse.Namespace) -> int:
         "safety": _run_safety,
         "takeovers": _run_takeovers,
         "corrections": _run_corrections,
-        "policies": policies.run,
+        "policies": policy_bench.run,
     }
     return runs[args.bench](args)
 
