@@ -24,9 +24,9 @@ class OneJointScene:
     def __init__(self) -> None:
         self.time_s, self.position, self.velocity = 0.0, np.zeros(1), np.zeros(1)
 
-    def reset(self, seed: int) -> Instruction:
+    def reset(self, seed: int, task: int | None = None) -> Instruction:
         self.__init__()
-        return (LEFT, RIGHT)[np.random.default_rng(seed).integers(2)]
+        return (LEFT, RIGHT)[np.random.default_rng(seed).integers(2) if task is None else task]
 
     def set_targets(self, position: np.ndarray) -> None:
         self.position = position.copy()

@@ -12,6 +12,7 @@ from vla_core.errors import VlaError
 from vla_core.evaluation.episode import EpisodeRunner
 from vla_core.evaluation.intent_mode import IntentMode
 from vla_core.evaluation.settings import EvaluationSettings
+from vla_core.evaluation.viewer import EpisodeViewer
 from vla_core.types import VELOCITY_OVER_S
 
 SETTINGS = EvaluationSettings("one_joint", strategy="switch", delay_s=0.0, time_limit_s=5.0)
@@ -42,6 +43,33 @@ def test_wrong_intent_does_what_system2_was_told_instead():
 def test_shuffled_intent_serves_another_episode():
     successes = sum(runner("shuffled").run(seed).success for seed in range(20))
     assert 0 < successes < 20  # another episode's goal is this one's half of the time
+
+
+def test_tasks_that_are_asked_for_take_turns_by_the_seeds():
+    settings = replace(SETTINGS, tasks=(1, 1, 0))
+    turns = EpisodeRunner(OneJointScene(), Follower(), Foresight(), settings, (LEFT, RIGHT))
+    told = [turns.run(seed).instruction for seed in range(6)]
+    assert told == 2 * ["go right", "go right", "go left"]
+
+
+def test_a_viewer_sees_every_tick_and_changes_nothing():
+    class Counting(EpisodeViewer):
+        ticks = intents = chunks = 0
+
+        def ticked(self, now_ns, scene):
+            self.ticks += 1
+
+        def intended(self, now_ns, intent, took_s):
+            self.intents += 1
+
+        def inferred(self, now_ns, took_s):
+            self.chunks += 1
+
+    viewer = Counting()
+    result = runner("predicted").run(3, viewer)
+    assert result == runner("predicted").run(3)
+    assert viewer.ticks == round(result.duration_s / SETTINGS.control_s)
+    assert 0 < viewer.chunks < viewer.ticks and 0 < viewer.intents < viewer.ticks
 
 
 def test_same_seed_same_result_whatever_ran_before():

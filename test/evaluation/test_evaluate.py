@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from vla_core.cli.main import EXIT_REFUSED, main
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.specification import CameraSpec, ObservationSpec
 from vla_core.errors import ConfigError
@@ -46,3 +47,8 @@ def test_a_suite_of_one_task_has_no_wrong_instruction(tmp_path, monkeypatch):
     settings = replace(policy(tmp_path, "g1_inspire", "hold"), intent=IntentMode.WRONG)
     with pytest.raises(EvaluationError, match="'tabletop' has one task, so there is no other"):
         evaluate(settings, [0])
+
+
+def test_a_task_that_the_suite_has_not_is_refused_with_those_that_it_has(capsys):
+    assert main(["eval", "--tasks", "wave"]) == EXIT_REFUSED
+    assert "suite tabletop: has no task 'wave'; it has 1 'put the red block on" in capsys.readouterr().err

@@ -50,6 +50,14 @@ def test_the_same_seed_gives_the_same_table_and_the_same_pictures(seeing_sim):
         assert not np.array_equal(first[camera], other[camera])
 
 
+def test_a_task_that_is_asked_for_is_told_on_the_same_table(sim):
+    sim.reset(5)
+    blocks = sim.layout.blocks
+    for number, task in enumerate(TASKS):
+        assert sim.reset(5, number) == task.instruction
+        assert all(np.array_equal(sim.layout.blocks[name], place) for name, place in blocks.items())
+
+
 def test_all_three_blocks_are_seen_by_the_front_camera(seeing_sim):
     seeing_sim.reset(11)
     picture = seeing_sim.render("front").astype(int)

@@ -37,8 +37,12 @@ class Scene(Protocol):
     velocity: np.ndarray
     targets: np.ndarray
 
-    def reset(self, seed: int) -> Instruction:
-        """A new random scene and what to do in it; the same for the same seed."""
+    def reset(self, seed: int, task: int | None = None) -> Instruction:
+        """A new random scene and what to do in it; the same for the same seed and task.
+
+        Args:
+            task: what is done in it, its number in the suite's order; None: the seed chooses.
+        """
 
     def set_targets(self, position: np.ndarray) -> None:
         """Command `(dof,)` joint positions."""

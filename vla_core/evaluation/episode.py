@@ -124,9 +124,9 @@ class EpisodeRunner:
         donor: list[LatentIntent] = []
         if mode is IntentMode.SHUFFLED:
             other = int(np.random.default_rng((seed, 1)).integers(1 << 31, 1 << 32))
-            told = self._scene.reset(other)
+            told = self._scene.reset(other, self._task(other))
             self._roll_out(other, told, None, self._recording(told, donor), EpisodeViewer())
-        told = self._scene.reset(seed)
+        told = self._scene.reset(seed, self._task(seed))
         wrong = self._other_instruction(seed, told) if mode is IntentMode.WRONG else None
         source = {
             IntentMode.PREDICTED: lambda context: self._system2.intend(context, told),
@@ -135,6 +135,10 @@ class EpisodeRunner:
             IntentMode.WRONG: lambda context: self._system2.intend(context, wrong),
         }[mode]
         return self._roll_out(seed, told, wrong, source, viewer)
+
+    def _task(self, seed: int) -> int | None:
+        tasks = self._settings.tasks
+        return tasks[seed % len(tasks)] if tasks else None
 
     def _recording(self, told: Instruction, record: list[LatentIntent]) -> IntentSource:
         def intend(context: Context) -> LatentIntent:

@@ -36,6 +36,8 @@ class EvaluationSettings:
             its own way, unfiltered (`vla_core.chunks.peers`).
         suite: whose tasks are done, by name (`vla_core.suites.registry`).
         shift: which of its kinds of scenes.
+        tasks: that scenes are given in turn, by their seeds: numbers in the suite's order; empty: as
+            scenes tell.
         delay_s: time that an inference of System 1 takes [s].
         control_s: time between two joint targets where they are not filtered [s].
         operator: who takes over meanwhile, one of `OPERATORS`, filtered only; empty: nobody.
@@ -56,6 +58,7 @@ class EvaluationSettings:
     strategy: str = "rtc"
     suite: str = "tabletop"
     shift: str = USUAL
+    tasks: tuple[int, ...] = ()
     delay_s: float = 0.1
     control_s: float = 0.02
     operator: str = ""

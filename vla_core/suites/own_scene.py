@@ -26,7 +26,7 @@ def open_scene(suite: str, robot: str, shift: str = USUAL) -> OwnScene:
 
 
 class OwnScene:
-    """A `Scene` as a `ServedScene`; its tasks are chosen by seeds alone."""
+    """A `Scene` as a `ServedScene`."""
 
     def __init__(self, scene: Scene, tasks: tuple[SuiteTask, ...]) -> None:
         self._scene, self._instructions = scene, tuple(task.instruction for task in tasks)
@@ -34,9 +34,7 @@ class OwnScene:
         self.render, self.intrinsics, self.close = scene.render, scene.intrinsics, scene.close
 
     def reset(self, seed: int, task: int | None) -> int:
-        if task is not None:
-            raise ValueError(f"got task {task}; what is told here is chosen by the seed")
-        return self._instructions.index(self._scene.reset(seed))
+        return self._instructions.index(self._scene.reset(seed, task))
 
     def act(self, action: np.ndarray, duration_s: float) -> None:
         self._scene.set_targets(action)

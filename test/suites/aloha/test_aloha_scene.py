@@ -39,7 +39,7 @@ def test_seeds_choose_both_tasks_and_places_where_the_benchmark_has_them(scene):
 
 def test_objects_are_seen_by_the_fixed_camera_wherever_they_begin(scene):
     for corner in ((0.0, 0.4), (0.2, 0.6)):
-        scene.reset(0, TRANSFER)
+        scene.reset(0, TASKS.index(TRANSFER))
         scene.reset_to({"box": np.array((*corner, 0.02))}, scene.robot.ready_pose)
         picture = scene.render("front").astype(int)
         red = picture[..., 0] - picture[..., 1:].max(axis=-1) > 50
@@ -49,7 +49,7 @@ def test_objects_are_seen_by_the_fixed_camera_wherever_they_begin(scene):
 def test_a_task_is_asked_for_in_other_words_and_the_other_one_is_never_done(scene):
     suite = load_suite("aloha")
     assert tasks_of("aloha", suite, [TRANSFER.told.paraphrases[1]]) == (TRANSFER.told,)
-    scene.reset(0, INSERTION)
+    scene.reset(0, TASKS.index(INSERTION))
     assert scene.instruction == INSERTION.told.instruction
     for words in (TRANSFER.told.instruction, Instruction(9, "sing a song")):
         assert scene.success_of(words) is False
@@ -71,14 +71,14 @@ def hold_cube(scene, left: bool, right: bool) -> None:
         hand = robot.group_indices(robot.end_effectors[side].hand_group)
         position[hand] = 0.59 if holds else 0.97
         places[side] = robot.frame_pose(f"{side}_grasp_frame", position)
-    scene.reset(0, TRANSFER)
+    scene.reset(0, TASKS.index(TRANSFER))
     scene.reset_to({"box": places["left" if left else "right"].translation}, position)
     scene.model.opt.gravity[:] = 0.0
 
 
 @pytest.fixture
 def weightless(scene):
-    scene.reset(0, TRANSFER)
+    scene.reset(0, TASKS.index(TRANSFER))
     gravity = scene.model.opt.gravity.copy()
     yield scene
     scene.model.opt.gravity[:] = gravity
@@ -112,14 +112,14 @@ def test_a_cube_that_the_right_arm_still_touches_is_published_success_only(weigh
 
 
 def test_a_cube_on_the_table_is_no_success(scene):
-    scene.reset(0, TRANSFER)
+    scene.reset(0, TASKS.index(TRANSFER))
     scene.step(0.6)
     assert not scene.published_success and not scene.success
 
 
 def test_a_peg_that_is_pushed_in_by_no_hand_is_published_success_only(scene):
     """Any contact with the pin counts there."""
-    scene.reset(0, INSERTION)
+    scene.reset(0, TASKS.index(INSERTION))
     for away, touches in ((0.002, True), (0.05, False)):
         places = {"socket": (-0.1, 0.5, 0.022), "peg": (away, 0.5, 0.022)}
         scene.reset_to(places, scene.robot.ready_pose)
@@ -134,7 +134,7 @@ def test_physics_are_the_files(scene):
     """Nothing but rendering differs from the benchmark's own scene."""
     from vla_core.suites.aloha.assets import scene_file
 
-    scene.reset(0, TRANSFER)
+    scene.reset(0, TASKS.index(TRANSFER))
     theirs = mujoco.MjModel.from_xml_path(str(scene_file(TRANSFER.file)))
     ours = scene.model
     assert (ours.opt.timestep, ours.opt.integrator) == (theirs.opt.timestep, theirs.opt.integrator)

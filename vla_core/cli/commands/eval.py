@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--policy", default="tabletop", help="name under config/policies, or folder")
     add_suite(parser, "whose tasks are done")
     parser.add_argument("--shift", default="usual", help="which of the suite's kinds of scenes")
+    parser.add_argument(
+        "--tasks", nargs="+", default=[], metavar="TASK",
+        help="that scenes are given in turn: their words, or their numbers; without it, as scenes tell",
+    )  # fmt: skip
     parser.add_argument("--episodes", type=int, default=50, help="scenes to try")
     add_seed(parser, "chooses the scenes")
     parser.add_argument(
@@ -82,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
         args.suite,
         backend=args.backend,
         shift=args.shift,
+        tasks=_numbers(args.suite, args.tasks),
         intent=IntentMode(args.intent),
         system2_period_s=1.0 / args.system2_hz,
         replan_steps=args.replan_steps,
@@ -101,6 +107,15 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         write_measurement(args.json, summary, [success_figure(summary)])
     return 0
+
+
+def _numbers(name: str, asked: Sequence[str]) -> tuple[int, ...]:
+    """Places of tasks in their suite's order."""
+    from vla_core.contract.suite import tasks_of
+    from vla_core.suites.registry import load_suite
+
+    suite = load_suite(name)
+    return tuple(suite.tasks.index(task) for task in tasks_of(name, suite, asked))
 
 
 def success_figure(summary: dict[str, Any]) -> Figure:

@@ -14,7 +14,7 @@ from vla_core.robot.model import RobotModel
 from vla_core.safety.command_safety import CommandSafety
 from vla_core.suites.aloha.expert import CONTROL_S, Expert, ExpertFailed, Motion
 from vla_core.suites.aloha.scene import AlohaScene
-from vla_core.suites.aloha.tasks import task_told
+from vla_core.suites.aloha.tasks import TASKS, task_told
 from vla_core.suites.aloha.world import CAMERAS
 from vla_core.types import NANOSECONDS, ActionChunk
 
@@ -103,8 +103,8 @@ class AlohaDemonstrator:
 
     def demonstrate(self, seed: int, task: SuiteTask | None = None) -> Iterator[Episode]:
         """The scene of a seed, from the start to its strict success; no recoveries."""
-        told = None if task is None else task_told(task.instruction)
-        self.scene.reset(seed, told)
+        number = None if task is None else TASKS.index(task_told(task.instruction))
+        self.scene.reset(seed, number)
         shown = self._record()
         if shown is not None and shown.success[-1]:
             yield shown

@@ -56,15 +56,15 @@ class AlohaScene(MujocoSimulation):
         for world in self._worlds.values():
             world.close()
 
-    def reset(self, seed: int, task: AlohaTask | None = None) -> Instruction:
+    def reset(self, seed: int, task: int | None = None) -> Instruction:
         """A new random scene, the robot in its ready pose.
 
         Args:
-            task: what is done in it; None: the seed chooses.
+            task: what is done in it, a place in `TASKS`; None: the seed chooses.
         """
         rng = np.random.default_rng(seed)
-        drawn = TASKS[rng.integers(len(TASKS))]
-        self._enter(task or drawn)
+        drawn = rng.integers(len(TASKS))
+        self._enter(TASKS[drawn if task is None else task])
         return self.reset_to(self.task.draw(rng), self.robot.ready_pose)
 
     def reset_to(self, places: dict[str, np.ndarray], position: np.ndarray) -> Instruction:

@@ -51,8 +51,7 @@ class Recorder:
         Args:
             task: what is done there; None: what the table tells.
         """
-        layout = sample_layout(rng)
-        self.sim.reset_to(replace(layout, task=task or layout.task), self.sim.robot.ready_pose)
+        self.sim.reset_to(sample_layout(rng, task), self.sim.robot.ready_pose)
         self.expert.reset()
         if rng.random() < 0.5:
             self._disturb(rng, 0.8)

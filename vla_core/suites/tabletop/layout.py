@@ -80,17 +80,23 @@ class Layout:
         return "left" if self.blocks[self.task.block][1] > 0 else "right"
 
 
-def sample_layout(rng: np.random.Generator) -> Layout:
-    """Draw a table by rejection: nothing overlaps, every block lies clearly on one side."""
+def sample_layout(rng: np.random.Generator, task: Task | None = None) -> Layout:
+    """Draw a table by rejection: nothing overlaps, every block lies clearly on one side.
+
+    Args:
+        task: what is done on it; None: this is drawn, too. The table is the same.
+    """
     pads = _scatter(rng, PADS, (0.29, -0.09), (0.385, 0.09), apart=0.14, avoid=[])
     blocks = _scatter(
         rng, BLOCKS, *BLOCK_FIELD, apart=_BLOCKS_APART, avoid=list(pads.values())
     )
+    yaws = {name: float(rng.uniform(-0.4, 0.4)) for name in BLOCKS}
+    drawn = TASKS[rng.integers(len(TASKS))]
     return Layout(
         blocks=blocks,
-        yaws={name: float(rng.uniform(-0.4, 0.4)) for name in BLOCKS},
+        yaws=yaws,
         pads=pads,
-        task=TASKS[rng.integers(len(TASKS))],
+        task=task or drawn,
         table_grey=float(rng.uniform(0.55, 0.75)),
         light=float(rng.uniform(0.85, 1.1)),
     )

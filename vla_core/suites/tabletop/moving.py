@@ -12,7 +12,7 @@ import mujoco
 import numpy as np
 
 from vla_core.robot.model import RobotModel
-from vla_core.suites.tabletop.layout import Layout, moved_outside
+from vla_core.suites.tabletop.layout import Layout, Task, moved_outside
 from vla_core.suites.tabletop.tabletop import TabletopSim
 from vla_core.types import Instruction
 
@@ -50,9 +50,9 @@ class MovingBlockSim(TabletopSim):
         self._direction, self._outside = PATTERNS[pattern], outside
         self._free = True
 
-    def draw(self, rng: np.random.Generator) -> Layout:
+    def draw(self, rng: np.random.Generator, task: Task | None = None) -> Layout:
         """As for `TabletopSim`, with the told block moved outside where that is asked for."""
-        layout = super().draw(rng)
+        layout = super().draw(rng, task)
         return moved_outside(rng, layout) if self._outside else layout
 
     def reset_to(self, layout: Layout, position: np.ndarray) -> Instruction:

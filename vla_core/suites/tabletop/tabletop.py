@@ -12,7 +12,9 @@ from vla_core.suites.tabletop.layout import (
     BLOCK_HALF,
     PADS,
     PAD_HALF_HEIGHT,
+    TASKS,
     Layout,
+    Task,
     sample_layout,
 )
 from vla_core.suites.tabletop.scene import build_scene
@@ -75,13 +77,18 @@ class TabletopSim(MujocoSimulation):
             self._renderer.close()
             self._renderer = None
 
-    def reset(self, seed: int) -> Instruction:
-        """Lay a new random table and put the robot into its ready pose."""
-        return self.reset_to(self.draw(np.random.default_rng(seed)), self.robot.ready_pose)
+    def reset(self, seed: int, task: int | None = None) -> Instruction:
+        """Lay a new random table and put the robot into its ready pose.
 
-    def draw(self, rng: np.random.Generator) -> Layout:
-        """A random table."""
-        return sample_layout(rng)
+        Args:
+            task: what is done on it, a place in `TASKS`; None: the seed chooses.
+        """
+        told = None if task is None else TASKS[task]
+        return self.reset_to(self.draw(np.random.default_rng(seed), told), self.robot.ready_pose)
+
+    def draw(self, rng: np.random.Generator, task: Task | None = None) -> Layout:
+        """A random table; arguments as `sample_layout`."""
+        return sample_layout(rng, task)
 
     def reset_to(self, layout: Layout, position: np.ndarray) -> Instruction:
         """Lay a given table and put the robot at `(dof,)` joint positions."""

@@ -72,9 +72,10 @@ class PointingScene:
         self._renderer = mujoco.Renderer(self._model, SIDE, SIDE)
         self.timestep_s = self._model.opt.timestep
 
-    def reset(self, seed: int) -> Instruction:
+    def reset(self, seed: int, task: int | None = None) -> Instruction:
         """Left or right, from the ready pose."""
-        self.instruction = PointingSuite.tasks[np.random.default_rng(seed).integers(2)].instruction
+        side = np.random.default_rng(seed).integers(2) if task is None else task
+        self.instruction = PointingSuite.tasks[side].instruction
         mujoco.mj_resetData(self._model, self._data)
         self._data.qpos[self._places] = self.robot.ready_pose
         self.set_targets(self.robot.ready_pose)

@@ -46,9 +46,7 @@ class PointingExpert:
         yield self._point(SPEEDS[1])
 
     def _begin(self, seed: int, task: SuiteTask | None) -> None:
-        self._scene.reset(seed)
-        if task is not None:
-            self._scene.instruction = task.instruction
+        self._scene.reset(seed, None if task is None else task.instruction.id - 1)
 
     def _point(self, speed: float) -> Episode:
         scene = self._scene
