@@ -18,7 +18,7 @@ KIND = """
 from pathlib import Path
 class Recipe:
     def __init__(self, config, asked):
-        self.folder, self.dataset = Path(asked.work or "out"), None
+        self.folder, self.dataset, self.shown_by = Path(asked.work or "out"), None, "tabletop"
     def run(self, out):
         out.mkdir(parents=True)
         (out / "trained").write_text("by the plug-in")

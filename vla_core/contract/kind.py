@@ -24,10 +24,12 @@ class Recipe(Protocol):
     Attributes:
         folder: data, checkpoints and logs.
         dataset: folder of the demonstrations, if they are recorded; else None.
+        shown_by: name of the suite that demonstrates, where they are not.
     """
 
     folder: Path
     dataset: Path | None
+    shown_by: str
 
     def run(self, out: Path) -> None:
         """All stages; the policy's folder is `out` at the end."""

@@ -33,6 +33,6 @@ def run(args: argparse.Namespace) -> int:
     if recipe.dataset:
         tried = f"vla replay {recipe.dataset} --offline --policy {out}"
     else:
-        tried = f"vla eval --policy {out}"
+        tried = f"vla eval --suite {recipe.shown_by} --policy {out}"
     print(f"policy in {out}; try it: {tried}")
     return 0

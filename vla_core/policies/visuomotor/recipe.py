@@ -111,6 +111,11 @@ class VisuomotorRecipe(ABC):
         """Folder of the demonstrations, if they are recorded."""
         return self.config.dataset.folder if self.config.dataset else None
 
+    @property
+    def shown_by(self) -> str:
+        """Name of the suite that demonstrates, where they are not recorded."""
+        return self.config.suite
+
     def run(self, out: Path) -> None:
         """All stages, and the policy's folder `out` at the end."""
         collect(self.config, self.robot, self.folder, self.suite)
