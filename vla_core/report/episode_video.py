@@ -97,12 +97,12 @@ class _Painter:
         record = self._record
         canvas = Image.new("RGB", self.size, PAPER)
         draw = ImageDraw.Draw(canvas)
-        draw.text((MARGIN, 22), f"“{record.instruction}”", INK, _font(26))
+        beside = self.size[0] > 2 * PANEL  # one camera alone leaves less room
+        draw.text((MARGIN, 22), f"“{record.instruction}”", INK, _font(26 if beside else 15))
         verdict = "done" if record.success else "not done"
         text = f"episode {record.number}, {verdict} after {record.duration_s:.1f} s"
-        draw.text(
-            (self.size[0] - MARGIN, 28), text, GOOD if record.success else BAD, _font(18), anchor="ra"
-        )
+        place = (self.size[0] - MARGIN, 28 if beside else 56)
+        draw.text(place, text, GOOD if record.success else BAD, _font(18), anchor="ra")
         what = "picture" if record.foreseen else "change"
         for place, camera in enumerate(self._cameras):
             draw.text((self._left(self._each * place), 82), f"{camera} camera", SOFT, _font(15))
