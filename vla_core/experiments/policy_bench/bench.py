@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,9 +63,10 @@ class PolicyBench:
         if not jobs:
             return
         found = run_here(jobs, workers) if ray is None else run_on_ray(jobs, workers, ray)
-        for job, result in found:
-            journal.add(job.condition.key, result)
-            progress(result, False)
+        with closing(found):  # interrupted, it gives no more to the processes
+            for job, result in found:
+                journal.add(job.condition.key, result)
+                progress(result, False)
 
     def results(self) -> dict[Condition, list[EpisodeResult]]:
         """Episodes of every condition, in the order of the seeds."""

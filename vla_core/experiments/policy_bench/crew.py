@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from typing import Any, NamedTuple
 
 from vla_core.errors import VlaError
@@ -22,14 +23,17 @@ class Job(NamedTuple):
     seed: int
 
 
-def run_here(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, EpisodeResult]]:
+def run_here(
+    jobs: Sequence[Job], workers: int
+) -> Generator[tuple[Job, EpisodeResult], None, None]:
     """By processes of this machine, in the order of the jobs.
 
     Raises:
         WorkerError: a job was refused, or a process ended.
     """
     found = results(run_episode, ((job.condition.settings, job.seed) for job in jobs), workers)
-    yield from zip(jobs, found, strict=True)
+    with closing(found):
+        yield from zip(jobs, found, strict=True)
 
 
 class _Actor:
@@ -44,7 +48,7 @@ class _Actor:
 
 def run_on_ray(
     jobs: Sequence[Job], workers: int, address: str
-) -> Iterator[tuple[Job, EpisodeResult]]:
+) -> Generator[tuple[Job, EpisodeResult], None, None]:
     """By Ray's actors, as they finish; an episode whose actor is lost is given to a new one.
 
     Args:
