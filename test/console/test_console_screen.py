@@ -166,7 +166,7 @@ def test_the_deadman_says_for_how_long_it_is_held_and_when_it_is_lost():
         console.client.passes(1.0)
         console.client.keyboard.beat(ControlMode.TELEOP)
         await console.draw()
-        assert "no key came: the robot stops" in console.says("operator")
+        assert "nothing is sent, so the robot stops" in console.says("operator")
 
     drive(script)
 

@@ -54,7 +54,7 @@ def chunks_of(plugins, tmp_path, monkeypatch):
         scene = pointing_suite.PointingSuite().scene(robot)
         if text:
             reset = scene.reset
-            scene.reset = lambda seed: replace(reset(seed), text=text)
+            scene.reset = lambda seed, task: replace(reset(seed, task), text=text)
         executor = Keeping(robot.joint_names, 0.01)
         settings = EvaluationSettings(str(folder), time_limit_s=2.0, settle_s=9.0)
         system1 = in_joint_targets(system1, robot)

@@ -27,6 +27,9 @@ TOLD_RELEASED_S = 0.25
 _TELLS_RELEASE_S = 0.5
 #: A press that the command node has not answered by then is given up [s].
 _ANSWERED_WITHIN_S = 1.5
+#: Silence lasts until the command node has missed the deadman, whatever was heard of the mode: that
+#: comes late, and a release would give away a robot that the operator has just got [s].
+SILENT_FOR_S = 1.0
 #: The gripper's axis before a key has opened or closed it: the hand stays as it is.
 _GRIPPER_UNTOUCHED = 0.5
 
@@ -47,7 +50,7 @@ class Grip(Enum):
 
     RELEASED = "let go"
     HELD = "held"
-    SILENT = "no key came: the robot stops"
+    SILENT = "nothing is sent, so the robot stops"
     """Nothing is said, so that the command node stops the robot and nobody else gets it."""
 
 
@@ -86,9 +89,10 @@ class Keyboard:
     """Pressed by one thread, read by another.
 
     Whoever lets go with `let_go` gives the robot back, as the YAML's `on_release` says. Where keys
-    stay out nobody has let go: the device falls silent, and the command node stops the robot and
-    holds it. It sends again once the robot is not the operator's any more. Before the first press,
-    and some time after it was let go, it is quiet, too: who only watches has no say.
+    stay out, or a press is not answered, nobody has let go: the device falls silent, and the command
+    node stops the robot, if the operator has it, and holds it. It sends again once the robot has not
+    been the operator's for a while. Before the first press, and some time after it was let go, it is
+    quiet, too: who only watches has no say.
 
     Args:
         clock_s: steady time [s].
@@ -99,7 +103,7 @@ class Keyboard:
         self._lock = threading.Lock()  # guards all that follows
         self._grip = Grip.RELEASED
         self._side = Side.RIGHT
-        self._pressed_s = self._key_s = 0.0
+        self._pressed_s = self._key_s = self._silent_s = 0.0
         self._let_go_s = -math.inf
         self._answered = False
         self._jog: Jog | None = None
@@ -183,11 +187,12 @@ class Keyboard:
         taken = mode is not None and not moves  # where it is not known, nobody has let go
         if self._held:
             self._answered |= moves
-            if now_s - self._key_s > HELD_FOR_S:
-                self._grip = Grip.SILENT
-            elif taken and (self._answered or now_s - self._pressed_s > _ANSWERED_WITHIN_S):
-                self._release(now_s)  # taken away, or never given
-        elif self._grip is Grip.SILENT and taken:
+            unanswered = not self._answered and now_s - self._pressed_s > _ANSWERED_WITHIN_S
+            if now_s - self._key_s > HELD_FOR_S or (taken and unanswered):
+                self._grip, self._silent_s = Grip.SILENT, now_s
+            elif taken and self._answered:
+                self._release(now_s)
+        elif self._grip is Grip.SILENT and taken and now_s - self._silent_s > SILENT_FOR_S:
             self._release(now_s)
 
     def _release(self, now_s: float) -> None:
