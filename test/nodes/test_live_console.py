@@ -91,7 +91,11 @@ class Driven:
     async def until_reason(self, reason: str) -> None:
         """Wait for why the mode is what it is, on the screen: it comes on another topic than what
         the command node does each tick, which may be heard first."""
-        await self.until(lambda: reason in " ".join(self.says("mode").split()), reason)
+        await self.until_says("mode", reason)
+
+    async def until_says(self, panel: str, words: str) -> None:
+        """Wait for words in a panel: what is drawn comes after what the client has heard."""
+        await self.until(lambda: words in " ".join(self.says(panel).split()), words)
 
 
 def drive(domain: int, script: Callable[[Driven], Awaitable[None]]) -> None:
@@ -200,7 +204,7 @@ def test_the_space_bar_stops_the_robot_and_only_a_reset_frees_it(up):
             lambda: "HOLD cannot follow ESTOP" in console.says("answers"), "HOLD is no reset"
         )
         await console.until_mode(ControlMode.HOLD, key="f5")
-        assert "reset by alice" in console.says("mode")
+        await console.until_reason("reset by alice")
 
     drive(up.domain, script)
 
@@ -214,7 +218,7 @@ def test_the_keyboard_takes_over_moves_a_hand_and_gives_back(up):
             await to_hold(console)
             await console.until_mode(ControlMode.POLICY, key="f3")
         await console.until_mode(ControlMode.TELEOP, key="f4")
-        assert "alice with keyboard has the robot" in console.says("operator")
+        await console.until_says("operator", "alice with keyboard has the robot")
         for _ in range(JOGS):
             await console.press("w")
         await console.press("f3")
@@ -229,7 +233,7 @@ def test_the_keyboard_takes_over_moves_a_hand_and_gives_back(up):
         while tries[-1] != given_back and len(tries) < MOST_TRIES:
             tries.append(await take_over_and_give_back(console))
         assert tries[-1] == given_back, tries
-        assert "keyboard let go" in console.says("operator")
+        await console.until_says("operator", "keyboard let go")
 
     begin = right_arm(up)
     drive(up.domain, script)
