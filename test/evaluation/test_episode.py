@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from one_joint import LEFT, RIGHT, Follower, Foresight, OneJointScene
 
-from vla_core.errors import VlaError
+from vla_core.errors import InstructionError, VlaError
 from vla_core.evaluation.episode import EpisodeRunner
 from vla_core.evaluation.intent_mode import IntentMode
 from vla_core.evaluation.settings import EvaluationSettings
@@ -38,6 +38,41 @@ def test_wrong_intent_does_what_system2_was_told_instead():
     results = [runner("wrong").run(seed) for seed in range(8)]
     assert not any(r.success for r in results)
     assert all(r.wrong_success and r.wrong_instruction != r.instruction for r in results)
+
+
+def test_the_task_in_other_words_is_no_wrong_instruction():
+    class Politely(OneJointScene):
+        def reset(self, seed, task=None):
+            told = super().reset(seed, task)
+            return replace(told, text=f"please {told.text}")
+
+        def success_of(self, instruction):
+            return False
+
+    settings = replace(SETTINGS, intent=IntentMode.WRONG)
+    polite = EpisodeRunner(Politely(), Follower(), Foresight(), settings, (LEFT, RIGHT))
+    results = [polite.run(seed) for seed in range(8)]
+    assert all(r.wrong_instruction not in r.instruction for r in results)
+
+
+def test_an_episode_that_is_refused_tells_what_its_own_scene_told():
+    """Also where the intents of another episode were wanted, whose scene was the one refused."""
+
+    class KnowsNothing(Foresight):
+        def intend(self, context, instruction):
+            raise InstructionError(f"unknown words {instruction.text}")
+
+    both = (LEFT, RIGHT)
+    for intent in (IntentMode.PREDICTED, IntentMode.SHUFFLED):
+        settings = replace(SETTINGS, intent=intent)
+        refusing = EpisodeRunner(OneJointScene(), Follower(), KnowsNothing(), settings, both)
+        for seed in range(4):
+            with pytest.raises(InstructionError) as error:
+                refusing.run(seed)
+            result = refusing.refused(seed, error.value)
+            assert (result.seed, result.success, result.duration_s) == (seed, False, 5.0)
+            assert result.instruction == OneJointScene().reset(seed).text
+            assert result.refused == str(error.value) and result.motion.idle == 1.0
 
 
 def test_shuffled_intent_serves_another_episode():

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from vla_core.cli.main import EXIT_REFUSED, main
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.specification import CameraSpec, ObservationSpec
 from vla_core.errors import ConfigError
-from vla_core.evaluation.evaluate import EvaluationError, evaluate
+from vla_core.evaluation.evaluate import EvaluationError, evaluate, report
 from vla_core.evaluation.intent_mode import IntentMode
 from vla_core.evaluation.settings import EvaluationSettings
+from vla_core.evaluation.table import print_report
 from vla_core.suites.tabletop.suite import TabletopSuite
 
 
@@ -37,6 +40,19 @@ def test_a_robot_whose_joints_are_not_the_urdfs_is_refused(tmp_path):
 def test_what_a_worker_refuses_is_told_here(tmp_path):
     with pytest.raises(EvaluationError, match="unknown kind of policy 'magic'"):
         evaluate(policy(tmp_path, "g1_inspire", "magic"), [0, 1], workers=1)
+
+
+def test_an_instruction_that_is_refused_is_an_episode_not_done_and_is_counted():
+    """Of the words of its tasks alone the policy knows one paraphrase: the second table's."""
+    settings = EvaluationSettings("tabletop", shift="paraphrase", filtered=False, time_limit_s=0.3)
+    results = evaluate(settings, [0, 1, 2], workers=1)
+    assert [bool(result.refused) for result in results] == [True, False, True]
+    assert [result.success for result in results] == [False, False, False]
+    summary = report(settings, 0, results)
+    assert (summary["n"], summary["refused"]) == (3, {"n": 2, "first": results[0].refused})
+    console = Console(width=400, record=True, file=StringIO())
+    print_report(summary, console)
+    assert "2 instructions refused, the first: instruction 'lay the" in console.export_text()
 
 
 def test_a_suite_of_one_task_has_no_wrong_instruction(tmp_path, monkeypatch):

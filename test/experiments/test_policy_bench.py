@@ -23,6 +23,7 @@ from vla_core.experiments.policy_bench.costs import latencies, parameters
 from vla_core.experiments.policy_bench.crew import run_on_ray
 from vla_core.experiments.policy_bench.film import best_and_worst
 from vla_core.experiments.policy_bench.journal import EpisodeJournal
+from vla_core.experiments.policy_bench.report import cells
 from vla_core.paths import policy_folder
 from vla_core.robot.load import load_robot
 
@@ -135,11 +136,27 @@ def test_a_row_says_what_was_gained_and_lost_beside_the_baseline(swaying, tmp_pa
     assert second["system1_ms"]["p50"] > 0 and second["parameters"] is None
 
 
+def test_refused_instructions_are_counted_and_run_no_more(swaying, tmp_path):
+    bench = make(swaying, tmp_path)
+    journal = EpisodeJournal(tmp_path / "episodes.jsonl")
+    for condition, refused in zip(bench.conditions, (SEEDS, ()), strict=True):
+        for seed in SEEDS:
+            why = "unknown words point" if seed in refused else ""
+            journal.add(condition.key, replace(result(seed, False), refused=why))
+    refusing, taking = bench.rows()
+    assert (refusing["n"], refusing["refused"], refusing["system1_ms"]["n"]) == (2, 2, 0)
+    assert cells(refusing)[3] == "0.0%"
+    assert taking["refused"] == 0 and taking["system1_ms"]["n"] > 0
+
+
 def test_the_best_is_the_fastest_success_and_the_worst_a_failure_or_the_slowest():
     results = [result(1, True, 3.0), result(2, True, 1.0), result(3, True, 2.0)]
     assert [r.seed for r in best_and_worst(results).values()] == [2, 1]
     results.append(result(4, False, 9.0))
     assert [r.seed for r in best_and_worst(results).values()] == [2, 4]
+    refused = replace(result(5, False, 15.0), refused="unknown words point")
+    assert [r.seed for r in best_and_worst([*results, refused]).values()] == [2, 4]
+    assert best_and_worst([refused]) == {}, "there is nothing to see"
 
 
 def test_costs_are_those_of_the_shipped_policy():

@@ -16,6 +16,7 @@ from vla_core.chunks.peers.stepped_peer import SteppedPeer
 from vla_core.chunks.stepped_inference import SteppedInference
 from vla_core.contract.protocol import System1, System2
 from vla_core.contract.scene import PublishedScene, Scene, SceneLostError
+from vla_core.errors import InstructionError
 from vla_core.evaluation.intent_mode import IntentMode, zeroed
 from vla_core.evaluation.motion_watch import MotionQuality, MotionWatch
 from vla_core.evaluation.settings import EvaluationSettings
@@ -44,6 +45,7 @@ class EpisodeResult:
         takeovers: times that an operator took over.
         restarts: times that it was begun anew, for its scene was lost.
         published_success: success as the benchmark's authors count it; None: not another way.
+        refused: why the policy did not take the instruction; empty: it did.
     """
 
     seed: int
@@ -57,6 +59,7 @@ class EpisodeResult:
     takeovers: int = 0
     restarts: int = 0
     published_success: bool | None = None
+    refused: str = ""
 
 
 #: Gives the intent for an observation; the policy's own, or a control's.
@@ -110,6 +113,7 @@ class EpisodeRunner:
 
         Raises:
             SceneLostError: it was lost once more.
+            InstructionError: the policy does not take what it is told (`refused`).
         """
         viewer = viewer or EpisodeViewer()
         for restarts in range(RESTARTS):
@@ -118,6 +122,12 @@ class EpisodeRunner:
             except SceneLostError as error:
                 print(f"episode {seed} begins anew: {error}", file=sys.stderr, flush=True)
         return replace(self._run(seed, viewer), restarts=RESTARTS)
+
+    def refused(self, seed: int, error: InstructionError) -> EpisodeResult:
+        """What the episode of `seed` comes to whose instruction the policy refused: it stood still."""
+        told = self._scene.reset(seed, self._task(seed))
+        stood, limit_s = MotionQuality(0.0, 0.0, idle=1.0), self._settings.time_limit_s
+        return EpisodeResult(seed, told.text, False, limit_s, stood, refused=str(error))
 
     def _run(self, seed: int, viewer: EpisodeViewer) -> EpisodeResult:
         mode = self._settings.intent
@@ -148,7 +158,7 @@ class EpisodeRunner:
         return intend
 
     def _other_instruction(self, seed: int, told: Instruction) -> Instruction:
-        others = [i for i in self._instructions if i.text != told.text]
+        others = [i for i in self._instructions if i.id != told.id]  # the words may be other ones
         return others[np.random.default_rng((seed, 2)).integers(len(others))]
 
     def _roll_out(

@@ -16,7 +16,7 @@ from vla_core.chunks.strategies.choose import fitting_strategy
 from vla_core.contract.manifest import PolicyManifest, Systems
 from vla_core.contract.scene import DeepScene
 from vla_core.contract.suite import terms_of
-from vla_core.errors import VlaError
+from vla_core.errors import InstructionError, VlaError
 from vla_core.evaluation.episode import EpisodeResult, EpisodeRunner
 from vla_core.evaluation.intent_mode import OF_ANOTHER_MOMENT, IntentMode
 from vla_core.evaluation.settings import EvaluationSettings
@@ -105,6 +105,8 @@ def report(
     if settings.intent is IntentMode.WRONG:
         instead = SuccessRate.of(r.wrong_success for r in results)
         summary["wrong_instruction_done"] = {"rate": instead.rate, "ci95": list(instead.ci95)}
+    if refused := [r.refused for r in results if r.refused]:
+        summary["refused"] = {"n": len(refused), "first": refused[0]}
     if published := [r.published_success for r in results if r.published_success is not None]:
         counted = SuccessRate.of(published)
         summary["published_success"] = {"rate": counted.rate, "ci95": list(counted.ci95)}
@@ -141,14 +143,21 @@ def check_settings(settings: EvaluationSettings) -> None:
 
 
 def run_episode(settings: EvaluationSettings, seed: int) -> EpisodeResult | Refusal:
-    """An episode in this process, which keeps what it has loaded for the next one."""
+    """An episode in this process, which keeps what it has loaded for the next one.
+
+    An instruction that the policy refuses is an episode not done; anything else refused, none.
+    """
     global _loaded
     try:
         if _loaded is None or _loaded[0] != settings:
             if _loaded is not None:
                 _loaded[1].close()
             _loaded = settings, load_runner(settings)
-        return _loaded[1].run(seed)
+        runner = _loaded[1]
+        try:
+            return runner.run(seed)
+        except InstructionError as error:
+            return runner.refused(seed, error)
     except VlaError as error:
         return Refusal(str(error))
 

@@ -43,6 +43,8 @@ def print_report(summary: dict[str, Any], console: Console | None = None) -> Non
     ):
         if row := summary.get(key):
             table.add_row(words, "", f"{row['rate']:.0%}", _span(row))
+    if refused := summary.get("refused"):
+        table.caption = f"{refused['n']} instructions refused, the first: {refused['first']}"
     (console or Console()).print(table)
 
 

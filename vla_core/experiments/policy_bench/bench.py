@@ -80,13 +80,18 @@ class PolicyBench:
         costs = {policy: told_costs(policy) for policy in {c.policy for c in self.conditions}}
         return [
             _row(condition, found, baselines.get(condition.where))
-            | latencies(condition.settings, self.seeds[:LATENCY_EPISODES])
+            | latencies(condition.settings, _run_seeds(found)[:LATENCY_EPISODES])
             | costs[condition.policy]
             for condition, found in results.items()
         ]
 
     def _journal(self) -> EpisodeJournal:
         return EpisodeJournal(self.folder / "episodes.jsonl")
+
+
+def _run_seeds(results: Sequence[EpisodeResult]) -> list[int]:
+    """Of the episodes whose instruction was not refused."""
+    return [r.seed for r in results if not r.refused]
 
 
 def _row(
@@ -107,6 +112,7 @@ def _row(
         "published_success_rate": float(np.mean(published)) if published else None,
         "time_to_success_s": float(np.mean(times_s)) if times_s else None,
         "restarts": sum(r.restarts for r in results),
+        "refused": sum(bool(r.refused) for r in results),
         "by_task": _by_task(results),
         "paired": None,
     }

@@ -36,7 +36,11 @@ class Stopwatch(EpisodeViewer):
 
 
 def latencies(settings: EvaluationSettings, seeds: Sequence[int]) -> dict[str, Any]:
-    """Of both systems, strategy included, in episodes that run alone in this process."""
+    """Of both systems, strategy included, in episodes that run alone in this process.
+
+    Raises:
+        VlaError: the policy cannot be loaded, or does not take an episode's instruction.
+    """
     watch, runner = Stopwatch(), load_runner(settings)
     try:
         for seed in seeds:

@@ -49,9 +49,10 @@ class Film(EpisodeViewer):
 
 
 def best_and_worst(results: Sequence[EpisodeResult]) -> dict[str, EpisodeResult]:
-    """The fastest success, and a failure or else the slowest success."""
-    ranked = sorted(results, key=lambda r: (not r.success, r.duration_s, r.seed))
-    return {"best": ranked[0], "worst": ranked[-1]}
+    """The fastest success, and a failure or else the slowest success; none that was refused."""
+    run = (r for r in results if not r.refused)
+    ranked = sorted(run, key=lambda r: (not r.success, r.duration_s, r.seed))
+    return {"best": ranked[0], "worst": ranked[-1]} if ranked else {}
 
 
 def film(condition: Condition, shown: dict[str, EpisodeResult], folder: Path) -> dict[str, Path]:

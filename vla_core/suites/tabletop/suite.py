@@ -18,6 +18,7 @@ from vla_core.robot.model import RobotModel
 from vla_core.robot.mujoco_model import require_urdf_joints
 from vla_core.suites.tabletop.layout import TASKS
 from vla_core.suites.tabletop.moving import PATTERNS, STILL, MovingBlockSim
+from vla_core.suites.tabletop.paraphrased import ParaphrasedTable
 from vla_core.suites.tabletop.tabletop import CAMERAS, RATE_HZ, TabletopSim
 from vla_core.suites.tabletop.trouble import TroubleWatch
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 #: The told block lies where no demonstration has one.
 OUTSIDE = "outside"
+#: Tasks are told in other words than demonstrations tell them.
+PARAPHRASE = "paraphrase"
 #: The operator's hand comes nearer than a demonstration's, where a block has moved farther away than
 #: theirs lay [1/s].
 OPERATOR_GAIN = 6.0
@@ -38,7 +41,7 @@ class TabletopSuite:
     tasks = tuple(SuiteTask(task.instruction) for task in TASKS)
     cameras = CAMERAS
     moving = tuple(pattern for pattern in PATTERNS if pattern != STILL)
-    shifts = (USUAL, OUTSIDE, *moving)
+    shifts = (USUAL, OUTSIDE, PARAPHRASE, *moving)
     robot = "g1_inspire"
     rate_hz = RATE_HZ
 
@@ -55,6 +58,8 @@ class TabletopSuite:
 
     def scene(self, robot: RobotModel, shift: str = USUAL) -> MovingBlockSim:
         """A table."""
+        if shift == PARAPHRASE:
+            return ParaphrasedTable(robot)
         return MovingBlockSim(robot, shift if shift in self.moving else STILL, shift == OUTSIDE)
 
     def demonstrator(
