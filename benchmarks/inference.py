@@ -46,7 +46,7 @@ def main() -> None:
         RobotModel.load(manifest.robot).ready_pose,
         np.zeros(len(manifest.joint_names)),
     )
-    told = Instruction(1, " ".join(manifest.model["vocabulary"][:3]))
+    told = Instruction(1, " ".join(manifest.model["vocabulary"][:3]) or "go")
     times: dict[str, list[float]] = {f"{p} {s}": [] for p in policies for s in SYSTEMS}
     for _ in range(args.rounds):
         for place, (system2, system1) in policies.items():

@@ -1,10 +1,11 @@
-"""A tiny DIAL with both runtimes, loaded once a file."""
+"""A tiny DIAL with both runtimes, loaded once a file; tiny backbones."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from tiny_backbones import tiny_backbones, tiny_dinov2, tiny_sentence  # noqa: F401  fixtures
 from tiny_dial import BACKENDS, write_policy
 
 from vla_core.contract.protocol import System1, System2

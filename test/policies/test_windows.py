@@ -12,6 +12,8 @@ from tiny_dial import SIZES
 from torch import nn
 
 from vla_core.contract.episode import Episode
+from vla_core.contract.placement import Placement
+from vla_core.policies.visuomotor.language import open_language
 from vla_core.policies.visuomotor.normalisation import Normalisation
 from vla_core.policies.visuomotor.windows import MAX_LAG, Windows
 
@@ -43,7 +45,9 @@ def episode(frames: int, first: int = 0, complete: bool = True) -> Episode:
 
 
 def build(*episodes: Episode, rate_hz: float = 10.0) -> Windows:
-    return Windows.build(episodes, Grey(), ROBOT, ["head"], replace(SIZES, horizon=H), rate_hz)
+    sizes = replace(SIZES, horizon=H)
+    words = open_language(vars(sizes), Placement())
+    return Windows.build(episodes, Grey(), ROBOT, ["head"], sizes, rate_hz, words)
 
 
 def window(windows: Windows, row: int, lag: int = 0) -> dict[str, list[float]]:

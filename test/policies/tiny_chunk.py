@@ -45,7 +45,7 @@ def write_chunk(
     robot = RobotModel.load("g1_inspire")
     config = ChunkConfig(
         name="tiny", kind="chunk", robot=robot.name, seed=1, demonstrations=1, dataset=None,
-        held_out=0.5, cameras=CAMERAS, stages={}, scenes=1, model={"image_size": 32},
+        held_out=0.5, cameras=CAMERAS, stages={}, scenes=1, model={"image_size": sizes.image_size},
     )  # fmt: skip
     state = robot.state_vector(robot.ready_pose)
     normalisation = Normalisation(state, np.ones_like(state), np.full_like(state, 0.1))

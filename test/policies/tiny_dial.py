@@ -51,8 +51,12 @@ def write_policy(
     forward_steps: int = 0,
     velocity: bool = False,
     samples: int = 1,
+    **changes: object,
 ) -> PolicyManifest:
-    """A policy's folder for g1_inspire, as training leaves it; with `velocity` it is told that."""
+    """A policy's folder for g1_inspire, as training leaves it; with `velocity` it is told that.
+
+    The `changes` are of its sizes.
+    """
     robot = RobotModel.load("g1_inspire")
     config = TrainingConfig(
         name="tiny", kind="dial", robot=robot.name, seed=1, demonstrations=1, dataset=None,
@@ -66,6 +70,7 @@ def write_policy(
         warnings.simplefilter("ignore")  # the export speaks of shapes that never change here
         layers = 1 if forward_steps else 0
         sizes = replace(SIZES, forward_layers=layers, velocities=len(told), samples=samples)
+        sizes = replace(sizes, **changes)
         dial = random_dial(seed, sizes)
         steps = (prefix_steps, forward_steps)
         trained = Trained(config, robot, dial, normalisation, 10.0, provenance)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tiny_backbones import tiny_backbones, tiny_dinov2, tiny_sentence  # noqa: F401  fixtures
 
 
 @pytest.fixture(autouse=True)

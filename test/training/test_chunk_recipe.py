@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,10 +19,14 @@ from safetensors.torch import load_file
 from vla_core.cli.main import EXIT_REFUSED, main
 from vla_core.contract.episode import Episode
 from vla_core.contract.manifest import PolicyManifest, Systems
+from vla_core.contract.protocol import JointPolicy
 from vla_core.errors import ConfigError
 from vla_core.paths import training_file
+from vla_core.policies.backbones.catalogue import DINOV2, FOLDER_VARIABLE, SENTENCE
 from vla_core.policies.chunk.config import CLONING, CORRECTED, PREFIX, ChunkConfig
+from vla_core.policies.chunk.model import ChunkModel
 from vla_core.policies.chunk.recipe import ChunkRecipe
+from vla_core.policies.chunk.sizes import ChunkSizes
 from vla_core.policies.dial.config import TrainingConfig
 from vla_core.policies.registry import load_joint
 from vla_core.robot.model import RobotModel
@@ -36,6 +41,8 @@ MODEL = {
     "euler_steps": 2,
 }  # fmt: skip
 BLIND = {k: v for k, v in MODEL.items() if not k.startswith("vit")}
+READS = {k: v for k, v in MODEL.items() if k != "max_words"} | {"language": "sentence"}
+SEES = {**BLIND, "vision": "dinov2", "image_size": 28}
 SHORT = Schedule(steps=12, batch=4, learning_rate=1e-3)
 STAGES = {"encoder": SHORT, CLONING: SHORT}
 LEFT, RIGHT = "go left", "go right"
@@ -95,8 +102,8 @@ def test_a_run_ends_in_a_policy_with_its_card_and_the_same_seed_in_the_same_weig
     assert whole == again
 
 
-def left_or_right(folder: Path, robot: RobotModel, blocks: int) -> None:
-    """Episodes of a policy's own data: a word says where all arm joints go, at 0.02 rad a step."""
+def left_or_right(folder: Path, robot: RobotModel, blocks: int, told: Sequence[str]) -> None:
+    """Episodes of a policy's own data: by what is told all arm joints go, at 0.02 rad a step."""
     folder.mkdir(parents=True)
     start = robot.ready_pose
     for number in range(blocks):
@@ -104,36 +111,94 @@ def left_or_right(folder: Path, robot: RobotModel, blocks: int) -> None:
         way = start + sign * 0.02 * np.arange(1, 21)[:, None] * np.ones(robot.dof)
         position = np.vstack([start[None], way[:-1]])
         images = np.full((20, SIZE, SIZE, 3), 80, np.uint8)
-        episode = Episode(
-            {"head": images}, position, way, RIGHT if sign > 0 else LEFT, 10.0, False
-        )
+        episode = Episode({"head": images}, position, way, told[sign > 0], 10.0, False)
         episode.save(folder / f"{number:06d}_0.npz")
+
+
+def blind_of(objective: str) -> dict:
+    return {**BLIND, "objective": objective, "euler_steps": 4, "noise_scale": 0.3}
+
+
+def left_or_right_policy(
+    folder: Path, model: dict, told: Sequence[str] = (LEFT, RIGHT)
+) -> JointPolicy:
+    """Trained on what `left_or_right` shows."""
+    left_or_right(folder / "demonstrations", RobotModel.load("g1_bottle"), 6, told)
+    dataset = DatasetConfig(folder / "none", {"head": CAMERA}, 10.0, 0)
+    learning = Schedule(steps=200, batch=16, learning_rate=5e-3, average=0.9)
+    config = config_of(dataset, model=model, stages={CLONING: learning}, velocity=False)
+    recipe = ChunkRecipe(config, folder)
+    recipe.encode()
+    metrics = recipe.warm_up()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the export speaks of shapes that never change here
+        recipe.ship(folder / "policy", metrics, CLONING)
+    return load_joint(folder / "policy")
+
+
+def moves(policy: JointPolicy, told: str) -> np.ndarray:
+    """Of a chunk from the ready pose, `(4, dof)` [rad]."""
+    robot = RobotModel.load("g1_bottle")
+    images = {"head": np.zeros((SIZE, SIZE, 3), np.uint8)}
+    seen = Observation(0, 1, images, robot.ready_pose, np.zeros(robot.dof))
+    _, chunk = policy.step(Context(seen), Instruction(1, told), np.random.default_rng(3))
+    return chunk.targets - robot.ready_pose
 
 
 @pytest.mark.parametrize("objective", ["flow", "regression"])
 def test_it_learns_what_the_words_alone_tell(tmp_path, objective):
     """Blind, so that nothing but the words tells left from right; hold errs by the whole way."""
-    robot = RobotModel.load("g1_bottle")
-    left_or_right(tmp_path / "demonstrations", robot, blocks=6)
-    dataset = DatasetConfig(tmp_path / "none", {"head": CAMERA}, 10.0, 0)
-    model = {**BLIND, "objective": objective, "euler_steps": 4, "noise_scale": 0.3}
-    learning = Schedule(steps=200, batch=16, learning_rate=5e-3, average=0.9)
-    config = config_of(dataset, model=model, stages={CLONING: learning}, velocity=False)
-    recipe = ChunkRecipe(config, tmp_path)
-    recipe.encode()
-    metrics = recipe.warm_up()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the export speaks of shapes that never change here
-        recipe.ship(tmp_path / "policy", metrics, CLONING)
-
-    policy = load_joint(tmp_path / "policy")
-    images = {"head": np.zeros((SIZE, SIZE, 3), np.uint8)}
-    seen = Observation(0, 1, images, robot.ready_pose, np.zeros(robot.dof))
+    policy = left_or_right_policy(tmp_path, blind_of(objective))
     ramp = 0.02 * np.arange(1, 5)[:, None]
     for told, sign in ((LEFT, -1.0), (RIGHT, 1.0)):
-        _, chunk = policy.step(Context(seen), Instruction(1, told), np.random.default_rng(3))
-        moved = chunk.targets - robot.ready_pose
+        moved = moves(policy, told)
         assert np.abs(moved - sign * ramp).mean() < 0.5 * np.abs(ramp).mean()  # hold errs by 1.0
+
+
+# Pretrained parts
+
+
+def test_a_run_that_reads_by_the_sentence_encoder_ends_in_a_policy_that_takes_free_text(
+    recorded, tmp_path, tiny_sentence
+):
+    config = replace(recorded, model=READS)
+    manifest = train(config, tmp_path)
+    assert manifest.model["vocabulary"] == []
+    assert np.isfinite(moves(load_joint(tmp_path / "policy"), "please get the bottle for me")).all()
+    card = (tmp_path / "policy/MODEL_CARD.md").read_text()
+    assert "| backbone sentence | the sentence encoder all-MiniLM-L6-v2" in card
+    assert SENTENCE.licence in card and SENTENCE.provenance in card
+
+
+def test_a_run_that_sees_by_dinov2_ships_what_is_installed_unchanged(
+    recorded, tmp_path, tiny_dinov2
+):
+    manifest = train(replace(recorded, model=SEES, stages={CLONING: SHORT}), tmp_path)
+    shipped = load_file(tmp_path / "policy/weights.safetensors")
+    vit = ChunkModel(ChunkSizes(**manifest.model)).vit.load_pretrained(tiny_dinov2)
+    for name, value in vit.state_dict().items():
+        assert torch.equal(shipped[f"vit.{name}"], value.half()), name
+    assert DINOV2.provenance in (tmp_path / "policy/MODEL_CARD.md").read_text()
+
+
+def test_a_run_without_its_backbone_is_refused_before_anything_is_collected(
+    recorded, tmp_path, monkeypatch
+):
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    for model, name in ((READS, "sentence"), (SEES, "dinov2")):
+        with pytest.raises(ConfigError, match=f"backbone {name}: .*./vla backbone install {name}"):
+            ChunkRecipe(replace(recorded, model=model), tmp_path / "work")
+    assert not (tmp_path / "work").exists()
+
+
+@pytest.mark.skipif(not SENTENCE.is_whole, reason="not installed: ./vla backbone install sentence")
+def test_with_the_real_encoder_it_does_what_other_words_mean(tmp_path):
+    """Trained on two sentences, told others."""
+    model = {k: v for k, v in blind_of("flow").items() if k != "max_words"}
+    model["language"] = "sentence"
+    policy = left_or_right_policy(tmp_path, model, ("open the drawer", "press the button"))
+    for told, sign in (("pull the drawer out", -1.0), ("push the button in", 1.0)):
+        assert moves(policy, told)[-1].mean() / 0.08 == pytest.approx(sign, abs=0.3)
 
 
 # Configuration
@@ -148,7 +213,8 @@ def written(path: Path, **changes: object) -> Path:
 
 def test_the_shipped_runs_learn_from_what_dial_learns_from():
     dial = TrainingConfig.load(training_file("tabletop"))
-    for name, sees in (("chunk_tabletop", True), ("blind_tabletop", False)):
+    runs = {"chunk_tabletop": True, "chunk_tabletop_sentence": True}
+    for name, sees in {**runs, "chunk_tabletop_dinov2": False, "blind_tabletop": False}.items():
         config = ChunkConfig.load(training_file(name))
         assert config.name == name
         for same in ("robot", "seed", "demonstrations", "corrections", "held_out", "cameras"):
@@ -156,7 +222,7 @@ def test_the_shipped_runs_learn_from_what_dial_learns_from():
         assert config.scenes == (dial.scenes if sees else 0)
         stages = [stage for stage in config.stages if stage != "encoder"]
         assert stages == [CLONING, *CORRECTED] and ("encoder" in config.stages) == sees
-        shared = {"image_size", "dit_width", "dit_layers", "heads", "horizon", "noise_scale"}
+        shared = {"dit_width", "dit_layers", "heads", "horizon", "noise_scale"}
         assert all(config.model[key] == dial.model[key] for key in shared)
 
 
@@ -173,6 +239,9 @@ def test_the_shipped_runs_learn_from_what_dial_learns_from():
         ({"model": {**MODEL, "objective": "l2"}}, "got 'l2', expected flow or regression"),
         ({"model": {**MODEL, "fusion_width": 3}}, "unexpected keyword argument 'fusion_width'"),
         ({"model": BLIND}, "without it the policy is blind"),
+        ({"model": {**MODEL, "language": "latin"}}, "got 'latin', expected words or sentence"),
+        ({"model": {**MODEL, "language": "sentence"}}, "got 10, expected .* none with sentence"),
+        ({"model": {**MODEL, "max_words": 0}}, "got 0, expected the words of the longest"),
     ],
 )
 def test_a_configuration_that_cannot_be_is_refused(tmp_path, changes, problem):

@@ -22,6 +22,9 @@ class ViT(nn.Module):
         cameras: number of views.
     """
 
+    #: What its weights take in.
+    pixels = "rgb/127.5-1"
+
     def __init__(
         self, image_size: int, stem: list[int], layers: int, heads: int, cameras: int
     ) -> None:

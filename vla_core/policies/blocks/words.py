@@ -1,12 +1,27 @@
-"""Instructions as word ids, for policies small enough to know a handful of words."""
+"""Instructions as a network takes them: word ids, for policies that know a handful of words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 
 from vla_core.errors import InstructionError
+
+
+class InstructionShape(NamedTuple):
+    """What an instruction is to a network: `(tokens,)` int64 ids, or `(tokens, width)` float32.
+
+    Attributes:
+        tokens: how many it has.
+        width: numbers of each; 0: each is the id of a word.
+        words: size of the vocabulary, with padding; 0 without one.
+    """
+
+    tokens: int
+    width: int
+    words: int
 
 
 def vocabulary_of(instructions: Iterable[str]) -> tuple[str, ...]:

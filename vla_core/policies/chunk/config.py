@@ -44,12 +44,12 @@ class ChunkConfig(VisuomotorConfig):
             raise ConfigError(f"{source}: stages", f"unknown {unknown}, known: {', '.join(known)}")
         if CLONING not in self.stages:
             raise ConfigError(f"{source}: stages", f"got no {CLONING}, which all others build on")
-        sees = bool(self.model.get("vit_stem"))
-        if sees != (ENCODER in self.stages) or (self.scenes and not sees):
+        learns_to_see = bool(self.model.get("vit_stem"))
+        if learns_to_see != (ENCODER in self.stages) or (self.scenes and not learns_to_see):
             raise ConfigError(
                 f"{source}: stages.{ENCODER}",
-                "goes with `model.vit_stem`; without it the policy is blind, and has neither that "
-                "stage nor `scenes`",
+                "goes with `model.vit_stem`; without it the policy is blind, or sees by `vision: "
+                "dinov2`, and has neither that stage nor `scenes`",
             )
         corrected = [stage for stage in CORRECTED if stage in self.stages]
         if bool(corrected) != bool(self.corrections):

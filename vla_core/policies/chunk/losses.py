@@ -1,8 +1,8 @@
 """The chunk policy's training objective, plain behaviour cloning by either loss.
 
 A batch of windows (`Windows.now`) holds features of the frozen ViT, `current` phi(o_t)
-`(batch, patches, width)`; `words` `(batch, max_words)`; `state` `(batch, proprioception)`; and
-`actions` `(batch, H, state)`.
+`(batch, patches, width)`; `words`, the instruction (`InstructionShape`); `state`
+`(batch, proprioception)`; and `actions` `(batch, H, state)`.
 """
 
 from __future__ import annotations

@@ -5,10 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from vla_core.policies.backbones.catalogue import DINOV2
 from vla_core.policies.blocks.flow_matching import sample_chunks
+from vla_core.policies.blocks.text import text_layer
 from vla_core.policies.blocks.transformer import SelfAttentionBlock
 from vla_core.policies.blocks.velocity_field import VelocityField
 from vla_core.policies.blocks.vit import ViT
+from vla_core.policies.blocks.words import InstructionShape
 from vla_core.policies.chunk.sizes import ChunkSizes
 
 
@@ -17,8 +20,7 @@ class Scene(nn.Module):
 
     Args:
         patches, feature_width: of the features; 0 patches: nothing is seen.
-        words: size of the vocabulary; word 0 is padding.
-        max_words: longest instruction.
+        instruction: its shape; word 0 is padding.
         width, layers, heads: of the transformer.
     """
 
@@ -26,16 +28,15 @@ class Scene(nn.Module):
         self,
         patches: int,
         feature_width: int,
-        words: int,
-        max_words: int,
+        instruction: InstructionShape,
         width: int,
         layers: int,
         heads: int,
     ) -> None:
         super().__init__()
-        self.tokens = patches + max_words
+        self.tokens = patches + instruction.tokens
         self.visual = nn.Linear(feature_width, width) if patches else None
-        self.text = nn.Embedding(words, width)
+        self.text = text_layer(instruction, width)
         self.position = nn.Parameter(0.02 * torch.randn(self.tokens, width))
         self.blocks = nn.ModuleList(SelfAttentionBlock(width, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
@@ -44,11 +45,12 @@ class Scene(nn.Module):
         """The context of a chunk.
 
         Args:
-            words: `(batch, max_words)` int64 word ids.
+            words: the instruction, `(batch, max_words)` int64 word ids, or a sentence encoder's
+                `(batch, 1, width)`.
             current: `(batch, patches, feature_width)` of the current observation; None: blind.
 
         Returns:
-            `(batch, patches + max_words, width)`.
+            `(batch, patches + tokens of the instruction, width)`.
         """
         x = self.text(words)
         if current is not None:
@@ -65,15 +67,11 @@ class ChunkModel(nn.Module):
     def __init__(self, sizes: ChunkSizes) -> None:
         super().__init__()
         self.sizes = sizes
-        self.vit = None
-        if sizes.sees:
-            stem = list(sizes.vit_stem)
-            self.vit = ViT(sizes.image_size, stem, sizes.vit_layers, sizes.heads, sizes.cameras)
+        self.vit = _encoder(sizes)
         self.scene = Scene(
             self.vit.patches if self.vit else 0,
             self.vit.width if self.vit else 0,
-            len(sizes.vocabulary) + 1,
-            sizes.max_words,
+            sizes.instruction_shape,
             sizes.scene_width,
             sizes.scene_layers,
             sizes.heads,
@@ -108,3 +106,14 @@ class ChunkModel(nn.Module):
         context = self.context(words, current)
         sampler = self.sizes.sampler
         return sample_chunks(sampler, self.velocity, context, state, noise, prefix, frozen)
+
+
+def _encoder(sizes: ChunkSizes) -> nn.Module | None:
+    if sizes.vision == DINOV2.name:
+        from vla_core.policies.backbones.dinov2 import Dinov2
+
+        return Dinov2(sizes.image_size, sizes.cameras)
+    if not sizes.sees:
+        return None
+    stem = list(sizes.vit_stem)
+    return ViT(sizes.image_size, stem, sizes.vit_layers, sizes.heads, sizes.cameras)

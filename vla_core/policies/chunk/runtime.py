@@ -13,8 +13,8 @@ from vla_core.contract.placement import Placement
 from vla_core.errors import ConfigError, PolicyError
 from vla_core.inference.networks import open_networks
 from vla_core.inference.session import Session
-from vla_core.policies.blocks.words import encode_words
 from vla_core.policies.chunk.sizes import ChunkSizes
+from vla_core.policies.visuomotor.language import Language, open_language
 from vla_core.policies.visuomotor.sampling import ChunkSampling, features
 from vla_core.types import ActionChunk, CommittedPlan, Context, Instruction, LatentIntent
 
@@ -25,6 +25,7 @@ def load_joint(folder: Path, manifest: PolicyManifest, placement: Placement) -> 
     Raises:
         PolicyError: files that are missing, unreadable or contradictory, or a placement that
             cannot be had.
+        ConfigError: the sentence encoder that it reads by is not installed.
     """
     try:
         sizes = ChunkSizes(**manifest.model)
@@ -38,21 +39,28 @@ def load_joint(folder: Path, manifest: PolicyManifest, placement: Placement) -> 
         return model, example_inputs(model, prefix=manifest.prefix_steps > 0)
 
     names = ("vit", "scene", "velocity") if sizes.sees else ("scene", "velocity")
-    return ChunkPolicy(manifest, sizes, open_networks(folder, placement, names, load))
+    language = open_language(manifest.model, placement)
+    return ChunkPolicy(manifest, sizes, language, open_networks(folder, placement, names, load))
 
 
 class ChunkPolicy:
     """Observation and instruction to a chunk; remembers nothing between calls but its count.
 
     Args:
+        language: turns instructions into what `scene` takes.
         networks: `scene`, `velocity`, and `vit` unless it is blind.
     """
 
     def __init__(
-        self, manifest: PolicyManifest, sizes: ChunkSizes, networks: dict[str, Session]
+        self,
+        manifest: PolicyManifest,
+        sizes: ChunkSizes,
+        language: Language,
+        networks: dict[str, Session],
     ) -> None:
         self.manifest = manifest
         self._sizes = sizes
+        self._language = language
         self._networks = networks
         self._sampling = ChunkSampling(manifest, networks["velocity"], sizes.sampler)
         self._sequence = 0
@@ -70,7 +78,7 @@ class ChunkPolicy:
         """An intent without tensors, and the chunk of what is seen and told.
 
         Raises:
-            InstructionError: words that it does not know.
+            InstructionError: words that it does not know, or no text.
             ObservationError: images or joints are not what the manifest declares.
             PolicyError: a plan is to be joined in a way that it has not been trained for.
         """
@@ -79,8 +87,7 @@ class ChunkPolicy:
         self._sampling.check_plan(plan)
         manifest.check_observation(seen)
         scene = self._networks["scene"]
-        words = encode_words(instruction.text, sizes.vocabulary, sizes.max_words)
-        told = {"words": scene.put(words[None])}
+        told = {"words": scene.put(self._language(instruction.text)[None])}
         if sizes.sees:
             told["current"] = features(manifest, self._networks["vit"], seen)
         moment = self._sampling.moment(seen.position, seen.velocity)

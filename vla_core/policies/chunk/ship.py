@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vla_core.contract.manifest import PolicyManifest, Systems
 from vla_core.policies.chunk.weights import example_inputs
+from vla_core.policies.visuomotor.language import card_clause
 from vla_core.policies.visuomotor.trained import Trained
 from vla_core.policies.visuomotor.weights import save_weights
 from vla_core.training.ship import CardWords, write_folder
@@ -38,7 +39,8 @@ def ship(folder: Path, trained: Trained, prefix_steps: int = 0) -> PolicyManifes
     words = CardWords(
         parameters=trained.parameters,
         metrics=_METRICS,
-        sees=f"{seen}state of {sizes.state} numbers{speeds};\nwords: {', '.join(sizes.vocabulary)};",
+        sees=f"{seen}state of {sizes.state} numbers{speeds};\n"
+        f"{card_clause(sizes.language, sizes.vocabulary)};",
         limits=(_RECORDED if config.dataset else _SIMULATED) + (_LABELLED if config.scenes else ""),
     )
     write_folder(folder, manifest, words)

@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vla_core.errors import ConfigError
+from vla_core.policies.backbones.catalogue import DINOV2, DINOV2_PATCH
+from vla_core.policies.blocks.words import InstructionShape
 from vla_core.policies.samplers.flow import FlowMatching
 from vla_core.policies.samplers.regression import Regression
+from vla_core.policies.visuomotor.language import WORDS, check_language, instruction_shape
 from vla_core.policies.visuomotor.sizes import PREDICTIONS
 
 _OBJECTIVES = ("flow", "regression")
+#: `model.vision`: a small ViT that is pretrained here. Or the backbone `dinov2`, as it comes.
+VIT = "vit"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,10 +22,10 @@ class ChunkSizes:
     """Configuration; `policy.json` holds it under `model`.
 
     Attributes:
-        image_size: side of the square camera pictures [pixels].
+        image_size: side of the square camera pictures [pixels]; a multiple of 14 for `dinov2`.
         cameras: number of views.
-        vit_stem, vit_layers: channels of the convolutional stem; transformer layers. Without, the
-            policy is blind: it is told words and joints alone.
+        vit_stem, vit_layers: channels of the convolutional stem; transformer layers. Without, and
+            without `dinov2`, the policy is blind: it is told words and joints alone.
         scene_width, scene_layers: of the self-attention over patches and words.
         dit_width, dit_layers: of the diffusion transformer.
         heads: attention heads, everywhere.
@@ -31,7 +36,9 @@ class ChunkSizes:
         predicts: what the head gives, `velocity` or `action` (`VelocityField`).
         horizon: targets in a chunk.
         vocabulary: known words; the text embedding has one more, for padding.
-        max_words: longest instruction.
+        max_words: longest instruction; 0 with `language: sentence`.
+        language: how instructions are understood, `words` or `sentence`.
+        vision: how pictures are seen, `vit` or `dinov2`.
         euler_steps: integration steps of the flow.
         noise_scale: of the noise that sampling starts from.
         samples: chunks that are drawn and averaged.
@@ -47,7 +54,9 @@ class ChunkSizes:
     state: int
     horizon: int
     vocabulary: tuple[str, ...]
-    max_words: int
+    max_words: int = 0
+    language: str = WORDS
+    vision: str = VIT
     vit_stem: tuple[int, ...] = ()
     vit_layers: int = 0
     velocities: int = 0
@@ -58,14 +67,22 @@ class ChunkSizes:
     samples: int = 1
 
     def __post_init__(self) -> None:
-        for name, known in (("objective", _OBJECTIVES), ("predicts", PREDICTIONS)):
+        named = {"objective": _OBJECTIVES, "predicts": PREDICTIONS, "vision": (VIT, DINOV2.name)}
+        for name, known in named.items():
             if (got := getattr(self, name)) not in known:
                 raise ConfigError(f"model.{name}", f"got {got!r}, expected {' or '.join(known)}")
+        check_language(self.language, self.max_words)
         if bool(self.vit_stem) != bool(self.vit_layers):
             raise ConfigError(
                 "model.vit_stem, vit_layers",
                 f"got {list(self.vit_stem)} and {self.vit_layers}, expected both, or neither for a "
                 "blind policy",
+            )
+        if self.vision == DINOV2.name and (self.vit_stem or self.image_size % DINOV2_PATCH):
+            raise ConfigError(
+                "model.vision",
+                f"got {DINOV2.name} with pictures of {self.image_size} and the stem "
+                f"{list(self.vit_stem)}, expected a multiple of {DINOV2_PATCH}, and no stem",
             )
         object.__setattr__(self, "vit_stem", tuple(self.vit_stem))
         object.__setattr__(self, "vocabulary", tuple(self.vocabulary))
@@ -73,7 +90,12 @@ class ChunkSizes:
     @property
     def sees(self) -> bool:
         """Whether it looks at pictures."""
-        return bool(self.vit_stem)
+        return bool(self.vit_stem) or self.vision == DINOV2.name
+
+    @property
+    def instruction_shape(self) -> InstructionShape:
+        """What an instruction is to the networks."""
+        return instruction_shape(self.language, self.vocabulary, self.max_words)
 
     @property
     def sampler(self) -> FlowMatching | Regression:

@@ -10,7 +10,7 @@ from torch import Tensor
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.policies.chunk.model import ChunkModel
 from vla_core.policies.chunk.sizes import ChunkSizes
-from vla_core.policies.visuomotor.weights import load_weights, velocity_example
+from vla_core.policies.visuomotor.weights import instruction_example, load_weights, velocity_example
 
 
 def load_chunk(folder: Path, manifest: PolicyManifest) -> ChunkModel:
@@ -26,7 +26,7 @@ def example_inputs(model: ChunkModel, prefix: bool) -> dict[str, dict[str, Tenso
     """
     sizes, side, vit = model.sizes, model.sizes.image_size, model.vit
     examples: dict[str, dict[str, Tensor]] = {}
-    scene = {"words": torch.zeros(1, sizes.max_words, dtype=torch.int64)}
+    scene = {"words": instruction_example(sizes.instruction_shape)}
     if vit is not None:
         images = torch.zeros(1, sizes.cameras, side, side, 3, dtype=torch.uint8)
         examples["vit"] = {"images": images}

@@ -4,7 +4,8 @@ A batch of windows (`vla_core.policies.visuomotor.windows`) holds features of th
 
 - `current` phi(o_t), `future` phi(o_{s+H}) and `past` phi(o_s), each `(batch, patches, width)`:
   the intent is formed from an observation s = t - lag, as it is when System 2 is slower;
-- `words` `(batch, max_words)`; `state` `(batch, proprioception)`; `actions` `(batch, H, state)`;
+- `words`, the instruction (`InstructionShape`); `state` `(batch, proprioception)`; `actions`
+  `(batch, H, state)`;
 - for the forward model, `ahead` `(batch,)` d and `after` phi(o_{t+d}), like `current`.
 """
 
@@ -72,7 +73,7 @@ class EndToEnd(nn.Module):
         super().__init__()
         self.dial = dial
         dial.system2.requires_grad_(True)
-        dial.system2.text.requires_grad_(False)
+        dial.system2.freeze_text()
         dial.vit.requires_grad_(False)
 
     def forward(self, batch: Batch, noise: torch.Generator) -> dict[str, Tensor]:

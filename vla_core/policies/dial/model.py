@@ -11,10 +11,12 @@ from vla_core.errors import ConfigError
 from vla_core.policies.blocks.flow_matching import sample_chunks
 from vla_core.policies.blocks.velocity_field import VelocityField
 from vla_core.policies.blocks.vit import ViT
+from vla_core.policies.blocks.words import InstructionShape
 from vla_core.policies.dial.forward_model import ForwardModel
 from vla_core.policies.dial.system1 import Fusion
 from vla_core.policies.dial.system2 import ForesightTransformer
 from vla_core.policies.samplers.flow import FlowMatching
+from vla_core.policies.visuomotor.language import WORDS, check_language, instruction_shape
 from vla_core.policies.visuomotor.sizes import PREDICTIONS
 
 
@@ -36,7 +38,8 @@ class DialSizes:
             (`VelocityField`), from which fewer steps learn more.
         horizon: H, targets in a chunk and steps of foresight.
         vocabulary: known words; the text embedding has one more, for padding.
-        max_words: longest instruction.
+        max_words: longest instruction; 0 with `language: sentence`.
+        language: how instructions are understood, `words` or `sentence`.
         euler_steps: integration steps of the flow.
         noise_scale: of the noise that sampling starts from. 1 is the paper's; less keeps chunks
             near the likely motion, so that one chunk agrees better with the next.
@@ -59,8 +62,9 @@ class DialSizes:
     state: int
     horizon: int
     vocabulary: tuple[str, ...]
-    max_words: int
     euler_steps: int
+    max_words: int = 0
+    language: str = WORDS
     noise_scale: float = 1.0
     forward_layers: int = 0
     velocities: int = 0
@@ -72,6 +76,7 @@ class DialSizes:
             raise ConfigError(
                 "model.predicts", f"got {self.predicts!r}, expected {' or '.join(PREDICTIONS)}"
             )
+        check_language(self.language, self.max_words)
         object.__setattr__(self, "vit_stem", tuple(self.vit_stem))
         object.__setattr__(self, "vocabulary", tuple(self.vocabulary))
 
@@ -79,6 +84,11 @@ class DialSizes:
     def proprioception(self) -> int:
         """Numbers that System 1 is told of the robot itself."""
         return self.state + self.velocities
+
+    @property
+    def instruction_shape(self) -> InstructionShape:
+        """What an instruction is to System 2."""
+        return instruction_shape(self.language, self.vocabulary, self.max_words)
 
 
 class Dial(nn.Module):
@@ -97,8 +107,7 @@ class Dial(nn.Module):
             sizes.system2_width,
             sizes.system2_layers,
             sizes.heads,
-            len(sizes.vocabulary) + 1,
-            sizes.max_words,
+            sizes.instruction_shape,
         )
         self.fusion = Fusion(
             self.vit.patches, features, sizes.fusion_width, sizes.fusion_layers, sizes.heads

@@ -14,9 +14,9 @@ from vla_core.errors import FeatureSpaceError, IntentError
 from vla_core.inference.arrays import Array, fetched
 from vla_core.inference.networks import open_networks
 from vla_core.inference.session import Session
-from vla_core.policies.blocks.words import encode_words
 from vla_core.policies.samplers.flow import FlowMatching
 from vla_core.policies.samplers.plan import carried, committed_steps, first_steps
+from vla_core.policies.visuomotor.language import Language, open_language
 from vla_core.policies.visuomotor.sampling import ChunkSampling, Moment, features
 from vla_core.types import (
     ActionChunk,
@@ -30,8 +30,16 @@ from vla_core.types import (
 
 
 def load_system2(folder: Path, manifest: PolicyManifest, placement: Placement) -> DialSystem2:
-    """Load the slow half."""
-    return DialSystem2(manifest, _sessions(folder, manifest, placement, ("vit", "system2")))
+    """Load the slow half.
+
+    Raises:
+        PolicyError: files that are missing, unreadable or contradictory, or a placement that
+            cannot be had.
+        ConfigError: the sentence encoder that it reads by is not installed.
+    """
+    language = open_language(manifest.model, placement)
+    networks = _sessions(folder, manifest, placement, ("vit", "system2"))
+    return DialSystem2(manifest, language, networks)
 
 
 def load_system1(folder: Path, manifest: PolicyManifest, placement: Placement) -> DialSystem1:
@@ -45,8 +53,11 @@ def load_system1(folder: Path, manifest: PolicyManifest, placement: Placement) -
 class DialSystem2:
     """Scene and instruction to foresight; remembers nothing between calls but its count."""
 
-    def __init__(self, manifest: PolicyManifest, networks: dict[str, Session]) -> None:
+    def __init__(
+        self, manifest: PolicyManifest, language: Language, networks: dict[str, Session]
+    ) -> None:
         self.manifest = manifest
+        self._language = language
         self._networks = networks
         self._sequence = 0
 
@@ -63,8 +74,8 @@ class DialSystem2:
         `foresight`, the features H steps ahead, and `current`, those of now, for people to compare.
         """
         started = time.perf_counter()
-        sizes, observation = self.manifest.model, context.observation
-        words = encode_words(instruction.text, tuple(sizes["vocabulary"]), sizes["max_words"])
+        observation = context.observation
+        words = self._language(instruction.text)
         current = features(self.manifest, self._networks["vit"], observation)
         network = self._networks["system2"]
         foresight = network.run(features=current, words=network.put(words[None]))

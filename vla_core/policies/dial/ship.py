@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.policies.dial.weights import save_dial
+from vla_core.policies.visuomotor.language import card_clause
 from vla_core.policies.visuomotor.trained import Trained
 from vla_core.training.ship import CardWords, write_folder
 
@@ -47,7 +48,7 @@ def ship(
         parameters=trained.parameters,
         metrics=_METRICS,
         sees=f"state of {sizes.state} numbers{speeds}; foresight {manifest.lookahead_s} s ahead;\n"
-        f"words: {', '.join(sizes.vocabulary)};",
+        f"{card_clause(sizes.language, sizes.vocabulary)};",
         limits=_RECORDED if trained.config.dataset else _SIMULATED,
     )
     write_folder(folder, manifest, words)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from vla_core.policies.blocks.text import text_layer
 from vla_core.policies.blocks.transformer import SelfAttentionBlock, mlp
+from vla_core.policies.blocks.words import InstructionShape
 
 
 class ForesightTransformer(nn.Module):
@@ -19,8 +21,7 @@ class ForesightTransformer(nn.Module):
         patches: number of patch features, of all cameras together.
         feature_width: width of the ViT's features.
         width, layers, heads: of the transformer.
-        words: size of the vocabulary; word 0 is padding.
-        max_words: longest instruction.
+        instruction: its shape; word 0 is padding.
     """
 
     def __init__(
@@ -30,26 +31,31 @@ class ForesightTransformer(nn.Module):
         width: int,
         layers: int,
         heads: int,
-        words: int,
-        max_words: int,
+        instruction: InstructionShape,
     ) -> None:
         super().__init__()
         self.patches = patches
         self.visual = nn.Linear(feature_width, width)
-        self.text = nn.Embedding(words, width)
-        self.text.weight.requires_grad_(False)  # section 3.4: the text embedding stays frozen
-        self.position = nn.Parameter(0.02 * torch.randn(patches + max_words, width))
+        self.text = text_layer(instruction, width)
+        self.freeze_text()
+        self.position = nn.Parameter(0.02 * torch.randn(patches + instruction.tokens, width))
         self.queries = nn.Parameter(0.02 * torch.randn(patches, width))
         self.blocks = nn.ModuleList(SelfAttentionBlock(width, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         self.head = mlp(width, 2 * width, feature_width)
+
+    def freeze_text(self) -> None:
+        """Section 3.4: the text embedding stays frozen; the projection of a sentence learns."""
+        if isinstance(self.text, nn.Embedding):
+            self.text.requires_grad_(False)
 
     def forward(self, features: Tensor, words: Tensor) -> Tensor:
         """Synthesise the intent.
 
         Args:
             features: `(batch, patches, feature_width)` of the current observation.
-            words: `(batch, max_words)` int64 word ids.
+            words: the instruction, `(batch, max_words)` int64 word ids, or a sentence encoder's
+                `(batch, 1, width)`.
 
         Returns:
             `(batch, patches, feature_width)`: the foresight x_t.

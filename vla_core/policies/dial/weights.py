@@ -9,7 +9,12 @@ import torch
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.policies.dial.model import Dial, DialSizes
 from vla_core.policies.dial.networks import NETWORKS
-from vla_core.policies.visuomotor.weights import load_weights, save_weights, velocity_example
+from vla_core.policies.visuomotor.weights import (
+    instruction_example,
+    load_weights,
+    save_weights,
+    velocity_example,
+)
 
 
 def load_dial(folder: Path, manifest: PolicyManifest) -> Dial:
@@ -38,7 +43,7 @@ def example_inputs(dial: Dial, prefix: bool) -> dict[str, dict[str, torch.Tensor
     side = sizes.image_size
     examples = {
         "vit": (torch.zeros(1, sizes.cameras, side, side, 3, dtype=torch.uint8),),
-        "system2": (features, torch.zeros(1, sizes.max_words, dtype=torch.int64)),
+        "system2": (features, instruction_example(sizes.instruction_shape)),
         "fusion": (features, features),
     }
     if dial.forward_model is not None:

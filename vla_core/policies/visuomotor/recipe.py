@@ -14,11 +14,14 @@ from torch import Tensor, nn
 
 from vla_core.contract.episode import Episode
 from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.placement import Placement
 from vla_core.contract.suite import TrainingSuite
+from vla_core.policies.backbones.catalogue import BACKBONES, DINOV2, Backbone
 from vla_core.policies.blocks.words import vocabulary_of
 from vla_core.policies.visuomotor.config import VisuomotorConfig
 from vla_core.policies.visuomotor.encoder import learn_from_scenes
 from vla_core.policies.visuomotor.encoder_state import learn_from_states
+from vla_core.policies.visuomotor.language import WORDS, open_language
 from vla_core.policies.visuomotor.normalisation import Normalisation
 from vla_core.policies.visuomotor.trained import Trained
 from vla_core.policies.visuomotor.windows import Windows
@@ -70,6 +73,8 @@ class VisuomotorRecipe(ABC):
         self.committed = [stage for stage in self.COMMITTED if stage in config.stages]
         self.demonstrations = Demonstrations(folder / "demonstrations", config.held_out)
         self.rate_hz = rate_hz(config, suite)
+        for backbone in self.backbones:
+            backbone.require()
 
     @abstractmethod
     def new_model(self, *stages: str) -> nn.Module:
@@ -105,6 +110,12 @@ class VisuomotorRecipe(ABC):
     def learns_to_see(self) -> bool:
         """Whether an encoder is pretrained here."""
         return "encoder" in self.config.stages
+
+    @property
+    def backbones(self) -> list[Backbone]:
+        """Pretrained parts of the policy."""
+        named = (self.config.model.get("language"), self.config.model.get("vision"))
+        return [BACKBONES[name] for name in named if name in BACKBONES]
 
     @property
     def dataset(self) -> Path | None:
@@ -147,6 +158,7 @@ class VisuomotorRecipe(ABC):
             "windows": len(training),
             "labelled_scenes": self.config.scenes,
             "corrected_tables": self.config.corrections * len(corrected),
+            **{f"backbone {backbone.name}": backbone.card for backbone in self.backbones},
             **self.begun_with(),
             **self._interventions(),
             "seed": self.config.seed,
@@ -231,8 +243,10 @@ class VisuomotorRecipe(ABC):
 
     def _save_windows(self, episodes: Sequence[Episode], folder: Path) -> None:
         model = self.with_vit(self.new_model())
+        language = open_language(asdict(model.sizes), Placement(threads=torch.get_num_threads()))
+        cameras, rate = self.config.cameras, self.rate_hz
         windows = Windows.build(
-            episodes, model.vit, self.robot, self.config.cameras, model.sizes, self.rate_hz
+            episodes, model.vit, self.robot, cameras, model.sizes, rate, language
         )
         windows.save(folder)
 
@@ -254,11 +268,16 @@ class VisuomotorRecipe(ABC):
                 cameras=len(self.config.cameras),
                 state=self.robot.state_size,
                 velocities=self.robot.dof if self.config.velocity else 0,
-                vocabulary=vocabulary_of(self._instructions()),
+                vocabulary=self._vocabulary(),
                 **self.config.model,
             )
             torch.save(asdict(sizes), path)
         return torch.load(path, weights_only=True)
+
+    def _vocabulary(self) -> tuple[str, ...]:
+        if self.config.model.get("language", WORDS) != WORDS:
+            return ()
+        return vocabulary_of(self._instructions())
 
     def _instructions(self) -> list[str]:
         """All that the suite tells, even if no demonstration has it; or what was recorded."""
@@ -270,6 +289,8 @@ class VisuomotorRecipe(ABC):
         """`model` with the pretrained encoder."""
         if self.learns_to_see:
             model.vit.load_state_dict(below("vit.", self.final("encoder")))
+        elif DINOV2 in self.backbones:
+            model.vit.load_pretrained(DINOV2.folder)
         return model
 
     def final(self, stage: str) -> dict[str, Tensor]:

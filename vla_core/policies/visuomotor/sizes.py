@@ -20,6 +20,7 @@ class Sizes(Protocol):
         horizon: targets in a chunk.
         vocabulary: known words.
         max_words: longest instruction.
+        language: how instructions are understood.
         euler_steps: integration steps of the flow.
         noise_scale: of the noise that sampling starts from.
         samples: chunks that are drawn and averaged.
@@ -33,6 +34,7 @@ class Sizes(Protocol):
     horizon: int
     vocabulary: tuple[str, ...]
     max_words: int
+    language: str
     euler_steps: int
     noise_scale: float
     samples: int

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.errors import PolicyError
+from vla_core.policies.blocks.words import InstructionShape
 from vla_core.policies.visuomotor.sizes import Sizes
 
 WEIGHTS = "weights.safetensors"
@@ -34,7 +35,8 @@ def fingerprint(module: nn.Module) -> str:
     if module.vit is None:
         return ""
     sizes = module.sizes
-    digest = hashlib.sha256(str((sizes.image_size, sizes.cameras, "rgb/127.5-1")).encode())
+    seen = (sizes.image_size, sizes.cameras, module.vit.pixels)
+    digest = hashlib.sha256(str(seen).encode())
     for name, value in sorted(module.vit.state_dict().items()):
         digest.update(name.encode() + value.cpu().half().numpy().tobytes())
     return digest.hexdigest()[:16]
@@ -98,6 +100,13 @@ def save_weights(
                 opset_version=17,
             )
         _halve(path)
+
+
+def instruction_example(shape: InstructionShape) -> Tensor:
+    """An instruction in its shape and type, in a batch of one."""
+    if shape.width:
+        return torch.zeros(1, shape.tokens, shape.width)
+    return torch.zeros(1, shape.tokens, dtype=torch.int64)
 
 
 def velocity_example(sizes: Sizes, context: Tensor, prefix: bool) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vla_core.contract.episode import Episode
 from vla_core.policies.blocks.vit import ViT
-from vla_core.policies.blocks.words import encode_words
+from vla_core.policies.visuomotor.language import Language
 from vla_core.policies.visuomotor.normalisation import Normalisation
 from vla_core.policies.visuomotor.sizes import Sizes
 from vla_core.progress import counted
@@ -38,7 +38,7 @@ class Windows:
         features: `(frames, patches, width)` float16.
         states, targets: `(frames, state)` measured and commanded.
         velocities: `(frames, dof)`, as an `Observation` has them.
-        words: `(frames, max_words)` ids of the instruction.
+        words: `(frames, …)`, the instruction of each (`InstructionShape`).
         starts: as `WindowIndex` has them.
     """
 
@@ -60,6 +60,7 @@ class Windows:
         cameras: Sequence[str],
         sizes: Sizes,
         rate_hz: float,
+        language: Language,
     ) -> Windows:
         """Encode episodes, all of one rate; a window begins at every frame.
 
@@ -72,6 +73,7 @@ class Windows:
             cameras: views in the policy's order.
             sizes: of the policy.
             rate_hz: of the policy's steps, a whole fraction of the episodes'.
+            language: turns instructions into what its networks take.
         """
         features, states, velocities, targets, words, lengths = [], [], [], [], [], []
         stride = round(episodes[0].rate_hz / rate_hz)
@@ -82,8 +84,8 @@ class Windows:
             velocities.append(mean_velocities(padded(episode.position, extra), episode.rate_hz))
             targets.append(padded(state_vectors(robot, episode.action), extra))
             features.append(padded(encode(vit, images), extra))
-            ids = encode_words(episode.instruction, sizes.vocabulary, sizes.max_words)
-            words.append(np.tile(ids, (len(states[-1]), 1)))
+            encoded = language(episode.instruction)
+            words.append(np.broadcast_to(encoded, (len(states[-1]), *encoded.shape)))
             lengths.append(len(states[-1]))
         parts = (features, states, velocities, targets, words)
         starts = WindowIndex.over(lengths, sizes.horizon, stride).starts
