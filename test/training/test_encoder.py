@@ -6,9 +6,16 @@ import numpy as np
 import pytest
 import torch
 
+from vla_core.contract.episode import Episode
 from vla_core.policies.blocks.vit import ViT
 from vla_core.policies.visuomotor.encoder import jittered, localisation_loss, targets
-from vla_core.policies.visuomotor.encoder_state import FrameBatches, StateRegressor, answer_error
+from vla_core.policies.visuomotor.encoder_state import (
+    FrameBatches,
+    StateRegressor,
+    answer_error,
+    learn_from_states,
+)
+from vla_core.robot.model import RobotModel
 from vla_core.training.trainer import Schedule, Trainer
 
 
@@ -62,3 +69,17 @@ def test_state_and_what_follows_are_learned_from_pictures(tmp_path):
     after = answer_error(regressor, held_out, 1)
     for part in ("state", "ahead"):
         assert before[part] > 0.5 and after[part] < 0.3
+
+
+@pytest.mark.parametrize(("complete", "asked"), ((True, 20), (False, 8)))
+def test_an_episode_is_learned_from_as_far_as_it_is_known_what_follows(complete, asked):
+    """One that ends at rest stays there; of one that was cut nobody knows."""
+    position = np.linspace(0.0, 1.0, 20 * 4).reshape(20, 4)
+    images = {"front": np.zeros((20, 16, 16, 3), np.uint8)}
+    episode = Episode(images, position, position + 0.1, "go", 20.0, complete)
+    robot, vit = RobotModel.load("metaworld_hand"), ViT(16, [8, 12], 1, 3, 1)
+    _, frames, _ = learn_from_states(vit, [episode], [episode], robot, ["front"], 12)
+    answers = frames.rows(np.arange(len(frames.images)))["answer"]
+    assert frames.images.shape[:2] == (asked, 1) and answers.shape == (asked, 3 * 4)
+    nearer, farther = answers[-1, 4:].split(4)
+    assert (nearer == farther).all() == complete

@@ -20,6 +20,8 @@ from vla_core.policies.blocks.vit import ViT
 from vla_core.policies.visuomotor.normalisation import Normalisation
 from vla_core.robot.model import RobotModel
 from vla_core.training.augmentation import moved
+from vla_core.training.joint_frames import state_vectors
+from vla_core.training.window_index import padded, padding
 
 #: Numbers that a patch contributes; a patch's place matters, so they are not averaged.
 NUMBERS = 8
@@ -53,7 +55,7 @@ def learn_from_states(
         answers = [normalisation.state(states), *(moves / normalisation.action_std)]
         images = np.concatenate(
             [
-                np.stack([e.images[camera][: len(e) - horizon] for camera in cameras], axis=1)
+                np.stack([e.images[camera][: _asked(e, horizon)] for camera in cameras], axis=1)
                 for e in episodes
             ]
         )
@@ -129,17 +131,20 @@ def answer_error(model: StateRegressor, frames: FrameBatches, state: int) -> dic
     return {"state": float(error[:state].mean()), "ahead": float(error[state:].mean())}
 
 
+def _asked(episode: Episode, reach: int) -> int:
+    """Frames of which it is known what is told `reach` frames later: the first so many."""
+    return max(0, len(episode) + padding(episode, reach) - reach)
+
+
 def _states_and_moves(
     episodes: Sequence[Episode], robot: RobotModel, ahead: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """`(n, state)` states, and `(ahead, n, state)` how far from them the later targets are."""
     states, moves = [], []
     for episode in episodes:
-        count = len(episode) - max(ahead)
-        now, told = (
-            np.stack([robot.state_vector(q) for q in joints])
-            for joints in (episode.position, episode.action)
-        )
-        states.append(now[:count])
-        moves.append(np.stack([told[k : k + count] - now[:count] for k in ahead]))
+        count = _asked(episode, max(ahead))
+        now = state_vectors(robot, episode.position)[:count]
+        told = padded(state_vectors(robot, episode.action), padding(episode, max(ahead)))
+        states.append(now)
+        moves.append(np.stack([told[k : k + count] - now for k in ahead]))
     return np.concatenate(states), np.concatenate(moves, axis=1)
