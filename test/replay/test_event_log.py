@@ -20,10 +20,12 @@ from swaying_robot import (
     write_dataset,
 )
 
+from vla_core.contract.intent_view import ShownIntent
 from vla_core.foresight.feature_colours import FeatureColours
 from vla_core.recordings.sources.open_recording import open_recording
 from vla_core.replay.event_log.constraint_spans import ConstraintSpans
 from vla_core.replay.event_log.event_recorder import EventRecorder
+from vla_core.replay.event_log.foresight_pictures import ForesightPictures
 from vla_core.replay.event_log.logged_event import (
     ChunkJoined,
     Constrained,
@@ -40,7 +42,13 @@ from vla_core.replay.offline.settings import OfflineSettings
 from vla_core.report.merged_spans import MergedSpans
 from vla_core.report.replay_notes import SAMPLES, SPANS, STEPS, ReplayNotes
 from vla_core.report.thinned import Thinned, larger
-from vla_core.types import NANOSECONDS, ActiveConstraint, ControlMode
+from vla_core.types import (
+    NANOSECONDS,
+    ActiveConstraint,
+    ControlMode,
+    Instruction,
+    LatentIntent,
+)
 
 MILLISECOND = 1_000_000
 
@@ -121,6 +129,17 @@ def test_every_step_of_system_2_shows_present_foresight_and_truth(told):
     foreseen = np.abs(as_number(predicted) - as_number(current)).mean()
     came_true = np.abs(as_number(true) - as_number(current)).mean()
     assert 0 < foreseen and came_true > 20
+
+
+def test_lines_of_the_policy_are_shown_over_what_was_seen():
+    pictures, grey = ForesightPictures(), np.full((90, 120, 3), 90, np.uint8)
+    pictures.intended({"head": grey})
+    shown = ShownIntent(outlines={"head": np.array([[[0.1, 0.5], [0.9, 0.5]]])})
+    intent = LatentIntent(1, BEGIN_NS, 1, Instruction(1, INSTRUCTION), 0.5, "", {})
+    ((view,),) = [step.views for step in pictures.came_true(intent, shown, None)]
+    assert set(view.photos) == {"predicted_outline"} and not view.features
+    changed = (view.photos["predicted_outline"] != view.picture).any(axis=(1, 2))
+    assert np.flatnonzero(changed).mean() == pytest.approx(len(changed) / 2, abs=1)
 
 
 def test_a_step_shown_is_told_with_the_time_of_its_observation(told):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from example_run import example_episode, example_metrics
 
+from vla_core.contract.intent_view import ShownIntent
 from vla_core.errors import VlaError
 from vla_core.report.demo_report import ReportVideo, write_report
 from vla_core.report.episode_record import BestAndWorst, EpisodeRecord, latest
@@ -44,6 +45,16 @@ def test_a_decoded_picture_stands_beside_the_camera_instead_of_a_change():
     picture = poster(record)
     blue = (picture[..., 2] > 240) & (picture[..., 0] < 10)
     assert blue[112:412, 348:648].mean() > 0.9
+
+
+def test_lines_of_the_policy_are_drawn_over_the_camera_alone():
+    record = example_episode()
+    record.add_intent(0.0, ShownIntent(outlines={"head": np.array([[[0.1, 0.9], [0.9, 0.9]]])}))
+    picture = poster(record)
+    yellow = (picture[..., 0] > 230) & (picture[..., 1] > 190) & (picture[..., 2] < 60)
+    rows, columns = np.nonzero(yellow[112:412, 32:332])
+    assert rows.mean() == pytest.approx(270, abs=2) and np.ptp(columns) == pytest.approx(240, abs=6)
+    assert not yellow[112:412, 348:].any()
 
 
 def test_an_episode_without_intents_still_has_a_video(tmp_path):

@@ -32,14 +32,17 @@ class ShownIntent:
 
     Attributes:
         features: shown as heat maps of change and as colours, and compared with the true future.
-        pictures: `{camera: (frames, height, width, 3) uint8 RGB}`, decoded; the last frame is
-            `lookahead_s` ahead.
+        pictures: `{camera: (frames, height, width, 3) uint8 RGB}`, decoded, or the nearest that
+            were recorded; the last frame is `lookahead_s` ahead.
+        outlines: `{camera: (n, 2, 2)}` ends of lines over what was seen, x and y as shares of its
+            width and height.
         words: nearest to it, the nearest first.
         numbers: by name.
     """
 
     features: ForeseenFeatures | None = None
     pictures: Mapping[str, np.ndarray] = field(default_factory=dict)
+    outlines: Mapping[str, np.ndarray] = field(default_factory=dict)
     words: tuple[str, ...] = ()
     numbers: Mapping[str, float] = field(default_factory=dict)
 

@@ -24,6 +24,7 @@ class EpisodeRecord:
         changes: `(time [s], {camera: (side, side)})` cosine distances of foreseen to present
             features, where the policy shows them.
         foreseen: `(time [s], {camera: (height, width, 3) uint8})`, where it decodes pictures.
+        outlines: `(time [s], {camera: (n, 2, 2)})`, where it draws over what is seen.
         cameras: the policy's cameras, in order.
         events: `(time [s], text)`: modes entered and whatever else a viewer should know.
     """
@@ -38,6 +39,7 @@ class EpisodeRecord:
     frames: list[tuple[float, Mapping[str, np.ndarray]]] = field(default_factory=list)
     changes: list[tuple[float, Mapping[str, np.ndarray]]] = field(default_factory=list)
     foreseen: list[tuple[float, Mapping[str, np.ndarray]]] = field(default_factory=list)
+    outlines: list[tuple[float, Mapping[str, np.ndarray]]] = field(default_factory=list)
     events: list[tuple[float, str]] = field(default_factory=list)
 
     def add_intent(self, time_s: float, shown: ShownIntent) -> None:
@@ -49,6 +51,8 @@ class EpisodeRecord:
         if shown.pictures:
             last = {camera: frames[-1].copy() for camera, frames in shown.pictures.items()}
             self.foreseen.append((time_s, last))
+        if shown.outlines:
+            self.outlines.append((time_s, shown.outlines))
 
     def row(self) -> dict[str, object]:
         """The episode's row in `summary.json`."""

@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from vla_core.errors import VlaError
 from vla_core.foresight.change_map import overlay
+from vla_core.foresight.outlines import outlined
 from vla_core.report.episode_record import EpisodeRecord, latest
 
 PANEL, GAP, MARGIN = 300, 16, 32
@@ -72,12 +73,17 @@ class _Painter:
         pictures = latest(self._record.frames, time_s)
         for place, camera in enumerate(self._cameras):
             picture = _scaled(pictures[camera])
-            self._place(canvas, self._each * place, picture)
+            self._place(canvas, self._each * place, self._outlined(camera, picture, time_s))
             if self._each == 2:
                 self._place(canvas, 2 * place + 1, self._foreseen(camera, picture, time_s))
         draw = ImageDraw.Draw(canvas)
         self._draw_time(draw, time_s)
         return np.asarray(canvas)
+
+    def _outlined(self, camera: str, picture: np.ndarray, time_s: float) -> np.ndarray:
+        """With the lines that the policy draws over what is seen."""
+        outlines = self._record.outlines
+        return outlined(picture, latest(outlines, time_s).get(camera)) if outlines else picture
 
     def _foreseen(self, camera: str, picture: np.ndarray, time_s: float) -> np.ndarray:
         """As the policy decodes it; else where it foresees change."""

@@ -27,6 +27,7 @@ STRIP = {
     "true": "features that came true",
     "predicted_change": "change foreseen",
     "true_change": "change that came true",
+    "predicted_outline": "outline foreseen",
     "predicted_picture": "picture foreseen",
     "true_picture": "picture that came true",
 }

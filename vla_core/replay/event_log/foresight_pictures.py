@@ -12,6 +12,7 @@ import numpy as np
 from vla_core.contract.intent_view import ForeseenFeatures, ShownIntent
 from vla_core.foresight.change_map import change_maps, cosine_distance, grids, overlay
 from vla_core.foresight.feature_colours import FeatureColours
+from vla_core.foresight.outlines import outlined
 from vla_core.metrics.listener import TrueFuture
 from vla_core.replay.event_log.logged_event import Foreseen, ForesightView
 from vla_core.types import LatentIntent
@@ -64,7 +65,7 @@ class ForesightPictures:
             intent,
             seen,
             shown.features,
-            _photos(shown, future),
+            _photos(seen, shown, future),
             shown.words,
             None if future is None else future.features,
         )
@@ -139,12 +140,15 @@ class ForesightPictures:
 
 
 def _photos(
-    shown: ShownIntent, future: TrueFuture | None
+    seen: Mapping[str, np.ndarray], shown: ShownIntent, future: TrueFuture | None
 ) -> dict[str, dict[str, np.ndarray]]:
-    """What was decoded, and what came of it, by camera and name."""
-    photos = {}
+    """Lines over what was seen, what was decoded, and what came of it, by camera and name."""
+    photos = {
+        camera: {"predicted_outline": outlined(seen[camera], lines)}
+        for camera, lines in shown.outlines.items()
+    }
     for camera, frames in shown.pictures.items():
-        photos[camera] = {"predicted_picture": _of_height(frames[-1])}
+        photos.setdefault(camera, {})["predicted_picture"] = _of_height(frames[-1])
         if future is not None:
             photos[camera]["true_picture"] = _of_height(future.observation.images[camera])
     return photos

@@ -86,7 +86,7 @@ class ForesightView:
             components, the same for all pictures of an episode (as in DIAL's figure 12).
         photos: `(height, width, 3)` by `predicted_change`, `true_change`, coloured by the cosine
             distance to the present features, patch by patch; by `predicted_picture`, as the policy
-            decodes it, and `true_picture`.
+            decodes it, and `true_picture`; by `predicted_outline`, lines over what was seen.
     """
 
     camera: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import cv2
@@ -14,6 +14,7 @@ from vla_core.bounded_text import bounded_text
 from vla_core.console.snapshot import CameraView, IntentShown
 from vla_core.errors import VlaError
 from vla_core.foresight.change_map import change_maps, overlay
+from vla_core.foresight.outlines import outlined
 from vla_msgs import msg
 from vla_nodes.base.boundary import BoundedNode
 from vla_nodes.base.polled_subscription import PolledSubscription
@@ -54,6 +55,7 @@ class SceneViews:
         self._seen_s = self._foreseen_s = 0.0
         self._maps: dict[str, np.ndarray] = {}
         self._decoded: dict[str, np.ndarray] = {}
+        self._outlines: Mapping[str, np.ndarray] = {}
         self._text = ""
         self._lookahead_s: float | None = None
         self._percentiles: deque[float] = deque(maxlen=_SCALED_BY)
@@ -91,10 +93,12 @@ class SceneViews:
             self._problem = problem
 
     def camera(self, now_s: float) -> CameraView | None:
-        """The picture of the chosen camera; None before one was heard."""
+        """The chosen camera's picture, with the policy's lines; None before one was heard."""
         if not self._cameras:
             return None
-        return CameraView(self._camera, self._pictures[self._camera], now_s - self._seen_s)
+        camera = self._camera
+        pixels = outlined(self._pictures[camera], self._outlines.get(camera))
+        return CameraView(camera, pixels, now_s - self._seen_s)
 
     def intent(self, now_s: float) -> IntentShown | None:
         """What is intended; None before that was heard."""
@@ -138,6 +142,7 @@ class SceneViews:
             self._maps = dict(zip(features.cameras, maps, strict=True))
             self._percentiles.append(float(np.percentile(maps, 99.5)))
         self._decoded = {name: _small(frames[-1]) for name, frames in shown.pictures.items()}
+        self._outlines = shown.outlines
         numbers = (f"{name} {value:.3g}" for name, value in shown.numbers.items())
         self._text = ", ".join((*shown.words, *numbers))
         self._lookahead_s, self._foreseen_s = intent.lookahead_s, now_s
