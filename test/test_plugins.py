@@ -86,8 +86,8 @@ def test_a_configuration_is_trained_by_its_kind(install, tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("kind: clad_of_tomorrow\n", "policy 'clad_of_tomorrow', known: chunk, dial"),
-        ("name: nameless\n", "kind: got None, expected one of chunk, dial"),
+        ("kind: clad_of_tomorrow\n", "policy 'clad_of_tomorrow', known: chunk, clad, dial"),
+        ("name: nameless\n", "kind: got None, expected one of chunk, clad, dial"),
         ("kind: [\n", "is not YAML"),
     ],
 )

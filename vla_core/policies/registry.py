@@ -22,6 +22,7 @@ KINDS = Registry(
     "vla.policies",
     {
         "dial": "vla_core.policies.dial.kind",
+        "clad": "vla_core.policies.clad.kind",
         "chunk": "vla_core.policies.chunk.kind",
         "hold": "vla_core.policies.baselines.hold",
     },

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 #: What the network says of a noisy chunk `(batch, horizon, width)` at a step of its training.
 Denoiser = Callable[[Array, int], Array]
 
+_BETAS = "squaredcos_cap_v2"
+
 
 class Scheduler(Enum):
     """How a step is taken."""
@@ -44,6 +46,18 @@ class Prediction(Enum):
     VELOCITY = "velocity"
     """signal e - noise x0 (Salimans and Ho 2022, arXiv 2202.00512, section 4)."""
 
+    def answer(self, chunk: Tensor, drawn: Tensor, signal: Tensor, noise: Tensor) -> Tensor:
+        """What the network ought to say of the noisy `chunk`.
+
+        Args:
+            chunk: x0.
+            drawn: e.
+            signal, noise: as for `chunk`.
+        """
+        if self is Prediction.NOISE:
+            return drawn
+        return chunk if self is Prediction.CHUNK else signal * drawn - noise * chunk
+
     def chunk(self, said: Tensor, noisy: Tensor, signal: float, noise: float) -> Tensor:
         """x0 as the network foresees it.
 
@@ -55,6 +69,14 @@ class Prediction(Enum):
         if self is Prediction.NOISE:
             return (noisy - noise * said) / signal
         return said if self is Prediction.CHUNK else signal * noisy - noise * said
+
+
+def signal_powers(trained_steps: int) -> Tensor:
+    """`(trained_steps,)` alpha bar of `Diffusion`'s schedule: x0's share of x, squared."""
+    from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
+
+    schedule = DDPMScheduler(num_train_timesteps=trained_steps, beta_schedule=_BETAS)
+    return schedule.alphas_cumprod
 
 
 class Diffusion:
@@ -98,7 +120,7 @@ class Diffusion:
         kind = {Scheduler.DDPM: DDPMScheduler, Scheduler.DDIM: DDIMScheduler}[scheduler]
         self._scheduler = kind(
             num_train_timesteps=trained_steps,
-            beta_schedule="squaredcos_cap_v2",
+            beta_schedule=_BETAS,
             prediction_type="sample",
             clip_sample=clip > 0.0,
             clip_sample_range=clip or 1.0,

@@ -57,6 +57,11 @@ class Normalisation:
         scaled = Scaling.about_zero(self.velocity_std).normalised(velocity)
         return np.concatenate([self.state(state), scaled], axis=-1)
 
+    def state_of(self, proprioception: np.ndarray) -> np.ndarray:
+        """`(..., state)` out of what `proprioception` gives."""
+        state = proprioception[..., : len(self.state_mean)]
+        return Scaling(self.state_mean, self.state_std).restored(state)
+
     def action(self, target: np.ndarray, state: np.ndarray) -> np.ndarray:
         """`(..., H, state)` targets seen from `(..., state)` to the normalised space, float32."""
         return self._moves.normalised(target, state)

@@ -30,14 +30,16 @@ _Module = TypeVar("_Module", bound=nn.Module)
 def fingerprint(module: nn.Module) -> str:
     """Of the feature space: the ViT's weights as they are stored, and what it takes in.
 
-    Empty for a policy that sees nothing.
+    Networks whose intents are in another space than the ViT's name the modules that decide it
+    (`intent_space`). Empty for a policy that sees nothing.
     """
     if module.vit is None:
         return ""
     sizes = module.sizes
     seen = (sizes.image_size, sizes.cameras, module.vit.pixels)
     digest = hashlib.sha256(str(seen).encode())
-    for name, value in sorted(module.vit.state_dict().items()):
+    space = getattr(module, "intent_space", module.vit)
+    for name, value in sorted(space.state_dict().items()):
         digest.update(name.encode() + value.cpu().half().numpy().tobytes())
     return digest.hexdigest()[:16]
 

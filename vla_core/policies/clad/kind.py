@@ -1,0 +1,48 @@
+"""CLaD as a kind of policy (`contract/kind.py`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vla_core.contract.intent_view import IntentView
+from vla_core.contract.kind import Recipe, RecipeArguments
+from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.placement import Placement
+from vla_core.contract.protocol import System1, System2
+
+
+def load_system2(folder: Path, manifest: PolicyManifest, placement: Placement) -> System2:
+    """The slow half: dynamics and foresight."""
+    from vla_core.policies.clad import runtime
+
+    return runtime.load_system2(folder, manifest, placement)
+
+
+def load_system1(folder: Path, manifest: PolicyManifest, placement: Placement) -> System1:
+    """The fast half: the diffusion policy."""
+    from vla_core.policies.clad import runtime
+
+    return runtime.load_system1(folder, manifest, placement)
+
+
+def open_view(folder: Path, manifest: PolicyManifest, placement: Placement) -> IntentView:
+    """What its intents look like."""
+    from vla_core.policies.clad.view import CladView
+
+    return CladView(folder, manifest)
+
+
+def open_recipe(file: Path, asked: RecipeArguments) -> Recipe:
+    """A training run.
+
+    Raises:
+        ConfigError: the configuration, or what is asked for beside it, cannot be done.
+    """
+    from vla_core.policies.clad.config import CladConfig
+    from vla_core.policies.clad.recipe import CladRecipe
+    from vla_core.policies.visuomotor.config import as_asked
+
+    config = as_asked(CladConfig.load(file), asked)
+    work = asked.work or Path("out/train") / config.name
+    suite = None if config.dataset else asked.suites(config.suite, *config.abilities)
+    return CladRecipe(config, work, suite)
