@@ -104,6 +104,7 @@ def semantic_by_hand(encoder, features: Tensor, words: Tensor) -> Tensor:
         for i in (0, 2):
             for j in (0, 2):
                 seen = (grid[i, j] + grid[i, j + 1] + grid[i + 1, j] + grid[i + 1, j + 1]) / 4
+                seen = (seen - encoder.normal.mean[len(places)]) / encoder.normal.spread
                 places.append(linear(encoder.squeeze, (1 + change) * seen + shift))
     return cut(two_layers(encoder.mlp, torch.cat(places)), L_S)
 
@@ -156,6 +157,17 @@ def test_eq_6_semantics_are_vision_modulated_by_language(clad, batch):
     expected = torch.stack([semantic_by_hand(encoder, *row) for row in rows])
     assert got.shape == (BATCH, L_S, D)
     assert torch.allclose(got, expected, atol=1e-5)
+
+
+def test_features_are_normalised_by_the_mean_of_each_place_and_one_spread(clad):
+    seen = 5.0 + torch.randn(50, SIZES.places, WIDTH, generator=noise(1)) * torch.arange(1.0, 13.0)
+    clad.fit_features(seen)
+    encoders = (clad.dynamics.semantic, clad.conditioning.semantic, clad.feature_decoder)
+    for normal in (part.normal for part in encoders):
+        got = normal(seen)
+        assert torch.allclose(got.mean(dim=0), torch.zeros(SIZES.places, WIDTH), atol=1e-5)
+        assert torch.allclose(got.square().mean(dim=(0, 1)), torch.ones(WIDTH), atol=1e-4)
+        assert torch.allclose(normal.restored(got), seen, atol=1e-4)
 
 
 def test_the_order_of_words_matters(clad, batch):
@@ -304,7 +316,9 @@ def test_eqs_18_and_19_add_what_the_foresights_decode_to(clad, batch):
         kinematic, scene = foresight[row, :L_P].flatten(), foresight[row, L_P:].flatten()
         state = two_layers(clad.state_decoder.mlp, kinematic)
         features = two_layers(clad.feature_decoder.mlp, scene)
-        seen = averaged(batch["future"][row : row + 1], 2, SIZES.grid).flatten()
+        seen = averaged(batch["future"][row : row + 1], 2, SIZES.grid)[0]
+        normal = clad.feature_decoder.normal
+        seen = ((seen - normal.mean) / normal.spread).flatten()
         ways = (state - batch["future_state"][row], features - seen)
         errors.append(sum((way @ way).item() / len(way) for way in ways))
     assert losses["reconstruction"].item() == pytest.approx(sum(errors) / BATCH, rel=1e-4)

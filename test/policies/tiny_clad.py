@@ -33,6 +33,8 @@ def random_clad(seed: int, sizes: CladSizes = SIZES) -> Clad:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
+        mean, spread = torch.randn(sizes.places, model.vit.width), torch.rand(model.vit.width) + 0.5
+        model.fit_features(mean + spread * torch.tensor([-1.0, 1.0])[:, None, None])
     return model.eval()
 
 

@@ -112,9 +112,14 @@ def test_a_run_ends_in_a_policy_with_its_card_and_the_same_seed_in_the_same_weig
     assert whole == again
 
 
-def test_stage_2_ships_the_dynamics_of_stage_1(recorded, tmp_path):
+def test_stage_2_ships_the_dynamics_of_stage_1_and_all_see_normalised_features(recorded, tmp_path):
     train(recorded, tmp_path)
     before, after = weights(tmp_path, DYNAMICS), weights(tmp_path, POLICY)
+    seen = CladRecipe(recorded, tmp_path).windows("training").features.astype(np.float32)
+    for part in ("dynamics.semantic", "conditioning.semantic", "feature_decoder"):
+        for stage in (before, after):
+            mean = stage[f"model.{part}.normal.mean"].mean(dim=0).numpy()
+            assert mean == pytest.approx(seen.mean(axis=(0, 1)), abs=1e-3)
     frozen = [name for name in after if name.startswith(("model.dynamics", "model.vit"))]
     assert frozen and all(torch.equal(before[name], after[name]) for name in frozen)
     learned = [name for name in after if name.startswith("model.denoiser")]

@@ -38,7 +38,7 @@ def prediction_loss(foreseen: Tensor, target: Tensor) -> Tensor:
 
 
 def foresee(model: Clad, batch: Batch, shown: Tensor) -> Tensor:
-    """f_t `(batch, L_p + L_s, d)`, with the actions that are `shown` `(batch, n)`, if any may be."""
+    """f_t `(batch, L_p + L_s, d)`; of actions those that are `shown` `(batch, n)`, or none at all."""
     if model.sizes.action_free:
         shown = torch.zeros_like(shown)
     return model.dynamics(
@@ -98,7 +98,8 @@ class DynamicsLearning(nn.Module):
     def errors(self, foresight: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Eq. 17 of each modality, and eq. 18 where foresights are decoded.
 
-        L_recon = || R_p(z^p) - p_{t+n} ||^2 + || R_s(z^s) - v_{t+n} ||^2, mean over the numbers.
+        L_recon = || R_p(z^p) - p_{t+n} ||^2 + || R_s(z^s) - v_{t+n} ||^2, mean over the numbers, of
+        normalised ones.
         """
         model, sizes = self.model, self.model.sizes
         targets = self.targets(batch["future_state"], batch["future"], batch["words"])
@@ -108,8 +109,9 @@ class DynamicsLearning(nn.Module):
         if sizes.reconstructs:
             state, features = model.decode(foresight)
             seen = averaged(batch["future"], sizes.cameras, sizes.grid)
+            normal = model.feature_decoder.normal
             losses["reconstruction"] = mse_loss(state, batch["future_state"]) + mse_loss(
-                features, seen
+                normal(features), normal(seen)
             )
         return losses
 

@@ -11,6 +11,7 @@ from vla_core.policies.blocks.velocity_field import VelocityField
 from vla_core.policies.blocks.vit import ViT
 from vla_core.policies.clad.conditioning import Conditioning
 from vla_core.policies.clad.dynamics import Dynamics
+from vla_core.policies.clad.encoders import FeatureScaling
 from vla_core.policies.clad.sizes import CladSizes
 
 
@@ -32,6 +33,23 @@ class Decoder(nn.Module):
         return self.mlp(foresight.flatten(1)).unflatten(-1, self.shape)
 
 
+class FeatureDecoder(Decoder):
+    """R_s of eq. 18: to features as the frozen encoder has them.
+
+    Args:
+        tokens, width: of the foresight.
+        places, feature_width: of the features.
+    """
+
+    def __init__(self, tokens: int, width: int, places: int, feature_width: int) -> None:
+        super().__init__(tokens, width, (places, feature_width))
+        self.normal = FeatureScaling(places, feature_width)
+
+    def forward(self, foresight: Tensor) -> Tensor:
+        """`(batch, tokens, width)` -> `(batch, places, feature_width)`."""
+        return self.normal.restored(super().forward(foresight))
+
+
 class Clad(nn.Module):
     """All networks of the policy; `dynamics` and decoders are None where its sizes have none."""
 
@@ -46,7 +64,7 @@ class Clad(nn.Module):
         self.state_decoder = self.feature_decoder = None
         if sizes.foresees and sizes.reconstructs:
             self.state_decoder = Decoder(sizes.proprioceptive_tokens, d, (sizes.proprioception,))
-            self.feature_decoder = Decoder(sizes.semantic_tokens, d, (sizes.places, features))
+            self.feature_decoder = FeatureDecoder(sizes.semantic_tokens, d, sizes.places, features)
         self.conditioning = Conditioning(sizes, features)
         self.denoiser = VelocityField(
             sizes.proprioception,
@@ -63,8 +81,14 @@ class Clad(nn.Module):
         """What decides the meaning of its intents, for the fingerprint."""
         return nn.ModuleList(part for part in (self.vit, self.dynamics) if part is not None)
 
+    def fit_features(self, seen: Tensor) -> None:
+        """Normalise features, wherever they come in, as `(moments, places, feature_width)` ask."""
+        for part in self.modules():
+            if isinstance(part, FeatureScaling):
+                part.fit(seen)
+
     def decode(self, foresight: Tensor) -> tuple[Tensor, Tensor]:
-        """R_p and R_s of eq. 18: p_{t+n} and v_{t+n} as foreseen, both normalised.
+        """R_p and R_s of eq. 18: p_{t+n}, normalised, and v_{t+n}, as foreseen.
 
         Args:
             foresight: `(batch, L_p + L_s, d)`.

@@ -13,6 +13,7 @@ from vla_core.policies.clad.config import CORRECTED, DYNAMICS, POLICY, PREFIX
 from vla_core.policies.clad.losses import DynamicsLearning, PolicyLearning
 from vla_core.policies.clad.model import Clad
 from vla_core.policies.clad.moments import Moments
+from vla_core.policies.clad.places import averaged
 from vla_core.policies.clad.ship import ship
 from vla_core.policies.clad.sizes import CladSizes
 from vla_core.policies.clad.targets import TargetEncoders
@@ -21,6 +22,10 @@ from vla_core.policies.visuomotor.recipe import Show, VisuomotorRecipe, below
 from vla_core.policies.visuomotor.windows import Windows
 from vla_core.training.mixture import Mixture
 from vla_core.training.trainer import Trainer
+
+
+#: Moments that features are normalised by, at most.
+_FITTED = 2000
 
 
 class CladRecipe(VisuomotorRecipe):
@@ -53,6 +58,8 @@ class CladRecipe(VisuomotorRecipe):
         """Any stage but the encoder's."""
         training = self.windows("training")
         model = self.load_stages(self.with_vit(self.new_model()), *self.before[stage])
+        if not self.before[stage]:
+            model.fit_features(self.seen(training, model.sizes))
         schedule, seed = self.config.stages[stage], self.config.seed
         of_dynamics = stage == DYNAMICS
         longest = self.config.committed_steps if stage == PREFIX else 0
@@ -80,6 +87,12 @@ class CladRecipe(VisuomotorRecipe):
             return policy_errors(learning, check, normalisation, longest)
 
         return trainer.run(Mixture(self.sources(stage, training), draw), validate, show)
+
+    def seen(self, training: Windows, sizes: CladSizes) -> torch.Tensor:
+        """Features of moments to learn from, evenly spread over all, `(moments, places, width)`."""
+        frames = np.unique(np.linspace(0, len(training.features) - 1, _FITTED, dtype=int))
+        features = torch.from_numpy(training.features[frames].astype(np.float32))
+        return averaged(features, sizes.cameras, sizes.grid)
 
     def ship(self, out: Path, metrics: dict[str, dict[str, float]], *stages: str) -> None:
         """Write a policy's folder with the weights of finished `stages`, and recorded moments."""
