@@ -54,3 +54,17 @@ def test_a_file_that_is_no_record_is_refused_by_name(tmp_path: Path, content: st
     (tmp_path / "odd.json").write_text(content)
     with pytest.raises(ResultsError, match="odd.json"):
         load_records(tmp_path)
+
+
+def test_killed_as_it_is_written_anew_a_record_is_still_the_old_one(tmp_path, monkeypatch):
+    path = tmp_path / "kept.json"
+    write_measurement(path, {"attempts": 1})
+
+    def killed(self: Path, text: str) -> None:
+        with self.open("w"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "write_text", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_measurement(path, {"attempts": 2})
+    assert read_measurement(path)["attempts"] == 1

@@ -85,7 +85,7 @@ def _values(path: Path, key: str) -> list[str]:
 def write_measurement(
     path: Path, found: dict[str, Any] | Sequence[Any], figures: Sequence[Figure] = ()
 ) -> None:
-    """Write what was found, and how: folders are made.
+    """Write what was found, and how: folders are made; killed meanwhile, an old file stays whole.
 
     Args:
         path: of the JSON file.
@@ -97,7 +97,9 @@ def write_measurement(
     if figures:
         content["figures"] = [asdict(figure) for figure in figures]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1) + "\n")
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(json.dumps(content, indent=1) + "\n")
+    new.replace(path)
 
 
 def read_measurement(path: Path) -> dict[str, Any]:
