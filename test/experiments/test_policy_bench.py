@@ -16,13 +16,13 @@ from installed_plugins import ROOT, path_with
 
 from vla_core.errors import VlaError
 from vla_core.evaluation.episode import EpisodeResult
+from vla_core.evaluation.journal import EpisodeJournal
 from vla_core.evaluation.motion_watch import MotionQuality
 from vla_core.experiments.policy_bench.bench import PolicyBench
 from vla_core.experiments.policy_bench.conditions import conditions
 from vla_core.experiments.policy_bench.costs import latencies, parameters
 from vla_core.experiments.policy_bench.crew import run_on_ray
 from vla_core.experiments.policy_bench.film import best_and_worst
-from vla_core.experiments.policy_bench.journal import EpisodeJournal
 from vla_core.experiments.policy_bench.report import cells
 from vla_core.paths import policy_folder
 from vla_core.robot.load import load_robot

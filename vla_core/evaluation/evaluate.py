@@ -19,6 +19,7 @@ from vla_core.contract.suite import terms_of
 from vla_core.errors import InstructionError, VlaError
 from vla_core.evaluation.episode import EpisodeResult, EpisodeRunner
 from vla_core.evaluation.intent_mode import OF_ANOTHER_MOMENT, IntentMode
+from vla_core.evaluation.journal import EpisodeJournal, episode_key
 from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.paths import policy_folder
 from vla_core.statistics.success_rate import SuccessRate
@@ -51,6 +52,30 @@ def evaluate(
         VlaError: the policy cannot be loaded or does not fit its robot.
     """
     return next(evaluate_each([settings], seeds, workers, progress))
+
+
+def evaluate_journalled(
+    journal: EpisodeJournal,
+    settings: EvaluationSettings,
+    seeds: Sequence[int],
+    workers: int = 2,
+    progress: Callable[[EpisodeResult], None] = lambda result: None,
+) -> list[EpisodeResult]:
+    """As `evaluate`, but what is in the journal is not run again, and what is run is kept there."""
+    key = episode_key(settings)
+    there = journal.of(key)
+    left = [seed for seed in seeds if seed not in there]
+    for seed in seeds:
+        if seed in there:
+            progress(there[seed])
+
+    def keep(result: EpisodeResult) -> None:
+        journal.add(key, result)
+        progress(result)
+
+    if left:
+        evaluate(settings, left, workers, keep)
+    return [there[seed] for seed in seeds]
 
 
 def evaluate_each(

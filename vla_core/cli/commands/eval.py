@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--intent", choices=[mode.value for mode in IntentMode], default="predicted", help="what System 1 is given"
     )
     parser.add_argument("--json", type=Path, help="write the result here")
+    parser.add_argument(
+        "--journal", type=Path,
+        help="keep each finished episode here; with the same settings and policy, go on behind them",
+    )  # fmt: skip
     add_backend(parser)
     parser.add_argument("--workers", type=int, default=2, help="processes")
     parser.add_argument(
@@ -75,7 +80,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the episodes, print the table, write the JSON."""
     from vla_core.errors import VlaError
-    from vla_core.evaluation.evaluate import evaluate, report
+    from vla_core.evaluation.evaluate import evaluate, evaluate_journalled, report
+    from vla_core.evaluation.journal import EpisodeJournal
     from vla_core.evaluation.seeds import episode_seeds
     from vla_core.evaluation.settings import EvaluationSettings
     from vla_core.evaluation.table import episode_progress, print_report
@@ -98,10 +104,12 @@ def run(args: argparse.Namespace) -> int:
         filtered=False if args.unfiltered else None,
         time_limit_s=args.time_limit_s,
     )
+    seeds = episode_seeds(args.seed, args.episodes)
+    run_each = evaluate
+    if args.journal:
+        run_each = partial(evaluate_journalled, EpisodeJournal(args.journal))
     with episode_progress(args.episodes) as progress:
-        results = evaluate(
-            settings, episode_seeds(args.seed, args.episodes), args.workers, progress
-        )
+        results = run_each(settings, seeds, args.workers, progress)
     summary = report(settings, args.seed, results)
     print_report(summary)
     if args.json:

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from vla_core.evaluation.episode import EpisodeResult
+from vla_core.evaluation.journal import EpisodeJournal
 from vla_core.experiments.policy_bench.conditions import Condition
 from vla_core.experiments.policy_bench.costs import latencies, told_costs
 from vla_core.experiments.policy_bench.crew import Job, run_here, run_on_ray
-from vla_core.experiments.policy_bench.journal import EpisodeJournal
 from vla_core.statistics.paired import compare_paired
 from vla_core.statistics.success_rate import SuccessRate
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import product
 
 from vla_core.errors import VlaError
 from vla_core.evaluation.evaluate import check_settings
+from vla_core.evaluation.journal import episode_key
 from vla_core.evaluation.settings import EvaluationSettings
-from vla_core.paths import policy_folder
-from vla_core.recordings.bags.provenance import hash_of
 
 
 @dataclass(frozen=True)
@@ -62,13 +59,8 @@ def conditions(
         except VlaError as error:
             skipped[f"{policy} on {suite}, {shift}, {strategy}"] = str(error)
             continue
-        fit.append(Condition(policy, suite, shift, strategy, settings, _key(settings)))
+        fit.append(Condition(policy, suite, shift, strategy, settings, episode_key(settings)))
     if not fit:
         reasons = "; ".join(f"{name}: {why}" for name, why in skipped.items())
         raise VlaError(f"no policy fits any suite, shift and strategy asked for: {reasons}")
     return fit, skipped
-
-
-def _key(settings: EvaluationSettings) -> str:
-    told = [asdict(settings), hash_of(policy_folder(settings.policy))]
-    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]

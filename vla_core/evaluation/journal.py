@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections import defaultdict
@@ -13,6 +14,15 @@ from typing import Any
 from vla_core.errors import VlaError
 from vla_core.evaluation.episode import EpisodeResult
 from vla_core.evaluation.motion_watch import MotionQuality
+from vla_core.evaluation.settings import EvaluationSettings
+from vla_core.paths import policy_folder
+from vla_core.recordings.bags.provenance import hash_of
+
+
+def episode_key(settings: EvaluationSettings) -> str:
+    """Tells episodes of these settings, and of the policy's files as they are, from all others."""
+    told = [asdict(settings), hash_of(policy_folder(settings.policy))]
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 class EpisodeJournal:
@@ -39,7 +49,7 @@ class EpisodeJournal:
                 self._found[key][row["seed"]] = _result(row)
             except (ValueError, KeyError, TypeError) as error:
                 raise VlaError(
-                    f"{path}: line {number} is no episode ({error!r}); choose another folder"
+                    f"{path}: line {number} is no episode ({error!r}); choose another place"
                 ) from error
 
     def of(self, key: str) -> Mapping[int, EpisodeResult]:
