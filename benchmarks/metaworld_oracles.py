@@ -25,12 +25,12 @@ from vla_core.result_table import interval_text, result_table
 from vla_core.robot.model import RobotModel
 from vla_core.statistics.measurement import Figure, write_measurement
 from vla_core.statistics.success_rate import SuccessRate
-from vla_core.suites.metaworld.scene import MetaWorldScene
 from vla_core.suites.metaworld.terms import STEP_S, STEPS
+from vla_core.suites.process.paraphrased_scene import ParaphrasedScene
 from vla_core.suites.registry import load_suite
 
 
-def attempt(scene: MetaWorldScene, cameras: tuple[str, ...], seed: int, task: int) -> dict:
+def attempt(scene: ParaphrasedScene, cameras: tuple[str, ...], seed: int, task: int) -> dict:
     """One scene of one task."""
     scene.reset(seed, task)
     commands: list[np.ndarray] = []
@@ -83,7 +83,7 @@ def main() -> int:
         steps = [row["steps"] for row in mine if row["success"]]
         span = f"{min(steps)} to {max(steps)}" if steps else ""
         span95 = (100 * rate.ci95[0], 100 * rate.ci95[1])
-        table.add_row(task, f"{rate.successes} of {rate.trials}", interval_text(span95), span)
+        table.add_row(task, f"{rate.successes} of {rate.trials}", interval_text(rate.ci95), span)
         what = f"{args.suite}, oracle, {task}: success"
         figures.append(Figure(what, 100 * rate.rate, "%", span95, rate.trials))
     for what, value, unit in speeds(rows, len(suite.cameras)):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -89,6 +89,28 @@ class OwnTerms(Protocol):
 def terms_of(suite: Suite) -> EpisodeTerms:
     """A suite's own terms, or the usual ones."""
     return suite.terms if isinstance(suite, OwnTerms) else EpisodeTerms()
+
+
+class PaperRow(NamedTuple):
+    """What a paper tells of a policy; not measured here.
+
+    Attributes:
+        policy: by the paper's name of it.
+        success_rate: 0 to 1.
+        source: paper and table.
+    """
+
+    policy: str
+    success_rate: float
+    source: str
+
+
+@runtime_checkable
+class InPapers(Protocol):
+    """A suite on which papers report; its evaluation shows their rows beside its own."""
+
+    def paper_rows(self, shift: str) -> tuple[PaperRow, ...]:
+        """Of scenes such as a shift's; empty where papers have none."""
 
 
 class Demonstrator(Protocol):

@@ -15,7 +15,7 @@ from vla_core.chunks.peers.choose import PEERS
 from vla_core.chunks.strategies.choose import fitting_strategy
 from vla_core.contract.manifest import PolicyManifest, Systems
 from vla_core.contract.scene import DeepScene
-from vla_core.contract.suite import terms_of
+from vla_core.contract.suite import InPapers, terms_of
 from vla_core.errors import InstructionError, VlaError
 from vla_core.evaluation.episode import EpisodeResult, EpisodeRunner
 from vla_core.evaluation.intent_mode import OF_ANOTHER_MOMENT, IntentMode
@@ -23,7 +23,7 @@ from vla_core.evaluation.journal import EpisodeJournal, episode_key
 from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.paths import policy_folder
 from vla_core.statistics.success_rate import SuccessRate
-from vla_core.suites.registry import check_shift, load_suite, suite_for
+from vla_core.suites.registry import check_shift, load_suite, make_suite, suite_for
 from vla_core.worker import Refusal, prepare_worker
 
 #: Under `config/teleop`: what an operator has in hand.
@@ -132,6 +132,9 @@ def report(
         summary["wrong_instruction_done"] = {"rate": instead.rate, "ci95": list(instead.ci95)}
     if refused := [r.refused for r in results if r.refused]:
         summary["refused"] = {"n": len(refused), "first": refused[0]}
+    suite = make_suite(settings.suite)
+    if isinstance(suite, InPapers):
+        summary["papers"] = [row._asdict() for row in suite.paper_rows(settings.shift)]
     if published := [r.published_success for r in results if r.published_success is not None]:
         counted = SuccessRate.of(published)
         summary["published_success"] = {"rate": counted.rate, "ci95": list(counted.ci95)}

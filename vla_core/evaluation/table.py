@@ -45,6 +45,10 @@ def print_report(summary: dict[str, Any], console: Console | None = None) -> Non
             table.add_row(words, "", f"{row['rate']:.0%}", _span(row))
     if refused := summary.get("refused"):
         table.caption = f"{refused['n']} instructions refused, the first: {refused['first']}"
+    if summary.get("papers"):
+        table.add_section()
+    for row in summary.get("papers", ()):
+        table.add_row(f"{row['policy']}: {row['source']}", "", f"{row['success_rate']:.1%}", "")
     (console or Console()).print(table)
 
 

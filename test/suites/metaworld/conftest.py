@@ -6,8 +6,8 @@ import pytest
 
 from vla_core.robot.model import RobotModel
 from vla_core.suites.metaworld.demonstrations import MetaWorldDemonstrator
-from vla_core.suites.metaworld.scene import MetaWorldScene
 from vla_core.suites.metaworld.suite import MetaWorldTen
+from vla_core.suites.process.paraphrased_scene import ParaphrasedScene
 from vla_core.suites.process.suite_process import SuiteProcess
 
 
@@ -37,11 +37,11 @@ def toy(hand):
     """Makes scenes of the toy with MT10's tasks, which are ended after the test."""
     made = []
 
-    def make(paraphrased: bool = False, lazy: tuple[int, ...] = ()) -> MetaWorldScene:
+    def make(paraphrased: bool = False, lazy: tuple[int, ...] = ()) -> ParaphrasedScene:
         tasks = MetaWorldTen().tasks
         options = {"tasks": len(tasks), "lazy": lazy}
         process = SuiteProcess("toy", "toy_hand:open_scene")
-        made.append(MetaWorldScene(process, hand, tasks, options, paraphrased))
+        made.append(ParaphrasedScene(process, hand, tasks, options, paraphrased))
         return made[-1]
 
     yield make

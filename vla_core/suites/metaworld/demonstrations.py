@@ -9,8 +9,8 @@ import numpy as np
 
 from vla_core.contract.episode import Episode
 from vla_core.contract.suite import SuiteTask
-from vla_core.suites.metaworld.scene import MetaWorldScene
 from vla_core.suites.metaworld.terms import LARGEST_M, STEP_S, STEPS
+from vla_core.suites.process.paraphrased_scene import ParaphrasedScene
 
 #: Frames a second [Hz], and the benchmark's steps from one to the next.
 RATE_HZ = 20.0
@@ -37,7 +37,7 @@ class MetaWorldDemonstrator:
 
     def __init__(
         self,
-        scene: MetaWorldScene,
+        scene: ParaphrasedScene,
         tasks: Sequence[SuiteTask],
         cameras: Sequence[str],
         image_size: int | None = None,

@@ -9,10 +9,10 @@ from vla_core.contract.suite import USUAL
 from vla_core.errors import ConfigError
 from vla_core.robot.description import RobotDescription
 from vla_core.robot.model import RobotModel
-from vla_core.suites.metaworld.scene import MetaWorldScene
 from vla_core.suites.metaworld.tasks import MT10, MT50, TASKS
 from vla_core.suites.metaworld.terms import TERMS
 from vla_core.suites.process.environment import SuiteEnvironment
+from vla_core.suites.process.paraphrased_scene import ParaphrasedScene
 from vla_core.suites.process.suite_process import SuiteProcess
 
 if TYPE_CHECKING:
@@ -65,14 +65,14 @@ class MetaWorldSuite:
                 f"has no camera {', '.join(missing)}, which suite {self.process.name} needs",
             )
 
-    def scene(self, robot: RobotModel, shift: str = USUAL) -> MetaWorldScene:
+    def scene(self, robot: RobotModel, shift: str = USUAL) -> ParaphrasedScene:
         """The benchmark's table; tasks take turns, by seed."""
         options = {
             "tasks": self._names,
             "cameras": {name: robot.cameras[name].size(True) for name in self.cameras},
             "fixed": shift == FIXED_PLACES,
         }
-        return MetaWorldScene(self.process, robot, self.tasks, options, shift == PARAPHRASE)
+        return ParaphrasedScene(self.process, robot, self.tasks, options, shift == PARAPHRASE)
 
     def demonstrator(
         self, robot: RobotModel, image_size: int | None = None

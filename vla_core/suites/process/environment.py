@@ -42,7 +42,7 @@ class SuiteEnvironment:
     """A virtual environment that `vla suite install NAME` makes.
 
     Attributes:
-        name: the suite's.
+        name: of its folder, the suite's or that of suites which share it.
         requirements: file with every package that is installed, each pinned (`name==version`):
             nothing else is installed, whatever the packages ask for. Options of pip may stand in it,
             numpy has to.
@@ -117,12 +117,16 @@ class SuiteEnvironment:
         total = len(self.packages()[0])
         return f"{total - len(self.missing())} of {total} packages installed"
 
-    def require(self) -> None:
-        """Raises `ConfigError` where it is not whole; says what makes it so."""
+    def require(self, suite: str) -> None:
+        """Raises `ConfigError` where it is not whole; says what makes it so.
+
+        Args:
+            suite: that needs it, by name; several may share it.
+        """
         if not self.is_whole:
             raise ConfigError(
-                f"suite {self.name}",
-                f"has an environment of its own, {self.said()}: ./vla suite install {self.name}",
+                f"suite {suite}",
+                f"has an environment of its own, {self.said()}: ./vla suite install {suite}",
             )
 
 

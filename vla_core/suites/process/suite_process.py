@@ -45,7 +45,7 @@ class SuiteProcess:
     def require(self) -> None:
         """Raises `ConfigError` where its environment is not installed."""
         if self.environment is not None:
-            self.environment.require()
+            self.environment.require(self.name)
 
 
 @runtime_checkable

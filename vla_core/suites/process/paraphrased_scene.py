@@ -1,4 +1,4 @@
-"""MetaWorld's scene, told in the words of its tasks or in others."""
+"""A scene of another process, told in the words of its tasks or in others."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vla_core.suites.process.suite_process import SuiteProcess
 from vla_core.types import Instruction
 
 
-class MetaWorldScene(RemoteScene):
+class ParaphrasedScene(RemoteScene):
     """The arguments are `RemoteScene`'s.
 
     Args:

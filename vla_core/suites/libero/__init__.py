@@ -1,0 +1,1 @@
+"""LIBERO: tasks of one arm told in words, in kitchens, living rooms and studies."""

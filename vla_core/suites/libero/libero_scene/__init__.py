@@ -1,0 +1,1 @@
+"""What runs in LIBERO's environment: `arm_scene:open_scene`; nothing of `vla_core` is there."""
