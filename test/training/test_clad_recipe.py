@@ -42,6 +42,7 @@ MODEL = {
 SHORT = Schedule(steps=12, batch=4, learning_rate=1e-3)
 STAGES = {ENCODER: SHORT, DYNAMICS: SHORT, POLICY: SHORT}
 LEFT, RIGHT = "go left", "go right"
+GREY = 80
 
 
 def config_of(dataset: DatasetConfig, **changes: object) -> CladConfig:
@@ -68,9 +69,9 @@ def train(config: CladConfig, work: Path) -> PolicyManifest:
     return PolicyManifest.load(work / "policy")
 
 
-def seen() -> Observation:
+def seen(grey: int = 0) -> Observation:
     robot = RobotModel.load("g1_bottle")
-    images = {"head": np.zeros((SIZE, SIZE, 3), np.uint8)}
+    images = {"head": np.full((SIZE, SIZE, 3), grey, np.uint8)}
     return Observation(0, 1, images, robot.ready_pose, np.zeros(robot.dof))
 
 
@@ -187,7 +188,7 @@ def left_or_right(folder: Path, robot: RobotModel, blocks: int) -> None:
         sign = 1.0 if number % 2 else -1.0
         way = start + sign * 0.02 * np.arange(1, 21)[:, None] * np.ones(robot.dof)
         position = np.vstack([start[None], way[:-1]])
-        images = np.full((20, SIZE, SIZE, 3), 80, np.uint8)
+        images = np.full((20, SIZE, SIZE, 3), GREY, np.uint8)
         episode = Episode({"head": images}, position, way, RIGHT if sign > 0 else LEFT, 10.0, False)
         episode.save(folder / f"{number:06d}_0.npz")
 
@@ -210,7 +211,7 @@ def test_it_learns_what_the_words_alone_tell(tmp_path):
         warnings.simplefilter("ignore")  # the export speaks of shapes that never change here
         recipe.ship(tmp_path / "policy", metrics, POLICY)
 
-    policy, start = load_policy(tmp_path / "policy"), Context(seen())
+    policy, start = load_policy(tmp_path / "policy"), Context(seen(GREY))
     ramp = 0.02 * np.arange(1, N + 1)[:, None]
     for told, sign in ((LEFT, -1.0), (RIGHT, 1.0)):
         intent = policy.system2.intend(start, Instruction(1, told))

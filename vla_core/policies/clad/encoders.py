@@ -10,8 +10,8 @@ from vla_core.policies.blocks.transformer import mlp
 from vla_core.policies.clad.places import averaged
 from vla_core.policies.clad.sizes import CladSizes
 
-#: Features that hardly change are not divided by less.
-_LEAST_SPREAD = 1e-3
+#: Features that hardly change are not divided by less; the encoder's own have a spread of 1.
+_LEAST_SPREAD = 0.02
 
 
 class ProprioceptiveEncoder(nn.Module):
