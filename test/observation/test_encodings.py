@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from vla_core.errors import RobotDescriptionError
+from vla_core.errors import ObservationError, RobotDescriptionError
 from vla_core.observation.image_decoding import checked_pixels
 from vla_core.paths import robot_file
 from vla_core.robot.description import CameraDescription
@@ -102,3 +102,16 @@ def test_values_without_an_order_are_read_in_the_yamls(tmp_path, channels, data)
 def test_what_cannot_be_read_is_refused_at_load(tmp_path, encoding, more, words):
     with pytest.raises(RobotDescriptionError, match=words):
         camera(tmp_path, encoding, **more)
+
+
+def test_pictures_of_the_simulated_robot_are_known_for_what_they_are():
+    camera = load_robot("g1_inspire").cameras["head"]
+    real, simulated = camera.size(simulated=False), camera.size(simulated=True)
+    assert real != simulated
+    for size, words in ((simulated, "simulated robot"), ((7, 9), "correct the camera")):
+        pixels = np.zeros((*size, 3), np.uint8)
+        message = SimpleNamespace(
+            encoding="rgb8", height=size[0], width=size[1], step=3 * size[1], data=pixels.tobytes()
+        )
+        with pytest.raises(ObservationError, match=words):
+            checked_pixels(message, camera, real)

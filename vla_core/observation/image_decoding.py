@@ -211,7 +211,10 @@ def checked_pixels(
 def _wrong_size(
     camera: CameraDescription, given: tuple[int, int], size: tuple[int, int]
 ) -> ObservationError:
+    correct = f"correct the camera, or `cameras.{camera.name}` in the robot's YAML"
+    if given == camera.size(simulated=True):
+        correct = "these are pictures of the simulated robot, which has to be said (simulated)"
     return ObservationError(
         f"camera {camera.name!r}: got {given[1]}x{given[0]} pixels, expected {size[1]}x{size[0]}; "
-        f"correct the camera, or `cameras.{camera.name}` in the robot's YAML"
+        + correct
     )
