@@ -206,8 +206,7 @@ class EpisodeRunner:
             scene.set_targets(target)
             scene.step(period_s)
             done_ticks = done_ticks + 1 if scene.success_of(told) else 0
-            if wrong is not None:
-                wrong_ticks = wrong_ticks + 1 if scene.success_of(wrong) else 0
+            wrong_ticks = wrong_ticks + 1 if wrong and scene.success_of(wrong) else 0
             if max(done_ticks, wrong_ticks) >= held_long:
                 break
         return EpisodeResult(
@@ -220,9 +219,7 @@ class EpisodeRunner:
             wrong_success=wrong_ticks >= held_long,
             delay_steps=inference.delay.steps,
             takeovers=executor.takeovers,
-            published_success=(
-                scene.published_success if isinstance(scene, PublishedScene) else None
-            ),
+            published_success=_published_success(scene),
         )
 
     def _make(self, seed: int) -> tuple[SteppedInference | SteppedPeer, Executor | SteppedPeer]:
@@ -245,3 +242,7 @@ def _in_turn(intents: list[LatentIntent]) -> IntentSource:
         return replace(intent, observation_stamp_ns=context.observation.stamp_ns)
 
     return next_intent
+
+
+def _published_success(scene: Scene) -> bool | None:
+    return scene.published_success if isinstance(scene, PublishedScene) else None
