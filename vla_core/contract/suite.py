@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -194,6 +194,24 @@ class Expert(Protocol):
         """The next `command`."""
 
 
+@runtime_checkable
+class Exemplary(Protocol):
+    """Offers to do its tasks itself, by its own terms: what can be done at all in its scenes.
+
+    Attributes:
+        robot: which one does them, unless it is told: a name under `config/robots`, or a YAML.
+    """
+
+    robot: str
+
+    def exemplar(self, scene: Scene) -> Callable[[], Iterator[None]]:
+        """Who does the tasks of a scene: called after each of its resets.
+
+        What it gives commands the scene and lets time pass, through limits and filter where the
+        suite's terms have them, and gives back after each command; it ends where the expert fails.
+        """
+
+
 class TroubleWatch(Protocol):
     """Sees that an attempt is failing."""
 
@@ -239,6 +257,7 @@ OFFERED = {
     Demonstrated: "demonstrations",
     Labelled: "labelled scenes",
     Corrected: "corrections",
+    Exemplary: "an expert in the place of a policy",
     Watched: "an expert to take over",
     Moving: "moving scenes",
 }

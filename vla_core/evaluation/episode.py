@@ -18,7 +18,7 @@ from vla_core.contract.protocol import System1, System2
 from vla_core.contract.scene import PublishedScene, Scene, SceneLostError
 from vla_core.errors import InstructionError
 from vla_core.evaluation.intent_mode import IntentMode, zeroed
-from vla_core.evaluation.motion_watch import MotionQuality, MotionWatch
+from vla_core.evaluation.motion_watch import STOOD, MotionQuality, MotionWatch
 from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.evaluation.viewer import EpisodeViewer
 from vla_core.observation.scene_observer import SceneObserver
@@ -125,18 +125,18 @@ class EpisodeRunner:
 
     def refused(self, seed: int, error: InstructionError) -> EpisodeResult:
         """What the episode of `seed` comes to whose instruction the policy refused: it stood still."""
-        told = self._scene.reset(seed, self._task(seed))
-        stood, limit_s = MotionQuality(0.0, 0.0, idle=1.0), self._settings.time_limit_s
-        return EpisodeResult(seed, told.text, False, limit_s, stood, refused=str(error))
+        told = self._scene.reset(seed, self._settings.task(seed))
+        limit_s = self._settings.time_limit_s
+        return EpisodeResult(seed, told.text, False, limit_s, STOOD, refused=str(error))
 
     def _run(self, seed: int, viewer: EpisodeViewer) -> EpisodeResult:
         mode = self._settings.intent
         donor: list[LatentIntent] = []
         if mode is IntentMode.SHUFFLED:
             other = int(np.random.default_rng((seed, 1)).integers(1 << 31, 1 << 32))
-            told = self._scene.reset(other, self._task(other))
+            told = self._scene.reset(other, self._settings.task(other))
             self._roll_out(other, told, None, self._recording(told, donor), EpisodeViewer())
-        told = self._scene.reset(seed, self._task(seed))
+        told = self._scene.reset(seed, self._settings.task(seed))
         wrong = self._other_instruction(seed, told) if mode is IntentMode.WRONG else None
         source = {
             IntentMode.PREDICTED: lambda context: self._system2.intend(context, told),
@@ -145,10 +145,6 @@ class EpisodeRunner:
             IntentMode.WRONG: lambda context: self._system2.intend(context, wrong),
         }[mode]
         return self._roll_out(seed, told, wrong, source, viewer)
-
-    def _task(self, seed: int) -> int | None:
-        tasks = self._settings.tasks
-        return tasks[seed % len(tasks)] if tasks else None
 
     def _recording(self, told: Instruction, record: list[LatentIntent]) -> IntentSource:
         def intend(context: Context) -> LatentIntent:
@@ -219,7 +215,7 @@ class EpisodeRunner:
             wrong_success=wrong_ticks >= held_long,
             delay_steps=inference.delay.steps,
             takeovers=executor.takeovers,
-            published_success=_published_success(scene),
+            published_success=published_success(scene),
         )
 
     def _make(self, seed: int) -> tuple[SteppedInference | SteppedPeer, Executor | SteppedPeer]:
@@ -244,5 +240,6 @@ def _in_turn(intents: list[LatentIntent]) -> IntentSource:
     return next_intent
 
 
-def _published_success(scene: Scene) -> bool | None:
+def published_success(scene: Scene) -> bool | None:
+    """Success as a benchmark's authors count it; None: not another way."""
     return scene.published_success if isinstance(scene, PublishedScene) else None

@@ -18,9 +18,10 @@ from vla_core.contract.scene import DeepScene
 from vla_core.contract.suite import InPapers, terms_of
 from vla_core.errors import InstructionError, VlaError
 from vla_core.evaluation.episode import EpisodeResult, EpisodeRunner
+from vla_core.evaluation.exemplar import ExemplarRunner, check_exemplar, load_exemplar
 from vla_core.evaluation.intent_mode import OF_ANOTHER_MOMENT, IntentMode
 from vla_core.evaluation.journal import EpisodeJournal, episode_key
-from vla_core.evaluation.settings import EvaluationSettings
+from vla_core.evaluation.settings import EXPERT, EvaluationSettings
 from vla_core.paths import policy_folder
 from vla_core.statistics.success_rate import SuccessRate
 from vla_core.suites.registry import check_shift, load_suite, make_suite, suite_for
@@ -29,7 +30,7 @@ from vla_core.worker import Refusal, prepare_worker
 #: Under `config/teleop`: what an operator has in hand.
 _LEADER = "leader"
 #: In a worker: what it runs now, and for which settings.
-_loaded: tuple[EvaluationSettings, EpisodeRunner] | None = None
+_loaded: tuple[EvaluationSettings, EpisodeRunner | ExemplarRunner] | None = None
 
 
 class EvaluationError(VlaError):
@@ -147,6 +148,9 @@ def check_settings(settings: EvaluationSettings) -> None:
     Raises:
         VlaError: the policy cannot be read, or does not fit the suite or the settings.
     """
+    if settings.policy == EXPERT:
+        check_exemplar(settings)
+        return
     manifest = PolicyManifest.load(policy_folder(settings.policy))
     if settings.strategy not in PEERS:
         fitting_strategy(settings.strategy, manifest)
@@ -190,8 +194,10 @@ def run_episode(settings: EvaluationSettings, seed: int) -> EpisodeResult | Refu
         return Refusal(str(error))
 
 
-def load_runner(settings: EvaluationSettings) -> EpisodeRunner:
-    """The policy in a scene of the suite, with the robot that it was trained on."""
+def load_runner(settings: EvaluationSettings) -> EpisodeRunner | ExemplarRunner:
+    """The policy in a scene of the suite, with the robot that it was trained on; or the expert."""
+    if settings.policy == EXPERT:
+        return load_exemplar(settings)
     from vla_core.chunks.executor import Executor, TimelineExecutor
     from vla_core.command.filtered_executor import FilteredExecutor
     from vla_core.command.operated_executor import OperatedExecutor

@@ -32,6 +32,10 @@ class MotionQuality:
     off_path: float = 0.0
 
 
+#: Nothing moved.
+STOOD = MotionQuality(0.0, 0.0, idle=1.0)
+
+
 class MotionWatch:
     """Collects targets and arrivals of one episode."""
 

@@ -12,6 +12,8 @@ from vla_core.errors import VlaError
 from vla_core.evaluation.intent_mode import IntentMode
 from vla_core.suites.registry import load_suite
 
+#: A suite's own expert in the place of a policy.
+EXPERT = "expert"
 #: Who may take over meanwhile, keys of `vla_core.handover.passing_operator.MANNERS`.
 OPERATORS = ("still", "returning", "moving")
 
@@ -21,7 +23,7 @@ class EvaluationSettings:
     """How episodes are run.
 
     Attributes:
-        policy: name under `config/policies`, or a folder.
+        policy: name under `config/policies`, or a folder; or `EXPERT`.
         backend: runtime and where it runs, as `Placement.of` reads it.
         intent: what System 1 is given.
         system2_period_s: time between two intents [s].
@@ -75,6 +77,10 @@ class EvaluationSettings:
         terms = asdict(terms_of(load_suite(suite)))
         told = {name: value for name, value in changed.items() if value is not None}
         return cls(policy, suite=suite, **(terms | told))
+
+    def task(self, seed: int) -> int | None:
+        """What the scene of a seed is given; None: as it tells."""
+        return self.tasks[seed % len(self.tasks)] if self.tasks else None
 
     @property
     def schedule(self) -> InferenceSchedule:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vla_core.cli.main import main
-from vla_core.contract.suite import OFFERED, Demonstrated, require
+from vla_core.contract.suite import OFFERED, Demonstrated, Exemplary, require
 from vla_core.suites.aloha.demonstrations import LONGEST_STEPS, AlohaDemonstrator
 from vla_core.suites.aloha.tasks import INSERTION, TASKS, TRANSFER
 from vla_core.suites.registry import load_suite
@@ -55,10 +55,11 @@ def test_nothing_is_shown_where_the_expert_fails(blind, monkeypatch):
     assert list(blind.demonstrate(1, INSERTION.told)) == []
 
 
-def test_it_offers_demonstrations_and_nothing_more():
+def test_it_offers_demonstrations_and_its_expert_and_nothing_more():
     suite = load_suite("aloha", Demonstrated)
-    assert [ability for ability in OFFERED if isinstance(suite, ability)] == [Demonstrated]
-    require("aloha", suite, Demonstrated)
+    offered = [ability for ability in OFFERED if isinstance(suite, ability)]
+    assert offered == [Demonstrated, Exemplary]
+    require("aloha", suite, *offered)
 
 
 def test_holding_still_does_nothing_and_both_counts_are_written(tmp_path):

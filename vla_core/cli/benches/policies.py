@@ -16,8 +16,9 @@ HELP = "policies on suites and their shifts, by strategies of execution, on the 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "--policies", nargs="+", required=True, help="names under config/policies, or folders"
-    )
+        "--policies", nargs="+", required=True,
+        help="names under config/policies, or folders; expert: each suite's own, where it has one",
+    )  # fmt: skip
     parser.add_argument("--suites", nargs="+", choices=SUITES.names(), default=["tabletop"])
     parser.add_argument(
         "--shifts", nargs="+", default=["usual"], help="kinds of scenes, where a suite has them"

@@ -21,7 +21,10 @@ HELP = "success rate of a policy in the stepped simulation, with its interval"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `vla eval`."""
-    parser.add_argument("--policy", default="tabletop", help="name under config/policies, or folder")
+    parser.add_argument(
+        "--policy", default="tabletop",
+        help="name under config/policies, or folder; expert: the suite's own, where it has one",
+    )  # fmt: skip
     add_suite(parser, "whose tasks are done")
     parser.add_argument("--shift", default="usual", help="which of the suite's kinds of scenes")
     parser.add_argument(

@@ -11,7 +11,7 @@ from safetensors import safe_open
 
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.evaluation.evaluate import load_runner
-from vla_core.evaluation.settings import EvaluationSettings
+from vla_core.evaluation.settings import EXPERT, EvaluationSettings
 from vla_core.evaluation.viewer import EpisodeViewer
 from vla_core.paths import policy_folder
 from vla_core.statistics.quantiles import quantiles
@@ -41,6 +41,8 @@ def latencies(settings: EvaluationSettings, seeds: Sequence[int]) -> dict[str, A
     Raises:
         VlaError: the policy cannot be loaded, or does not take an episode's instruction.
     """
+    if settings.policy == EXPERT:
+        return dict.fromkeys(("system2_ms", "system1_ms"), quantiles([]))
     watch, runner = Stopwatch(), load_runner(settings)
     try:
         for seed in seeds:
@@ -55,6 +57,8 @@ def latencies(settings: EvaluationSettings, seeds: Sequence[int]) -> dict[str, A
 
 def told_costs(policy: str) -> dict[str, Any]:
     """What its manifest and its weights tell: parameters, training, data; None where they do not."""
+    if policy == EXPERT:
+        return {"parameters": None, "training_min": None, "demonstrations": None}
     folder = policy_folder(policy)
     told = PolicyManifest.load(folder).provenance
     return {

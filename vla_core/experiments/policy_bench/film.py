@@ -9,6 +9,7 @@ from vla_core.contract.intent_view import IntentView
 from vla_core.contract.scene import Scene
 from vla_core.evaluation.episode import EpisodeResult
 from vla_core.evaluation.evaluate import load_runner
+from vla_core.evaluation.settings import EXPERT
 from vla_core.evaluation.viewer import EpisodeViewer
 from vla_core.experiments.policy_bench.conditions import Condition
 from vla_core.policies.registry import load_view
@@ -25,13 +26,13 @@ class Film(EpisodeViewer):
 
     Args:
         cameras: that are filmed.
-        view: shows the policy's intents.
+        view: shows the policy's intents; None: it has none.
 
     Attributes:
         record: of the newest episode.
     """
 
-    def __init__(self, cameras: Sequence[str], view: IntentView) -> None:
+    def __init__(self, cameras: Sequence[str], view: IntentView | None) -> None:
         self._cameras, self._view = tuple(cameras), view
         self.record = EpisodeRecord(0, 0, "")
 
@@ -65,7 +66,8 @@ def film(condition: Condition, shown: dict[str, EpisodeResult], folder: Path) ->
     paths = {name: folder / f"{condition.key}_{r.seed}.mp4" for name, r in shown.items()}
     if all(path.exists() for path in paths.values()):
         return paths
-    watch = Film(load_suite(condition.suite).cameras, load_view(condition.policy))
+    view = None if condition.policy == EXPERT else load_view(condition.policy)
+    watch = Film(load_suite(condition.suite).cameras, view)
     runner = load_runner(condition.settings)
     try:
         for name, path in paths.items():

@@ -119,7 +119,7 @@ class AlohaDemonstrator:
         position, action, success = [], [], []
         player = FilteredMotions(scene, self._safety)
         try:
-            for _ in self._steps(player):
+            for _ in _steps(self._expert, player):
                 for camera, frames in images.items():
                     frames.append(self._resized(scene.render(camera)))
                 position.append(scene.position)
@@ -139,20 +139,35 @@ class AlohaDemonstrator:
             success=np.array(success),
         )
 
-    def _steps(self, player: FilteredMotions) -> Iterator[None]:
-        """Once before each control step: all motions to their ends, then rest."""
-        for motion in self._expert.motions():
-            player.start(motion)
-            while player.going:
-                yield
-        while True:
-            yield
-
     def _resized(self, picture: np.ndarray) -> np.ndarray:
         if self._image_size is None:
             return picture.copy()
         size = (self._image_size, self._image_size)
         return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+
+
+def attempt(scene: AlohaScene, safety: CommandSafety) -> Iterator[None]:
+    """The expert acts in a scene that has been reset, through limits and filter.
+
+    Gives back after each control step; ends where the expert fails.
+    """
+    player = FilteredMotions(scene, safety)
+    try:
+        for _ in _steps(Expert(scene), player):
+            player.step()
+            yield
+    except ExpertFailed:
+        return
+
+
+def _steps(expert: Expert, player: FilteredMotions) -> Iterator[None]:
+    """Once before each control step: all motions to their ends, then rest."""
+    for motion in expert.motions():
+        player.start(motion)
+        while player.going:
+            yield
+    while True:
+        yield
 
 
 def _lasted(success: list[bool]) -> bool:

@@ -5,6 +5,8 @@ What only demonstrations need (inverse kinematics, the safety filter) is importe
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from vla_core.contract.suite import USUAL, EpisodeTerms
@@ -58,6 +60,13 @@ class AlohaSuite:
     def scene(self, robot: RobotModel, shift: str = USUAL) -> AlohaScene:
         """A table; the seed chooses the task, too."""
         return AlohaScene(robot)
+
+    def exemplar(self, scene: AlohaScene) -> Callable[[], Iterator[None]]:
+        """The scripted expert, through limits and filter."""
+        from vla_core.safety.command_safety import CommandSafety
+        from vla_core.suites.aloha.demonstrations import attempt
+
+        return partial(attempt, scene, CommandSafety.of(scene.robot))
 
     def demonstrator(
         self, robot: RobotModel, image_size: int | None = None

@@ -6,6 +6,7 @@ joint targets for a Panda.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from vla_core.robot.description import RobotDescription
 from vla_core.robot.model import RobotModel
 from vla_core.suites.libero.papers import paper_rows
 from vla_core.suites.libero.tasks import TASKS
-from vla_core.suites.libero.terms import joint_terms, own_terms
+from vla_core.suites.libero.terms import STEP_S, joint_terms, own_terms
 from vla_core.suites.process.environment import SuiteEnvironment
 from vla_core.suites.process.paraphrased_scene import ParaphrasedScene
 from vla_core.suites.process.suite_process import SuiteProcess
@@ -102,6 +103,10 @@ class ShownLiberoSuite(LiberoSuite):
 
     def __init__(self) -> None:
         super().__init__("libero_object")
+
+    def exemplar(self, scene: ParaphrasedScene) -> Callable[[], Iterator[None]]:
+        """The oracles."""
+        return partial(scene.play_advised, STEP_S)
 
     def demonstrator(
         self, robot: RobotModel, image_size: int | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ from vla_core.errors import ConfigError
 from vla_core.robot.description import RobotDescription
 from vla_core.robot.model import RobotModel
 from vla_core.suites.metaworld.tasks import MT10, MT50, TASKS
-from vla_core.suites.metaworld.terms import TERMS
+from vla_core.suites.metaworld.terms import STEP_S, TERMS
 from vla_core.suites.process.environment import SuiteEnvironment
 from vla_core.suites.process.paraphrased_scene import ParaphrasedScene
 from vla_core.suites.process.suite_process import SuiteProcess
@@ -73,6 +75,10 @@ class MetaWorldSuite:
             "fixed": shift == FIXED_PLACES,
         }
         return ParaphrasedScene(self.process, robot, self.tasks, options, shift == PARAPHRASE)
+
+    def exemplar(self, scene: ParaphrasedScene) -> Callable[[], Iterator[None]]:
+        """The benchmark's oracles."""
+        return partial(scene.play_advised, STEP_S)
 
     def demonstrator(
         self, robot: RobotModel, image_size: int | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -95,6 +95,16 @@ class RemoteScene:
     def advise(self) -> np.ndarray:
         """`(dof,)` that the suite's own expert would command now, where it serves one."""
         return self._ask("advise")["action"]
+
+    def play_advised(self, period_s: float) -> Iterator[None]:
+        """The suite's own expert acts; gives back after each of its commands.
+
+        Args:
+            period_s: how long each is held [s].
+        """
+        while True:
+            self.play(self.advise()[None], period_s)
+            yield
 
     def render(self, camera: str) -> np.ndarray:
         """A picture of now."""

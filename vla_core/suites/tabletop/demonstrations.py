@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import cv2
@@ -36,12 +36,20 @@ class Recorder:
     Args:
         sim, expert: the table and who acts at it.
         image_size: side of the kept pictures [pixels].
+        cameras: that are kept.
     """
 
-    def __init__(self, sim: TabletopSim, expert: Expert, image_size: int) -> None:
+    def __init__(
+        self,
+        sim: TabletopSim,
+        expert: Expert,
+        image_size: int,
+        cameras: Sequence[str] = CAMERAS,
+    ) -> None:
         self.sim = sim
         self.expert = expert
         self.image_size = image_size
+        self.cameras = tuple(cameras)
 
     def demonstrate(self, rng: np.random.Generator, task: Task | None = None) -> Iterator[Episode]:
         """One table from a random start to success, and recoveries from disturbances on the way.
@@ -76,7 +84,7 @@ class Recorder:
 
     def _record(self, limit_s: float, states: list) -> Episode:
         sim = self.sim
-        images: dict[str, list[np.ndarray]] = {camera: [] for camera in CAMERAS}
+        images: dict[str, list[np.ndarray]] = {camera: [] for camera in self.cameras}
         position, action, success = [], [], []
         begin, done_at = sim.time_s, None
         while sim.time_s - begin < limit_s:

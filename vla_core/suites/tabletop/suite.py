@@ -6,6 +6,8 @@ the simulated robot starts without.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,6 +71,13 @@ class TabletopSuite:
         from vla_core.suites.tabletop.demonstrations import TabletopDemonstrator
 
         return TabletopDemonstrator(robot, image_size)
+
+    def exemplar(self, scene: TabletopSim) -> Callable[[], Iterator[None]]:
+        """The scripted expert, through limits and filter."""
+        from vla_core.safety.command_safety import CommandSafety
+        from vla_core.suites.tabletop.attempt import attempt
+
+        return partial(attempt, scene, CommandSafety.of(scene.robot))
 
     def label_scenes(
         self, folder: Path, robot: str, poses: np.ndarray, scenes: int, image_size: int
