@@ -277,7 +277,7 @@ def main() -> None:
         "--robot-profile", default="", help="the same of both listeners, which stand for a robot"
     )
     parser.add_argument("--robot", default="g1_inspire")
-    parser.add_argument("--policy", default="tabletop")
+    parser.add_argument("--policy", default="dial_tabletop")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)

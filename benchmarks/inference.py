@@ -1,6 +1,6 @@
 """Runtimes and placements beside each other on the same policy and observation, in one run.
 
-    .venv/bin/python benchmarks/inference.py --policy tabletop --json out/inference.json
+    .venv/bin/python benchmarks/inference.py --policy dial_tabletop --json out/inference.json
     .venv/bin/python benchmarks/inference.py --on onnx "torch compile=true" "torch device=cuda"
 """
 
@@ -23,7 +23,7 @@ SYSTEMS = ("system2", "system1")
 def main() -> None:
     """Measure and print; runtimes take turns, so that a busy machine slows both."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--policy", default="tabletop")
+    parser.add_argument("--policy", default="dial_tabletop")
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument(
         "--on", nargs="+", default=["onnx", "torch"], help="the first one is compared with"

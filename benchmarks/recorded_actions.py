@@ -1,6 +1,6 @@
 """A policy trained on a recording, beside what is simpler, on the episodes that were held out.
 
-    ./vla train g1
+    ./vla train dial_g1
     .venv/bin/python benchmarks/recorded_actions.py g1 --json out/g1_actions.json
 
 Errors are of joint targets, mean absolute, in the joints' own units (arms rad, hands 0..1). Beside

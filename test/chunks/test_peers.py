@@ -107,4 +107,4 @@ def test_a_peer_drives_the_robot_to_its_goal(name, delay_s):
 
 def test_a_peer_is_not_filtered():
     with pytest.raises(EvaluationError, match="unfiltered"):
-        evaluate(EvaluationSettings("tabletop", strategy="openpi_broker"), [0])
+        evaluate(EvaluationSettings("dial_tabletop", strategy="openpi_broker"), [0])

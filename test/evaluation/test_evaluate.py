@@ -44,7 +44,9 @@ def test_what_a_worker_refuses_is_told_here(tmp_path):
 
 def test_an_instruction_that_is_refused_is_an_episode_not_done_and_is_counted():
     """Of the words of its tasks alone the policy knows one paraphrase: the second table's."""
-    settings = EvaluationSettings("tabletop", shift="paraphrase", filtered=False, time_limit_s=0.3)
+    settings = EvaluationSettings(
+        "dial_tabletop", shift="paraphrase", filtered=False, time_limit_s=0.3
+    )
     results = evaluate(settings, [0, 1, 2], workers=1)
     assert [bool(result.refused) for result in results] == [True, False, True]
     assert [result.success for result in results] == [False, False, False]

@@ -16,7 +16,7 @@ from vla_core.paths import training_file
 from vla_core.policies.dial.config import TrainingConfig
 
 
-def make(out: Path, name: str = "tabletop_corrected", **changes) -> Experiment:
+def make(out: Path, name: str = "dial_tabletop_corrected", **changes) -> Experiment:
     given = {"where": "outside", "tables": 5, "episodes": 4, "time_limit_s": 10.0}
     given |= {"seed": 0, "workers": 1}
     config = TrainingConfig.load(training_file(name))
@@ -40,7 +40,7 @@ def test_a_row_for_each_setting_and_policy_on_the_same_unseen_tables(tmp_path, m
     policies = {"corrections": Path("new"), "demonstrations": Path("control")}
     rows = list(made.evaluate(policies, lambda result: None))
     assert made.evaluations == sum(len(seeds) for *_, seeds in asked) == 24
-    names = ["tabletop", "control", "new"]
+    names = ["dial_tabletop", "control", "new"]
     assert [(p, n) for p, n, _ in asked] == [(p, n) for p in ("outside", "usual") for n in names]
     (seeds,) = {seeds for *_, seeds in asked}
     assert not set(seeds) & set(correction_seeds(0, 1000))
@@ -62,4 +62,4 @@ def test_a_folder_is_gone_on_with_by_the_same_experiment_alone(tmp_path, monkeyp
 
 def test_it_begins_with_a_policy_and_corrections(tmp_path):
     with pytest.raises(ConfigError, match="has no `start` or no `interventions`, expected both"):
-        make(tmp_path, "tabletop")
+        make(tmp_path, "dial_tabletop")

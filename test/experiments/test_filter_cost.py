@@ -61,7 +61,7 @@ def test_every_case_runs_on_the_same_tables_with_what_it_says(monkeypatch):
         return iter([results] * len(cases))
 
     monkeypatch.setattr(filter_cost, "evaluate_each", evaluate_each)
-    base = EvaluationSettings("tabletop")
+    base = EvaluationSettings("dial_tabletop")
     rows = list(compare_filters(filter_cases(40), base, [1, 2, 3, 4], 1, lambda result: None))
     assert [seeds for _, seeds in asked] == [(1, 2, 3, 4)] * 5
     assert [settings.filtered for settings, _ in asked] == [False, True, True, True, True]

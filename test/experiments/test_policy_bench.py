@@ -65,16 +65,16 @@ def result(seed: int, success: bool, duration_s: float = 1.0) -> EpisodeResult:
 
 def test_what_does_not_fit_is_left_out_with_its_reason(swaying):
     fit, skipped = conditions(
-        [*swaying, "tabletop"], ["pointing"], ["usual", "moved"], ["rtc", "switch"]
+        [*swaying, "dial_tabletop"], ["pointing"], ["usual", "moved"], ["rtc", "switch"]
     )
     assert [(c.policy, c.shift, c.strategy) for c in fit] == [
         (policy, "usual", strategy) for strategy in ("rtc", "switch") for policy in swaying
     ]
     assert len({c.key for c in fit}) == 4
-    assert "has no shoulder to point with" in skipped["tabletop on pointing, usual, rtc"]
+    assert "has no shoulder to point with" in skipped["dial_tabletop on pointing, usual, rtc"]
     assert "got scenes 'moved'" in skipped[f"{swaying[0]} on pointing, moved, rtc"]
     with pytest.raises(VlaError, match="no policy fits .* has no shoulder to point with"):
-        conditions(["tabletop"], ["pointing"], ["usual"], ["rtc"])
+        conditions(["dial_tabletop"], ["pointing"], ["usual"], ["rtc"])
 
 
 def test_episodes_of_a_policy_that_was_trained_anew_are_others(swaying):
@@ -160,8 +160,8 @@ def test_the_best_is_the_fastest_success_and_the_worst_a_failure_or_the_slowest(
 
 
 def test_costs_are_those_of_the_shipped_policy():
-    assert parameters(policy_folder("tabletop")) == 2_082_879
-    (condition,), _ = conditions(["tabletop"], ["tabletop"], ["usual"], ["rtc"])
+    assert parameters(policy_folder("dial_tabletop")) == 2_082_879
+    (condition,), _ = conditions(["dial_tabletop"], ["tabletop"], ["usual"], ["rtc"])
     found = latencies(replace(condition.settings, time_limit_s=1.0), [0])
     assert found["system2_ms"]["n"] == 3 and found["system1_ms"]["p50"] > 0
 
@@ -169,12 +169,14 @@ def test_costs_are_those_of_the_shipped_policy():
 def test_the_command_ends_with_a_page_a_record_and_a_picture(swaying, tmp_path):
     ran = subprocess.run(
         [sys.executable, "-m", "vla_core.cli", "bench", "policies", "--suites", "pointing",
-         "--policies", swaying[0], "tabletop", "--episodes", "2", "--out", str(tmp_path / "out"),
+         "--policies", swaying[0], "dial_tabletop", "--episodes", "2",
+         "--out", str(tmp_path / "out"),
          "--json", str(tmp_path / "record.json"), "--plot", str(tmp_path / "plot.png")],
         cwd=ROOT, capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
-    assert "left out: tabletop on pointing, usual, rtc: robot g1_inspire: has no shoulder" in ran.stdout
+    why = "dial_tabletop on pointing, usual, rtc: robot g1_inspire: has no shoulder"
+    assert f"left out: {why}" in ran.stdout
     page = (tmp_path / "out/report.html").read_text()
     assert page.count("<video") == 2 and "one on pointing, usual, rtc" in page
     told = json.loads((tmp_path / "record.json").read_text())

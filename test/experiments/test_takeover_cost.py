@@ -28,7 +28,7 @@ def rows(monkeypatch) -> list[dict]:
             ]
 
     monkeypatch.setattr(takeover_cost, "evaluate_each", evaluate_each)
-    base = EvaluationSettings("tabletop")
+    base = EvaluationSettings("dial_tabletop")
     return list(compare_operators(base, [1, 2, 3, 4], 1, lambda result: None))
 
 

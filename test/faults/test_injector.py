@@ -129,7 +129,7 @@ def test_every_fault_of_the_catalogue_is_known_to_whoever_makes_it():
 
 def test_what_is_played_beside_the_robot_can_be_played_and_shows_it_elsewhere(tmp_path):
     robot = RobotModel.load("g1_inspire")
-    policy = PolicyManifest.load(policy_folder("tabletop"))
+    policy = PolicyManifest.load(policy_folder("dial_tabletop"))
     bag = write_recording(tmp_path / "bag", robot, policy)
     playback = open_playback(bag, robot.description, policy)
     assert set(playback.topics) == {

@@ -87,6 +87,6 @@ def test_one_who_returns_has_gone_away_and_is_back_when_letting_go(robot):
 def test_every_operator_of_the_settings_has_a_manner():
     assert tuple(MANNERS) == OPERATORS
     with pytest.raises(VlaError, match=r"operator: got 'absent', expected one of"):
-        EvaluationSettings("tabletop", operator="absent")
+        EvaluationSettings("dial_tabletop", operator="absent")
     with pytest.raises(VlaError, match="operator: takes over by the command core"):
-        EvaluationSettings("tabletop", operator="still", filtered=False)
+        EvaluationSettings("dial_tabletop", operator="still", filtered=False)

@@ -35,7 +35,9 @@ TIMEOUT_S = 120.0
 ARGUMENTS = {
     "vla_nodes.programs.faults.flood": ["/camera", "many"],
     "vla_nodes.programs.faults.instruction_goal": ["wave", "goal"],
-    "vla_nodes.programs.faults.replay_beside": ["g1_inspire", "tabletop", "beside", "replay_beside"],
+    "vla_nodes.programs.faults.replay_beside": [
+        "g1_inspire", "dial_tabletop", "beside", "replay_beside"
+    ],
     "vla_nodes.programs.faults.second_commander": ["g1_inspire", "second_commander_first"],
     "vla_nodes.programs.ready": ["g1_inspire"],
     "vla_nodes.programs.replay": ["BAG", "--robot", "g1_bottle", "--policy", "dial_g1"],

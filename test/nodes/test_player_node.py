@@ -157,7 +157,7 @@ def test_what_cannot_be_played_is_said_by_the_command_before_anything_starts(liv
     for extra, words in ((["--rate", "20"], "expected 0.1 to 10"), ([], "x.mcap: ")):
         done = run_process(
             live.domain, "-m", "vla_nodes.programs.replay", bag, "--robot", "g1_inspire",
-            "--policy", "tabletop", *extra,
+            "--policy", "dial_tabletop", *extra,
         )  # fmt: skip
         assert done.returncode == 2 and words in done.stderr
         assert len(done.stderr.splitlines()) == 1, done.stderr

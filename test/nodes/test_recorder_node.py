@@ -90,7 +90,7 @@ class Recorder:
     def __init__(self, live: Live, out: Path) -> None:
         self.out = out
         command = [sys.executable, "-m", "vla_nodes.programs.record", f"--out={out}", "--last-s=5"]
-        command += [f"--flush-s={FLUSH_S}", "--robot=g1_bottle", "--policy=tabletop"]
+        command += [f"--flush-s={FLUSH_S}", "--robot=g1_bottle", "--policy=dial_tabletop"]
         self._process = subprocess.Popen(
             command,
             env=environment(live.domain),
@@ -172,7 +172,7 @@ def test_every_topic_is_recorded_as_it_came_and_read_by_rosbags(
         assert reader.deserialize(raws[-1], mode.msgtype).mode == ControlMode.HOLD
         custom = reader.readers[0].storage.metadata.custom
     assert custom["robot"] == "g1_bottle" and '"flush_s": 0.2' in custom["parameters"]
-    assert custom["policy"] == "tabletop" and len(custom["weights_sha256"]) == 64
+    assert custom["policy"] == "dial_tabletop" and len(custom["weights_sha256"]) == 64
     assert custom["git_revision"]
     assert b"kLeftShoulderPitch" in file.read_bytes()  # the robot's YAML
 

@@ -65,7 +65,7 @@ def test_it_runs_forward_at_that_size(paper):
 def test_the_shipped_small_one_learns_from_what_dial_learns_from():
     from vla_core.policies.dial.config import TrainingConfig
 
-    dial = TrainingConfig.load(training_file("tabletop"))
+    dial = TrainingConfig.load(training_file("dial_tabletop"))
     config = CladConfig.load(training_file("clad_tabletop"))
     for same in ("robot", "seed", "demonstrations", "corrections", "scenes", "held_out", "cameras"):
         assert getattr(config, same) == getattr(dial, same)

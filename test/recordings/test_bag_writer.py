@@ -118,12 +118,12 @@ def test_the_index_lets_rosbags_read_a_part(tmp_path: Path):
 
 def test_it_carries_what_it_came_from(tmp_path: Path):
     robot = Attachment("robot.yaml", "application/yaml", b"name: small")
-    bag = BagWriter(tmp_path / "bag", START_NS, 0.5, {"policy": "tabletop"}, [robot])
+    bag = BagWriter(tmp_path / "bag", START_NS, 0.5, {"policy": "dial_tabletop"}, [robot])
     bag.close()
     raw = (tmp_path / "bag" / "bag_0.mcap").read_bytes()
     assert b"robot.yaml" in raw and b"name: small" in raw
     with Reader(tmp_path / "bag") as reader:
-        assert reader.storage.metadata.custom == {"policy": "tabletop"}
+        assert reader.storage.metadata.custom == {"policy": "dial_tabletop"}
     described = json.loads((tmp_path / "bag" / "metadata.yaml").read_text())
     assert described["rosbag2_bagfile_information"]["storage_identifier"] == "mcap"
 

@@ -92,7 +92,7 @@ def test_report_holds_everything_and_fetches_nothing(video, tmp_path):
     metrics = example_metrics()
     summary = metrics.summary() | {
         "title": "Demonstration <live>",
-        "policy": "tabletop",
+        "policy": "dial_tabletop",
         "robot": "g1_inspire",
         "seed": 0,
         "episodes": [example_episode(1).row(), example_episode(2, False).row()],

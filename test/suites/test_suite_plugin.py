@@ -118,7 +118,7 @@ def test_training_asks_it_for_what_the_configuration_uses_and_nothing_else(
     import pointing_suite
 
     def opened(suite: str, scenes: int, corrections: int):
-        told = yaml.safe_load(training_file("tabletop").read_text())
+        told = yaml.safe_load(training_file("dial_tabletop").read_text())
         told |= {"suite": suite, "robot": str(pointing_suite.ROBOT), "cameras": ["above"],
                  "scenes": scenes, "corrections": corrections}  # fmt: skip
         path = tmp_path / "pointing.yaml"

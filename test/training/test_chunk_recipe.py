@@ -212,7 +212,7 @@ def written(path: Path, **changes: object) -> Path:
 
 
 def test_the_shipped_runs_learn_from_what_dial_learns_from():
-    dial = TrainingConfig.load(training_file("tabletop"))
+    dial = TrainingConfig.load(training_file("dial_tabletop"))
     runs = {"chunk_tabletop": True, "chunk_tabletop_sentence": True}
     for name, sees in {**runs, "chunk_tabletop_dinov2": False, "blind_tabletop": False}.items():
         config = ChunkConfig.load(training_file(name))

@@ -188,15 +188,15 @@ def test_the_same_draws_give_the_same_batches():
 
 
 def written(path: Path, **changes: object) -> Path:
-    raw = yaml.safe_load(training_file("tabletop_corrected").read_text())
+    raw = yaml.safe_load(training_file("dial_tabletop_corrected").read_text())
     file = path / "run.yaml"
     file.write_text(yaml.safe_dump({k: v for k, v in {**raw, **changes}.items() if v != "-"}))
     return file
 
 
 def test_the_shipped_configuration_begins_with_the_shipped_policy():
-    shipped = TrainingConfig.load(training_file("tabletop_corrected"))
-    assert (shipped.start, shipped.robot, shipped.kind) == ("tabletop", "g1_inspire", "dial")
+    shipped = TrainingConfig.load(training_file("dial_tabletop_corrected"))
+    assert (shipped.start, shipped.robot, shipped.kind) == ("dial_tabletop", "g1_inspire", "dial")
     assert shipped.cameras == ("head", "front") and shipped.model["horizon"] == 12
     assert shipped.interventions.use is Use.CORRECTIONS
 
@@ -214,8 +214,9 @@ def test_the_shipped_configuration_begins_with_the_shipped_policy():
          "keys ['robot', 'scenes'] are decided by `start`; leave them out"),
         ({"stages": {"system2": {}}}, "stages",
          "got ['system2'], after `start` there are end_to_end, refined, refined_again"),
-        ({"start": "tabletop_async"}, "start", "tabletop_async has learned what is committed "
-         "(prefix, forward), which stage 2 would undo; begin with a policy before that"),
+        ({"start": "dial_tabletop_async"}, "start",
+         "dial_tabletop_async has learned what is committed (prefix, forward), which stage 2 would "
+         "undo; begin with a policy before that"),
     ],
 )  # fmt: skip
 def test_what_contradicts_itself_is_refused(tmp_path, changes, where, problem):
@@ -232,7 +233,7 @@ def test_the_command_takes_another_data_set_of_corrections(tmp_path, monkeypatch
         "vla_core.policies.dial.recipe.DialRecipe.run",
         lambda recipe, out: trained.append(recipe.config),
     )
-    assert main(["train", "tabletop_corrected", "--interventions", str(tmp_path)]) == 0
+    assert main(["train", "dial_tabletop_corrected", "--interventions", str(tmp_path)]) == 0
     assert trained[0].interventions.folder == tmp_path
-    assert main(["train", "tabletop", "--interventions", str(tmp_path)]) == EXIT_REFUSED
-    assert "tabletop has no `interventions`: their share and use" in capsys.readouterr().err
+    assert main(["train", "dial_tabletop", "--interventions", str(tmp_path)]) == EXIT_REFUSED
+    assert "dial_tabletop has no `interventions`: their share and use" in capsys.readouterr().err

@@ -76,7 +76,7 @@ ROBOT = NodeParameter(
     "robot", "g1_inspire", "Robot, by its name under config/robots or as the path of a YAML."
 )
 POLICY = NodeParameter(
-    "policy", "tabletop", "Trained policy, by its name under config/policies or as a folder."
+    "policy", "dial_tabletop", "Trained policy, by its name under config/policies or as a folder."
 )
 TELEOP = NodeParameter(
     "teleop",

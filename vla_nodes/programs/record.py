@@ -71,7 +71,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `vla record`."""
     parser.add_argument("--out", type=Path, default=Path("out/recordings"), help="folder of bags")
     parser.add_argument("--robot", default="g1_inspire", help="name under config/robots, or a YAML")
-    parser.add_argument("--policy", default="tabletop", help="under config/policies, or a folder")
+    parser.add_argument(
+        "--policy", default="dial_tabletop", help="under config/policies, or a folder"
+    )
     add_suite(parser, "whose scenes the robot stands in, for the bag to tell; else none", None)
     parser.add_argument("--namespace", default="", help="of the graph; empty: none")
     parser.add_argument(

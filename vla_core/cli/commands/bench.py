@@ -31,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="delays and moving objects, all strategies side by side",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    async_.add_argument("--policy", default="tabletop_async", help="under config/policies, or folder")
+    async_.add_argument(
+        "--policy", default="dial_tabletop_async", help="under config/policies, or folder"
+    )
     async_.add_argument("--episodes", type=int, default=30, help="tables for each case")
     add_suite(async_, "whose tasks are done")
     add_seed(async_, "chooses the tables")
@@ -85,7 +87,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_stepped_arguments(parser: argparse.ArgumentParser, episodes: int) -> None:
     """What comparisons of a policy on the same scenes have in common."""
-    parser.add_argument("--policy", default="tabletop", help="under config/policies, or folder")
+    parser.add_argument(
+        "--policy", default="dial_tabletop", help="under config/policies, or folder"
+    )
     add_suite(parser, "whose tasks are done")
     parser.add_argument("--episodes", type=int, default=episodes, help="tables for each case")
     add_seed(parser, "chooses the tables")
@@ -95,7 +99,7 @@ def _add_stepped_arguments(parser: argparse.ArgumentParser, episodes: int) -> No
 
 def _add_corrections_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--config", default="tabletop_corrected", help="under config/training, or a YAML"
+        "--config", default="dial_tabletop_corrected", help="under config/training, or a YAML"
     )
     parser.add_argument("--teleop", default="leader", help="under config/teleop, or a YAML")
     parser.add_argument("--tables", type=int, default=100, help="to correct the policy on")

@@ -22,7 +22,7 @@ HELP = "success rate of a policy in the stepped simulation, with its interval"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `vla eval`."""
     parser.add_argument(
-        "--policy", default="tabletop",
+        "--policy", default="dial_tabletop",
         help="name under config/policies, or folder; expert: the suite's own, where it has one",
     )  # fmt: skip
     add_suite(parser, "whose tasks are done")

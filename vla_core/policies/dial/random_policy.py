@@ -26,7 +26,7 @@ ACTION_STD = 0.05
 
 
 def make_random_policy(folder: Path, robot_name: str | Path, instruction: str, seed: int) -> Path:
-    """Write the policy's folder, as large as the tabletop policy.
+    """Write the policy's folder, as large as `dial_tabletop`.
 
     Args:
         folder: will hold `policy.json` and the weights.
@@ -37,7 +37,7 @@ def make_random_policy(folder: Path, robot_name: str | Path, instruction: str, s
         `folder`.
     """
     robot = RobotModel.load(robot_name)
-    tabletop = yaml.safe_load((root() / "config" / "training" / "tabletop.yaml").read_text())
+    tabletop = yaml.safe_load((root() / "config" / "training" / "dial_tabletop.yaml").read_text())
     state = robot.state_vector(robot.ready_pose)
     sizes = DialSizes(
         **tabletop["model"],

@@ -165,7 +165,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_suite(parser, "whose tasks are instructed")
     parser.add_argument("--episodes", type=int, default=10, help="instructions to follow")
     add_seed(parser, "chooses the scenes")
-    parser.add_argument("--policy", default="tabletop", help="name under config/policies, or folder")
+    parser.add_argument(
+        "--policy", default="dial_tabletop", help="name under config/policies, or folder"
+    )
     add_backend(parser)
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder of the results")
     parser.add_argument("--namespace", default="", help="of the graph; empty: none")

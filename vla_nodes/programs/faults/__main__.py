@@ -220,7 +220,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, help="write a record per fault here")
     parser.add_argument("--markdown", type=Path, help="write the table here, for a page")
     add_suite(parser, "whose scenes the robot stands in")
-    parser.add_argument("--policy", default="tabletop", help="under config/policies, or folder")
+    parser.add_argument(
+        "--policy", default="dial_tabletop", help="under config/policies, or folder"
+    )
     add_backend(parser)
     add_seed(parser, "chooses the tables")
     parser.add_argument("--out", type=Path, default=Path("out/faults"), help="folder of the logs")

@@ -147,7 +147,9 @@ def write(
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `vla bench handover`."""
     add_suite(parser, "whose scenes the robot stands in")
-    parser.add_argument("--policy", default="tabletop", help="under config/policies, or folder")
+    parser.add_argument(
+        "--policy", default="dial_tabletop", help="under config/policies, or folder"
+    )
     parser.add_argument("--teleop", default="leader", help="under config/teleop, or a YAML")
     parser.add_argument("--takeovers", type=int, default=100, help="of the whole run")
     parser.add_argument("--each", type=int, default=2, help="takeovers in an episode, at most")
