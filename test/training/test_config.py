@@ -10,6 +10,7 @@ import yaml
 from vla_core.errors import ConfigError
 from vla_core.paths import training_file
 from vla_core.policies.dial.config import TrainingConfig
+from vla_core.training.run_file import read_yaml
 
 
 def written(path: Path, name: str, **changes: object) -> Path:
@@ -124,3 +125,32 @@ def test_what_is_not_yaml_is_refused(tmp_path):
     file.write_text("name: [")
     with pytest.raises(ConfigError, match="is not YAML"):
         TrainingConfig.load(file)
+
+
+def test_a_run_like_another_says_what_differs(tmp_path):
+    """Sizes one by one; stages as a whole, so that none is left over."""
+    (tmp_path / "first.yaml").write_text(
+        f"like: {training_file('dial_tabletop')}\nname: first\nmodel: {{horizon: 8, heads: 2}}\n"
+    )
+    stage = {"steps": 1, "batch": 1, "learning_rate": 1}
+    (tmp_path / "second.yaml").write_text(
+        yaml.safe_dump(
+            {"like": str(tmp_path / "first.yaml"), "model": {"heads": 1}, "stages": {"one": stage}}
+        )
+    )
+    told = yaml.safe_load(training_file("dial_tabletop").read_text())
+    expected = {
+        **told, "name": "first", "model": {**told["model"], "horizon": 8, "heads": 1},
+        "stages": {"one": stage},
+    }  # fmt: skip
+    assert read_yaml(tmp_path / "second.yaml") == expected
+
+
+def test_a_run_like_itself_or_like_none_is_refused(tmp_path):
+    for name, other in (("a", "b"), ("b", "a")):
+        (tmp_path / f"{name}.yaml").write_text(f"like: {tmp_path / other}.yaml\n")
+    with pytest.raises(ConfigError, match="like: goes round: a -> b -> a"):
+        read_yaml(tmp_path / "a.yaml")
+    (tmp_path / "a.yaml").write_text("like: nowhere\n")
+    with pytest.raises(ConfigError, match="no 'nowhere'; there are .*tabletop"):
+        read_yaml(tmp_path / "b.yaml")

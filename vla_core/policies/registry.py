@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
 from vla_core.contract.intent_view import IntentView, ShowsNothing
 from vla_core.contract.joint import as_dual
 from vla_core.contract.kind import PolicyKind, Recipe, RecipeArguments
@@ -15,6 +13,7 @@ from vla_core.contract.protocol import DualSystem, JointPolicy, System1, System2
 from vla_core.errors import ConfigError, PolicyError
 from vla_core.paths import policy_folder
 from vla_core.plugins import Registry
+from vla_core.training.run_file import read_yaml
 
 #: Modules as `contract/kind.py` describes them.
 KINDS = Registry(
@@ -78,10 +77,7 @@ def open_recipe(config: Path, asked: RecipeArguments) -> Recipe:
         ConfigError: not YAML, no kind, an unknown one or one that is not trained here, or what the
             kind itself refuses.
     """
-    try:
-        raw = yaml.safe_load(config.read_text())
-    except yaml.YAMLError as error:
-        raise ConfigError(str(config), f"is not YAML ({error})") from error
+    raw = read_yaml(config)
     named = raw if isinstance(raw, dict) else {}
     kind, start = named.get("kind"), named.get("start")
     if kind is None and isinstance(start, str):

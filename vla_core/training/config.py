@@ -9,8 +9,6 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from vla_core.errors import ConfigError
 from vla_core.training.trainer import Schedule
 
@@ -102,14 +100,6 @@ class RunConfig(ABC):
     @abstractmethod
     def image_size(self) -> int:
         """Side of the square pictures that it is shown [pixels]."""
-
-
-def read_yaml(path: Path) -> Any:
-    """What a YAML says; raises `ConfigError` where it is none."""
-    try:
-        return yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise ConfigError(str(path), f"is not YAML ({error})") from error
 
 
 def read_shared(source: str, raw: Mapping[str, Any]) -> dict[str, Any]:

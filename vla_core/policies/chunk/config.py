@@ -8,7 +8,8 @@ from pathlib import Path
 from vla_core.errors import ConfigError
 from vla_core.policies.chunk.sizes import ChunkSizes
 from vla_core.policies.visuomotor.config import VisuomotorConfig, check_sizes, check_velocity
-from vla_core.training.config import check_keys, read_shared, read_yaml
+from vla_core.training.config import check_keys, read_shared
+from vla_core.training.run_file import read_yaml
 
 #: Pretraining of the ViT, where there is one; then everything else on the demonstrations.
 ENCODER, CLONING = "encoder", "cloning"

@@ -16,7 +16,8 @@ from vla_core.policies.visuomotor.config import (
     check_sizes,
     check_velocity,
 )
-from vla_core.training.config import check_keys, read_shared, read_yaml
+from vla_core.training.config import check_keys, read_shared
+from vla_core.training.run_file import read_yaml
 
 #: Stage 2 may have three parts: before each the expert corrects the policy as it is by then.
 STAGE_2 = ("end_to_end", "refined", "refined_again")
