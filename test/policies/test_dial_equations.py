@@ -98,7 +98,7 @@ class RecordingDial(SimpleNamespace):
 
     sizes = SIZES
 
-    def fusion(self, current, intent):
+    def context(self, current, intent):
         self.fused = (current, intent)
         return torch.zeros(len(current), 1, 1)
 
@@ -351,7 +351,7 @@ def test_a_field_learns_to_go_on_from_the_prefix():
     field = VelocityField(1, 1, 4, 8, 24, 2, 2)
     optimiser = torch.optim.Adam(field.parameters(), lr=3e-3)
     dial = SimpleNamespace(
-        sizes=SIZES, fusion=lambda current, intent: current, velocity=field
+        sizes=SIZES, context=lambda current, intent: current, velocity=field
     )
     rng = noise(0)
 

@@ -12,8 +12,9 @@ import torch
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.placement import Backend
 from vla_core.policies.dial.config import TrainingConfig
-from vla_core.policies.dial.model import Dial, DialSizes
+from vla_core.policies.dial.model import Dial
 from vla_core.policies.dial.ship import ship
+from vla_core.policies.dial.sizes import DialSizes
 from vla_core.policies.visuomotor.normalisation import Normalisation
 from vla_core.policies.visuomotor.trained import Trained
 from vla_core.robot.model import RobotModel

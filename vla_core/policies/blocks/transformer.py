@@ -19,11 +19,17 @@ class Attention(nn.Module):
         self.key_value = nn.Linear(context_width or width, 2 * width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """`(batch, n, width)`, `(batch, m, context_width)` -> `(batch, n, width)`."""
+    def forward(
+        self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None
+    ) -> Tensor:
+        """`(batch, n, width)`, `(batch, m, context_width)` -> `(batch, n, width)`.
+
+        Args:
+            mask: `(n, m)` bool, which queries look at which keys; None: all at all.
+        """
         key, value = self.key_value(x if context is None else context).chunk(2, dim=-1)
         query, key, value = (self._split(t) for t in (self.query(x), key, value))
-        mixed = scaled_dot_product_attention(query, key, value)
+        mixed = scaled_dot_product_attention(query, key, value, mask)
         return self.out(mixed.transpose(1, 2).flatten(2))
 
     def _split(self, t: Tensor) -> Tensor:
@@ -45,9 +51,9 @@ class SelfAttentionBlock(nn.Module):
         self.norm2 = nn.LayerNorm(width)
         self.mlp = mlp(width, 4 * width)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """`(batch, n, width)` -> the same shape."""
-        x = x + self.attention(self.norm1(x))
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """`(batch, n, width)` -> the same shape; `mask` as `Attention` takes it."""
+        x = x + self.attention(self.norm1(x), mask=mask)
         return x + self.mlp(self.norm2(x))
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from vla_core.errors import IntentError
 from vla_core.policies.clad.sizes import CladSizes
+from vla_core.policies.visuomotor.intent import tensor_of
 from vla_core.types import LatentIntent
 
 #: Foresights; what they decode to, with the present beside it.
@@ -42,28 +42,3 @@ def foresight_of(intent: LatentIntent, sizes: CladSizes) -> np.ndarray:
     }
     parts = [tensor_of(intent, name, shape) for name, shape in shapes.items()]
     return np.concatenate(parts)
-
-
-def tensor_of(intent: LatentIntent, name: str, shape: tuple[int | None, ...]) -> np.ndarray:
-    """A tensor of an intent, float32.
-
-    Args:
-        shape: that it must have; None: any length.
-
-    Raises:
-        IntentError: there is none, of another shape, or not finite.
-    """
-    source = f"intent {intent.sequence}: tensor {name!r}"
-    tensor = intent.tensors.get(name)
-    fits = (
-        tensor is not None
-        and tensor.dtype.kind == "f"
-        and tensor.ndim == len(shape)
-        and all(n in (None, m) for n, m in zip(shape, tensor.shape, strict=True))
-    )
-    if not fits:
-        got = "none" if tensor is None else f"{tensor.dtype} {tensor.shape}"
-        raise IntentError(f"{source}: got {got}, expected floats {shape}")
-    if not np.isfinite(tensor).all():
-        raise IntentError(f"{source} is not finite")
-    return tensor.astype(np.float32)

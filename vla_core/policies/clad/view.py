@@ -9,15 +9,9 @@ import numpy as np
 from vla_core.contract.intent_view import ForeseenFeatures, ShownIntent
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.policies.clad.ghost import Ghost
-from vla_core.policies.clad.intent import (
-    CURRENT,
-    FEATURES,
-    JOINTS,
-    PROJECTIONS,
-    SEMANTIC,
-    tensor_of,
-)
+from vla_core.policies.clad.intent import CURRENT, FEATURES, JOINTS, PROJECTIONS, SEMANTIC
 from vla_core.policies.clad.moments import Moments
+from vla_core.policies.visuomotor.intent import tensor_of
 from vla_core.robot.model import RobotModel
 from vla_core.types import LatentIntent
 

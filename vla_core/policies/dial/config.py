@@ -10,7 +10,8 @@ from typing import Any
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.errors import ConfigError
 from vla_core.paths import policy_folder
-from vla_core.policies.dial.model import DialSizes
+from vla_core.policies.dial.foresight import Foresight
+from vla_core.policies.dial.sizes import DialSizes
 from vla_core.policies.visuomotor.config import (
     VisuomotorConfig,
     check_sizes,
@@ -19,6 +20,8 @@ from vla_core.policies.visuomotor.config import (
 from vla_core.training.config import check_keys, read_shared
 from vla_core.training.run_file import read_yaml
 
+#: Stage 1, decoupled warm-up; without both, stage 2 begins with fresh networks.
+WARM_UP = ("system2", "system1")
 #: Stage 2 may have three parts: before each the expert corrects the policy as it is by then.
 STAGE_2 = ("end_to_end", "refined", "refined_again")
 #: Optional stages, after stage 2, about the plan that is executed while System 1 computes.
@@ -32,9 +35,17 @@ class TrainingConfig(VisuomotorConfig):
     Attributes:
         start: policy whose weights it begins with, in place of encoder and stage 1; empty: none.
             Kind, robot, cameras, model and normalisation are that policy's.
+        system2_learns: or System 2 stays as it is, where nothing is foreseen (the frozen
+            GR00T-Qwen2.5 of section 4.2.2).
     """
 
     start: str = ""
+    system2_learns: bool = True
+
+    @property
+    def foresight(self) -> Foresight:
+        """How it reaches System 1."""
+        return Foresight(self.model.get("foresight", Foresight.BOTTLENECK.value))
 
     @classmethod
     def load(cls, path: Path) -> TrainingConfig:
@@ -50,12 +61,37 @@ class TrainingConfig(VisuomotorConfig):
         check_velocity(str(path), raw)
         check_sizes(f"{path}: model", DialSizes, raw["model"])
         config = cls(**read_shared(str(path), raw))
+        config._check_foresight(str(path))
         config.check_committed_steps(str(path), COMMITTED)
         if "forward" in config.stages and not config.model.get("forward_layers"):
             raise ConfigError(
                 f"{path}: model.forward_layers", "stage `forward` needs layers of its model"
             )
         return config
+
+    def _check_foresight(self, source: str) -> None:
+        """Refuse stages and options that the foresight cannot have."""
+        warmed_up = [stage for stage in WARM_UP if stage in self.stages]
+        if warmed_up and not self.foresight.is_bottleneck:
+            raise ConfigError(
+                f"{source}: stages",
+                f"got {' and '.join(warmed_up)}, which is DIAL's warm-up; with `foresight: "
+                f"{self.foresight.value}` there is stage 2 alone",
+            )
+        if len(warmed_up) == 1:
+            raise ConfigError(
+                f"{source}: stages", f"got {warmed_up[0]} alone, expected {' and '.join(WARM_UP)}"
+            )
+        if not (warmed_up or self.start) and self.corrections:
+            raise ConfigError(
+                f"{source}: corrections",
+                f"got {self.corrections}, expected 0 without {' and '.join(WARM_UP)}: before "
+                f"{STAGE_2[0]} there is no policy to correct",
+            )
+        if not self.system2_learns and self.foresight.foresees:
+            raise ConfigError(
+                f"{source}: system2_learns", "a foresight has to be learned; with `foresight: none`"
+            )
 
 
 def _begun_with(source: str, raw: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from torch.nn.functional import mse_loss
 
 from vla_core.policies.blocks.flow_matching import first_steps, flow_loss
 from vla_core.policies.dial.forward_model import ForwardModel
-from vla_core.policies.dial.model import Dial
+from vla_core.policies.dial.model import Dial, Intended
 
 Batch = Mapping[str, Tensor]
 
@@ -28,8 +28,13 @@ def flow_matching_loss(
     dial: Dial, batch: Batch, intent: Tensor, noise: torch.Generator, longest_prefix: int = 0
 ) -> Tensor:
     """Eq. 3: E || v(A^tau, tau | o_t, x_t, s_t) - (A - eps) ||^2; the prefix is `flow_loss`'s."""
-    context = dial.fusion(batch["current"], intent)
+    context = dial.context(batch["current"], intent)
     return flow_loss(dial.velocity, context, batch, noise, dial.sizes.predicts, longest_prefix)
+
+
+def intended(dial: Dial, batch: Batch) -> Intended:
+    """What System 2 says of a batch."""
+    return dial.intend(batch["past"], batch["words"])
 
 
 class ForesightWarmup(nn.Module):
@@ -67,20 +72,27 @@ class ActionWarmup(nn.Module):
 
 
 class EndToEnd(nn.Module):
-    """Stage 2: both losses; gradients of the action flow through the intent into System 2."""
+    """Stage 2: both losses; gradients of the action flow through the intent into System 2.
 
-    def __init__(self, dial: Dial) -> None:
+    Args:
+        dial: the policy.
+        system2_learns: or stays as it is, as the frozen GR00T-Qwen2.5 of section 4.2.2.
+    """
+
+    def __init__(self, dial: Dial, system2_learns: bool = True) -> None:
         super().__init__()
         self.dial = dial
-        dial.system2.requires_grad_(True)
+        dial.system2.requires_grad_(system2_learns)
         dial.system2.freeze_text()
         dial.vit.requires_grad_(False)
 
     def forward(self, batch: Batch, noise: torch.Generator) -> dict[str, Tensor]:
-        """Eq. 4: L = L_fm + L_world."""
-        intent = self.dial.system2(batch["past"], batch["words"])
-        world = mse_loss(intent, batch["future"])
-        action = flow_matching_loss(self.dial, batch, intent, noise)
+        """Eq. 4: L = L_fm + L_world; L_fm alone where nothing is foreseen."""
+        intent = intended(self.dial, batch)
+        action = flow_matching_loss(self.dial, batch, intent.given, noise)
+        if intent.foresight is None:
+            return {"loss": action}
+        world = mse_loss(intent.foresight, batch["future"])
         return {"loss": action + world, "action": action, "world": world}
 
 
@@ -101,7 +113,7 @@ class PrefixConditioning(nn.Module):
 
     def forward(self, batch: Batch, noise: torch.Generator) -> dict[str, Tensor]:
         """Eq. 3 on what follows the prefix, with the intent as System 2 forms it."""
-        intent = self.dial.system2(batch["past"], batch["words"])
+        intent = intended(self.dial, batch).given
         loss = flow_matching_loss(self.dial, batch, intent, noise, self._longest)
         return {"loss": loss}
 

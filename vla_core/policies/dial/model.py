@@ -2,97 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from vla_core.errors import ConfigError
 from vla_core.policies.blocks.flow_matching import sample_chunks
 from vla_core.policies.blocks.velocity_field import VelocityField
 from vla_core.policies.blocks.vit import ViT
-from vla_core.policies.blocks.words import InstructionShape
 from vla_core.policies.dial.forward_model import ForwardModel
+from vla_core.policies.dial.loose import ForesightHead, LooseFusion, LooseTransformer
+from vla_core.policies.dial.sizes import DialSizes
 from vla_core.policies.dial.system1 import Fusion
 from vla_core.policies.dial.system2 import ForesightTransformer
 from vla_core.policies.samplers.flow import FlowMatching
-from vla_core.policies.visuomotor.language import WORDS, check_language, instruction_shape
-from vla_core.policies.visuomotor.sizes import PREDICTIONS
 
 
-@dataclass(frozen=True)
-class DialSizes:
-    """Sizes of the networks; `policy.json` holds them under `model`.
+class Intended(NamedTuple):
+    """What System 2 says.
 
     Attributes:
-        image_size: side of the square camera pictures [pixels].
-        cameras: number of views.
-        vit_stem, vit_layers: channels of the convolutional stem; transformer layers.
-        system2_width, system2_layers: of the foresight transformer.
-        fusion_width, fusion_layers: of System 1's self-attention (4 layers in the paper).
-        dit_width, dit_layers: of the diffusion transformer (16 layers in the paper).
-        heads: attention heads, everywhere.
-        state: numbers in the state vector (47 in the paper), and in an action.
-        velocities: joint velocities that proprioception holds beside the state; 0: none.
-        predicts: what the DiT's head gives, `velocity` as in the paper or `action`
-            (`VelocityField`), from which fewer steps learn more.
-        horizon: H, targets in a chunk and steps of foresight.
-        vocabulary: known words; the text embedding has one more, for padding.
-        max_words: longest instruction; 0 with `language: sentence`.
-        language: how instructions are understood, `words` or `sentence`.
-        euler_steps: integration steps of the flow.
-        noise_scale: of the noise that sampling starts from. 1 is the paper's; less keeps chunks
-            near the likely motion, so that one chunk agrees better with the next.
-        samples: chunks that are drawn and averaged. 1 is the paper's; the mean of several errs
-            less where one motion is right, and is none where there are different right ones.
-        forward_layers: of the forward model, which has System 2's width; 0: there is none.
+        given: what System 1 is conditioned on, `(batch, n, width)`.
+        foresight: x_t of eq. 2, `(batch, patches, feature_width)`; None: nothing is foreseen.
     """
 
-    image_size: int
-    cameras: int
-    vit_stem: tuple[int, ...]
-    vit_layers: int
-    system2_width: int
-    system2_layers: int
-    fusion_width: int
-    fusion_layers: int
-    dit_width: int
-    dit_layers: int
-    heads: int
-    state: int
-    horizon: int
-    vocabulary: tuple[str, ...]
-    euler_steps: int
-    max_words: int = 0
-    language: str = WORDS
-    noise_scale: float = 1.0
-    forward_layers: int = 0
-    velocities: int = 0
-    samples: int = 1
-    predicts: str = "velocity"
-
-    def __post_init__(self) -> None:
-        if self.predicts not in PREDICTIONS:
-            raise ConfigError(
-                "model.predicts", f"got {self.predicts!r}, expected {' or '.join(PREDICTIONS)}"
-            )
-        check_language(self.language, self.max_words)
-        object.__setattr__(self, "vit_stem", tuple(self.vit_stem))
-        object.__setattr__(self, "vocabulary", tuple(self.vocabulary))
-
-    @property
-    def proprioception(self) -> int:
-        """Numbers that System 1 is told of the robot itself."""
-        return self.state + self.velocities
-
-    @property
-    def instruction_shape(self) -> InstructionShape:
-        """What an instruction is to System 2."""
-        return instruction_shape(self.language, self.vocabulary, self.max_words)
+    given: Tensor
+    foresight: Tensor | None
 
 
 class Dial(nn.Module):
-    """All networks of the policy."""
+    """All networks of the policy.
+
+    Attributes:
+        vit: the encoder in whose space the foresight is, and by which both systems see.
+        system2, fusion: DIAL's, or loose ones (`Foresight`).
+        foresight_head: of a loose foresight, else None.
+        velocity: of the chunks.
+        forward_model: None: there is none.
+    """
 
     def __init__(self, sizes: DialSizes) -> None:
         super().__init__()
@@ -100,18 +47,11 @@ class Dial(nn.Module):
         self.vit = ViT(
             sizes.image_size, list(sizes.vit_stem), sizes.vit_layers, sizes.heads, sizes.cameras
         )
-        features = self.vit.width
-        self.system2 = ForesightTransformer(
-            self.vit.patches,
-            features,
-            sizes.system2_width,
-            sizes.system2_layers,
-            sizes.heads,
-            sizes.instruction_shape,
-        )
-        self.fusion = Fusion(
-            self.vit.patches, features, sizes.fusion_width, sizes.fusion_layers, sizes.heads
-        )
+        self.foresight_head = None
+        if sizes.coupling.is_bottleneck:
+            self._bind()
+        else:
+            self._loosen()
         self.velocity = VelocityField(
             sizes.proprioception,
             sizes.state,
@@ -121,13 +61,13 @@ class Dial(nn.Module):
             sizes.dit_layers,
             sizes.heads,
             sizes.predicts,
-            2 * self.vit.patches,
+            self.fusion.tokens,
         )
         self.forward_model = None
         if sizes.forward_layers:
             self.forward_model = ForwardModel(
                 self.vit.patches,
-                features,
+                self.vit.width,
                 sizes.proprioception,
                 sizes.state,
                 sizes.horizon,
@@ -135,6 +75,63 @@ class Dial(nn.Module):
                 sizes.forward_layers,
                 sizes.heads,
             )
+
+    def _bind(self) -> None:
+        """Both systems with the foresight as the bottleneck between them."""
+        self.system2 = ForesightTransformer(*self._prompted)
+        self.fusion = Fusion(self.vit.patches, *self._fused)
+
+    def _loosen(self) -> None:
+        """Both systems as section 5.2 compares them."""
+        sizes = self.sizes
+        self.system2 = LooseTransformer(sizes.coupling, *self._prompted)
+        if sizes.coupling.foresees:
+            width = sizes.system2_width
+            self.foresight_head = ForesightHead(self.vit.patches, width, self.vit.width)
+        seen = self.vit.patches if sizes.coupling.system1_sees else 0
+        self.fusion = LooseFusion(*sizes.given, seen, *self._fused)
+
+    @property
+    def _prompted(self) -> tuple:
+        sizes, vit = self.sizes, self.vit
+        transformer = sizes.system2_width, sizes.system2_layers, sizes.heads
+        return vit.patches, vit.width, *transformer, sizes.instruction_shape
+
+    @property
+    def _fused(self) -> tuple[int, ...]:
+        sizes = self.sizes
+        return self.vit.width, sizes.fusion_width, sizes.fusion_layers, sizes.heads
+
+    @property
+    def intent_space(self) -> nn.Module:
+        """What decides the meaning of its intents, for the fingerprint."""
+        if self.sizes.coupling.is_bottleneck:
+            return self.vit
+        return nn.ModuleList((self.vit, self.system2))
+
+    def intend(self, seen: Tensor, words: Tensor) -> Intended:
+        """Eq. 1, first half.
+
+        Args:
+            seen: `(batch, patches, feature_width)` features that System 2 sees by.
+            words: the instruction (`InstructionShape`).
+        """
+        said = self.system2(seen, words)
+        if self.sizes.coupling.is_bottleneck:
+            return Intended(said, said)
+        foresight = None if self.foresight_head is None else self.foresight_head(said, seen)
+        return Intended(said[:, : self.sizes.given[0]], foresight)
+
+    def context(self, current: Tensor, given: Tensor) -> Tensor:
+        """What chunks are conditioned on, `(batch, m, fusion_width)`.
+
+        Args:
+            current: `(batch, patches, feature_width)` features of the current observation.
+            given: of `Intended`; or for the bottleneck, in its place, the true future.
+        """
+        if self.sizes.coupling.is_bottleneck:
+            return self.fusion(current, given)
+        return self.fusion(given, current if self.sizes.coupling.system1_sees else None)
 
     @torch.no_grad()
     def sample(
@@ -149,7 +146,7 @@ class Dial(nn.Module):
         """Integrate the flow from noise to a chunk.
 
         Args:
-            current, intent: `(batch, patches, width)` features.
+            current, intent: as `context` takes them.
             state: `(batch, proprioception)` normalised.
             noise: `(batch * samples, horizon, state)`, those of one chunk after each other.
             prefix, frozen: what the chunks begin with, as `VelocityField` takes it.
@@ -158,5 +155,5 @@ class Dial(nn.Module):
             `(batch, horizon, state)` normalised actions, the means of the samples.
         """
         sampler = FlowMatching(self.sizes.euler_steps)
-        context = self.fusion(current, intent)
+        context = self.context(current, intent)
         return sample_chunks(sampler, self.velocity, context, state, noise, prefix, frozen)

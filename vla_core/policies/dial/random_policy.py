@@ -14,7 +14,8 @@ from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.specification import CameraSpec, ObservationSpec
 from vla_core.paths import root
 from vla_core.policies.blocks.words import vocabulary_of
-from vla_core.policies.dial.model import Dial, DialSizes
+from vla_core.policies.dial.model import Dial
+from vla_core.policies.dial.sizes import DialSizes
 from vla_core.policies.dial.weights import save_dial
 from vla_core.policies.visuomotor.normalisation import Normalisation
 from vla_core.policies.visuomotor.weights import fingerprint

@@ -16,7 +16,7 @@ from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.suite import TrainingSuite
 from vla_core.errors import ConfigError
 from vla_core.paths import policy_folder
-from vla_core.policies.dial.config import COMMITTED, STAGE_2, TrainingConfig
+from vla_core.policies.dial.config import COMMITTED, STAGE_2, WARM_UP, TrainingConfig
 from vla_core.policies.dial.losses import (
     ActionWarmup,
     EndToEnd,
@@ -24,8 +24,9 @@ from vla_core.policies.dial.losses import (
     ForwardDynamics,
     PrefixConditioning,
 )
-from vla_core.policies.dial.model import Dial, DialSizes
+from vla_core.policies.dial.model import Dial
 from vla_core.policies.dial.ship import ship
+from vla_core.policies.dial.sizes import DialSizes
 from vla_core.policies.dial.validation import validate, validate_forward
 from vla_core.policies.dial.weights import load_dial
 from vla_core.policies.visuomotor.normalisation import Normalisation
@@ -47,12 +48,12 @@ class DialRecipe(VisuomotorRecipe):
         super().__init__(config, folder, suite)
         #: The policy whose weights all begins with, if there is one.
         self.start = PolicyManifest.load(policy_folder(config.start)) if config.start else None
-        warmed_up = () if config.start else ("system2", "system1")
+        self.warmed_up = tuple(stage for stage in WARM_UP if stage in config.stages)
         self.before = {
             "system2": (),
             "system1": (),
             **{
-                stage: tuple(self.corrected[:part][-1:]) or warmed_up
+                stage: tuple(self.corrected[:part][-1:]) or self.warmed_up
                 for part, stage in enumerate(self.corrected)
             },
             "prefix": tuple(self.corrected[-1:]),
@@ -87,7 +88,8 @@ class DialRecipe(VisuomotorRecipe):
             "forward": lambda: ForwardDynamics(model.forward_model),
             "cloning": lambda: ActionWarmup(model, "current"),
         }
-        module = objectives.get(stage, lambda: EndToEnd(model))()
+        learns = self.config.system2_learns
+        module = objectives.get(stage, lambda: EndToEnd(model, learns))()
         trainer = Trainer(
             self.folder, stage, module, self.config.stages[stage], self.config.seed
         )
@@ -134,9 +136,9 @@ class DialRecipe(VisuomotorRecipe):
 
     def warm_up(self) -> dict[str, dict[str, float]]:
         """Stage 1: the two systems do not need each other, so on a CPU each takes half the cores."""
-        if self.start:
+        stages = self.warmed_up
+        if not stages:
             return {}
-        stages = ("system2", "system1")
         if torch.cuda.is_available() or torch.get_num_threads() < 2:
             with StageBars() as bars:
                 return {stage: self.train(stage, self.bar(bars, stage)) for stage in stages}

@@ -10,12 +10,15 @@ import numpy as np
 from vla_core.contract.answers import chunk_of, intent_of
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.placement import Placement
-from vla_core.errors import FeatureSpaceError, IntentError
+from vla_core.errors import FeatureSpaceError
 from vla_core.inference.arrays import Array, fetched
 from vla_core.inference.networks import open_networks
 from vla_core.inference.session import Session
+from vla_core.policies.dial.networks import of_system1, of_system2
+from vla_core.policies.dial.sizes import DialSizes
 from vla_core.policies.samplers.flow import FlowMatching
 from vla_core.policies.samplers.plan import carried, committed_steps, first_steps
+from vla_core.policies.visuomotor.intent import tensor_of
 from vla_core.policies.visuomotor.language import Language, open_language
 from vla_core.policies.visuomotor.sampling import ChunkSampling, Moment, features
 from vla_core.types import (
@@ -38,15 +41,13 @@ def load_system2(folder: Path, manifest: PolicyManifest, placement: Placement) -
         ConfigError: the sentence encoder that it reads by is not installed.
     """
     language = open_language(manifest.model, placement)
-    networks = _sessions(folder, manifest, placement, ("vit", "system2"))
-    return DialSystem2(manifest, language, networks)
+    names = of_system2(DialSizes(**manifest.model).coupling)
+    return DialSystem2(manifest, language, _sessions(folder, manifest, placement, names))
 
 
 def load_system1(folder: Path, manifest: PolicyManifest, placement: Placement) -> DialSystem1:
     """Load the fast half."""
-    names = ("vit", "fusion", "velocity")
-    if manifest.forward_steps:
-        names += ("forward_model",)
+    names = of_system1(DialSizes(**manifest.model).coupling, bool(manifest.forward_steps))
     return DialSystem1(manifest, _sessions(folder, manifest, placement, names))
 
 
@@ -57,6 +58,7 @@ class DialSystem2:
         self, manifest: PolicyManifest, language: Language, networks: dict[str, Session]
     ) -> None:
         self.manifest = manifest
+        self._coupling = DialSizes(**manifest.model).coupling
         self._language = language
         self._networks = networks
         self._sequence = 0
@@ -72,22 +74,31 @@ class DialSystem2:
         """Eq. 1, first half. The intent's tensors, `(patches, width)` float16:
 
         `foresight`, the features H steps ahead, and `current`, those of now, for people to compare.
+        Of a loose policy (`Foresight`) `tokens` too, which System 1 is given, and `foresight` only
+        where there is one.
         """
         started = time.perf_counter()
         observation = context.observation
         words = self._language(instruction.text)
         current = features(self.manifest, self._networks["vit"], observation)
         network = self._networks["system2"]
-        foresight = network.run(features=current, words=network.put(words[None]))
+        said = network.run(features=current, words=network.put(words[None]))
         self._sequence += 1
-        tensors = {
-            "foresight": fetched(foresight)[0].astype(np.float16),
-            "current": fetched(current)[0].astype(np.float16),
-        }
+        tensors = {**self._said(said, current), "current": _half(current)}
         compute_s = time.perf_counter() - started
         return intent_of(
             self.manifest, self._sequence, observation, instruction, tensors, compute_s
         )
+
+    def _said(self, said: Array, current: Array) -> dict[str, np.ndarray]:
+        if self._coupling.is_bottleneck:
+            return {"foresight": _half(said)}
+        tokens = _half(said)
+        if not self._coupling.foresees:
+            return {"tokens": tokens}
+        foresight = _half(self._networks["foresight_head"].run(tokens=said, features=current))
+        given = len(tokens) if self._coupling.appends else len(tokens) - len(foresight)
+        return {"foresight": foresight, "tokens": tokens[:given]}
 
 
 class DialSystem1:
@@ -95,6 +106,7 @@ class DialSystem1:
 
     def __init__(self, manifest: PolicyManifest, networks: dict[str, Session]) -> None:
         self.manifest = manifest
+        self._sizes = DialSizes(**manifest.model)
         self._networks = networks
         sampler = FlowMatching(manifest.model["euler_steps"])
         self._sampling = ChunkSampling(manifest, networks["velocity"], sampler)
@@ -121,9 +133,8 @@ class DialSystem1:
             raise FeatureSpaceError(intent.fingerprint, manifest.fingerprint)
         sampling = self._sampling
         sampling.check_plan(plan)
-        put = self._networks["fusion"].put
-        current = features(manifest, self._networks["vit"], observation)
-        foresight = put(_foresight(intent, tuple(current.shape[1:])))
+        current = self._seen(observation)
+        given = self._given(intent, current)
         moment = sampling.moment(observation.position, observation.velocity)
         steps = committed_steps(plan, Conditioning.FORWARD, manifest.forward_steps)
         done = np.empty((0, len(manifest.joint_names)))
@@ -132,11 +143,26 @@ class DialSystem1:
             carry = carried(plan, steps, moment.state[: len(manifest.joint_names)], manifest.step_s)
             done = carry.done
             moment = sampling.moment(carry.position, carry.velocity)
-        fused = self._networks["fusion"].run(current=current, intent=foresight)
+        own = {} if current is None else {"current": current}
+        fused = self._networks["fusion"].run(intent=given, **own)
         targets = np.concatenate([done, sampling.sample(fused, moment, rng, plan)])
         self._sequence += 1
         compute_s = time.perf_counter() - started
         return chunk_of(manifest, self._sequence, observation, intent, targets, compute_s)
+
+    def _seen(self, observation: Observation) -> Array | None:
+        """Features of its own view; None: it has none."""
+        if self._sizes.coupling.system1_sees:
+            return features(self.manifest, self._networks["vit"], observation)
+        self.manifest.check_observation(observation)
+        return None
+
+    def _given(self, intent: LatentIntent, current: Array | None) -> Array:
+        """What the intent tells System 1; raises `IntentError` where it does not."""
+        name, shape = "tokens", self._sizes.given
+        if self._sizes.coupling.is_bottleneck:
+            name, shape = "foresight", tuple(current.shape[1:])
+        return self._networks["fusion"].put(tensor_of(intent, name, shape)[None])
 
     def _expected(
         self, current: Array, moment: Moment, plan: CommittedPlan, steps: int
@@ -152,21 +178,8 @@ class DialSystem1:
         )
 
 
-def _foresight(intent: LatentIntent, shape: tuple[int, ...]) -> np.ndarray:
-    """`(1, patches, width)` float32.
-
-    Raises:
-        IntentError: there is none, of another shape, or not finite.
-    """
-    tensor = intent.tensors.get("foresight")
-    if tensor is None or tensor.shape != shape or tensor.dtype.kind != "f":
-        got = "none" if tensor is None else f"{tensor.dtype} {tensor.shape}"
-        raise IntentError(
-            f"intent {intent.sequence}: tensor 'foresight': got {got}, expected floats {shape}"
-        )
-    if not np.isfinite(tensor).all():
-        raise IntentError(f"intent {intent.sequence}: tensor 'foresight' is not finite")
-    return tensor.astype(np.float32)[None]
+def _half(array: Array) -> np.ndarray:
+    return fetched(array)[0].astype(np.float16)
 
 
 def _sessions(

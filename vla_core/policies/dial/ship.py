@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vla_core.contract.manifest import PolicyManifest
+from vla_core.policies.dial.foresight import Foresight
 from vla_core.policies.dial.weights import save_dial
 from vla_core.policies.visuomotor.language import card_clause
 from vla_core.policies.visuomotor.trained import Trained
@@ -38,16 +39,20 @@ def ship(
     """
     sizes = trained.network.sizes
     save_dial(trained.network, folder, prefix=prefix_steps > 0)
+    foresees = sizes.coupling.foresees
     manifest = trained.manifest(
-        lookahead_s=sizes.horizon / trained.rate_hz,
+        lookahead_s=sizes.horizon / trained.rate_hz if foresees else 0.0,
         prefix_steps=prefix_steps,
         forward_steps=forward_steps,
     )
     speeds = f" and {sizes.velocities} velocities" if sizes.velocities else ""
+    foresight = f"foresight {manifest.lookahead_s} s ahead" if foresees else "no foresight"
+    if sizes.coupling is not Foresight.BOTTLENECK:
+        foresight += f" ({sizes.foresight})"
     words = CardWords(
         parameters=trained.parameters,
         metrics=_METRICS,
-        sees=f"state of {sizes.state} numbers{speeds}; foresight {manifest.lookahead_s} s ahead;\n"
+        sees=f"state of {sizes.state} numbers{speeds}; {foresight};\n"
         f"{card_clause(sizes.language, sizes.vocabulary)};",
         limits=_RECORDED if trained.config.dataset else _SIMULATED,
     )

@@ -15,6 +15,7 @@ class Fusion(nn.Module):
         self, patches: int, feature_width: int, width: int, layers: int, heads: int
     ) -> None:
         super().__init__()
+        self.tokens = 2 * patches
         self.project = nn.Linear(feature_width, width)
         self.position = nn.Parameter(0.02 * torch.randn(patches, width))
         self.role = nn.Parameter(0.02 * torch.randn(2, 1, width))

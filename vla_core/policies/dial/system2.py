@@ -10,18 +10,70 @@ from vla_core.policies.blocks.transformer import SelfAttentionBlock, mlp
 from vla_core.policies.blocks.words import InstructionShape
 
 
-class ForesightTransformer(nn.Module):
-    """Current features and instruction to the features of the observation H steps ahead.
-
-    The sequence is [patches, words, learnable queries], with as many queries as patches; the
-    queries' outputs go through an MLP head to the intent x_t (eq. 1). The head's output is added
-    to the current features of the same patch, so that "nothing changes" is where it starts from.
+class PromptedTransformer(nn.Module):
+    """Self-attention over [patches, words, learnable queries].
 
     Args:
         patches: number of patch features, of all cameras together.
         feature_width: width of the ViT's features.
         width, layers, heads: of the transformer.
         instruction: its shape; word 0 is padding.
+        queries: how many; 0: none.
+    """
+
+    def __init__(
+        self,
+        patches: int,
+        feature_width: int,
+        width: int,
+        layers: int,
+        heads: int,
+        instruction: InstructionShape,
+        queries: int,
+    ) -> None:
+        super().__init__()
+        self.visual = nn.Linear(feature_width, width)
+        self.text = text_layer(instruction, width)
+        self.freeze_text()
+        self.position = nn.Parameter(0.02 * torch.randn(patches + instruction.tokens, width))
+        self.queries = nn.Parameter(0.02 * torch.randn(queries, width)) if queries else None
+        self.blocks = nn.ModuleList(SelfAttentionBlock(width, heads) for _ in range(layers))
+        self.norm = nn.LayerNorm(width)
+
+    def freeze_text(self) -> None:
+        """Section 3.4: the text embedding stays frozen; the projection of a sentence learns."""
+        if isinstance(self.text, nn.Embedding):
+            self.text.requires_grad_(False)
+
+    def tokens(self, features: Tensor, words: Tensor, mask: Tensor | None = None) -> Tensor:
+        """All tokens after the last layer, before its norm.
+
+        Args:
+            features: `(batch, patches, feature_width)` of the current observation.
+            words: the instruction, `(batch, max_words)` int64 word ids, or a sentence encoder's
+                `(batch, 1, width)`.
+            mask: `(tokens, tokens)` bool, as `Attention` takes it.
+
+        Returns:
+            `(batch, patches + words + queries, width)`.
+        """
+        x = torch.cat([self.visual(features), self.text(words)], dim=1) + self.position
+        if self.queries is not None:
+            x = torch.cat([x, self.queries.expand(len(features), -1, -1)], dim=1)
+        for block in self.blocks:
+            x = block(x, mask)
+        return x
+
+
+class ForesightTransformer(PromptedTransformer):
+    """Current features and instruction to the features of the observation H steps ahead.
+
+    There are as many queries as patches; their outputs go through an MLP head to the intent x_t
+    (eq. 1). The head's output is added to the current features of the same patch, so that "nothing
+    changes" is where it starts from.
+
+    Args:
+        patches, feature_width, width, layers, heads, instruction: as `PromptedTransformer`.
     """
 
     def __init__(
@@ -33,35 +85,15 @@ class ForesightTransformer(nn.Module):
         heads: int,
         instruction: InstructionShape,
     ) -> None:
-        super().__init__()
+        super().__init__(patches, feature_width, width, layers, heads, instruction, patches)
         self.patches = patches
-        self.visual = nn.Linear(feature_width, width)
-        self.text = text_layer(instruction, width)
-        self.freeze_text()
-        self.position = nn.Parameter(0.02 * torch.randn(patches + instruction.tokens, width))
-        self.queries = nn.Parameter(0.02 * torch.randn(patches, width))
-        self.blocks = nn.ModuleList(SelfAttentionBlock(width, heads) for _ in range(layers))
-        self.norm = nn.LayerNorm(width)
         self.head = mlp(width, 2 * width, feature_width)
 
-    def freeze_text(self) -> None:
-        """Section 3.4: the text embedding stays frozen; the projection of a sentence learns."""
-        if isinstance(self.text, nn.Embedding):
-            self.text.requires_grad_(False)
-
     def forward(self, features: Tensor, words: Tensor) -> Tensor:
-        """Synthesise the intent.
-
-        Args:
-            features: `(batch, patches, feature_width)` of the current observation.
-            words: the instruction, `(batch, max_words)` int64 word ids, or a sentence encoder's
-                `(batch, 1, width)`.
+        """Synthesise the intent; arguments as those of `tokens`.
 
         Returns:
             `(batch, patches, feature_width)`: the foresight x_t.
         """
-        context = torch.cat([self.visual(features), self.text(words)], dim=1) + self.position
-        x = torch.cat([context, self.queries.expand(len(features), -1, -1)], dim=1)
-        for block in self.blocks:
-            x = block(x)
+        x = self.tokens(features, words)
         return features + self.head(self.norm(x[:, -self.patches :]))

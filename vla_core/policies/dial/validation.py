@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import mse_loss
 
-from vla_core.policies.dial.losses import ForwardDynamics
+from vla_core.policies.dial.losses import ForwardDynamics, intended
 from vla_core.policies.dial.model import Dial
 from vla_core.policies.visuomotor.normalisation import Normalisation
 from vla_core.policies.visuomotor.validation import chunk_errors
@@ -25,15 +25,16 @@ def validate(
         prefix_steps: of the longest prefix that the stage teaches [steps].
 
     Returns:
-        `foresight` error (eq. 2) with `copy`, the error of "nothing changes", beside it; and those
-        of `chunk_errors`.
+        `foresight` error (eq. 2) with `copy`, the error of "nothing changes", beside it, unless
+        nothing is foreseen; and those of `chunk_errors`.
     """
     metrics = {}
     intent = batch["current"] if stage == "cloning" else batch["future"]
     if stage not in ("system1", "cloning"):
-        intent = model.system2(batch["past"], batch["words"])
-        metrics["foresight"] = float(mse_loss(intent, batch["future"]))
-        metrics["copy"] = float(mse_loss(batch["past"], batch["future"]))
+        intent, foresight = intended(model, batch)
+        if foresight is not None:
+            metrics["foresight"] = float(mse_loss(foresight, batch["future"]))
+            metrics["copy"] = float(mse_loss(batch["past"], batch["future"]))
     if stage == "system2":
         return metrics
 

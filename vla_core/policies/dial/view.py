@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from vla_core.contract.intent_view import ForeseenFeatures, ShownIntent
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.errors import IntentError
+from vla_core.policies.visuomotor.intent import tensor_of
 from vla_core.types import LatentIntent
 
 
@@ -15,10 +14,15 @@ class DialView:
 
     def __init__(self, manifest: PolicyManifest) -> None:
         self._cameras = tuple(camera.name for camera in manifest.observation.cameras)
+        self._foresees = manifest.lookahead_s > 0.0
 
     def show(self, intent: LatentIntent) -> ShownIntent:
-        """The features that it foresees, beside those that it saw."""
-        predicted, current = (_features(intent, name) for name in ("foresight", "current"))
+        """The features that it foresees, beside those that it saw; nothing where it does not."""
+        if not self._foresees:
+            return ShownIntent()
+        predicted, current = (
+            tensor_of(intent, name, (None, None)) for name in ("foresight", "current")
+        )
         cameras = self._cameras
         side = round((len(predicted) / len(cameras)) ** 0.5)
         if predicted.shape != current.shape or len(cameras) * side * side != len(predicted):
@@ -27,13 +31,3 @@ class DialView:
                 f"{current.shape}; expected the same, {len(cameras)} square grids of patches"
             )
         return ShownIntent(ForeseenFeatures(predicted, current, cameras))
-
-
-def _features(intent: LatentIntent, name: str) -> np.ndarray:
-    tensor = intent.tensors.get(name)
-    if tensor is None or tensor.ndim != 2 or tensor.dtype.kind != "f":
-        got = "none" if tensor is None else f"{tensor.dtype} {tensor.shape}"
-        raise IntentError(
-            f"intent {intent.sequence}: tensor {name!r}: got {got}, expected floats (patches, width)"
-        )
-    return tensor.astype(np.float32)

@@ -7,8 +7,9 @@ from pathlib import Path
 import torch
 
 from vla_core.contract.manifest import PolicyManifest
-from vla_core.policies.dial.model import Dial, DialSizes
-from vla_core.policies.dial.networks import NETWORKS
+from vla_core.policies.dial.model import Dial
+from vla_core.policies.dial.networks import inputs_of
+from vla_core.policies.dial.sizes import DialSizes
 from vla_core.policies.visuomotor.weights import (
     instruction_example,
     load_weights,
@@ -38,21 +39,26 @@ def example_inputs(dial: Dial, prefix: bool) -> dict[str, dict[str, torch.Tensor
     Args:
         prefix: whether the velocity field takes one.
     """
-    sizes = dial.sizes
-    features = torch.zeros(1, dial.vit.patches, dial.vit.width)
+    sizes, vit = dial.sizes, dial.vit
     side = sizes.image_size
-    examples = {
-        "vit": (torch.zeros(1, sizes.cameras, side, side, 3, dtype=torch.uint8),),
-        "system2": (features, instruction_example(sizes.instruction_shape)),
-        "fusion": (features, features),
+    features = torch.zeros(1, vit.patches, vit.width)
+    actions = torch.zeros(1, sizes.horizon, sizes.state)
+    inputs = {
+        "images": torch.zeros(1, sizes.cameras, side, side, 3, dtype=torch.uint8),
+        "features": features,
+        "words": instruction_example(sizes.instruction_shape),
+        "current": features,
+        "intent": features,
+        "state": torch.zeros(1, sizes.proprioception),
+        "prefix": actions,
+        "frozen": torch.zeros(actions.shape[:2], dtype=torch.bool),
     }
-    if dial.forward_model is not None:
-        actions = torch.zeros(1, sizes.horizon, sizes.state)
-        frozen = torch.zeros(actions.shape[:2], dtype=torch.bool)
-        state = torch.zeros(1, sizes.proprioception)
-        examples["forward_model"] = (features, state, actions, frozen)
+    if not sizes.coupling.is_bottleneck:
+        inputs["tokens"] = torch.zeros(1, dial.system2.understood + vit.patches, sizes.system2_width)
+        inputs["intent"] = torch.zeros(1, *sizes.given)
+    networks = inputs_of(sizes.coupling, dial.forward_model is not None)
     named = {
-        name: dict(zip(NETWORKS[name], inputs, strict=True)) for name, inputs in examples.items()
+        network: {name: inputs[name] for name in names} for network, names in networks.items()
     }
-    context = torch.zeros(1, 2 * dial.vit.patches, sizes.fusion_width)
+    context = torch.zeros(1, dial.fusion.tokens, sizes.fusion_width)
     return {**named, "velocity": velocity_example(sizes, context, prefix)}

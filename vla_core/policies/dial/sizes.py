@@ -1,0 +1,107 @@
+"""Sizes of DIAL's networks; imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vla_core.errors import ConfigError
+from vla_core.policies.blocks.words import InstructionShape
+from vla_core.policies.dial.foresight import Foresight
+from vla_core.policies.visuomotor.language import WORDS, check_language, instruction_shape
+from vla_core.policies.visuomotor.sizes import PREDICTIONS
+
+
+@dataclass(frozen=True)
+class DialSizes:
+    """Sizes of the networks; `policy.json` holds them under `model`.
+
+    Attributes:
+        image_size: side of the square camera pictures [pixels].
+        cameras: number of views.
+        vit_stem, vit_layers: channels of the convolutional stem; transformer layers.
+        system2_width, system2_layers: of the foresight transformer.
+        fusion_width, fusion_layers: of System 1's self-attention (4 layers in the paper).
+        dit_width, dit_layers: of the diffusion transformer (16 layers in the paper).
+        heads: attention heads, everywhere.
+        state: numbers in the state vector (47 in the paper), and in an action.
+        velocities: joint velocities that proprioception holds beside the state; 0: none.
+        predicts: what the DiT's head gives, `velocity` as in the paper or `action`
+            (`VelocityField`), from which fewer steps learn more.
+        horizon: H, targets in a chunk and steps of foresight.
+        vocabulary: known words; the text embedding has one more, for padding.
+        max_words: longest instruction; 0 with `language: sentence`.
+        language: how instructions are understood, `words` or `sentence`.
+        euler_steps: integration steps of the flow.
+        noise_scale: of the noise that sampling starts from. 1 is the paper's; less keeps chunks
+            near the likely motion, so that one chunk agrees better with the next.
+        samples: chunks that are drawn and averaged. 1 is the paper's; the mean of several errs
+            less where one motion is right, and is none where there are different right ones.
+        forward_layers: of the forward model, which has System 2's width; 0: there is none.
+        foresight: how it reaches System 1, a `Foresight`; but for the first they are what section
+            5.2 compares DIAL with.
+    """
+
+    image_size: int
+    cameras: int
+    vit_stem: tuple[int, ...]
+    vit_layers: int
+    system2_width: int
+    system2_layers: int
+    fusion_width: int
+    fusion_layers: int
+    dit_width: int
+    dit_layers: int
+    heads: int
+    state: int
+    horizon: int
+    vocabulary: tuple[str, ...]
+    euler_steps: int
+    max_words: int = 0
+    language: str = WORDS
+    noise_scale: float = 1.0
+    forward_layers: int = 0
+    velocities: int = 0
+    samples: int = 1
+    predicts: str = "velocity"
+    foresight: str = Foresight.BOTTLENECK.value
+
+    def __post_init__(self) -> None:
+        known = {"predicts": PREDICTIONS, "foresight": [each.value for each in Foresight]}
+        for name, values in known.items():
+            if (got := getattr(self, name)) not in values:
+                raise ConfigError(f"model.{name}", f"got {got!r}, expected {' or '.join(values)}")
+        check_language(self.language, self.max_words)
+        if self.forward_layers and not self.coupling.system1_sees:
+            raise ConfigError(
+                "model.forward_layers",
+                f"a forward model foretells what System 1 sees; with `foresight: {self.foresight}` "
+                "it sees nothing itself",
+            )
+        object.__setattr__(self, "vit_stem", tuple(self.vit_stem))
+        object.__setattr__(self, "vocabulary", tuple(self.vocabulary))
+
+    @property
+    def proprioception(self) -> int:
+        """Numbers that System 1 is told of the robot itself."""
+        return self.state + self.velocities
+
+    @property
+    def instruction_shape(self) -> InstructionShape:
+        """What an instruction is to System 2."""
+        return instruction_shape(self.language, self.vocabulary, self.max_words)
+
+    @property
+    def coupling(self) -> Foresight:
+        """How the foresight reaches System 1."""
+        return Foresight(self.foresight)
+
+    @property
+    def patches(self) -> int:
+        """Patches of all cameras together."""
+        return self.cameras * (self.image_size >> len(self.vit_stem)) ** 2
+
+    @property
+    def given(self) -> tuple[int, int]:
+        """Shape of the tokens that a loose System 1 is given: patches, words, queries if so."""
+        queries = self.patches if self.coupling.appends else 0
+        return self.patches + self.instruction_shape.tokens + queries, self.system2_width
