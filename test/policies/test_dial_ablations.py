@@ -10,7 +10,7 @@ from tiny_dial import SIZES, random_dial
 from torch import nn
 
 from vla_core.errors import ConfigError
-from vla_core.policies.blocks.flow_matching import DRAWS
+from vla_core.policies.blocks.flow_matching import DRAWS, flow_loss
 from vla_core.policies.dial.foresight import Foresight
 from vla_core.policies.dial.losses import EndToEnd
 from vla_core.policies.dial.model import Dial
@@ -128,6 +128,42 @@ def test_system_1_has_a_view_of_its_own_only_with_extra_vision(foresight, batch)
     other = {**batch, "current": batch["current"] + 1.0}
     losses = [EndToEnd(dial)(each, noise())["loss"].item() for each in (batch, other)]
     assert (losses[0] != losses[1]) == foresight.system1_sees
+
+
+# Section 4.1.1: another embodiment
+
+
+def test_what_another_embodiment_does_not_have_is_not_learned(batch):
+    """Sections 4.1.1: the mean goes over what is known of each sample alone."""
+    dial = dial_with(Foresight.BOTTLENECK)
+    known = torch.ones(BATCH, SIZES.state, dtype=torch.bool)
+    known[1, :29] = False  # joints; the wrists are known
+    masked = {**batch, "known": known}
+    losses = EndToEnd(dial)(masked, noise())
+    context = dial.fusion(batch["current"], dial.system2(batch["past"], batch["words"]))
+    errors = by_hand(dial, context, batch)
+    counted = known.repeat_interleave(DRAWS, dim=0)[:, None].expand_as(errors)
+    total, entries = (errors * counted).sum(), counted.sum()
+    assert losses["action"].item() == pytest.approx((total / entries).item(), rel=1e-5)
+
+    everything = {**batch, "known": torch.ones_like(known)}
+    plain = EndToEnd(dial)(batch, noise())["action"].item()
+    assert EndToEnd(dial)(everything, noise())["action"].item() == pytest.approx(plain, rel=1e-6)
+
+
+def test_of_a_committed_prefix_too_only_what_is_known_is_counted(batch):
+    dial, known = dial_with(Foresight.BOTTLENECK), torch.zeros(BATCH, SIZES.state, dtype=torch.bool)
+    known[:, 5] = True
+    context = torch.randn(BATCH, 4, SIZES.fusion_width, generator=noise())
+
+    def gradient(known: torch.Tensor) -> torch.Tensor:
+        dial.velocity.zero_grad()
+        told = {**batch, "known": known}
+        flow_loss(dial.velocity, context, told, noise(), "velocity", 2).backward()
+        return dial.velocity.out.bias.grad.clone()
+
+    assert (gradient(known) != 0).nonzero().flatten().tolist() == [5]
+    assert (gradient(torch.ones_like(known)) != 0).all()
 
 
 def test_the_meaning_of_a_loose_intent_is_in_system_2_and_of_the_foresight_in_the_encoder():

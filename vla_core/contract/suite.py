@@ -166,6 +166,18 @@ class Labelled(Protocol):
 
 
 @runtime_checkable
+class ShownByHands(Protocol):
+    """Offers videos of its tasks as done by other hands than a robot's."""
+
+    def show_hands(self, folder: Path, robot: str, videos: int, image_size: int) -> None:
+        """Fill `folder` with `HandVideo` files, of at most so many; goes on where it was left.
+
+        Args:
+            robot: in whose base frame the wrists' poses are.
+        """
+
+
+@runtime_checkable
 class Corrected(Protocol):
     """Offers corrections of a policy."""
 
@@ -256,6 +268,7 @@ class TrainingSuite(DemonstratedSuite, Labelled, Corrected, Protocol):
 OFFERED = {
     Demonstrated: "demonstrations",
     Labelled: "labelled scenes",
+    ShownByHands: "videos of other hands",
     Corrected: "corrections",
     Exemplary: "an expert in the place of a policy",
     Watched: "an expert to take over",

@@ -45,7 +45,9 @@ def flow_loss(
 
     Args:
         context: `(batch, m, width)`.
-        batch: `state` `(batch, proprioception)` s_t, `actions` `(batch, H, state)` A.
+        batch: `state` `(batch, proprioception)` s_t, `actions` `(batch, H, state)` A; where other
+            embodiments are among it `known` `(batch, state)` bool: the mean is taken over these
+            numbers of the actions alone.
         predicts: what the field's head gives.
     """
     state = batch["state"].repeat_interleave(DRAWS, dim=0)
@@ -56,11 +58,17 @@ def flow_loss(
     if predicts == "action":
         tau = NOISIEST * (1.0 - tau ** (1.0 / NOISE_SHAPE))
     mixed = tau[:, None, None] * actions + (1.0 - tau[:, None, None]) * epsilon
+    counted = ...
+    if "known" in batch:
+        known = batch["known"].repeat_interleave(DRAWS, dim=0)
+        counted = known[:, None].expand_as(actions)
     if not longest_prefix:
-        return mse_loss(velocity(mixed, tau, context, state), actions - epsilon)
+        flow = velocity(mixed, tau, context, state)
+        return mse_loss(flow[counted], (actions - epsilon)[counted])
     frozen = drawn_prefix(actions, longest_prefix, noise)
     flow = velocity(mixed, tau, context, state, actions, frozen)
-    return mse_loss(flow[~frozen], (actions - epsilon)[~frozen])
+    counted = ~frozen if counted is ... else counted & ~frozen[..., None]
+    return mse_loss(flow[counted], (actions - epsilon)[counted])
 
 
 def drawn_prefix(actions: Tensor, longest: int, noise: torch.Generator) -> Tensor:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.suite import ShownByHands
 from vla_core.errors import ConfigError
 from vla_core.paths import policy_folder
 from vla_core.policies.dial.foresight import Foresight
@@ -29,6 +30,40 @@ COMMITTED = ("prefix", "forward")
 
 
 @dataclass(frozen=True, kw_only=True)
+class ActionFreeConfig:
+    """Videos of hands of another embodiment beside the demonstrations (section 4.1.1).
+
+    Attributes:
+        folder: of `HandVideo` files; a relative one starts where `vla train` was started. Empty:
+            the suite shows them.
+        videos: how many it is to show; 0 with a `folder`.
+        share: of each batch, between 0 and 1; demonstrations and corrections fill the rest.
+        stages: in which; those after them learn from the robot alone.
+    """
+
+    folder: str = ""
+    videos: int = 0
+    share: float
+    stages: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if bool(self.folder) == (self.videos > 0):
+            raise ConfigError(
+                "action_free",
+                f"got folder {self.folder!r} and {self.videos} videos, expected one of them: where "
+                "they are, or how many the suite is to show",
+            )
+        if not isinstance(self.share, float) or not 0 < self.share < 1:
+            raise ConfigError(
+                "action_free.share", f"got {self.share!r}, expected a share of a batch, in (0, 1)"
+            )
+        known = (*WARM_UP, *STAGE_2)
+        if unknown := sorted(set(self.stages) - set(known)):
+            raise ConfigError("action_free.stages", f"unknown {unknown}, known: {', '.join(known)}")
+        object.__setattr__(self, "stages", tuple(self.stages))
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingConfig(VisuomotorConfig):
     """A run of DIAL's training.
 
@@ -37,10 +72,18 @@ class TrainingConfig(VisuomotorConfig):
             Kind, robot, cameras, model and normalisation are that policy's.
         system2_learns: or System 2 stays as it is, where nothing is foreseen (the frozen
             GR00T-Qwen2.5 of section 4.2.2).
+        action_free: what is learned from videos without actions; None: nothing.
     """
 
     start: str = ""
     system2_learns: bool = True
+    action_free: ActionFreeConfig | None = None
+
+    @property
+    def abilities(self) -> tuple[type, ...]:
+        """Videos of hands besides, where the suite is to show them."""
+        shows = self.action_free is not None and self.action_free.videos > 0
+        return (*super().abilities, ShownByHands) if shows else super().abilities
 
     @property
     def foresight(self) -> Foresight:
@@ -60,7 +103,11 @@ class TrainingConfig(VisuomotorConfig):
         check_keys(str(path), raw, cls)
         check_velocity(str(path), raw)
         check_sizes(f"{path}: model", DialSizes, raw["model"])
-        config = cls(**read_shared(str(path), raw))
+        shared = read_shared(str(path), raw)
+        if raw.get("action_free"):
+            check_keys(f"{path}: action_free", raw["action_free"], ActionFreeConfig)
+            shared["action_free"] = ActionFreeConfig(**raw["action_free"])
+        config = cls(**shared)
         config._check_foresight(str(path))
         config.check_committed_steps(str(path), COMMITTED)
         if "forward" in config.stages and not config.model.get("forward_layers"):

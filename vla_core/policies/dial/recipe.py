@@ -32,9 +32,13 @@ from vla_core.policies.dial.weights import load_dial
 from vla_core.policies.visuomotor.normalisation import Normalisation
 from vla_core.policies.visuomotor.recipe import Show, VisuomotorRecipe, below
 from vla_core.policies.visuomotor.windows import Windows, draws
-from vla_core.training.mixture import Mixture
+from vla_core.recordings.hand_video import HandVideo, read_videos
+from vla_core.training.mixture import Mixture, Source
 from vla_core.training.progress import StageBars
 from vla_core.training.trainer import Trainer
+
+#: Of videos of another embodiment, and of their windows.
+ACTION_FREE = "action_free"
 
 
 class DialRecipe(VisuomotorRecipe):
@@ -68,8 +72,12 @@ class DialRecipe(VisuomotorRecipe):
             )
 
     def begun_with(self) -> dict[str, Any]:
-        """The policy that it began with."""
-        return {"weights_begun_with": self.start.name} if self.start else {}
+        """The policy that it began with, and the videos."""
+        begun = {"weights_begun_with": self.start.name} if self.start else {}
+        if self.config.action_free:
+            begun["action_free_windows"] = len(self.windows(ACTION_FREE))
+            begun["action_free_share"] = self.config.action_free.share
+        return begun
 
     def train(self, stage: str, show: Show) -> dict[str, float]:
         """Stage 1's halves `system2` and `system1`, a part of stage 2, `prefix` or `forward`.
@@ -106,6 +114,46 @@ class DialRecipe(VisuomotorRecipe):
         return trainer.run(
             batches, lambda: validate(stage, model, check, normalisation, prefix), show
         )
+
+    def encode(self) -> None:
+        """The demonstrations, and the videos of another embodiment."""
+        super().encode()
+        folder = self.folder / "windows" / ACTION_FREE
+        if self.config.action_free and not (folder / "starts.npy").exists():
+            self.save_windows(self.videos(), folder)
+
+    def sources(self, stage: str, training: Windows) -> list[Source]:
+        """Of every batch the videos' share, and the other sources in what is left of it."""
+        found, action_free = super().sources(stage, training), self.config.action_free
+        if action_free is None or stage not in action_free.stages:
+            return found
+        rest = 1.0 - action_free.share
+        windows = self.windows(ACTION_FREE)
+        return [
+            *(s._replace(windows=s.windows.all_known(), share=rest * s.share) for s in found),
+            Source(windows, windows.weights(), action_free.share),
+        ]
+
+    def videos(self) -> list[HandVideo]:
+        """Of another embodiment, shown where they are not recorded.
+
+        Raises:
+            ConfigError: there are none, or they do not fit the policy's cameras and steps.
+        """
+        action_free, folder = self.config.action_free, self.folder / ACTION_FREE
+        size = self.config.image_size
+        if action_free.videos:
+            self.suite.show_hands(folder, self.config.robot, action_free.videos, size)
+        else:
+            folder = Path(action_free.folder)
+        return read_videos(folder, self.config.cameras, size, self.rate_hz)
+
+    def _instructions(self) -> list[str]:
+        """Also those of videos that the suite did not show."""
+        action_free, told = self.config.action_free, super()._instructions()
+        if action_free and action_free.folder:
+            told += [video.instruction for video in self.videos()]
+        return told
 
     def new_model(self, *stages: str) -> Dial:
         """The networks at their first weights; words are those of the tasks.

@@ -25,6 +25,7 @@ from vla_core.policies.visuomotor.language import WORDS, open_language
 from vla_core.policies.visuomotor.normalisation import Normalisation
 from vla_core.policies.visuomotor.trained import Trained
 from vla_core.policies.visuomotor.windows import Windows
+from vla_core.recordings.hand_video import HandVideo
 from vla_core.robot.model import RobotModel
 from vla_core.training.augmentation import seen_otherwise
 from vla_core.training.collection import INTERVENTIONS, collect, rate_hz
@@ -190,7 +191,7 @@ class VisuomotorRecipe(ABC):
         self.ship(policy, metrics, *self.before[stage])
         first = self.corrected.index(stage) * count
         self.suite.correct(folder, policy, range(first, first + count))
-        self._save_windows([Episode.load(path) for path in sorted(folder.glob("*.npz"))], windows)
+        self.save_windows([Episode.load(path) for path in sorted(folder.glob("*.npz"))], windows)
 
     def label_scenes(self) -> None:
         """Let the suite label scenes for the encoder, with the robot as demonstrations have it."""
@@ -231,7 +232,7 @@ class VisuomotorRecipe(ABC):
             if name == "training":
                 rng = np.random.default_rng((self.config.seed, 17))
                 loaded += [seen_otherwise(e, rng) for e in loaded * self.config.augmented]
-            self._save_windows(loaded, folder)
+            self.save_windows(loaded, folder)
 
     def encode_interventions(self) -> None:
         """The same for what operators corrected, where the configuration names it."""
@@ -239,9 +240,12 @@ class VisuomotorRecipe(ABC):
         if self.config.interventions is None or (folder / "starts.npy").exists():
             return
         paths = sorted((self.folder / INTERVENTIONS).glob("*.npz"))
-        self._save_windows([Episode.load(path) for path in paths], folder)
+        self.save_windows([Episode.load(path) for path in paths], folder)
 
-    def _save_windows(self, episodes: Sequence[Episode], folder: Path) -> None:
+    def save_windows(
+        self, episodes: Sequence[Episode] | Sequence[HandVideo], folder: Path
+    ) -> None:
+        """Compute the frozen ViT's features of every frame once."""
         model = self.with_vit(self.new_model())
         language = open_language(asdict(model.sizes), Placement(threads=torch.get_num_threads()))
         cameras, rate = self.config.cameras, self.rate_hz

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +13,12 @@ from torch import Tensor
 from vla_core.contract.episode import Episode
 from vla_core.policies.blocks.vit import ViT
 from vla_core.policies.visuomotor.language import Language
+from vla_core.policies.visuomotor.motion import motion_of
 from vla_core.policies.visuomotor.normalisation import Normalisation
 from vla_core.policies.visuomotor.sizes import Sizes
 from vla_core.progress import counted
+from vla_core.recordings.hand_video import HandVideo
 from vla_core.robot.model import RobotModel
-from vla_core.training.joint_frames import mean_velocities, state_vectors
 from vla_core.training.window_index import WindowIndex, padded, padding
 
 #: System 2 may be this many steps behind System 1 [steps].
@@ -40,6 +41,8 @@ class Windows:
         velocities: `(frames, dof)`, as an `Observation` has them.
         words: `(frames, …)`, the instruction of each (`InstructionShape`).
         starts: as `WindowIndex` has them.
+        known: `(frames, state)` bool, which numbers of states and targets there are, where others
+            are padded with 0; None: all.
     """
 
     horizon: int
@@ -50,11 +53,12 @@ class Windows:
     targets: np.ndarray
     words: np.ndarray
     starts: np.ndarray
+    known: np.ndarray | None = None
 
     @classmethod
     def build(
         cls,
-        episodes: Sequence[Episode],
+        episodes: Sequence[Episode] | Sequence[HandVideo],
         vit: ViT | None,
         robot: RobotModel,
         cameras: Sequence[str],
@@ -75,33 +79,42 @@ class Windows:
             rate_hz: of the policy's steps, a whole fraction of the episodes'.
             language: turns instructions into what its networks take.
         """
-        features, states, velocities, targets, words, lengths = [], [], [], [], [], []
+        features, motions, words, lengths = [], [], [], []
         stride = round(episodes[0].rate_hz / rate_hz)
         for episode in counted(episodes, "features"):
             extra = padding(episode, sizes.horizon * stride)
             images = np.stack([episode.images[camera] for camera in cameras], axis=1)
-            states.append(padded(state_vectors(robot, episode.position), extra))
-            velocities.append(mean_velocities(padded(episode.position, extra), episode.rate_hz))
-            targets.append(padded(state_vectors(robot, episode.action), extra))
+            motions.append(motion_of(episode, robot, extra, stride))
             features.append(padded(encode(vit, images), extra))
+            lengths.append(len(motions[-1].states))
             encoded = language(episode.instruction)
-            words.append(np.broadcast_to(encoded, (len(states[-1]), *encoded.shape)))
-            lengths.append(len(states[-1]))
-        parts = (features, states, velocities, targets, words)
-        starts = WindowIndex.over(lengths, sizes.horizon, stride).starts
-        return cls(sizes.horizon, stride, *(np.concatenate(part) for part in parts), starts)
+            words.append(np.broadcast_to(encoded, (lengths[-1], *encoded.shape)))
+        states, velocities, targets, known = (np.concatenate(part) for part in zip(*motions))
+        return cls(
+            sizes.horizon,
+            stride,
+            np.concatenate(features),
+            states,
+            velocities,
+            targets,
+            np.concatenate(words),
+            WindowIndex.over(lengths, sizes.horizon, stride).starts,
+            None if known.all() else known,
+        )
 
     def save(self, folder: Path) -> None:
-        """Write each array beside the others; `load` maps them into memory."""
+        """Write each array beside the others, `starts` last; `load` maps them into memory."""
         folder.mkdir(parents=True, exist_ok=True)
-        for field in fields(self):
-            np.save(folder / f"{field.name}.npy", getattr(self, field.name))
+        arrays = {name: array for name, array in vars(self).items() if array is not None}
+        for name in (*(arrays.keys() - {"starts"}), "starts"):
+            np.save(folder / f"{name}.npy", arrays[name])
 
     @classmethod
     def load(cls, folder: Path) -> Windows:
         """Read what `save` wrote, without copying the features into memory."""
-        arrays = [np.load(folder / f"{field.name}.npy", mmap_mode="r") for field in fields(cls)]
-        return cls(int(arrays[0]), int(arrays[1]), *arrays[2:])
+        arrays = {path.stem: np.load(path, mmap_mode="r") for path in folder.glob("*.npy")}
+        steps = {name: int(arrays.pop(name)) for name in ("horizon", "stride")}
+        return cls(**steps, **arrays)
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -118,6 +131,10 @@ class Windows:
         moves = [self.targets[k] - states for k in self.index.chunks().T]
         velocities = self.velocities[frames] if velocity else None
         return Normalisation.fit(states, np.concatenate(moves), velocities)
+
+    def all_known(self) -> Windows:
+        """The same, to be mixed with windows of which not all is known."""
+        return replace(self, known=np.broadcast_to(True, self.states.shape))
 
     def weights(self) -> np.ndarray:
         """`(windows,)` probabilities to draw windows by.
@@ -159,7 +176,10 @@ class Windows:
         return found
 
     def now(self, rows: np.ndarray, normalisation: Normalisation) -> dict[str, Tensor]:
-        """Of windows `rows` `(batch,)` what is seen, told and done, without a foresight."""
+        """Of windows `rows` `(batch,)` what is seen, told and done, without a foresight.
+
+        With `known`: what is not known is 0, the mean, in the state.
+        """
         frames = self.starts[rows, 0]
         state = self.states[frames]
         arrays = {
@@ -167,6 +187,9 @@ class Windows:
             "state": normalisation.proprioception(state, self.velocities[frames]),
             "actions": normalisation.action(self.targets[self.index.chunks(rows)], state),
         }
+        if self.known is not None:
+            known = arrays["known"] = self.known[frames]
+            arrays["state"][:, : known.shape[1]][~known] = 0.0
         return {
             "current": self._features(frames),
             **{key: torch.from_numpy(value) for key, value in arrays.items()},

@@ -87,6 +87,12 @@ class TabletopSuite:
 
         random_scenes.generate(folder, robot, poses, scenes, image_size)
 
+    def show_hands(self, folder: Path, robot: str, videos: int, image_size: int) -> None:
+        """By the scripted expert with hands of skin, on tables of their own."""
+        from vla_core.suites.tabletop import hand_videos
+
+        hand_videos.generate(folder, robot, videos, image_size)
+
     def correct(self, folder: Path, policy: Path, seeds: range) -> None:
         """By the scripted expert, where the policy went."""
         from vla_core.suites.tabletop import corrections
