@@ -12,7 +12,7 @@ from torch import nn
 from vla_core.errors import ConfigError
 from vla_core.policies.blocks.flow_matching import DRAWS, flow_loss
 from vla_core.policies.dial.foresight import Foresight
-from vla_core.policies.dial.losses import EndToEnd
+from vla_core.policies.dial.losses import EndToEnd, ForesightWarmup
 from vla_core.policies.dial.model import Dial
 from vla_core.policies.visuomotor.weights import fingerprint
 
@@ -130,6 +130,44 @@ def test_system_1_has_a_view_of_its_own_only_with_extra_vision(foresight, batch)
     assert (losses[0] != losses[1]) == foresight.system1_sees
 
 
+def test_mismatched_system_2_sees_by_its_own_encoder_and_foresees_in_the_other_space(batch):
+    dial = dial_with(Foresight.MISMATCHED)
+    assert not torch.equal(weights(dial.vit), weights(dial.system2_vit))
+    seen = torch.randn(BATCH, PATCHES, WIDTH, generator=noise())
+    batch, system2 = {**batch, "seen": seen}, dial.system2
+    tokens = system2.norm(system2.tokens(seen, batch["words"]))[:, -PATCHES:]
+    foreseen = system2.head(tokens)  # nothing of `seen` is added: it is of another space
+    world = ((foreseen - batch["future"]) ** 2).mean().item()
+    assert ForesightWarmup(dial)(batch, noise())["loss"].item() == pytest.approx(world, rel=1e-5)
+    losses = EndToEnd(dial)(batch, noise())
+    assert losses["world"].item() == pytest.approx(world, rel=1e-5)
+    action = by_hand(dial, dial.fusion(batch["current"], foreseen), batch).mean()
+    assert losses["action"].item() == pytest.approx(action.item(), rel=1e-5)
+
+
+def test_by_dinov2_there_are_as_many_queries_as_its_patches(tiny_dinov2):
+    sizes = replace(SIZES, foresight="mismatched", vision="dinov2", image_size=56)
+    dial = Dial(sizes)
+    assert dial.vit.patches == sizes.patches == len(dial.system2.queries) == 2 * 4**2
+    eyes = dial.system2_vit.patches, dial.system2_vit.width
+    said = dial.system2(torch.zeros(1, *eyes), torch.zeros(1, SIZES.max_words, dtype=torch.int64))
+    assert said.shape == (1, dial.vit.patches, dial.vit.width)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"vision": "dinov2"}, r"vit_stem, vit_layers: got .* expected \[\] and 0"),
+        ({"vision": "dinov2", "vit_stem": (), "vit_layers": 0}, "got 32 .* a multiple of 14"),
+        ({"vit_layers": 0}, "expected both"),
+        ({"vision": "eye"}, "got 'eye', expected vit or dinov2"),
+    ],
+)
+def test_encoders_that_do_not_fit_are_refused(changes, problem):
+    with pytest.raises(ConfigError, match=problem):
+        replace(SIZES, **changes)
+
+
 # Section 4.1.1: another embodiment
 
 
@@ -179,7 +217,7 @@ def test_the_meaning_of_a_loose_intent_is_in_system_2_and_of_the_foresight_in_th
 
 
 def test_a_foresight_that_there_is_not_is_refused():
-    with pytest.raises(ConfigError, match="got 'dream', expected bottleneck or none or auxiliary"):
+    with pytest.raises(ConfigError, match="got 'dream', expected bottleneck or mismatched or none"):
         replace(SIZES, foresight="dream")
     with pytest.raises(ConfigError, match="it sees nothing itself"):
         replace(SIZES, foresight="appended", forward_layers=1)

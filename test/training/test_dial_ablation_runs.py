@@ -12,11 +12,14 @@ import pytest
 import torch
 import yaml
 from lerobot_writer import CAMERA, Recording, write_dataset
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
+from tiny_backbones import tiny_dinov2  # noqa: F401
 
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.errors import ConfigError, IntentError
 from vla_core.paths import training_file
+from vla_core.policies.backbones import dinov2
+from vla_core.policies.backbones.catalogue import DINOV2, FOLDER_VARIABLE, STAMP
 from vla_core.policies.dial.config import TrainingConfig
 from vla_core.policies.dial.foresight import Foresight
 from vla_core.policies.dial.recipe import DialRecipe
@@ -36,6 +39,7 @@ PLAIN = "dial_tabletop_plain"
 ABLATIONS = [
     PLAIN, "dial_tabletop_frozen", "dial_tabletop_tuned", "dial_tabletop_flare",
     "dial_tabletop_seer", "dial_tabletop_seer_ev", "dial_tabletop_no_warmup",
+    "dial_tabletop_mismatched", "dial_tabletop_dino",
 ]  # fmt: skip
 ROBOT = "g1_bottle"
 
@@ -48,6 +52,16 @@ def dataset(tmp_path_factory) -> DatasetConfig:
     return DatasetConfig(folder, {"head": CAMERA}, 10.0, 0)
 
 
+@pytest.fixture
+def installed_dinov2(tiny_dinov2, tmp_path, monkeypatch) -> None:  # noqa: F811
+    """The backbone, tiny and random, as installing leaves it."""
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "backbones"))
+    DINOV2.folder.mkdir(parents=True)
+    torch.manual_seed(9)
+    save_file(dinov2.Dinov2(56, 1).state_dict(), DINOV2.folder / "model.safetensors")
+    (DINOV2.folder / STAMP).write_text(DINOV2.requirement)
+
+
 @pytest.fixture(scope="module")
 def works(tmp_path_factory) -> Path:
     """Where runs of this file are, by name; what is there is not trained again."""
@@ -58,7 +72,10 @@ def tiny(name: str, dataset: DatasetConfig) -> TrainingConfig:
     """A shipped configuration at the size and on the data of these tests."""
     shipped = TrainingConfig.load(training_file(name))
     short = Schedule(steps=6, batch=4, learning_rate=1e-3)
-    model = {**MODEL, "foresight": shipped.foresight.value}
+    told = {key: shipped.model[key] for key in ("foresight", "vision") if key in shipped.model}
+    if "vision" in told:
+        told["image_size"] = 56  # a whole number of patches of both encoders
+    model = {**MODEL, **told}
     return replace(
         shipped, robot=ROBOT, demonstrations=0, dataset=dataset, held_out=0.34, scenes=0,
         cameras=("head",), model=model, stages=dict.fromkeys(shipped.stages, short),
@@ -66,15 +83,15 @@ def tiny(name: str, dataset: DatasetConfig) -> TrainingConfig:
 
 
 def trained(name: str, dataset: DatasetConfig, works: Path) -> Path:
-    """A run's folder; all have the data, encoder and features of the first that was trained."""
-    work, shared = works / name, works / PLAIN
+    """A run's folder; those that see alike have data, encoder and features of the plain one."""
+    work, config = works / name, tiny(name, dataset)
     if not (work / "policy").exists():
-        if name != shared.name:
+        if name != PLAIN and config.foresight is not Foresight.MISMATCHED:
             for part in ("demonstrations", "encoder", "windows"):
-                shutil.copytree(trained(shared.name, dataset, works) / part, work / part)
+                shutil.copytree(trained(PLAIN, dataset, works) / part, work / part)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the export speaks of shapes that never change here
-            DialRecipe(tiny(name, dataset), work).run(work / "policy")
+            DialRecipe(config, work).run(work / "policy")
     return work
 
 
@@ -104,12 +121,15 @@ def test_it_is_trained_with_the_steps_and_data_of_the_others(name):
     assert steps(config) == steps(dial) == 3000
     for key in ("demonstrations", "seed", "held_out", "scenes", "cameras", "corrections", "suite"):
         assert getattr(config, key) == getattr(dial, key)
-    assert {**config.model, "foresight": ""} == {**dial.model, "foresight": ""}
-    assert config.stages["encoder"] == dial.stages["encoder"]
+    if "vision" not in config.model:  # the pretrained encoder takes pictures of another size
+        assert {**config.model, "foresight": ""} == {**dial.model, "foresight": ""}
+        assert config.stages["encoder"] == dial.stages["encoder"]
 
 
 @pytest.mark.parametrize("name", ABLATIONS)
-def test_it_is_trained_and_runs_alike_on_both_runtimes(name, dataset, works):
+def test_it_is_trained_and_runs_alike_on_both_runtimes(
+    name, dataset, works, installed_dinov2
+):
     config, folder = tiny(name, dataset), trained(name, dataset, works) / "policy"
     foresight, manifest = config.foresight, PolicyManifest.load(folder)
     metrics = manifest.provenance["metrics"]
@@ -165,6 +185,8 @@ STAGE = {"steps": 1, "batch": 1, "learning_rate": 1e-3}
     [
         ("dial_tabletop_seer", {"stages": {"system2": STAGE}}, "which is DIAL's warm-up"),
         (PLAIN, {"stages": {"system2": STAGE}}, "got system2 alone"),
+        ("dial_tabletop_mismatched", {"stages": {"end_to_end": STAGE}}, "system2_encoder goes"),
+        ("dial_tabletop_dino", {"stages": {"encoder": STAGE}}, "dinov2 comes pretrained"),
         ("dial_tabletop_flare", {"system2_learns": False}, "a foresight has to be learned"),
         ("dial_tabletop_no_warmup", {"corrections": 5}, "there is no policy to correct"),
     ],

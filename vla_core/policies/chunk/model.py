@@ -5,14 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from vla_core.policies.backbones.catalogue import DINOV2
 from vla_core.policies.blocks.flow_matching import sample_chunks
 from vla_core.policies.blocks.text import text_layer
 from vla_core.policies.blocks.transformer import SelfAttentionBlock
 from vla_core.policies.blocks.velocity_field import VelocityField
-from vla_core.policies.blocks.vit import ViT
 from vla_core.policies.blocks.words import InstructionShape
 from vla_core.policies.chunk.sizes import ChunkSizes
+from vla_core.policies.visuomotor.vision import new_encoder
 
 
 class Scene(nn.Module):
@@ -67,7 +66,7 @@ class ChunkModel(nn.Module):
     def __init__(self, sizes: ChunkSizes) -> None:
         super().__init__()
         self.sizes = sizes
-        self.vit = _encoder(sizes)
+        self.vit = new_encoder(sizes) if sizes.sees else None
         self.scene = Scene(
             self.vit.patches if self.vit else 0,
             self.vit.width if self.vit else 0,
@@ -106,14 +105,3 @@ class ChunkModel(nn.Module):
         context = self.context(words, current)
         sampler = self.sizes.sampler
         return sample_chunks(sampler, self.velocity, context, state, noise, prefix, frozen)
-
-
-def _encoder(sizes: ChunkSizes) -> nn.Module | None:
-    if sizes.vision == DINOV2.name:
-        from vla_core.policies.backbones.dinov2 import Dinov2
-
-        return Dinov2(sizes.image_size, sizes.cameras)
-    if not sizes.sees:
-        return None
-    stem = list(sizes.vit_stem)
-    return ViT(sizes.image_size, stem, sizes.vit_layers, sizes.heads, sizes.cameras)

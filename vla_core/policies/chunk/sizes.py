@@ -10,11 +10,9 @@ from vla_core.policies.blocks.words import InstructionShape
 from vla_core.policies.samplers.flow import FlowMatching
 from vla_core.policies.samplers.regression import Regression
 from vla_core.policies.visuomotor.language import WORDS, check_language, instruction_shape
-from vla_core.policies.visuomotor.sizes import PREDICTIONS
+from vla_core.policies.visuomotor.sizes import PREDICTIONS, VISIONS, VIT
 
 _OBJECTIVES = ("flow", "regression")
-#: `model.vision`: a small ViT that is pretrained here. Or the backbone `dinov2`, as it comes.
-VIT = "vit"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +65,7 @@ class ChunkSizes:
     samples: int = 1
 
     def __post_init__(self) -> None:
-        named = {"objective": _OBJECTIVES, "predicts": PREDICTIONS, "vision": (VIT, DINOV2.name)}
+        named = {"objective": _OBJECTIVES, "predicts": PREDICTIONS, "vision": VISIONS}
         for name, known in named.items():
             if (got := getattr(self, name)) not in known:
                 raise ConfigError(f"model.{name}", f"got {got!r}, expected {' or '.join(known)}")

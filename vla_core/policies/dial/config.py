@@ -18,9 +18,12 @@ from vla_core.policies.visuomotor.config import (
     check_sizes,
     check_velocity,
 )
+from vla_core.policies.visuomotor.sizes import VIT
 from vla_core.training.config import check_keys, read_shared
 from vla_core.training.run_file import read_yaml
 
+#: Pretraining of the shared encoder, and of System 2's, where that is another one.
+ENCODER, SYSTEM2_ENCODER = "encoder", "system2_encoder"
 #: Stage 1, decoupled warm-up; without both, stage 2 begins with fresh networks.
 WARM_UP = ("system2", "system1")
 #: Stage 2 may have three parts: before each the expert corrects the policy as it is by then.
@@ -134,6 +137,16 @@ class TrainingConfig(VisuomotorConfig):
                 f"{source}: corrections",
                 f"got {self.corrections}, expected 0 without {' and '.join(WARM_UP)}: before "
                 f"{STAGE_2[0]} there is no policy to correct",
+            )
+        if ENCODER in self.stages and self.model.get("vision", VIT) != VIT:
+            raise ConfigError(
+                f"{source}: stages", f"got {ENCODER}; {self.model['vision']} comes pretrained"
+            )
+        has_own = self.foresight is Foresight.MISMATCHED and not self.start
+        if (SYSTEM2_ENCODER in self.stages) != has_own:
+            raise ConfigError(
+                f"{source}: stages",
+                f"{SYSTEM2_ENCODER} goes with `model.foresight: {Foresight.MISMATCHED.value}`",
             )
         if not self.system2_learns and self.foresight.foresees:
             raise ConfigError(

@@ -11,6 +11,9 @@ class Foresight(Enum):
     BOTTLENECK = "bottleneck"
     """DIAL (section 3): System 1 has its own view and the foresight, and nothing else."""
 
+    MISMATCHED = "mismatched"
+    """DIAL-DINO: System 2 sees by another encoder than the one in whose space it foresees."""
+
     NONE = "none"
     """GR00T-Qwen2.5 and -FT: System 1 is told what System 2 understands; nothing is foreseen."""
 
@@ -26,7 +29,7 @@ class Foresight(Enum):
     @property
     def is_bottleneck(self) -> bool:
         """Whether System 1 learns of the instruction by the foresight alone."""
-        return self is Foresight.BOTTLENECK
+        return self in (Foresight.BOTTLENECK, Foresight.MISMATCHED)
 
     @property
     def foresees(self) -> bool:

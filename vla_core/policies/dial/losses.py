@@ -6,7 +6,10 @@ A batch of windows (`vla_core.policies.visuomotor.windows`) holds features of th
   the intent is formed from an observation s = t - lag, as it is when System 2 is slower;
 - `words`, the instruction (`InstructionShape`); `state` `(batch, proprioception)`; `actions`
   `(batch, H, state)`;
-- for the forward model, `ahead` `(batch,)` d and `after` phi(o_{t+d}), like `current`.
+- for the forward model, `ahead` `(batch,)` d and `after` phi(o_{t+d}), like `current`;
+- `seen`, o_s in the features of System 2's own encoder, where it has one; else that is `past`;
+- `known` `(batch, state)` bool, where other embodiments are among the batch: which numbers of
+  state and actions they have. The others are 0, and not learned.
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ def flow_matching_loss(
 
 def intended(dial: Dial, batch: Batch) -> Intended:
     """What System 2 says of a batch."""
-    return dial.intend(batch["past"], batch["words"])
+    return dial.intend(batch.get("seen", batch["past"]), batch["words"])
 
 
 class ForesightWarmup(nn.Module):
@@ -46,8 +49,8 @@ class ForesightWarmup(nn.Module):
 
     def forward(self, batch: Batch, noise: torch.Generator) -> dict[str, Tensor]:
         """Eq. 2: || x_t - phi(o_{t+H}) ||^2."""
-        loss = mse_loss(self.system2(batch["past"], batch["words"]), batch["future"])
-        return {"loss": loss}
+        seen = batch.get("seen", batch["past"])
+        return {"loss": mse_loss(self.system2(seen, batch["words"]), batch["future"])}
 
 
 class ActionWarmup(nn.Module):

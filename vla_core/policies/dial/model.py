@@ -9,13 +9,14 @@ from torch import Tensor, nn
 
 from vla_core.policies.blocks.flow_matching import sample_chunks
 from vla_core.policies.blocks.velocity_field import VelocityField
-from vla_core.policies.blocks.vit import ViT
+from vla_core.policies.dial.foresight import Foresight
 from vla_core.policies.dial.forward_model import ForwardModel
 from vla_core.policies.dial.loose import ForesightHead, LooseFusion, LooseTransformer
 from vla_core.policies.dial.sizes import DialSizes
 from vla_core.policies.dial.system1 import Fusion
 from vla_core.policies.dial.system2 import ForesightTransformer
 from vla_core.policies.samplers.flow import FlowMatching
+from vla_core.policies.visuomotor.vision import new_encoder, new_vit
 
 
 class Intended(NamedTuple):
@@ -34,7 +35,8 @@ class Dial(nn.Module):
     """All networks of the policy.
 
     Attributes:
-        vit: the encoder in whose space the foresight is, and by which both systems see.
+        vit: the encoder in whose space the foresight is, and by which System 1 sees.
+        system2_vit: System 2's own, where that is another one (`Foresight.MISMATCHED`), else None.
         system2, fusion: DIAL's, or loose ones (`Foresight`).
         foresight_head: of a loose foresight, else None.
         velocity: of the chunks.
@@ -44,9 +46,9 @@ class Dial(nn.Module):
     def __init__(self, sizes: DialSizes) -> None:
         super().__init__()
         self.sizes = sizes
-        self.vit = ViT(
-            sizes.image_size, list(sizes.vit_stem), sizes.vit_layers, sizes.heads, sizes.cameras
-        )
+        self.vit, self.system2_vit = new_encoder(sizes), None
+        if sizes.coupling is Foresight.MISMATCHED:
+            self.system2_vit = new_vit(sizes).requires_grad_(False)
         self.foresight_head = None
         if sizes.coupling.is_bottleneck:
             self._bind()
@@ -78,7 +80,8 @@ class Dial(nn.Module):
 
     def _bind(self) -> None:
         """Both systems with the foresight as the bottleneck between them."""
-        self.system2 = ForesightTransformer(*self._prompted)
+        foreseen = (self.vit.patches, self.vit.width) if self.system2_vit else None
+        self.system2 = ForesightTransformer(*self._prompted, foreseen)
         self.fusion = Fusion(self.vit.patches, *self._fused)
 
     def _loosen(self) -> None:
@@ -93,7 +96,7 @@ class Dial(nn.Module):
 
     @property
     def _prompted(self) -> tuple:
-        sizes, vit = self.sizes, self.vit
+        sizes, vit = self.sizes, self.system2_vit or self.vit
         transformer = sizes.system2_width, sizes.system2_layers, sizes.heads
         return vit.patches, vit.width, *transformer, sizes.instruction_shape
 
@@ -113,7 +116,7 @@ class Dial(nn.Module):
         """Eq. 1, first half.
 
         Args:
-            seen: `(batch, patches, feature_width)` features that System 2 sees by.
+            seen: `(batch, patches, width)` features that System 2 sees by.
             words: the instruction (`InstructionShape`).
         """
         said = self.system2(seen, words)

@@ -13,6 +13,8 @@ def inputs_of(foresight: Foresight, forward_model: bool) -> dict[str, tuple[str,
         forward_model: whether there is one.
     """
     networks = {"vit": ("images",), "system2": ("features", "words")}
+    if foresight is Foresight.MISMATCHED:
+        networks["system2_vit"] = ("images",)
     if foresight.is_bottleneck:
         networks["fusion"] = ("current", "intent")
     else:

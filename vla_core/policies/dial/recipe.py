@@ -16,7 +16,13 @@ from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.suite import TrainingSuite
 from vla_core.errors import ConfigError
 from vla_core.paths import policy_folder
-from vla_core.policies.dial.config import COMMITTED, STAGE_2, WARM_UP, TrainingConfig
+from vla_core.policies.dial.config import (
+    COMMITTED,
+    STAGE_2,
+    SYSTEM2_ENCODER,
+    WARM_UP,
+    TrainingConfig,
+)
 from vla_core.policies.dial.losses import (
     ActionWarmup,
     EndToEnd,
@@ -70,6 +76,12 @@ class DialRecipe(VisuomotorRecipe):
                 f"demonstrations have {self.rate_hz:g} frames a second, `start: {config.start}` "
                 f"has steps of {self.start.step_s:g} s",
             )
+
+    @property
+    def encoders(self) -> dict[str, str]:
+        """The shared one, and System 2's own where it has one."""
+        own = {SYSTEM2_ENCODER: "system2_vit"} if SYSTEM2_ENCODER in self.config.stages else {}
+        return super().encoders | own
 
     def begun_with(self) -> dict[str, Any]:
         """The policy that it began with, and the videos."""

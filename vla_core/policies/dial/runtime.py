@@ -81,8 +81,11 @@ class DialSystem2:
         observation = context.observation
         words = self._language(instruction.text)
         current = features(self.manifest, self._networks["vit"], observation)
+        seen = current
+        if eye := self._networks.get("system2_vit"):
+            seen = features(self.manifest, eye, observation)
         network = self._networks["system2"]
-        said = network.run(features=current, words=network.put(words[None]))
+        said = network.run(features=seen, words=network.put(words[None]))
         self._sequence += 1
         tensors = {**self._said(said, current), "current": _half(current)}
         compute_s = time.perf_counter() - started

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vla_core.errors import ConfigError
+from vla_core.policies.backbones.catalogue import DINOV2, DINOV2_PATCH
 from vla_core.policies.blocks.words import InstructionShape
 from vla_core.policies.dial.foresight import Foresight
 from vla_core.policies.visuomotor.language import WORDS, check_language, instruction_shape
-from vla_core.policies.visuomotor.sizes import PREDICTIONS
+from vla_core.policies.visuomotor.sizes import PREDICTIONS, VISIONS, VIT
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,8 @@ class DialSizes:
     Attributes:
         image_size: side of the square camera pictures [pixels].
         cameras: number of views.
-        vit_stem, vit_layers: channels of the convolutional stem; transformer layers.
+        vit_stem, vit_layers: channels of the convolutional stem, transformer layers; `[]` and 0
+            where no small ViT is seen by.
         system2_width, system2_layers: of the foresight transformer.
         fusion_width, fusion_layers: of System 1's self-attention (4 layers in the paper).
         dit_width, dit_layers: of the diffusion transformer (16 layers in the paper).
@@ -37,6 +39,8 @@ class DialSizes:
         samples: chunks that are drawn and averaged. 1 is the paper's; the mean of several errs
             less where one motion is right, and is none where there are different right ones.
         forward_layers: of the forward model, which has System 2's width; 0: there is none.
+        vision: by what is seen, and in whose space is foreseen, `vit` or the backbone `dinov2`;
+            with `foresight: mismatched` System 2 sees by a small ViT all the same.
         foresight: how it reaches System 1, a `Foresight`; but for the first they are what section
             5.2 compares DIAL with.
     """
@@ -64,13 +68,29 @@ class DialSizes:
     samples: int = 1
     predicts: str = "velocity"
     foresight: str = Foresight.BOTTLENECK.value
+    vision: str = VIT
 
     def __post_init__(self) -> None:
-        known = {"predicts": PREDICTIONS, "foresight": [each.value for each in Foresight]}
+        foresights = [each.value for each in Foresight]
+        known = {"predicts": PREDICTIONS, "foresight": foresights, "vision": VISIONS}
         for name, values in known.items():
             if (got := getattr(self, name)) not in values:
                 raise ConfigError(f"model.{name}", f"got {got!r}, expected {' or '.join(values)}")
         check_language(self.language, self.max_words)
+        small = self.vision == VIT or self.coupling is Foresight.MISMATCHED
+        if bool(self.vit_stem) != small or bool(self.vit_layers) != small:
+            raise ConfigError(
+                "model.vit_stem, vit_layers",
+                f"got {list(self.vit_stem)} and {self.vit_layers} with `vision: {self.vision}`, "
+                f"expected {'both' if small else '[] and 0'}",
+            )
+        side = DINOV2_PATCH if self.vision == DINOV2.name else 1
+        if self.image_size % side:
+            raise ConfigError(
+                "model.image_size",
+                f"got {self.image_size} with `vision: {self.vision}`, expected a multiple of "
+                f"{side}",
+            )
         if self.forward_layers and not self.coupling.system1_sees:
             raise ConfigError(
                 "model.forward_layers",
@@ -97,8 +117,11 @@ class DialSizes:
 
     @property
     def patches(self) -> int:
-        """Patches of all cameras together."""
-        return self.cameras * (self.image_size >> len(self.vit_stem)) ** 2
+        """Patches of all cameras together, of the space that is foreseen in."""
+        grid = self.image_size >> len(self.vit_stem)
+        if self.vision == DINOV2.name:
+            grid = self.image_size // DINOV2_PATCH
+        return self.cameras * grid**2
 
     @property
     def given(self) -> tuple[int, int]:

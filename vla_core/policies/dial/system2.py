@@ -15,7 +15,7 @@ class PromptedTransformer(nn.Module):
 
     Args:
         patches: number of patch features, of all cameras together.
-        feature_width: width of the ViT's features.
+        feature_width: width of the features that it sees.
         width, layers, heads: of the transformer.
         instruction: its shape; word 0 is padding.
         queries: how many; 0: none.
@@ -68,12 +68,14 @@ class PromptedTransformer(nn.Module):
 class ForesightTransformer(PromptedTransformer):
     """Current features and instruction to the features of the observation H steps ahead.
 
-    There are as many queries as patches; their outputs go through an MLP head to the intent x_t
-    (eq. 1). The head's output is added to the current features of the same patch, so that "nothing
-    changes" is where it starts from.
+    There are as many queries as patches foreseen; their outputs go through an MLP head to the
+    intent x_t (eq. 1). The head's output is added to the current features of the same patch, so
+    that "nothing changes" is where it starts from; where they are of another space than what is
+    foreseen (`Foresight.MISMATCHED`) it has to give the features themselves.
 
     Args:
         patches, feature_width, width, layers, heads, instruction: as `PromptedTransformer`.
+        foreseen: patches and feature width of another space; None: the one that it sees in.
     """
 
     def __init__(
@@ -84,16 +86,19 @@ class ForesightTransformer(PromptedTransformer):
         layers: int,
         heads: int,
         instruction: InstructionShape,
+        foreseen: tuple[int, int] | None = None,
     ) -> None:
-        super().__init__(patches, feature_width, width, layers, heads, instruction, patches)
-        self.patches = patches
-        self.head = mlp(width, 2 * width, feature_width)
+        queries, foreseen_width = foreseen or (patches, feature_width)
+        super().__init__(patches, feature_width, width, layers, heads, instruction, queries)
+        self.patches, self.same_space = queries, foreseen is None
+        self.head = mlp(width, 2 * width, foreseen_width)
 
     def forward(self, features: Tensor, words: Tensor) -> Tensor:
         """Synthesise the intent; arguments as those of `tokens`.
 
         Returns:
-            `(batch, patches, feature_width)`: the foresight x_t.
+            `(batch, patches, width)` of the space foreseen: the foresight x_t.
         """
         x = self.tokens(features, words)
-        return features + self.head(self.norm(x[:, -self.patches :]))
+        ahead = self.head(self.norm(x[:, -self.patches :]))
+        return features + ahead if self.same_space else ahead

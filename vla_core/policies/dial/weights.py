@@ -41,11 +41,11 @@ def example_inputs(dial: Dial, prefix: bool) -> dict[str, dict[str, torch.Tensor
     """
     sizes, vit = dial.sizes, dial.vit
     side = sizes.image_size
-    features = torch.zeros(1, vit.patches, vit.width)
+    features, eye = torch.zeros(1, vit.patches, vit.width), dial.system2_vit or vit
     actions = torch.zeros(1, sizes.horizon, sizes.state)
     inputs = {
         "images": torch.zeros(1, sizes.cameras, side, side, 3, dtype=torch.uint8),
-        "features": features,
+        "features": torch.zeros(1, eye.patches, eye.width),
         "words": instruction_example(sizes.instruction_shape),
         "current": features,
         "intent": features,
@@ -54,7 +54,8 @@ def example_inputs(dial: Dial, prefix: bool) -> dict[str, dict[str, torch.Tensor
         "frozen": torch.zeros(actions.shape[:2], dtype=torch.bool),
     }
     if not sizes.coupling.is_bottleneck:
-        inputs["tokens"] = torch.zeros(1, dial.system2.understood + vit.patches, sizes.system2_width)
+        tokens = dial.system2.understood + vit.patches
+        inputs["tokens"] = torch.zeros(1, tokens, sizes.system2_width)
         inputs["intent"] = torch.zeros(1, *sizes.given)
     networks = inputs_of(sizes.coupling, dial.forward_model is not None)
     named = {

@@ -108,9 +108,9 @@ class VisuomotorRecipe(ABC):
         self.write(out, trained, *(longest if s in stages else 0 for s in self.COMMITTED))
 
     @property
-    def learns_to_see(self) -> bool:
-        """Whether an encoder is pretrained here."""
-        return "encoder" in self.config.stages
+    def encoders(self) -> dict[str, str]:
+        """Stages that pretrain an encoder, and which of the networks that is."""
+        return {"encoder": "vit"} if "encoder" in self.config.stages else {}
 
     @property
     def backbones(self) -> list[Backbone]:
@@ -132,7 +132,7 @@ class VisuomotorRecipe(ABC):
         """All stages, and the policy's folder `out` at the end."""
         collect(self.config, self.robot, self.folder, self.suite)
         self.label_scenes()
-        metrics = {"encoder": self.train_encoder()} if self.learns_to_see else {}
+        metrics = {stage: self.train_encoder(stage) for stage in self.encoders}
         self.encode()
         self.encode_interventions()
         metrics |= self.warm_up()
@@ -203,10 +203,10 @@ class VisuomotorRecipe(ABC):
             folder, self.config.robot, np.concatenate(poses), self.config.scenes, size
         )
 
-    def train_encoder(self) -> dict[str, float]:
-        """Pretrain the ViT: on labelled scenes, or without on the demonstrations' own states."""
-        schedule = self.config.stages["encoder"]
-        vit = self.new_model().vit
+    def train_encoder(self, stage: str = "encoder") -> dict[str, float]:
+        """Pretrain a ViT: on labelled scenes, or without on the demonstrations' own states."""
+        schedule = self.config.stages[stage]
+        vit = getattr(self.new_model(), self.encoders[stage]).requires_grad_(True)
         if self.config.scenes:
             module, batches, check = learn_from_scenes(vit, self.folder / "scenes")
         else:
@@ -217,9 +217,9 @@ class VisuomotorRecipe(ABC):
             module, batches, check = learn_from_states(
                 vit, training, held_out, self.robot, self.config.cameras, reach
             )
-        trainer = Trainer(self.folder, "encoder", module, schedule, self.config.seed)
+        trainer = Trainer(self.folder, stage, module, schedule, self.config.seed)
         with StageBars() as bars:
-            return trainer.run(batches, check, self.bar(bars, "encoder"))
+            return trainer.run(batches, check, self.bar(bars, stage))
 
     def encode(self) -> None:
         """Split the demonstrations and compute the frozen ViT's features of every frame once."""
@@ -250,7 +250,14 @@ class VisuomotorRecipe(ABC):
         language = open_language(asdict(model.sizes), Placement(threads=torch.get_num_threads()))
         cameras, rate = self.config.cameras, self.rate_hz
         windows = Windows.build(
-            episodes, model.vit, self.robot, cameras, model.sizes, rate, language
+            episodes,
+            model.vit,
+            self.robot,
+            cameras,
+            model.sizes,
+            rate,
+            language,
+            getattr(model, "system2_vit", None),
         )
         windows.save(folder)
 
@@ -290,10 +297,10 @@ class VisuomotorRecipe(ABC):
         return [text for task in self.suite.tasks for text in task.texts]
 
     def with_vit(self, model: nn.Module) -> nn.Module:
-        """`model` with the pretrained encoder."""
-        if self.learns_to_see:
-            model.vit.load_state_dict(below("vit.", self.final("encoder")))
-        elif DINOV2 in self.backbones:
+        """`model` with the pretrained encoders."""
+        for stage, encoder in self.encoders.items():
+            getattr(model, encoder).load_state_dict(below("vit.", self.final(stage)))
+        if DINOV2 in self.backbones:
             model.vit.load_pretrained(DINOV2.folder)
         return model
 

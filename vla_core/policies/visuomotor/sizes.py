@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from vla_core.policies.backbones.catalogue import DINOV2
+
 #: What the head of a velocity field may give (`VelocityField`).
 PREDICTIONS = ("velocity", "action")
+#: `model.vision`: a small ViT that is pretrained here. Or the backbone `dinov2`, as it comes.
+VIT = "vit"
+VISIONS = (VIT, DINOV2.name)
 
 
 class Sizes(Protocol):

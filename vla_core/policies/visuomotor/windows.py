@@ -41,6 +41,7 @@ class Windows:
         velocities: `(frames, dof)`, as an `Observation` has them.
         words: `(frames, …)`, the instruction of each (`InstructionShape`).
         starts: as `WindowIndex` has them.
+        seen: like `features`, of the encoder that System 2 sees by, where that is another one.
         known: `(frames, state)` bool, which numbers of states and targets there are, where others
             are padded with 0; None: all.
     """
@@ -53,6 +54,7 @@ class Windows:
     targets: np.ndarray
     words: np.ndarray
     starts: np.ndarray
+    seen: np.ndarray | None = None
     known: np.ndarray | None = None
 
     @classmethod
@@ -65,6 +67,7 @@ class Windows:
         sizes: Sizes,
         rate_hz: float,
         language: Language,
+        system2_vit: ViT | None = None,
     ) -> Windows:
         """Encode episodes, all of one rate; a window begins at every frame.
 
@@ -78,14 +81,17 @@ class Windows:
             sizes: of the policy.
             rate_hz: of the policy's steps, a whole fraction of the episodes'.
             language: turns instructions into what its networks take.
+            system2_vit: frozen encoder of System 2, where that is another one.
         """
-        features, motions, words, lengths = [], [], [], []
+        features, seen, motions, words, lengths = [], [], [], [], []
         stride = round(episodes[0].rate_hz / rate_hz)
         for episode in counted(episodes, "features"):
             extra = padding(episode, sizes.horizon * stride)
             images = np.stack([episode.images[camera] for camera in cameras], axis=1)
             motions.append(motion_of(episode, robot, extra, stride))
             features.append(padded(encode(vit, images), extra))
+            if system2_vit is not None:
+                seen.append(padded(encode(system2_vit, images), extra))
             lengths.append(len(motions[-1].states))
             encoded = language(episode.instruction)
             words.append(np.broadcast_to(encoded, (lengths[-1], *encoded.shape)))
@@ -99,6 +105,7 @@ class Windows:
             targets,
             np.concatenate(words),
             WindowIndex.over(lengths, sizes.horizon, stride).starts,
+            np.concatenate(seen) if seen else None,
             None if known.all() else known,
         )
 
@@ -173,6 +180,8 @@ class Windows:
         if ahead is not None:
             found["ahead"] = torch.from_numpy(ahead)
             found["after"] = self._features(frames + ahead * self.stride)
+        if self.seen is not None:
+            found["seen"] = torch.from_numpy(self.seen[past].astype(np.float32))
         return found
 
     def now(self, rows: np.ndarray, normalisation: Normalisation) -> dict[str, Tensor]:
