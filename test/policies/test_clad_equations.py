@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu, layer_norm
 
 from vla_core.policies.blocks.flow_matching import DRAWS
+from vla_core.policies.blocks.patch_grid import averaged
 from vla_core.policies.clad.config import DynamicsConfig
 from vla_core.policies.clad.losses import DynamicsLearning, PolicyLearning, foresee, prediction_loss
-from vla_core.policies.clad.places import averaged
 from vla_core.policies.clad.sizes import Attention, Foresight
 from vla_core.policies.clad.targets import TargetEncoders, momentum
 from vla_core.policies.samplers.diffusion import Prediction

@@ -20,8 +20,8 @@ from vla_core.errors import (
     ObservationError,
     PolicyError,
 )
+from vla_core.policies.blocks.patch_grid import averaged
 from vla_core.policies.blocks.words import encode_words
-from vla_core.policies.clad.places import averaged
 from vla_core.policies.clad.sizes import Attention, Foresight
 from vla_core.policies.clad.weights import load_clad
 from vla_core.policies.registry import load_policy, load_system1, load_system2, load_view

@@ -40,9 +40,7 @@ class ChunkConfig(VisuomotorConfig):
         return config
 
     def _check_stages(self, source: str) -> None:
-        known = (ENCODER, CLONING, *CORRECTED, PREFIX)
-        if unknown := sorted(set(self.stages) - set(known)):
-            raise ConfigError(f"{source}: stages", f"unknown {unknown}, known: {', '.join(known)}")
+        self.check_known(source, (ENCODER, CLONING, *CORRECTED, PREFIX))
         if CLONING not in self.stages:
             raise ConfigError(f"{source}: stages", f"got no {CLONING}, which all others build on")
         learns_to_see = bool(self.model.get("vit_stem"))
@@ -52,10 +50,4 @@ class ChunkConfig(VisuomotorConfig):
                 "goes with `model.vit_stem`; without it the policy is blind, or sees by `vision: "
                 "dinov2`, and has neither that stage nor `scenes`",
             )
-        corrected = [stage for stage in CORRECTED if stage in self.stages]
-        if bool(corrected) != bool(self.corrections):
-            raise ConfigError(
-                f"{source}: corrections",
-                f"got {self.corrections}, with the stages {corrected} that learn from them; "
-                "expected both or neither",
-            )
+        self.check_corrections(source, CORRECTED)

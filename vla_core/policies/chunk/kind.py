@@ -25,9 +25,6 @@ def open_recipe(file: Path, asked: RecipeArguments) -> Recipe:
     """
     from vla_core.policies.chunk.config import ChunkConfig
     from vla_core.policies.chunk.recipe import ChunkRecipe
-    from vla_core.policies.visuomotor.config import as_asked
+    from vla_core.policies.visuomotor.config import begun
 
-    config = as_asked(ChunkConfig.load(file), asked)
-    work = asked.work or Path("out/train") / config.name
-    suite = None if config.dataset else asked.suites(config.suite, *config.abilities)
-    return ChunkRecipe(config, work, suite)
+    return begun(ChunkConfig.load(file), ChunkRecipe, asked)

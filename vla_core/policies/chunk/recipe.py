@@ -10,28 +10,24 @@ from vla_core.policies.chunk.losses import Cloning
 from vla_core.policies.chunk.model import ChunkModel
 from vla_core.policies.chunk.ship import ship
 from vla_core.policies.chunk.sizes import ChunkSizes
-from vla_core.policies.visuomotor.recipe import Show, VisuomotorRecipe, below
+from vla_core.policies.visuomotor.chained_recipe import ChainedRecipe
+from vla_core.policies.visuomotor.recipe import Show
 from vla_core.policies.visuomotor.validation import chunk_errors
 from vla_core.policies.visuomotor.windows import Windows
 from vla_core.training.mixture import Mixture
 from vla_core.training.trainer import Trainer
 
 
-class ChunkRecipe(VisuomotorRecipe):
+class ChunkRecipe(ChainedRecipe):
     """Every stage after the encoder trains the same networks, each from the weights of the last."""
 
     CORRECTED, COMMITTED, write = CORRECTED, (PREFIX,), staticmethod(ship)
+    model_kind, sizes_kind = ChunkModel, ChunkSizes
 
     @property
-    def before(self) -> dict[str, tuple[str, ...]]:
-        """The stage before each."""
-        stages = (CLONING, *self.corrected, *self.committed)
-        return {CLONING: (), **{b: (a,) for a, b in zip(stages, stages[1:])}}
-
-    @property
-    def last(self) -> tuple[str, ...]:
-        """The last of them."""
-        return tuple([CLONING, *self.corrected, *self.committed][-1:])
+    def own(self) -> tuple[str, ...]:
+        """All stages beside the encoder's, in order."""
+        return (CLONING, *self.corrected, *self.committed)
 
     def warm_up(self) -> dict[str, dict[str, float]]:
         """Cloning of the demonstrations alone."""
@@ -61,15 +57,3 @@ class ChunkRecipe(VisuomotorRecipe):
             return chunk_errors(sample, model.sizes, check, normalisation, prefix)
 
         return trainer.run(batches, validate, show)
-
-    def new_model(self, *stages: str) -> ChunkModel:
-        """The networks at their first weights, the same for all stages."""
-        sizes = self.stored_sizes(ChunkSizes)
-        torch.manual_seed(self.config.seed)
-        return ChunkModel(ChunkSizes(**sizes))
-
-    def load_stages(self, model: ChunkModel, *stages: str) -> ChunkModel:
-        """Put the finished stages' weights into `model`."""
-        for stage in stages:
-            model.load_state_dict(below("model.", self.final(stage)))
-        return model

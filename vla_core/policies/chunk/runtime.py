@@ -10,12 +10,12 @@ import numpy as np
 from vla_core.contract.answers import chunk_of, intent_of
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.placement import Placement
-from vla_core.errors import ConfigError, PolicyError
 from vla_core.inference.networks import open_networks
 from vla_core.inference.session import Session
 from vla_core.policies.chunk.sizes import ChunkSizes
 from vla_core.policies.visuomotor.language import Language, open_language
 from vla_core.policies.visuomotor.sampling import ChunkSampling, features
+from vla_core.policies.visuomotor.sizes import sizes_of
 from vla_core.types import ActionChunk, CommittedPlan, Context, Instruction, LatentIntent
 
 
@@ -27,10 +27,7 @@ def load_joint(folder: Path, manifest: PolicyManifest, placement: Placement) -> 
             cannot be had.
         ConfigError: the sentence encoder that it reads by is not installed.
     """
-    try:
-        sizes = ChunkSizes(**manifest.model)
-    except (TypeError, ConfigError) as error:
-        raise PolicyError(str(folder), f"model: {error}; train or copy it again") from error
+    sizes = sizes_of(ChunkSizes, folder, manifest)
 
     def load() -> tuple:
         from vla_core.policies.chunk.weights import example_inputs, load_chunk

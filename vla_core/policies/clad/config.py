@@ -87,9 +87,7 @@ class CladConfig(VisuomotorConfig):
         return self.model.get("foresight") != Foresight.NONE.value
 
     def _check_stages(self, source: str) -> None:
-        known = (ENCODER, DYNAMICS, POLICY, *CORRECTED, PREFIX)
-        if unknown := sorted(set(self.stages) - set(known)):
-            raise ConfigError(f"{source}: stages", f"unknown {unknown}, known: {', '.join(known)}")
+        self.check_known(source, (ENCODER, DYNAMICS, POLICY, *CORRECTED, PREFIX))
         if missing := [stage for stage in (ENCODER, POLICY) if stage not in self.stages]:
             raise ConfigError(f"{source}: stages", f"got no {' and no '.join(missing)}")
         if self.foresees != (DYNAMICS in self.stages):
@@ -97,13 +95,7 @@ class CladConfig(VisuomotorConfig):
                 f"{source}: stages.{DYNAMICS}",
                 "goes with `model.foresight`; with `none` there is nothing to foresee with",
             )
-        corrected = [stage for stage in CORRECTED if stage in self.stages]
-        if bool(corrected) != bool(self.corrections):
-            raise ConfigError(
-                f"{source}: corrections",
-                f"got {self.corrections}, with the stages {corrected} that learn from them; "
-                "expected both or neither",
-            )
+        self.check_corrections(source, CORRECTED)
         if self.longest_lag < 0:
             said = f"got {self.longest_lag}, expected 0 or more"
             raise ConfigError(f"{source}: longest_lag", said)

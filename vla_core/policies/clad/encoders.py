@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from vla_core.policies.blocks.film import FiLM
+from vla_core.policies.blocks.patch_grid import averaged
 from vla_core.policies.blocks.transformer import mlp
-from vla_core.policies.clad.places import averaged
 from vla_core.policies.clad.sizes import CladSizes
 
 #: Features that hardly change are not divided by less; the encoder's own have a spread of 1.

@@ -40,9 +40,6 @@ def open_recipe(file: Path, asked: RecipeArguments) -> Recipe:
     """
     from vla_core.policies.clad.config import CladConfig
     from vla_core.policies.clad.recipe import CladRecipe
-    from vla_core.policies.visuomotor.config import as_asked
+    from vla_core.policies.visuomotor.config import begun
 
-    config = as_asked(CladConfig.load(file), asked)
-    work = asked.work or Path("out/train") / config.name
-    suite = None if config.dataset else asked.suites(config.suite, *config.abilities)
-    return CladRecipe(config, work, suite)
+    return begun(CladConfig.load(file), CladRecipe, asked)

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss, normalize
 
 from vla_core.policies.blocks.denoising import denoising_loss
+from vla_core.policies.blocks.patch_grid import averaged
 from vla_core.policies.clad.config import DynamicsConfig
 from vla_core.policies.clad.model import Clad
-from vla_core.policies.clad.places import averaged
 from vla_core.policies.clad.targets import TargetEncoders, momentum
 from vla_core.policies.samplers.diffusion import Prediction, signal_powers
 

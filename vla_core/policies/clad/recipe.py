@@ -7,18 +7,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from vla_core.policies.blocks.patch_grid import averaged
 from vla_core.policies.blocks.words import encode_words
 from vla_core.policies.clad.batches import dynamics_batch, policy_batch
 from vla_core.policies.clad.config import CORRECTED, DYNAMICS, POLICY, PREFIX
 from vla_core.policies.clad.losses import DynamicsLearning, PolicyLearning
 from vla_core.policies.clad.model import Clad
 from vla_core.policies.clad.moments import Moments
-from vla_core.policies.clad.places import averaged
 from vla_core.policies.clad.ship import ship
 from vla_core.policies.clad.sizes import CladSizes
 from vla_core.policies.clad.targets import TargetEncoders
 from vla_core.policies.clad.validation import foresight_errors, policy_errors
-from vla_core.policies.visuomotor.recipe import Show, VisuomotorRecipe, below
+from vla_core.policies.visuomotor.chained_recipe import ChainedRecipe
+from vla_core.policies.visuomotor.recipe import Show, below
 from vla_core.policies.visuomotor.windows import Windows
 from vla_core.training.mixture import Mixture
 from vla_core.training.trainer import Trainer
@@ -28,26 +29,17 @@ from vla_core.training.trainer import Trainer
 _FITTED = 2000
 
 
-class CladRecipe(VisuomotorRecipe):
+class CladRecipe(ChainedRecipe):
     """The dynamics learn from demonstrations alone; each stage after goes on from the last."""
 
     CORRECTED, COMMITTED, write = CORRECTED, (PREFIX,), staticmethod(ship)
+    model_kind, sizes_kind = Clad, CladSizes
 
     @property
     def own(self) -> tuple[str, ...]:
-        """All stages of the networks beside the encoder's, in order."""
+        """All stages beside the encoder's, in order."""
         first = (DYNAMICS, POLICY) if self.config.foresees else (POLICY,)
         return (*first, *self.corrected, *self.committed)
-
-    @property
-    def before(self) -> dict[str, tuple[str, ...]]:
-        """The stage before each."""
-        return {self.own[0]: (), **{b: (a,) for a, b in zip(self.own, self.own[1:])}}
-
-    @property
-    def last(self) -> tuple[str, ...]:
-        """The last of them."""
-        return self.own[-1:]
 
     def warm_up(self) -> dict[str, dict[str, float]]:
         """Both of the paper's stages."""
@@ -114,15 +106,3 @@ class CladRecipe(VisuomotorRecipe):
             return targets.semantic(features, torch.from_numpy(words)[None])[0].numpy()
 
         return Moments.of(self.demonstrations.split()[0], self.config.cameras, semantics)
-
-    def new_model(self, *stages: str) -> Clad:
-        """The networks at their first weights, the same for all stages."""
-        sizes = self.stored_sizes(CladSizes)
-        torch.manual_seed(self.config.seed)
-        return Clad(CladSizes(**sizes))
-
-    def load_stages(self, model: Clad, *stages: str) -> Clad:
-        """Put the finished stages' weights into `model`."""
-        for stage in stages:
-            model.load_state_dict(below("model.", self.final(stage)))
-        return model

@@ -10,18 +10,19 @@ import numpy as np
 from vla_core.contract.answers import chunk_of, intent_of
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.placement import Placement
-from vla_core.errors import ConfigError, FeatureSpaceError, PolicyError
+from vla_core.errors import FeatureSpaceError
 from vla_core.inference.arrays import fetched
 from vla_core.inference.networks import open_networks
 from vla_core.inference.session import Session
+from vla_core.policies.blocks.patch_grid import averaged
 from vla_core.policies.blocks.words import encode_words
 from vla_core.policies.clad.ghost import projection
 from vla_core.policies.clad.intent import PROJECTIONS, foresight_of, tensors_of
 from vla_core.policies.clad.networks import of_system1, of_system2
-from vla_core.policies.clad.places import averaged
 from vla_core.policies.clad.sizes import CladSizes
 from vla_core.policies.visuomotor.normalisation import Normalisation
 from vla_core.policies.visuomotor.sampling import ChunkSampling, features
+from vla_core.policies.visuomotor.sizes import sizes_of
 from vla_core.robot.model import RobotModel
 from vla_core.types import (
     ActionChunk,
@@ -35,13 +36,13 @@ from vla_core.types import (
 
 def load_system2(folder: Path, manifest: PolicyManifest, placement: Placement) -> CladSystem2:
     """Load the slow half; raises `PolicyError` for sizes, weights or a placement that cannot be."""
-    sizes = _sizes(folder, manifest)
+    sizes = sizes_of(CladSizes, folder, manifest)
     return CladSystem2(manifest, sizes, _open(folder, manifest, placement, of_system2(sizes)))
 
 
 def load_system1(folder: Path, manifest: PolicyManifest, placement: Placement) -> CladSystem1:
     """Load the fast half; errors as `load_system2`."""
-    sizes = _sizes(folder, manifest)
+    sizes = sizes_of(CladSizes, folder, manifest)
     return CladSystem1(manifest, sizes, _open(folder, manifest, placement, of_system1()))
 
 
@@ -189,13 +190,6 @@ class CladSystem1:
         self._sequence += 1
         compute_s = time.perf_counter() - started
         return chunk_of(manifest, self._sequence, now, intent, targets, compute_s)
-
-
-def _sizes(folder: Path, manifest: PolicyManifest) -> CladSizes:
-    try:
-        return CladSizes(**manifest.model)
-    except (TypeError, ConfigError) as error:
-        raise PolicyError(str(folder), f"model: {error}; train or copy it again") from error
 
 
 def _open(

@@ -160,9 +160,9 @@ class DialRecipe(VisuomotorRecipe):
             folder = Path(action_free.folder)
         return read_videos(folder, self.config.cameras, size, self.rate_hz)
 
-    def _instructions(self) -> list[str]:
+    def instructions(self) -> list[str]:
         """Also those of videos that the suite did not show."""
-        action_free, told = self.config.action_free, super()._instructions()
+        action_free, told = self.config.action_free, super().instructions()
         if action_free and action_free.folder:
             told += [video.instruction for video in self.videos()]
         return told

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -71,6 +72,7 @@ class Prediction(Enum):
         return said if self is Prediction.CHUNK else signal * noisy - noise * said
 
 
+@lru_cache
 def signal_powers(trained_steps: int) -> Tensor:
     """`(trained_steps,)` alpha bar of `Diffusion`'s schedule: x0's share of x, squared."""
     from diffusers.schedulers.scheduling_ddpm import DDPMScheduler

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
-from vla_core.contract.kind import RecipeArguments
-from vla_core.contract.suite import Corrected, Demonstrated, Labelled
+from vla_core.contract.kind import Recipe, RecipeArguments
+from vla_core.contract.suite import Corrected, DeeplyDemonstrated, Demonstrated, Labelled
 from vla_core.errors import ConfigError
 from vla_core.training.config import RunConfig
 
@@ -49,10 +50,33 @@ class VisuomotorConfig(RunConfig):
         """What a suite has to offer for this run, of `vla_core.contract.suite.OFFERED`."""
         used = {
             Demonstrated: not self.dataset,
+            DeeplyDemonstrated: self.deep,
             Labelled: self.scenes > 0,
             Corrected: self.corrections > 0,
         }
         return tuple(ability for ability, needed in used.items() if needed)
+
+    def check_known(self, source: str, known: tuple[str, ...]) -> None:
+        """Raises `ConfigError` for stages that are not among the `known` ones of the kind."""
+        if unknown := sorted(set(self.stages) - set(known)):
+            raise ConfigError(f"{source}: stages", f"unknown {unknown}, known: {', '.join(known)}")
+
+    def check_corrections(self, source: str, corrected: tuple[str, ...]) -> None:
+        """Refuse corrections that nothing learns from, and the other way round.
+
+        Args:
+            corrected: stages of the kind that learn from corrections.
+
+        Raises:
+            ConfigError: there is one without the other.
+        """
+        learning = [stage for stage in corrected if stage in self.stages]
+        if bool(learning) != bool(self.corrections):
+            raise ConfigError(
+                f"{source}: corrections",
+                f"got {self.corrections}, with the stages {learning} that learn from them; "
+                "expected both or neither",
+            )
 
     def check_committed_steps(self, source: str, committed: tuple[str, ...]) -> None:
         """Refuse steps that the stages about the plan in execution cannot have.
@@ -82,19 +106,43 @@ def check_velocity(source: str, raw: Mapping[str, Any]) -> None:
         )
 
 
-def check_sizes(source: str, kind: type, raw: Any) -> None:
+#: Sizes that data and robot decide, any such.
+_DECIDED = {"cameras": 1, "state": 1, "velocities": 0, "vocabulary": ()}
+
+
+def check_sizes(source: str, kind: type, raw: Any, **decided: Any) -> None:
     """That `model` holds sizes of a dataclass, those aside that data and robot decide.
+
+    Args:
+        decided: any of the latter, where they are not the usual ones.
 
     Raises:
         ConfigError: keys missing or unknown, or values that cannot be.
     """
     try:
-        kind(cameras=1, state=1, velocities=0, vocabulary=(), **raw)
+        kind(**(decided or _DECIDED), **raw)
     except TypeError as error:
         raise ConfigError(source, f"are no sizes of a policy: {error}") from error
 
 
 _Config = TypeVar("_Config", bound=RunConfig)
+
+
+def begun(
+    config: VisuomotorConfig, recipe: Callable[..., Recipe], asked: RecipeArguments
+) -> Recipe:
+    """A run of a configuration, on what is asked for beside it.
+
+    Args:
+        recipe: of a configuration, the folder for its work, and the suite that shows, if one does.
+
+    Raises:
+        ConfigError: it has no use for that, or the suite does not offer what it needs.
+    """
+    config = as_asked(config, asked)
+    work = asked.work or Path("out/train") / config.name
+    suite = None if config.dataset else asked.suites(config.suite, *config.abilities)
+    return recipe(config, work, suite)
 
 
 def as_asked(config: _Config, asked: RecipeArguments) -> _Config:

@@ -21,7 +21,7 @@ from vla_core.policies.blocks.words import vocabulary_of
 from vla_core.policies.visuomotor.config import VisuomotorConfig
 from vla_core.policies.visuomotor.encoder import learn_from_scenes
 from vla_core.policies.visuomotor.encoder_state import learn_from_states
-from vla_core.policies.visuomotor.language import WORDS, open_language
+from vla_core.policies.visuomotor.language import WORDS, Language, open_language
 from vla_core.policies.visuomotor.normalisation import Normalisation
 from vla_core.policies.visuomotor.trained import Trained
 from vla_core.policies.visuomotor.windows import Windows
@@ -52,6 +52,7 @@ class VisuomotorRecipe(ABC):
         CORRECTED: stages of the kind, in order, before each of which the expert corrects the policy
             so far.
         COMMITTED: stages of the kind that come after those, about the plan in execution.
+        windows_kind: of what it learns from.
         write: writes a policy's folder: of a `Trained`, and of each committed stage the longest
             plan that it was taught [steps].
         corrected, committed: those of the stages that the configuration has.
@@ -60,6 +61,7 @@ class VisuomotorRecipe(ABC):
 
     CORRECTED: ClassVar[Sequence[str]]
     COMMITTED: ClassVar[Sequence[str]]
+    windows_kind: ClassVar[type[Windows]] = Windows
     write: ClassVar[Callable[..., PolicyManifest]]
     before: dict[str, tuple[str, ...]]
 
@@ -247,13 +249,12 @@ class VisuomotorRecipe(ABC):
     ) -> None:
         """Compute the frozen ViT's features of every frame once."""
         model = self.with_vit(self.new_model())
-        language = open_language(asdict(model.sizes), Placement(threads=torch.get_num_threads()))
-        cameras, rate = self.config.cameras, self.rate_hz
-        windows = Windows.build(
+        language, rate = self.language(model.sizes), self.rate_hz
+        windows = self.windows_kind.build(
             episodes,
             model.vit,
             self.robot,
-            cameras,
+            self.config.cameras,
             model.sizes,
             rate,
             language,
@@ -261,9 +262,13 @@ class VisuomotorRecipe(ABC):
         )
         windows.save(folder)
 
+    def language(self, sizes: Any) -> Language:
+        """What turns instructions into what networks of these sizes take."""
+        return open_language(asdict(sizes), Placement(threads=torch.get_num_threads()))
+
     def windows(self, name: str) -> Windows:
         """What `encode`, `encode_interventions` and `correct` have written."""
-        return Windows.load(self.folder / "windows" / name)
+        return self.windows_kind.load(self.folder / "windows" / name)
 
     def held_out_rows(self, held_out: Windows) -> tuple[np.ndarray, np.random.Generator]:
         """Windows that a stage is measured on, and the generator of what else is random there."""
@@ -275,22 +280,25 @@ class VisuomotorRecipe(ABC):
         """Sizes of the run's networks, a dataclass's; words are those of the tasks."""
         path = self.folder / "sizes.pt"
         if not path.exists():
-            sizes = kind(
-                cameras=len(self.config.cameras),
-                state=self.robot.state_size,
-                velocities=self.robot.dof if self.config.velocity else 0,
-                vocabulary=self._vocabulary(),
-                **self.config.model,
-            )
-            torch.save(asdict(sizes), path)
+            torch.save(asdict(kind(**self.decided, **self.config.model)), path)
         return torch.load(path, weights_only=True)
+
+    @property
+    def decided(self) -> dict[str, Any]:
+        """Sizes of the networks that data and robot decide."""
+        return {
+            "cameras": len(self.config.cameras),
+            "state": self.robot.state_size,
+            "velocities": self.robot.dof if self.config.velocity else 0,
+            "vocabulary": self._vocabulary(),
+        }
 
     def _vocabulary(self) -> tuple[str, ...]:
         if self.config.model.get("language", WORDS) != WORDS:
             return ()
-        return vocabulary_of(self._instructions())
+        return vocabulary_of(self.instructions())
 
-    def _instructions(self) -> list[str]:
+    def instructions(self) -> list[str]:
         """All that the suite tells, even if no demonstration has it; or what was recorded."""
         if self.config.dataset:
             return [Episode.load(path).instruction for path in self.demonstrations.whole()]
@@ -325,7 +333,7 @@ class VisuomotorRecipe(ABC):
         folders = [
             self.folder / "windows" / f"corrections_{each}" for each in self.corrections_of(stage)
         ]
-        corrected = [Windows.load(folder) for folder in folders if folder.exists()]
+        corrected = [self.windows_kind.load(folder) for folder in folders if folder.exists()]
         share = rest / 3 / max(1, len(corrected))
         found += [Source(w, np.full(len(w), 1 / len(w)), share) for w in corrected]
         demonstrated = 1.0 - sum(source.share for source in found)

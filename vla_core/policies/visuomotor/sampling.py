@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.errors import PolicyError
-from vla_core.inference.arrays import Array, fetched, same_for_all
+from vla_core.inference.arrays import Array
 from vla_core.inference.session import Session
-from vla_core.policies.samplers.guidance import Velocity
-from vla_core.policies.samplers.plan import Guide, Prefix, committed_steps, first_steps, soft_mask
 from vla_core.policies.visuomotor.normalisation import Normalisation
+from vla_core.policies.visuomotor.planned_sampling import PlannedSampling, Sampler
 from vla_core.robot.model import RobotModel
-from vla_core.types import CommittedPlan, Conditioning, Observation
-
-
-class Sampler(Protocol):
-    """Where a velocity field leads, as `FlowMatching` and `Regression` have it."""
-
-    def sample(
-        self, velocity: Velocity, noise: Array, prefix: Prefix | None, guide: Guide | None
-    ) -> Array:
-        """Chunks, like `noise`."""
+from vla_core.types import CommittedPlan, Observation
 
 
 class Moment(NamedTuple):
@@ -38,35 +28,21 @@ class Moment(NamedTuple):
     told: np.ndarray
 
 
-class ChunkSampling:
-    """Draws a policy's chunks, joined to the plan in execution as that asks.
+class ChunkSampling(PlannedSampling):
+    """Draws a policy's chunks in joint targets.
 
     Args:
-        manifest: of the policy.
-        velocity: its velocity field.
-        sampler: where that leads.
+        manifest, velocity, sampler: as `PlannedSampling` has them.
 
     Raises:
         PolicyError: the robot's joints are no longer those that it was trained on.
     """
 
     def __init__(self, manifest: PolicyManifest, velocity: Session, sampler: Sampler) -> None:
-        self.manifest = manifest
+        super().__init__(manifest, velocity, sampler)
         self.robot = RobotModel.load(manifest.robot)
-        self._network = velocity
-        self._sampler = sampler
         self._normalisation = Normalisation.of(manifest)
-        if self.robot.joint_names != manifest.joint_names:
-            raise PolicyError(
-                manifest.name,
-                f"was trained on joints {list(manifest.joint_names)}, robot {manifest.robot!r} "
-                f"has {list(self.robot.joint_names)}; train it again or restore the robot's YAML",
-            )
-
-    def check_plan(self, plan: CommittedPlan | None) -> None:
-        """Raises `PolicyError` for a conditioning that the policy has not been trained for."""
-        if plan is not None and (problem := self.manifest.why_not(plan.conditioning)):
-            raise PolicyError(f"policy {self.manifest.name!r}", problem)
+        check_joints(manifest, self.robot)
 
     def moment(self, position: np.ndarray, velocity: np.ndarray) -> Moment:
         """Of `(dof,)` joint positions [rad] and velocities [rad/s]."""
@@ -80,35 +56,14 @@ class ChunkSampling:
         rng: np.random.Generator,
         plan: CommittedPlan | None,
     ) -> np.ndarray:
-        """`(horizon, dof)` float64 targets [rad], as the field leads to them from noise.
-
-        With several `samples` they are all begun with noise of their own, and their mean is taken.
+        """`(horizon, dof)` float64 targets [rad].
 
         Args:
             context: `(1, m, width)`, on the networks' device.
         """
-        manifest, sizes = self.manifest, self.manifest.model
-        network, samples = self._network, sizes.get("samples", 1)
-        shape = (samples, manifest.horizon, len(moment.state))
-        noise = np.float32(sizes["noise_scale"]) * rng.standard_normal(shape, dtype=np.float32)
+        state = self._network.put(moment.told[None].repeat(self.samples, 0))
         old, known = self.normalised_plan(plan, moment.state)
-        told = {"context": context, "state": network.put(moment.told[None].repeat(samples, 0))}
-        prefix = guide = None
-        if manifest.prefix_steps:
-            steps = committed_steps(plan, Conditioning.PREFIX, manifest.prefix_steps)
-            frozen = first_steps(steps, manifest.horizon)
-            prefix = Prefix(*(network.put(part.repeat(samples, 0)) for part in (old, frozen)))
-            told |= {"prefix": prefix.actions, "frozen": prefix.frozen}
-        if plan is not None and plan.conditioning is Conditioning.GUIDED:
-            weight = soft_mask(manifest.horizon, plan.frozen, known)[:, None]
-            guide = Guide(network.put(old), network.put(weight))
-
-        def velocity(chunk: Array, flow_time: float) -> Array:
-            times = same_for_all(chunk, flow_time)
-            return network.run(actions=chunk, time=times, **told)
-
-        chunk = self._sampler.sample(velocity, network.put(noise), prefix, guide)
-        normalised = fetched(chunk).mean(axis=0)
+        normalised = self.draw({"context": context, "state": state}, old, known, rng, plan)
         targets = self._normalisation.target(normalised, moment.state)[:, : self.robot.dof]
         return targets.astype(np.float64)
 
@@ -137,3 +92,13 @@ def features(manifest: PolicyManifest, vit: Session, observation: Observation) -
     manifest.check_observation(observation)
     images = np.stack([observation.images[camera.name] for camera in manifest.observation.cameras])
     return vit.run(images=vit.put(images[None]))
+
+
+def check_joints(manifest: PolicyManifest, robot: RobotModel) -> None:
+    """Raises `PolicyError` where the robot's joints are not those that a policy was trained on."""
+    if robot.joint_names != manifest.joint_names:
+        raise PolicyError(
+            manifest.name,
+            f"was trained on joints {list(manifest.joint_names)}, robot {manifest.robot!r} "
+            f"has {list(robot.joint_names)}; train it again or restore the robot's YAML",
+        )

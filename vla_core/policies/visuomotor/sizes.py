@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from vla_core.contract.manifest import PolicyManifest
+from vla_core.errors import ConfigError, PolicyError
 
 from vla_core.policies.backbones.catalogue import DINOV2
 
@@ -43,3 +47,18 @@ class Sizes(Protocol):
     euler_steps: int
     noise_scale: float
     samples: int
+
+
+_Sizes = TypeVar("_Sizes")
+
+
+def sizes_of(kind: type[_Sizes], folder: Path, manifest: PolicyManifest) -> _Sizes:
+    """Of a policy's folder the sizes of its networks, a dataclass's.
+
+    Raises:
+        PolicyError: its manifest's `model` holds none such.
+    """
+    try:
+        return kind(**manifest.model)
+    except (TypeError, ConfigError) as error:
+        raise PolicyError(str(folder), f"model: {error}; train or copy it again") from error

@@ -1,4 +1,4 @@
-"""Where semantics are seen: the frozen encoder's patches, or a coarser grid of them."""
+"""Patches of a picture on a coarser grid."""
 
 from __future__ import annotations
 
