@@ -15,7 +15,7 @@ from vla_core.suites.tabletop.demonstrations import (
 )
 from vla_core.suites.tabletop.expert import ARM_SPEED, CONTROL_S, FINGER_SPEED, Expert
 from vla_core.suites.tabletop.layout import BLOCK_HALF, PAD_HALF_HEIGHT, TASKS
-from vla_core.suites.tabletop.tabletop import CAMERAS, ON_PAD
+from vla_core.suites.tabletop.tabletop import CAMERAS, IMAGE_SIZE, ON_PAD
 
 TIME_LIMIT_S = 12.0
 
@@ -128,6 +128,21 @@ def test_the_same_seed_shows_the_same_to_the_last_bit_whatever_was_shown_before(
     for tracks in ("position", "action", "success"):
         assert np.array_equal(getattr(one, tracks), getattr(other, tracks))
     assert one.success[-1] and not one.success[0]
+
+
+def test_what_is_shown_with_depth_is_the_same_as_without(robot, sim, expert):
+    size, deep = 48, load_suite("tabletop").deep_demonstrator(robot, 48)
+    other = next(deep.demonstrate(5))
+    deep.close()
+    one = next(WatchedRecorder(sim, expert).demonstrate(np.random.default_rng((5, 7))))
+    del sim.render
+    assert np.array_equal(one.position, other.position) and not one.depth and not one.intrinsics
+    assert set(other.depth) == set(other.intrinsics) == set(CAMERAS)
+    for camera, depth in other.depth.items():
+        assert depth.shape == (len(other), size, size) and depth.dtype == np.float32
+        assert 0.2 < np.nanmedian(depth) < 2.0
+        drawn = sim.intrinsics(camera)
+        assert other.intrinsics[camera][0, 0] == pytest.approx(drawn[0, 0] * size / IMAGE_SIZE)
 
 
 def test_a_task_that_is_asked_for_is_shown_at_the_same_table(sim, expert):

@@ -100,9 +100,12 @@ def test_what_was_not_recorded_is_missed_by_name(robot, missing, what):
 
 
 def test_depth_is_kept_with_an_episode(robot, tmp_path):
-    episode(robot, 5).part(slice(1, 4)).save(tmp_path / "e.npz")
+    whole = replace(episode(robot, 5), intrinsics={"wrist": np.eye(3)})
+    whole.part(slice(1, 4)).save(tmp_path / "e.npz")
     again = Episode.load(tmp_path / "e.npz")
     assert again.depth["wrist"][:, 0, 0] == pytest.approx([0.01, 0.02, 0.03])
+    assert set(again.intrinsics) == {"wrist"}
+    assert np.array_equal(again.intrinsics["wrist"], np.eye(3))
     assert set(again.images) == {"head", "wrist"}
 
 

@@ -25,6 +25,7 @@ class Episode:
         depth: `{camera: (frames, height, width) float32}` as in an `Observation` [m], where it was
             recorded.
         success: `(frames,)` bool, whether the task was done by then; None where nothing tells.
+        intrinsics: `{camera: (3, 3)}` as in an `Observation` [pixels], where they were recorded.
     """
 
     images: Mapping[str, np.ndarray]
@@ -35,6 +36,7 @@ class Episode:
     complete: bool = True
     depth: Mapping[str, np.ndarray] = field(default_factory=dict)
     success: np.ndarray | None = None
+    intrinsics: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.position)
@@ -65,6 +67,7 @@ class Episode:
                 complete=np.array(self.complete),
                 **{f"image_{camera}": frames for camera, frames in self.images.items()},
                 **{f"depth_{camera}": frames for camera, frames in self.depth.items()},
+                **{f"pinhole_{camera}": matrix for camera, matrix in self.intrinsics.items()},
                 **known,
             )
         part.rename(path)
@@ -78,9 +81,9 @@ class Episode:
         """
         try:
             with np.load(path, allow_pickle=False) as stored:
-                images, depth = (
-                    {k[6:]: stored[k] for k in stored.files if k.startswith(start)}
-                    for start in ("image_", "depth_")
+                images, depth, intrinsics = (
+                    {k[len(start) :]: stored[k] for k in stored.files if k.startswith(start)}
+                    for start in ("image_", "depth_", "pinhole_")
                 )
                 return cls(
                     images,
@@ -91,6 +94,7 @@ class Episode:
                     bool(stored["complete"]),
                     depth,
                     stored["success"] if "success" in stored.files else None,
+                    intrinsics,
                 )
         except (OSError, ValueError, KeyError) as error:
             raise ConfigError(str(path), f"not an episode ({error}); generate it again") from error

@@ -152,6 +152,14 @@ class Demonstrated(Protocol):
 
 
 @runtime_checkable
+class DeeplyDemonstrated(Protocol):
+    """Offers demonstrations with depth and intrinsics of its cameras."""
+
+    def deep_demonstrator(self, robot: RobotModel, image_size: int | None = None) -> Demonstrator:
+        """As `Demonstrated.demonstrator`; its episodes have both."""
+
+
+@runtime_checkable
 class Labelled(Protocol):
     """Offers pictures with the truth about where things are."""
 
@@ -267,6 +275,7 @@ class TrainingSuite(DemonstratedSuite, Labelled, Corrected, Protocol):
 #: What a suite may offer, in words.
 OFFERED = {
     Demonstrated: "demonstrations",
+    DeeplyDemonstrated: "demonstrations with depth",
     Labelled: "labelled scenes",
     ShownByHands: "videos of other hands",
     Corrected: "corrections",

@@ -23,12 +23,14 @@ class Asked:
         robot: a name under `config/robots`, or a YAML.
         image_size: side of the pictures [pixels]; None: as the robot's YAML has them.
         recoveries: whether from disturbances, too.
+        deep: whether with depth; the suite is then `DeeplyDemonstrated`, too.
     """
 
     suite: Demonstrated
     robot: str
     image_size: int | None = None
     recoveries: bool = True
+    deep: bool = False
 
 
 #: In a worker: who shows.
@@ -56,7 +58,9 @@ def _show(asked: Asked, seed: int, task: SuiteTask | None) -> list[Episode] | Re
     global _demonstrator
     try:
         if _demonstrator is None:
-            _demonstrator = asked.suite.demonstrator(RobotModel.load(asked.robot), asked.image_size)
+            suite = asked.suite
+            begin = suite.deep_demonstrator if asked.deep else suite.demonstrator
+            _demonstrator = begin(RobotModel.load(asked.robot), asked.image_size)
             atexit.register(_demonstrator.close)
         return list(islice(_demonstrator.demonstrate(seed, task), None if asked.recoveries else 1))
     except VlaError as error:

@@ -62,7 +62,7 @@ def take_demonstrations(config: RunConfig, suite: Demonstrated, folder: Path) ->
     folder.mkdir(parents=True, exist_ok=True)
     markers = [folder / f"{seed:06d}.done" for seed in range(config.demonstrations)]
     left = [seed for seed, done in enumerate(markers) if not done.exists()]
-    asked = Asked(suite, config.robot, config.image_size)
+    asked = Asked(suite, config.robot, config.image_size, deep=config.deep)
     with closing(show(asked, [(seed, None) for seed in left])) as shown:
         for seed, episodes in zip(left, counted(shown, "demonstrations", len(left)), strict=True):
             for part, episode in enumerate(episodes):

@@ -92,6 +92,11 @@ class RunConfig(ABC):
     suite: str = "tabletop"
 
     @property
+    def deep(self) -> bool:
+        """Whether it learns from depth."""
+        return False
+
+    @property
     @abstractmethod
     def horizon(self) -> int:
         """Steps of a chunk."""

@@ -82,7 +82,8 @@ def _work(folder: Path, policy: Path, seeds: list[int], longest_s: float) -> int
     system2, system1, _ = load_policy(policy)
     size = system1.manifest.observation.cameras[0].width
     with TabletopSim(RobotModel.load(system1.manifest.robot)) as sim:
-        recorder = Recorder(sim, Expert(sim), size)
+        deep = bool(system1.manifest.observation.depths)
+        recorder = Recorder(sim, Expert(sim), size, deep=deep)
         robot, safety = sim.robot, CommandSafety.of(sim.robot)
         system1 = in_joint_targets(system1, robot)
         leader = load_teleop("leader", robot.description)

@@ -11,6 +11,7 @@ import numpy as np
 
 from vla_core.contract.episode import Episode
 from vla_core.contract.suite import SuiteTask
+from vla_core.observation.depth import resized_depth, resized_intrinsics
 from vla_core.robot.model import RobotModel
 from vla_core.suites.tabletop.expert import CONTROL_S, Expert
 from vla_core.suites.tabletop.layout import TASKS, Task, sample_layout
@@ -37,6 +38,7 @@ class Recorder:
         sim, expert: the table and who acts at it.
         image_size: side of the kept pictures [pixels].
         cameras: that are kept.
+        deep: whether their depth and intrinsics are kept, too.
     """
 
     def __init__(
@@ -45,11 +47,13 @@ class Recorder:
         expert: Expert,
         image_size: int,
         cameras: Sequence[str] = CAMERAS,
+        deep: bool = False,
     ) -> None:
         self.sim = sim
         self.expert = expert
         self.image_size = image_size
         self.cameras = tuple(cameras)
+        self.deep_cameras = self.cameras if deep else ()
 
     def demonstrate(self, rng: np.random.Generator, task: Task | None = None) -> Iterator[Episode]:
         """One table from a random start to success, and recoveries from disturbances on the way.
@@ -85,11 +89,15 @@ class Recorder:
     def _record(self, limit_s: float, states: list) -> Episode:
         sim = self.sim
         images: dict[str, list[np.ndarray]] = {camera: [] for camera in self.cameras}
+        depth: dict[str, list[np.ndarray]] = {camera: [] for camera in self.deep_cameras}
         position, action, success = [], [], []
         begin, done_at = sim.time_s, None
+        drawn, kept = (IMAGE_SIZE, IMAGE_SIZE), (self.image_size, self.image_size)
         while sim.time_s - begin < limit_s:
             for camera, frames in images.items():
                 frames.append(resize(sim.render(camera), self.image_size))
+            for camera, frames in depth.items():
+                frames.append(resized_depth(sim.render_depth(camera), *kept))
             states.append(self._snapshot())
             position.append(sim.position)
             success.append(done_at is not None)
@@ -110,7 +118,11 @@ class Recorder:
             sim.instruction.text,
             RATE_HZ,
             complete=done_at is not None and sim.time_s - begin < limit_s,
+            depth={camera: np.stack(frames) for camera, frames in depth.items()},
             success=np.array(success),
+            intrinsics={
+                camera: resized_intrinsics(sim.intrinsics(camera), drawn, kept) for camera in depth
+            },
         )
 
     def _disturb(self, rng: np.random.Generator, duration_s: float) -> None:
@@ -174,11 +186,14 @@ class TabletopDemonstrator:
     Args:
         robot: that does it.
         image_size: side of the pictures [pixels]; None: as they are drawn.
+        deep: whether with depth.
     """
 
-    def __init__(self, robot: RobotModel, image_size: int | None = None) -> None:
+    def __init__(
+        self, robot: RobotModel, image_size: int | None = None, deep: bool = False
+    ) -> None:
         self._sim = TabletopSim(robot)
-        self._recorder = Recorder(self._sim, Expert(self._sim), image_size or IMAGE_SIZE)
+        self._recorder = Recorder(self._sim, Expert(self._sim), image_size or IMAGE_SIZE, deep=deep)
 
     def demonstrate(self, seed: int, task: SuiteTask | None = None) -> Iterator[Episode]:
         """The table of a seed, and recoveries."""

@@ -72,6 +72,14 @@ class TabletopSuite:
 
         return TabletopDemonstrator(robot, image_size)
 
+    def deep_demonstrator(
+        self, robot: RobotModel, image_size: int | None = None
+    ) -> TabletopDemonstrator:
+        """The same, with depth."""
+        from vla_core.suites.tabletop.demonstrations import TabletopDemonstrator
+
+        return TabletopDemonstrator(robot, image_size, deep=True)
+
     def exemplar(self, scene: TabletopSim) -> Callable[[], Iterator[None]]:
         """The scripted expert, through limits and filter."""
         from vla_core.safety.command_safety import CommandSafety
