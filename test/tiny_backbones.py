@@ -17,7 +17,7 @@ from tokenizers.models import WordPiece
 from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 
-from vla_core.policies.backbones import dinov2
+from vla_core.policies.backbones import dinov2, language_model, sentence_network
 from vla_core.policies.backbones.catalogue import (
     DINOV2,
     DINOV2_PATCH,
@@ -27,7 +27,6 @@ from vla_core.policies.backbones.catalogue import (
     Backbone,
 )
 from vla_core.policies.backbones.sentence import WIDTH
-from vla_core.policies.backbones.sentence_network import export
 
 _WORDS = "go left right put the red blue block on yellow pad ."
 PIECES = ("[UNK]", "[CLS]", "[SEP]", *_WORDS.split())
@@ -107,7 +106,8 @@ def sentence_wheel(place: Path) -> Backbone:
 def installed_tiny(folder: Path, seed: int = 1) -> None:
     """The backbone `sentence` in a folder of backbones, as installing leaves it."""
     write_sentence_files(folder / "sentence", seed)
-    export(folder / "sentence")
+    sentence_network.export(folder / "sentence")
+    language_model.export(folder / "sentence")
     (folder / "sentence" / STAMP).write_text(SENTENCE.requirement)
 
 

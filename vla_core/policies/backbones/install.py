@@ -84,9 +84,10 @@ def _download(backbone: Backbone, place: Path) -> Path:
 
 
 def _sentence(folder: Path) -> None:
-    from vla_core.policies.backbones.sentence_network import export
+    from vla_core.policies.backbones import language_model, sentence_network
 
-    export(folder)
+    sentence_network.export(folder)
+    language_model.export(folder)
 
 
 def _dinov2(folder: Path) -> None:

@@ -21,6 +21,35 @@ LONGEST = 256
 _KEPT = 1024
 
 
+class Pieces:
+    """Text to word pieces, with the two marks at its ends.
+
+    Args:
+        folder: of the installed backbone.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from tokenizers import Tokenizer
+
+        self._pieces = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._pieces.no_padding()
+        self._pieces.no_truncation()
+
+    def __call__(self, text: str) -> list[int]:
+        """Their numbers.
+
+        Raises:
+            InstructionError: there is no text, or too much.
+        """
+        pieces = self._pieces.encode(text.strip()).ids
+        if not text.strip() or len(pieces) > LONGEST:
+            raise InstructionError(
+                f"instruction {text[:60]!r} has {len(text.split())} words, {len(pieces)} word "
+                f"pieces with the marks at its ends; some text goes, and at most {LONGEST} pieces"
+            )
+        return pieces
+
+
 class SentenceEncoder:
     """Text to the mean of its word pieces' states, of length 1 (Reimers and Gurevych 2019).
 
@@ -34,11 +63,7 @@ class SentenceEncoder:
 
     def __init__(self, placement: Placement, folder: Path | None = None) -> None:
         folder = folder or SENTENCE.require()
-        from tokenizers import Tokenizer
-
-        self._pieces = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self._pieces.no_padding()
-        self._pieces.no_truncation()
+        self._pieces = Pieces(folder)
 
         def load() -> tuple:
             from vla_core.policies.backbones.sentence_network import example_inputs, load_network
@@ -57,11 +82,5 @@ class SentenceEncoder:
         return self._encode(text.strip()).copy()
 
     def _encoded(self, text: str) -> np.ndarray:
-        pieces = self._pieces.encode(text).ids
-        if not text or len(pieces) > LONGEST:
-            raise InstructionError(
-                f"instruction {text[:60]!r} has {len(text.split())} words, {len(pieces)} word "
-                f"pieces with the marks at its ends; some text goes, and at most {LONGEST} pieces"
-            )
-        network = self._network
-        return fetched(network.run(pieces=network.put(np.array([pieces], dtype=np.int64))))
+        pieces, network = np.array([self._pieces(text)], dtype=np.int64), self._network
+        return fetched(network.run(pieces=network.put(pieces)))

@@ -36,7 +36,11 @@ class PostNormBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`(batch, n, width)` -> the same shape."""
-        x = self.norm1(x + self.attention(x))
+        return self.seeing(x, self.attention.key_value(x))
+
+    def seeing(self, x: Tensor, key_value: Tensor, mask: Tensor | None = None) -> Tensor:
+        """The layer with given keys and values, as `Attention.mix` takes them."""
+        x = self.norm1(x + self.attention.mix(x, key_value, mask))
         return self.norm2(x + self.mlp(x))
 
 

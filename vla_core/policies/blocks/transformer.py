@@ -27,7 +27,16 @@ class Attention(nn.Module):
         Args:
             mask: `(n, m)` bool, which queries look at which keys; None: all at all.
         """
-        key, value = self.key_value(x if context is None else context).chunk(2, dim=-1)
+        return self.mix(x, self.key_value(x if context is None else context), mask)
+
+    def mix(self, x: Tensor, key_value: Tensor, mask: Tensor | None = None) -> Tensor:
+        """The same of keys and values that are there already.
+
+        Args:
+            key_value: `(batch, m, 2 * width)`.
+            mask: `(n, m)` bool, or `(batch, 1, n, m)`.
+        """
+        key, value = key_value.chunk(2, dim=-1)
         query, key, value = (self._split(t) for t in (self.query(x), key, value))
         mixed = scaled_dot_product_attention(query, key, value, mask)
         return self.out(mixed.transpose(1, 2).flatten(2))
