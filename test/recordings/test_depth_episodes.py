@@ -6,7 +6,6 @@ A bag's is converted where that is asked for.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,26 +13,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from rosbags.rosbag2 import Writer
-from rosbags.rosbag2.enums import StoragePlugin
+from deep_bag import DEEP, depth_mm, write_deep_bag
 from swaying_robot import (
-    BEGIN_NS,
-    CAMERA_TOPIC,
-    COMPRESSED,
     FRAMES,
     HEIGHT,
     INSTRUCTION,
-    JOINT_STATE,
     RATE_HZ,
     ROBOT,
-    STORE,
     WIDTH,
     commanded,
-    header,
-    image,
-    joints,
-    jpeg,
-    measured,
     write_dataset,
 )
 
@@ -44,48 +32,9 @@ from vla_core.recordings.convert.dataset_index import ConvertError
 from vla_core.recordings.convert.to_bags import dataset_to_bags
 from vla_core.recordings.convert.to_dataset import bags_to_dataset
 from vla_core.recordings.lerobot.dataset import LeRobotDataset
-from vla_core.robot.model import RobotModel
-from vla_core.types import NANOSECONDS
 
-IMAGE, DEPTH_TOPIC, SIDE = "sensor_msgs/msg/Image", "/head_camera/depth/image_raw", 24
-HEAD = replace(ROBOT.description.cameras["head"], depth_topic=DEPTH_TOPIC)
-DEEP = RobotModel(replace(ROBOT.description, cameras={"head": HEAD}))
+SIDE = 24
 DEPTH_KEY = "observation.images.depth"
-
-
-def depth_mm(frame: int) -> np.ndarray:
-    """Farther from frame to frame and to the right; nothing is measured in the top row."""
-    depth = np.tile(500 + 10 * frame + np.arange(WIDTH, dtype=np.uint16), (HEIGHT, 1))
-    depth[0] = 0
-    return depth
-
-
-def depth_message(stamp_ns: int, frame: int, encoding: str) -> bytes:
-    pixels = depth_mm(frame)
-    if encoding == "32FC1":
-        pixels = np.where(pixels, pixels * np.float32(1e-3), np.nan).astype(np.float32)
-    data = np.frombuffer(pixels.tobytes(), np.uint8)
-    step = WIDTH * pixels.itemsize
-    message = STORE.types[IMAGE](header(stamp_ns), HEIGHT, WIDTH, encoding, 0, step, data)
-    return bytes(STORE.serialize_cdr(message, IMAGE))
-
-
-def write_deep_bag(path: Path, encoding: str) -> Path:
-    with Writer(path, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
-        topics = {"/joint_states": JOINT_STATE, "/joint_command": JOINT_STATE,
-                  CAMERA_TOPIC: COMPRESSED, DEPTH_TOPIC: IMAGE}  # fmt: skip
-        at = {t: writer.add_connection(t, kind, typestore=STORE) for t, kind in topics.items()}
-        for frame in range(FRAMES):
-            time_s = frame / RATE_HZ
-            stamp_ns = BEGIN_NS + round(time_s * NANOSECONDS)
-            for topic, data in (
-                ("/joint_states", joints(stamp_ns, measured(time_s))),
-                ("/joint_command", joints(stamp_ns, commanded(time_s))),
-                (DEPTH_TOPIC, depth_message(stamp_ns, frame, encoding)),
-                (CAMERA_TOPIC, image(stamp_ns, jpeg(frame))),
-            ):
-                writer.write(at[topic], stamp_ns, data)
-    return path
 
 
 def shown(depth: bool) -> ObservationSpec:

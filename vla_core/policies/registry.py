@@ -22,6 +22,7 @@ KINDS = Registry(
     {
         "dial": "vla_core.policies.dial.kind",
         "clad": "vla_core.policies.clad.kind",
+        "openhelix": "vla_core.policies.openhelix.kind",
         "chunk": "vla_core.policies.chunk.kind",
         "hold": "vla_core.policies.baselines.hold",
     },

@@ -1,0 +1,1 @@
+"""OpenHelix: a frozen language model with one learnable token, and a diffusion policy in space."""
