@@ -8,7 +8,15 @@ import pytest
 from vla_core.cli.main import main
 from vla_core.contract.action_conversion import ActionConverter
 from vla_core.contract.specification import ActionSpace, ActionSpec
-from vla_core.contract.suite import OFFERED, USUAL, Demonstrated, EpisodeTerms, tasks_of, terms_of
+from vla_core.contract.suite import (
+    OFFERED,
+    USUAL,
+    Demonstrated,
+    EpisodeTerms,
+    Exemplary,
+    tasks_of,
+    terms_of,
+)
 from vla_core.errors import ConfigError, PolicyError
 from vla_core.evaluation.evaluate import EvaluationError, evaluate
 from vla_core.evaluation.settings import EvaluationSettings
@@ -42,7 +50,8 @@ def test_both_task_sets_are_suites_that_show_their_tasks(name, tasks):
     suite = make_suite(name)
     assert len(suite.tasks) == tasks
     assert suite.shifts == (USUAL, "paraphrase", "fixed_places")
-    assert [ability for ability in OFFERED if isinstance(suite, ability)] == [Demonstrated]
+    offered = [ability for ability in OFFERED if isinstance(suite, ability)]
+    assert offered == [Demonstrated, Exemplary]
     assert suite.process.environment.name == "metaworld", "they share an environment"
 
 
