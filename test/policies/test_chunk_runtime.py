@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_chunk import BLIND, REGRESSION, SIZES, write_chunk
+from tiny_chunk import BLIND, KEYPOINTS, REGRESSION, SIZES, write_chunk
 from tiny_dial import CAMERAS, TOLD, observation
 
 from vla_core.contract.manifest import PolicyManifest, Systems
@@ -25,7 +25,7 @@ from vla_core.robot.model import RobotModel
 from vla_core.types import CommittedPlan, Conditioning, Context, Instruction
 
 PREFIX_STEPS = 3
-KINDS = {"flow": SIZES, "regression": REGRESSION, "blind": BLIND}
+KINDS = {"flow": SIZES, "regression": REGRESSION, "blind": BLIND, "keypoints": KEYPOINTS}
 
 
 @pytest.fixture(scope="module")
@@ -80,10 +80,11 @@ def test_the_chunk_is_the_models_sample_of_the_generators_noise(folders, policie
     state = RobotModel.load("g1_inspire").state_vector(seen.position).astype(np.float32)
     images = torch.from_numpy(np.stack([seen.images[camera] for camera in CAMERAS]))[None]
     noise = seeded().standard_normal((1, SIZES.horizon, 47), dtype=np.float32)
-    words = encode_words(TOLD.text, SIZES.vocabulary, SIZES.max_words)
+    words = torch.from_numpy(encode_words(TOLD.text, SIZES.vocabulary, SIZES.max_words))[None]
+    features = {"blind": lambda: torch.empty(1, 0, 0), "keypoints": lambda: images}
     sampled = model.sample(
-        torch.from_numpy(words)[None],
-        model.vit(images) if model.vit else torch.empty(1, 0, 0),
+        words,
+        features.get(name, lambda: model.vit(images))(),
         torch.from_numpy(normalisation.state(state))[None],
         torch.from_numpy(noise),
     )
@@ -197,6 +198,7 @@ def test_unknown_words_and_wrong_pictures_are_refused(policies):
         ({"objective": "ddpm"}, "model.objective: got 'ddpm', expected flow or regression"),
         ({"width": 3}, "unexpected keyword argument 'width'"),
         ({"vit_layers": 0}, "expected both, or neither for a blind policy"),
+        ({"vision": "keypoints"}, r"got keypoints with keypoint_width and keypoints \(0, 0\)"),
     ],
 )
 def test_a_manifest_of_sizes_that_cannot_be_is_refused(folders, tmp_path, changed, problem):

@@ -13,6 +13,8 @@ from torch import nn
 
 from vla_core.contract.episode import Episode
 from vla_core.contract.placement import Placement
+from vla_core.policies.blocks.keypoints import Keypoints
+from vla_core.policies.blocks.words import InstructionShape
 from vla_core.policies.visuomotor.language import open_language
 from vla_core.policies.visuomotor.normalisation import Normalisation
 from vla_core.policies.visuomotor.windows import MAX_LAG, Windows
@@ -44,10 +46,10 @@ def episode(frames: int, first: int = 0, complete: bool = True) -> Episode:
     )
 
 
-def build(*episodes: Episode, rate_hz: float = 10.0) -> Windows:
+def build(*episodes: Episode, rate_hz: float = 10.0, vit: nn.Module | None = None) -> Windows:
     sizes = replace(SIZES, horizon=H)
     words = open_language(vars(sizes), Placement())
-    return Windows.build(episodes, Grey(), ROBOT, ["head"], sizes, rate_hz, words)
+    return Windows.build(episodes, vit or Grey(), ROBOT, ["head"], sizes, rate_hz, words)
 
 
 def window(windows: Windows, row: int, lag: int = 0) -> dict[str, list[float]]:
@@ -67,6 +69,13 @@ def test_a_lagging_intent_sees_the_past_and_looks_h_steps_ahead_from_there():
     lagging = window(build(episode(9)), row=5, lag=2)
     assert (lagging["current"], lagging["past"], lagging["future"]) == ([5], [3], [3 + H])
     assert lagging["actions"] == [100, 101, 102]
+
+
+def test_an_encoder_that_learns_with_the_policy_is_given_the_pictures_themselves():
+    windows = build(episode(9), vit=Keypoints(4, 2, InstructionShape(10, 0, 8), 1))
+    current = windows.now(np.array([2, 4]), PLAIN)["current"]
+    assert current.dtype == torch.uint8
+    assert torch.equal(current[:, 0, 1, 1], torch.tensor([[2] * 3, [4] * 3], dtype=torch.uint8))
 
 
 def test_a_window_begins_at_every_frame_and_its_steps_may_be_several_frames():

@@ -26,6 +26,7 @@ SIZES = ChunkSizes(
 )  # fmt: skip
 BLIND = replace(SIZES, vit_stem=(), vit_layers=0)
 REGRESSION = replace(SIZES, objective="regression")
+KEYPOINTS = replace(BLIND, vision="keypoints", keypoint_width=8, keypoints=5)
 
 
 def random_chunk(seed: int, sizes: ChunkSizes = SIZES) -> ChunkModel:

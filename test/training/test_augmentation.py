@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from vla_core.contract.episode import Episode
-from vla_core.training.augmentation import moved, seen_otherwise
+from vla_core.training.augmentation import PIXELS, moved, seen_otherwise, shifted
 
 
 def square(frames: int = 3) -> np.ndarray:
@@ -43,3 +44,14 @@ def test_light_changes_and_motion_does_not():
     assert other.images["head"][0, 0, 0].tolist() != episode.images["head"][0, 0, 0].tolist()
     assert (other.position == q).all() and (other.action == q + 1).all()
     assert (other.instruction, other.rate_hz, other.complete) == ("lift", 10.0, False)
+
+
+def test_each_picture_is_shifted_by_whole_pixels_and_its_border_repeated():
+    images = np.repeat(square(1), 40, axis=0)
+    images[:, 0] = 90  # a line along the upper border
+    found = shifted(torch.from_numpy(images).unflatten(0, (20, 2)), np.random.default_rng(2))
+    moves = [np.argwhere(i[..., 0].numpy() == 160)[0] - (20, 16) for i in found.flatten(0, 1)]
+    assert np.abs(moves).max() == PIXELS and len(np.unique(moves, axis=0)) > 20
+    for (down, _), picture in zip(moves, found.flatten(0, 1), strict=True):
+        assert (picture[..., 0] == 90).all(dim=1).sum() == max(0, 1 + down)
+        assert ((picture == 160).sum(), picture.dtype) == (8 * 8 * 3, torch.uint8)

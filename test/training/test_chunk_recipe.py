@@ -43,6 +43,7 @@ MODEL = {
 BLIND = {k: v for k, v in MODEL.items() if not k.startswith("vit")}
 READS = {k: v for k, v in MODEL.items() if k != "max_words"} | {"language": "sentence"}
 SEES = {**BLIND, "vision": "dinov2", "image_size": 28}
+PLACES = {**BLIND, "vision": "keypoints", "keypoint_width": 8, "keypoints": 4}
 SHORT = Schedule(steps=12, batch=4, learning_rate=1e-3)
 STAGES = {"encoder": SHORT, CLONING: SHORT}
 LEFT, RIGHT = "go left", "go right"
@@ -102,15 +103,23 @@ def test_a_run_ends_in_a_policy_with_its_card_and_the_same_seed_in_the_same_weig
     assert whole == again
 
 
+def bright_at(side: float) -> np.ndarray:
+    """`(SIZE, SIZE, 3)` grey, with a bright square left (-1) or right (1) of the middle."""
+    image = np.full((SIZE, SIZE, 3), 80, np.uint8)
+    left = SIZE // 2 - 4 + int(side * SIZE / 4)
+    image[12:20, left : left + 8] = 255
+    return image
+
+
 def left_or_right(folder: Path, robot: RobotModel, blocks: int, told: Sequence[str]) -> None:
-    """Episodes of a policy's own data: by what is told all arm joints go, at 0.02 rad a step."""
+    """Episodes of a policy's own data: by what is told, and where it is bright, all joints go."""
     folder.mkdir(parents=True)
     start = robot.ready_pose
     for number in range(blocks):
         sign = 1.0 if number % 2 else -1.0
         way = start + sign * 0.02 * np.arange(1, 21)[:, None] * np.ones(robot.dof)
         position = np.vstack([start[None], way[:-1]])
-        images = np.full((20, SIZE, SIZE, 3), 80, np.uint8)
+        images = np.tile(bright_at(sign), (20, 1, 1, 1))
         episode = Episode({"head": images}, position, way, told[sign > 0], 10.0, False)
         episode.save(folder / f"{number:06d}_0.npz")
 
@@ -136,10 +145,10 @@ def left_or_right_policy(
     return load_joint(folder / "policy")
 
 
-def moves(policy: JointPolicy, told: str) -> np.ndarray:
+def moves(policy: JointPolicy, told: str, side: float = 0.0) -> np.ndarray:
     """Of a chunk from the ready pose, `(4, dof)` [rad]."""
     robot = RobotModel.load("g1_bottle")
-    images = {"head": np.zeros((SIZE, SIZE, 3), np.uint8)}
+    images = {"head": bright_at(side)}
     seen = Observation(0, 1, images, robot.ready_pose, np.zeros(robot.dof))
     _, chunk = policy.step(Context(seen), Instruction(1, told), np.random.default_rng(3))
     return chunk.targets - robot.ready_pose
@@ -153,6 +162,17 @@ def test_it_learns_what_the_words_alone_tell(tmp_path, objective):
     for told, sign in ((LEFT, -1.0), (RIGHT, 1.0)):
         moved = moves(policy, told)
         assert np.abs(moved - sign * ramp).mean() < 0.5 * np.abs(ramp).mean()  # hold errs by 1.0
+
+
+def test_it_learns_to_see_what_pictures_alone_show_without_a_stage_for_it(tmp_path):
+    """Nothing but where it is bright tells left from right."""
+    model = {**PLACES, "objective": "regression"}
+    policy = left_or_right_policy(tmp_path, model, ("go", "go"))
+    ramp = 0.02 * np.arange(1, 5)[:, None]
+    for side in (-1.0, 1.0):
+        moved = moves(policy, "go", side)
+        assert np.abs(moved - side * ramp).mean() < 0.5 * np.abs(ramp).mean()
+    assert json.loads((tmp_path / "policy/policy.json").read_text())["model"]["vit_stem"] == []
 
 
 # Pretrained parts
@@ -239,6 +259,9 @@ def test_the_shipped_runs_learn_from_what_dial_learns_from():
         ({"model": {**MODEL, "objective": "l2"}}, "got 'l2', expected flow or regression"),
         ({"model": {**MODEL, "fusion_width": 3}}, "unexpected keyword argument 'fusion_width'"),
         ({"model": BLIND}, "without it the policy is blind"),
+        ({"model": PLACES}, "or sees by another `vision`, and has neither that stage"),
+        ({"model": {**PLACES, "keypoints": 0}}, r"got keypoints with .* \(8, 0\) and vit_stem"),
+        ({"model": {**MODEL, "keypoints": 4}}, r"got vit with .* \(0, 4\) and vit_stem"),
         ({"model": {**MODEL, "language": "latin"}}, "got 'latin', expected words or sentence"),
         ({"model": {**MODEL, "language": "sentence"}}, "got 10, expected .* none with sentence"),
         ({"model": {**MODEL, "max_words": 0}}, "got 0, expected the words of the longest"),

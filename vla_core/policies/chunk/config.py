@@ -43,11 +43,11 @@ class ChunkConfig(VisuomotorConfig):
         self.check_known(source, (ENCODER, CLONING, *CORRECTED, PREFIX))
         if CLONING not in self.stages:
             raise ConfigError(f"{source}: stages", f"got no {CLONING}, which all others build on")
-        learns_to_see = bool(self.model.get("vit_stem"))
+        learns_to_see = bool(self.model.get("vit_stem"))  # ahead of the policy
         if learns_to_see != (ENCODER in self.stages) or (self.scenes and not learns_to_see):
             raise ConfigError(
                 f"{source}: stages.{ENCODER}",
-                "goes with `model.vit_stem`; without it the policy is blind, or sees by `vision: "
-                "dinov2`, and has neither that stage nor `scenes`",
+                "goes with `model.vit_stem`; without it the policy is blind, or sees by another "
+                "`vision`, and has neither that stage nor `scenes`",
             )
         self.check_corrections(source, CORRECTED)

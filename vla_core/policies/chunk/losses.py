@@ -1,8 +1,9 @@
 """The chunk policy's training objective, plain behaviour cloning by either loss.
 
-A batch of windows (`Windows.now`) holds features of the frozen ViT, `current` phi(o_t)
-`(batch, patches, width)`; `words`, the instruction (`InstructionShape`); `state`
-`(batch, proprioception)`; and `actions` `(batch, H, state)`.
+A batch of windows (`Windows.now`) holds features of the frozen encoder, `current` phi(o_t)
+`(batch, patches, width)`, or the pictures o_t themselves where the encoder learns here; `words`,
+the instruction (`InstructionShape`); `state` `(batch, proprioception)`; and `actions`
+`(batch, H, state)`.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Cloning(nn.Module):
     """What an expert did next, given what is seen and told.
 
     Args:
-        model: of which all but the ViT learns.
+        model: of which all learns but an encoder that has been pretrained.
         longest_prefix: steps of the longest committed prefix that it learns to continue; 0: none.
     """
 
@@ -53,7 +54,7 @@ class Cloning(nn.Module):
         super().__init__()
         self.model = model
         self._longest = longest_prefix
-        if model.vit is not None:
+        if model.vit is not None and not model.sizes.learns_to_see:
             model.vit.requires_grad_(False)
 
     def forward(self, batch: Batch, noise: torch.Generator) -> dict[str, Tensor]:

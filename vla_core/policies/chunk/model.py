@@ -1,4 +1,4 @@
-"""The chunk policy whole: ViT, scene, velocity field."""
+"""The chunk policy whole: encoder, scene, velocity field."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from vla_core.policies.blocks.flow_matching import sample_chunks
+from vla_core.policies.blocks.keypoints import Keypoints
 from vla_core.policies.blocks.text import text_layer
 from vla_core.policies.blocks.transformer import SelfAttentionBlock
 from vla_core.policies.blocks.velocity_field import VelocityField
@@ -66,7 +67,7 @@ class ChunkModel(nn.Module):
     def __init__(self, sizes: ChunkSizes) -> None:
         super().__init__()
         self.sizes = sizes
-        self.vit = new_encoder(sizes) if sizes.sees else None
+        self.vit = _encoder(sizes)
         self.scene = Scene(
             self.vit.patches if self.vit else 0,
             self.vit.width if self.vit else 0,
@@ -88,7 +89,15 @@ class ChunkModel(nn.Module):
         )
 
     def context(self, words: Tensor, current: Tensor) -> Tensor:
-        """What is told and seen; `current` is not looked at by a blind policy."""
+        """What is told and seen.
+
+        Args:
+            words: as those of `Scene`.
+            current: features of the frozen encoder; the pictures themselves, for one that learns
+                with the policy; not looked at by a blind one.
+        """
+        if self.sizes.learns_to_see:
+            current = self.vit(current, words)
         return self.scene(words, current if self.sizes.sees else None)
 
     @torch.no_grad()
@@ -101,7 +110,14 @@ class ChunkModel(nn.Module):
         prefix: Tensor | None = None,
         frozen: Tensor | None = None,
     ) -> Tensor:
-        """Chunks of moments; arguments and result as those of `Scene` and `sample_chunks`."""
+        """Chunks of moments; arguments and result as those of `context` and `sample_chunks`."""
         context = self.context(words, current)
         sampler = self.sizes.sampler
         return sample_chunks(sampler, self.velocity, context, state, noise, prefix, frozen)
+
+
+def _encoder(sizes: ChunkSizes) -> nn.Module | None:
+    if sizes.learns_to_see:
+        shape = sizes.instruction_shape
+        return Keypoints(sizes.keypoint_width, sizes.keypoints, shape, sizes.cameras)
+    return new_encoder(sizes) if sizes.sees else None

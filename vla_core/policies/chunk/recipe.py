@@ -14,6 +14,7 @@ from vla_core.policies.visuomotor.chained_recipe import ChainedRecipe
 from vla_core.policies.visuomotor.recipe import Show
 from vla_core.policies.visuomotor.validation import chunk_errors
 from vla_core.policies.visuomotor.windows import Windows
+from vla_core.training.augmentation import shifted
 from vla_core.training.mixture import Mixture
 from vla_core.training.trainer import Trainer
 
@@ -43,7 +44,10 @@ class ChunkRecipe(ChainedRecipe):
         trainer = Trainer(self.folder, stage, Cloning(model, prefix), schedule, seed)
 
         def draw(windows: Windows, rows: np.ndarray, rng: np.random.Generator) -> dict:
-            return windows.now(rows, normalisation)
+            batch = windows.now(rows, normalisation)
+            if model.sizes.learns_to_see:
+                batch["current"] = shifted(batch["current"], rng)
+            return batch
 
         batches = Mixture(self.sources(stage, training), draw)
         rows, _ = self.held_out_rows(held_out)

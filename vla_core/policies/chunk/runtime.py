@@ -86,7 +86,8 @@ class ChunkPolicy:
         scene = self._networks["scene"]
         told = {"words": scene.put(self._language(instruction.text)[None])}
         if sizes.sees:
-            told["current"] = features(manifest, self._networks["vit"], seen)
+            asked = told if sizes.learns_to_see else {}
+            told["current"] = features(manifest, self._networks["vit"], seen, **asked)
         moment = self._sampling.moment(seen.position, seen.velocity)
         targets = self._sampling.sample(scene.run(**told), moment, rng, plan)
         self._sequence += 1

@@ -13,6 +13,8 @@ from vla_core.policies.visuomotor.language import WORDS, check_language, instruc
 from vla_core.policies.visuomotor.sizes import PREDICTIONS, VISIONS, VIT
 
 _OBJECTIVES = ("flow", "regression")
+#: A `vision` of this policy's own: places of things (`Keypoints`), learned with it.
+KEYPOINTS = "keypoints"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +25,9 @@ class ChunkSizes:
         image_size: side of the square camera pictures [pixels]; a multiple of 14 for `dinov2`.
         cameras: number of views.
         vit_stem, vit_layers: channels of the convolutional stem; transformer layers. Without, and
-            without `dinov2`, the policy is blind: it is told words and joints alone.
+            without another `vision`, the policy is blind: it is told words and joints alone.
+        keypoint_width, keypoints: channels of the convolutions and places a camera, with the
+            vision `keypoints`.
         scene_width, scene_layers: of the self-attention over patches and words.
         dit_width, dit_layers: of the diffusion transformer.
         heads: attention heads, everywhere.
@@ -36,7 +40,7 @@ class ChunkSizes:
         vocabulary: known words; the text embedding has one more, for padding.
         max_words: longest instruction; 0 with `language: sentence`.
         language: how instructions are understood, `words` or `sentence`.
-        vision: how pictures are seen, `vit` or `dinov2`.
+        vision: how pictures are seen, `vit`, `keypoints` or `dinov2`.
         euler_steps: integration steps of the flow.
         noise_scale: of the noise that sampling starts from.
         samples: chunks that are drawn and averaged.
@@ -57,6 +61,8 @@ class ChunkSizes:
     vision: str = VIT
     vit_stem: tuple[int, ...] = ()
     vit_layers: int = 0
+    keypoint_width: int = 0
+    keypoints: int = 0
     velocities: int = 0
     objective: str = "flow"
     predicts: str = "velocity"
@@ -65,7 +71,8 @@ class ChunkSizes:
     samples: int = 1
 
     def __post_init__(self) -> None:
-        named = {"objective": _OBJECTIVES, "predicts": PREDICTIONS, "vision": VISIONS}
+        visions = (*VISIONS, KEYPOINTS)
+        named = {"objective": _OBJECTIVES, "predicts": PREDICTIONS, "vision": visions}
         for name, known in named.items():
             if (got := getattr(self, name)) not in known:
                 raise ConfigError(f"model.{name}", f"got {got!r}, expected {' or '.join(known)}")
@@ -82,13 +89,26 @@ class ChunkSizes:
                 f"got {DINOV2.name} with pictures of {self.image_size} and the stem "
                 f"{list(self.vit_stem)}, expected a multiple of {DINOV2_PATCH}, and no stem",
             )
+        points, looks = (self.keypoint_width, self.keypoints), self.vision == KEYPOINTS
+        if (looks and self.vit_stem) or [number > 0 for number in points] != [looks, looks]:
+            raise ConfigError(
+                "model.vision",
+                f"got {self.vision} with keypoint_width and keypoints {points} and vit_stem "
+                f"{list(self.vit_stem)}, expected both of the first and no vit_stem with "
+                f"{KEYPOINTS}, and neither of them without",
+            )
         object.__setattr__(self, "vit_stem", tuple(self.vit_stem))
         object.__setattr__(self, "vocabulary", tuple(self.vocabulary))
 
     @property
     def sees(self) -> bool:
         """Whether it looks at pictures."""
-        return bool(self.vit_stem) or self.vision == DINOV2.name
+        return bool(self.vit_stem) or self.vision != VIT
+
+    @property
+    def learns_to_see(self) -> bool:
+        """Whether its encoder is told the words, too, and learns with the policy."""
+        return self.vision == KEYPOINTS
 
     @property
     def instruction_shape(self) -> InstructionShape:

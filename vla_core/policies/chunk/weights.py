@@ -29,7 +29,8 @@ def example_inputs(model: ChunkModel, prefix: bool) -> dict[str, dict[str, Tenso
     scene = {"words": instruction_example(sizes.instruction_shape)}
     if vit is not None:
         images = torch.zeros(1, sizes.cameras, side, side, 3, dtype=torch.uint8)
-        examples["vit"] = {"images": images}
+        told = scene if sizes.learns_to_see else {}
+        examples["vit"] = {"images": images, **told}
         scene["current"] = torch.zeros(1, vit.patches, vit.width)
     context = torch.zeros(1, model.scene.tokens, sizes.scene_width)
     return {

@@ -83,15 +83,20 @@ class ChunkSampling(PlannedSampling):
         return old, known
 
 
-def features(manifest: PolicyManifest, vit: Session, observation: Observation) -> Array:
+def features(
+    manifest: PolicyManifest, vit: Session, observation: Observation, **told: Array
+) -> Array:
     """`(1, patches, width)` features of an observation's views, in the policy's order.
+
+    Args:
+        told: what the encoder takes besides, on its device.
 
     Raises:
         ObservationError: images or joints are not what the manifest declares.
     """
     manifest.check_observation(observation)
     images = np.stack([observation.images[camera.name] for camera in manifest.observation.cameras])
-    return vit.run(images=vit.put(images[None]))
+    return vit.run(images=vit.put(images[None]), **told)
 
 
 def check_joints(manifest: PolicyManifest, robot: RobotModel) -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from vla_core.contract.episode import Episode
+from vla_core.policies.blocks.keypoints import Keypoints
 from vla_core.policies.blocks.vit import ViT
 from vla_core.policies.visuomotor.language import Language
 from vla_core.policies.visuomotor.motion import motion_of
@@ -36,7 +37,8 @@ class Windows:
     Attributes:
         horizon: H [steps].
         stride: frames in a step: a recording may have more frames than the policy has steps.
-        features: `(frames, patches, width)` float16.
+        features: `(frames, patches, width)` float16; or `(frames, cameras, h, w, 3)` uint8, the
+            pictures themselves, for an encoder that learns with the policy.
         states, targets: `(frames, state)` measured and commanded.
         velocities: `(frames, dof)`, as an `Observation` has them.
         words: `(frames, …)`, the instruction of each (`InstructionShape`).
@@ -61,7 +63,7 @@ class Windows:
     def build(
         cls,
         episodes: Sequence[Episode] | Sequence[HandVideo],
-        vit: ViT | None,
+        vit: ViT | Keypoints | None,
         robot: RobotModel,
         cameras: Sequence[str],
         sizes: Sizes,
@@ -75,7 +77,7 @@ class Windows:
         windows that lie in it whole are used.
 
         Args:
-            vit: frozen encoder; None: a policy that sees nothing, and no features.
+            vit: encoder; None: a policy that sees nothing, and no features.
             robot: gives state vectors.
             cameras: views in the policy's order.
             sizes: of the policy.
@@ -205,7 +207,8 @@ class Windows:
         }
 
     def _features(self, frames: np.ndarray) -> Tensor:
-        return torch.from_numpy(self.features[frames].astype(np.float32))
+        found = self.features[frames]
+        return torch.from_numpy(found if found.dtype == np.uint8 else found.astype(np.float32))
 
 
 def draws(
@@ -227,8 +230,13 @@ def draws(
 
 
 @torch.no_grad()
-def encode(vit: ViT | None, images: np.ndarray, batch: int = 64) -> np.ndarray:
-    """`(frames, cameras, h, w, 3)` uint8 -> `(frames, patches, width)` float16 features."""
+def encode(vit: ViT | Keypoints | None, images: np.ndarray, batch: int = 64) -> np.ndarray:
+    """`(frames, cameras, h, w, 3)` uint8 -> `(frames, patches, width)` float16 features.
+
+    An encoder that learns with the policy has none yet: the pictures stay as they are.
+    """
+    if isinstance(vit, Keypoints):
+        return images
     if vit is None:
         return np.zeros((len(images), 0, 0), np.float16)
     device = next(vit.parameters()).device
