@@ -22,7 +22,7 @@ from vla_core.training.trainer import Schedule, Trainer
 def test_an_object_is_labelled_in_the_one_patch_that_holds_its_centre():
     """Patches of a 2 x 2 grid are counted row by row; offsets are from the patch's centre."""
     pixels = torch.tensor([[[[0.85, 0.25]]]])  # one camera, one object: right, upper half
-    positions = torch.tensor([[[0.4, -0.1, 0.02]]])
+    positions = torch.tensor([[[[0.4, -0.1, 0.02]]]])
     presence, offset, position = targets(pixels, positions, grid=2)
     assert presence[0, :, 0].tolist() == [0, 1, 0, 0]
     assert offset[0, 1, 0].tolist() == pytest.approx([0.2, 0.0])
@@ -31,12 +31,12 @@ def test_an_object_is_labelled_in_the_one_patch_that_holds_its_centre():
 
 def test_an_object_outside_a_view_is_labelled_nowhere_in_it():
     pixels = torch.tensor([[[[1.2, 0.5]], [[0.1, 0.1]]]])  # two cameras, seen by the second alone
-    presence, _, _ = targets(pixels, torch.zeros(1, 1, 3), grid=2)
+    presence, _, _ = targets(pixels, torch.zeros(1, 2, 1, 3), grid=2)
     assert presence[0, :, 0].tolist() == [0, 0, 0, 0, 1, 0, 0, 0]
 
 
 def test_a_perfect_localiser_has_no_loss():
-    pixels, positions = torch.tensor([[[[0.3, 0.6]]]]), torch.tensor([[[0.3, 0.1, 0.0]]])
+    pixels, positions = torch.tensor([[[[0.3, 0.6]]]]), torch.tensor([[[[0.3, 0.1, 0.0]]]])
     presence, offset, position = targets(pixels, positions, grid=2)
     logit = (presence - 0.5)[..., None] * 100
     perfect = torch.cat([logit, offset, position], dim=-1)

@@ -142,12 +142,18 @@ class Demonstrated(Protocol):
     robot: str
     rate_hz: float
 
-    def demonstrator(self, robot: RobotModel, image_size: int | None = None) -> Demonstrator:
+    def demonstrator(
+        self,
+        robot: RobotModel,
+        image_size: int | None = None,
+        cameras: Sequence[str] | None = None,
+    ) -> Demonstrator:
         """Who shows.
 
         Args:
             image_size: side of the pictures [pixels]; None: as the robot's YAML has the simulated
                 cameras.
+            cameras: that pictures are of; None: all of the suite's.
         """
 
 
@@ -155,7 +161,12 @@ class Demonstrated(Protocol):
 class DeeplyDemonstrated(Protocol):
     """Offers demonstrations with depth and intrinsics of its cameras."""
 
-    def deep_demonstrator(self, robot: RobotModel, image_size: int | None = None) -> Demonstrator:
+    def deep_demonstrator(
+        self,
+        robot: RobotModel,
+        image_size: int | None = None,
+        cameras: Sequence[str] | None = None,
+    ) -> Demonstrator:
         """As `Demonstrated.demonstrator`; its episodes have both."""
 
 
@@ -164,12 +175,19 @@ class Labelled(Protocol):
     """Offers pictures with the truth about where things are."""
 
     def label_scenes(
-        self, folder: Path, robot: str, poses: np.ndarray, scenes: int, image_size: int
+        self,
+        folder: Path,
+        robot: str,
+        poses: np.ndarray,
+        scenes: int,
+        image_size: int,
+        cameras: Sequence[str],
     ) -> None:
         """Fill `folder` with `LabelledScenes`; goes on where it was interrupted.
 
         Args:
             poses: `(n, dof)` joint positions to draw the robot's poses from [rad].
+            cameras: of the suite, in the order of the pictures.
         """
 
 

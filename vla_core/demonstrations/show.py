@@ -24,6 +24,7 @@ class Asked:
         image_size: side of the pictures [pixels]; None: as the robot's YAML has them.
         recoveries: whether from disturbances, too.
         deep: whether with depth; the suite is then `DeeplyDemonstrated`, too.
+        cameras: that pictures are of; None: all of the suite's.
     """
 
     suite: Demonstrated
@@ -31,6 +32,7 @@ class Asked:
     image_size: int | None = None
     recoveries: bool = True
     deep: bool = False
+    cameras: tuple[str, ...] | None = None
 
 
 #: In a worker: who shows.
@@ -60,7 +62,8 @@ def _show(asked: Asked, seed: int, task: SuiteTask | None) -> list[Episode] | Re
         if _demonstrator is None:
             suite = asked.suite
             begin = suite.deep_demonstrator if asked.deep else suite.demonstrator
-            _demonstrator = begin(RobotModel.load(asked.robot), asked.image_size)
+            robot = RobotModel.load(asked.robot)
+            _demonstrator = begin(robot, asked.image_size, asked.cameras)
             atexit.register(_demonstrator.close)
         return list(islice(_demonstrator.demonstrate(seed, task), None if asked.recoveries else 1))
     except VlaError as error:

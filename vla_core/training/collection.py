@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from vla_core.contract.episode import Episode
-from vla_core.contract.suite import Demonstrated, TrainingSuite
+from vla_core.contract.suite import Demonstrated, TrainingSuite, tasks_of
 from vla_core.demonstrations.show import Asked, show
 from vla_core.errors import ConfigError
 from vla_core.progress import counted
@@ -24,13 +24,21 @@ def rate_hz(config: RunConfig, suite: TrainingSuite | None) -> float:
     """Steps a second of the policy.
 
     Raises:
-        ConfigError: neither a data set nor a suite says so.
+        ConfigError: neither a data set nor a suite says so, or not every so-manyth frame of the suite
+            is a step.
     """
     if config.dataset:
         return config.dataset.rate_hz
     if suite is None:
         raise ConfigError(config.name, "has neither a `dataset` nor a `suite` to learn from")
-    return suite.rate_hz
+    asked = config.rate_hz or suite.rate_hz
+    if asked > suite.rate_hz or not (suite.rate_hz / asked).is_integer():
+        raise ConfigError(
+            f"{config.name}: rate_hz",
+            f"got {asked:g}, expected a whole fraction of the {suite.rate_hz:g} frames a second "
+            f"that suite {config.suite} shows",
+        )
+    return asked
 
 
 def collect(
@@ -57,13 +65,18 @@ def take_demonstrations(config: RunConfig, suite: Demonstrated, folder: Path) ->
     """Write what is shown, and recoveries, as `SEED_PART.npz`.
 
     Raises:
+        ConfigError: tasks that the suite has not.
         WorkerError: the suite or the robot refused in a worker process.
     """
     folder.mkdir(parents=True, exist_ok=True)
     markers = [folder / f"{seed:06d}.done" for seed in range(config.demonstrations)]
     left = [seed for seed, done in enumerate(markers) if not done.exists()]
-    asked = Asked(suite, config.robot, config.image_size, deep=config.deep)
-    with closing(show(asked, [(seed, None) for seed in left])) as shown:
+    asked = Asked(
+        suite, config.robot, config.image_size, deep=config.deep, cameras=config.cameras
+    )
+    tasks = tasks_of(config.suite, suite, [str(number) for number in config.tasks]) or (None,)
+    scenes = [(seed, tasks[seed % len(tasks)]) for seed in left]
+    with closing(show(asked, scenes)) as shown:
         for seed, episodes in zip(left, counted(shown, "demonstrations", len(left)), strict=True):
             for part, episode in enumerate(episodes):
                 episode.save(folder / f"{seed:06d}_{part}.npz")

@@ -76,6 +76,9 @@ class RunConfig(ABC):
         augmented: copies of each demonstration to learn from beside it, as another camera would
             have seen it.
         suite: shows and corrects the demonstrations, where they are of no `dataset`.
+        rate_hz: steps a second of the policy, a whole fraction of the frames that the suite shows; 0:
+            as many. A `dataset` has its own.
+        tasks: of the suite, by number, that are shown in turn; empty: what its scenes tell.
     """
 
     name: str
@@ -90,6 +93,8 @@ class RunConfig(ABC):
     interventions: InterventionConfig | None = None
     augmented: int = 0
     suite: str = "tabletop"
+    rate_hz: float = 0.0
+    tasks: tuple[int, ...] = ()
 
     @property
     def deep(self) -> bool:
@@ -119,6 +124,7 @@ def read_shared(source: str, raw: Mapping[str, Any]) -> dict[str, Any]:
         stages[name] = Schedule(**values)
     cameras = tuple(raw["cameras"])
     read = {"stages": stages, "cameras": cameras, "dataset": None, "interventions": None}
+    read["tasks"] = tuple(raw.get("tasks", ()))
     if raw["dataset"]:
         read["dataset"] = _dataset(f"{source}: dataset", raw["dataset"], cameras)
     if raw.get("interventions"):

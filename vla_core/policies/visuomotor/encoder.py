@@ -2,8 +2,9 @@
 
 A ViT of a pretrained vision-language model brings features that know objects; the tiny one has to
 learn them first. Masked autoencoding ignored small blocks, so each patch is asked which objects
-have their centre in it, where in the patch, and where that is in the robot's base frame. The
-labels are the simulator's truth; nothing else of the policy's training uses it.
+have their centre in it, where in the patch, and where that is in the robot's base frame, or in that
+of a camera on an arm. The labels are the simulator's truth; nothing else of the policy's training
+uses it.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def learn_from_scenes(
         folder: of the labelled scenes; a tenth of them, at most 500, is held out.
     """
     scenes = LabelledScenes.load(folder)
-    localiser = Localiser(vit, scenes.positions.shape[1])
+    localiser = Localiser(vit, scenes.positions.shape[2])
     batches = SceneBatches(scenes, held_out=min(500, len(scenes.images) // 10))
     return localiser, batches, lambda: localisation_error(localiser, batches)
 
@@ -68,7 +69,7 @@ def targets(pixels: Tensor, positions: Tensor, grid: int) -> tuple[Tensor, Tenso
 
     Args:
         pixels: `(batch, cameras, objects, 2)` in 0..1.
-        positions: `(batch, objects, 3)` [m].
+        positions: `(batch, cameras, objects, 3)` [m].
         grid: patches a side.
 
     Returns:
@@ -79,7 +80,7 @@ def targets(pixels: Tensor, positions: Tensor, grid: int) -> tuple[Tensor, Tenso
     centre = torch.stack(torch.meshgrid(index, index, indexing="xy"), dim=-1).reshape(-1, 2) + 0.5
     offset = pixels[:, :, None] * grid - centre[:, None]  # batch, cameras, patches, objects, 2
     presence = (offset.abs() <= 0.5).all(dim=-1).float()
-    position = _METRES_TO_UNITS * positions[:, None, None].expand(*offset.shape[:-1], 3)
+    position = _METRES_TO_UNITS * positions[:, :, None].expand(*offset.shape[:-1], 3)
     return presence.flatten(1, 2), offset.flatten(1, 2), position.flatten(1, 2)
 
 
@@ -128,7 +129,7 @@ class SceneBatches:
 
 
 def localisation_error(model: Localiser, batches: SceneBatches) -> dict[str, float]:
-    """On the held-out scenes: mean error of the base-frame position [mm], and recall of presence."""
+    """On the held-out scenes: mean error of the position [mm], and recall of presence."""
     batch = batches.rows(np.arange(batches.held_out))
     device = next(model.parameters()).device
     parts = [model.predict(images.to(device)).cpu() for images in batch["images"].split(100)]

@@ -200,10 +200,11 @@ class VisuomotorRecipe(ABC):
         if not self.config.scenes:
             return
         poses = [Episode.load(path).position for path in self.demonstrations.whole()]
-        folder, size = self.folder / "scenes", self.config.image_size
+        config, joined = self.config, np.concatenate(poses)
         self.suite.label_scenes(
-            folder, self.config.robot, np.concatenate(poses), self.config.scenes, size
-        )
+            self.folder / "scenes", config.robot, joined, config.scenes, config.image_size,
+            config.cameras,
+        )  # fmt: skip
 
     def train_encoder(self, stage: str = "encoder") -> dict[str, float]:
         """Pretrain a ViT: on labelled scenes, or without on the demonstrations' own states."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -89,17 +89,20 @@ class AlohaDemonstrator:
     Args:
         robot: that does it.
         image_size: side of the pictures [pixels]; None: as the robot's YAML has them.
-        pictures: False where only success is asked for.
+        cameras: that pictures are of; none where only success is asked for.
     """
 
     def __init__(
-        self, robot: RobotModel, image_size: int | None = None, pictures: bool = True
+        self,
+        robot: RobotModel,
+        image_size: int | None = None,
+        cameras: Sequence[str] = CAMERAS,
     ) -> None:
         self.scene = AlohaScene(robot)
         self._expert = Expert(self.scene)
         self._safety = CommandSafety.of(robot)
         self._image_size = image_size
-        self._cameras = CAMERAS if pictures else ()
+        self._cameras = tuple(cameras)
 
     def demonstrate(self, seed: int, task: SuiteTask | None = None) -> Iterator[Episode]:
         """The scene of a seed, from the start to its strict success; no recoveries."""

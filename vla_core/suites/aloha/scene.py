@@ -81,6 +81,13 @@ class AlohaScene(MujocoSimulation):
         mujoco.mj_forward(world.model, world.data)
         return self.instruction
 
+    def place(self, body: str, pose: np.ndarray) -> None:
+        """Put an object, by its body, at a `(4, 4)` pose in the base frame [m]."""
+        first, turned = self._free_joint(body), np.empty(4)
+        mujoco.mju_mat2Quat(turned, pose[:3, :3].flatten())
+        self.data.qpos[first : first + 7] = (*pose[:3, 3], *turned)
+        mujoco.mj_forward(self.model, self.data)
+
     def set_targets(self, position: np.ndarray) -> None:
         """Command `(dof,)` joint positions to the servos."""
         self._world.joints.command(self._world.data, position)

@@ -5,9 +5,12 @@ What only demonstrations need (inverse kinematics, the safety filter) is importe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from vla_core.contract.suite import USUAL, EpisodeTerms
 from vla_core.errors import ConfigError
@@ -69,9 +72,27 @@ class AlohaSuite:
         return partial(attempt, scene, CommandSafety.of(scene.robot))
 
     def demonstrator(
-        self, robot: RobotModel, image_size: int | None = None
+        self,
+        robot: RobotModel,
+        image_size: int | None = None,
+        cameras: Sequence[str] | None = None,
     ) -> AlohaDemonstrator:
         """The scripted expert; it shows no recoveries."""
         from vla_core.suites.aloha.demonstrations import AlohaDemonstrator
 
-        return AlohaDemonstrator(robot, image_size)
+        return AlohaDemonstrator(robot, image_size, cameras or CAMERAS)
+
+    def label_scenes(
+        self,
+        folder: Path,
+        robot: str,
+        poses: np.ndarray,
+        scenes: int,
+        image_size: int,
+        cameras: Sequence[str],
+    ) -> None:
+        """Random scenes of both tasks, with the simulator's truth about where things are."""
+        from vla_core.suites.aloha.random_scenes import RandomAlohaScenes
+        from vla_core.suites.labelling import label
+
+        label(folder, partial(RandomAlohaScenes, robot, poses, image_size, cameras), scenes)

@@ -6,7 +6,7 @@ joint targets for a Panda.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,13 +109,16 @@ class ShownLiberoSuite(LiberoSuite):
         return partial(scene.play_advised, STEP_S)
 
     def demonstrator(
-        self, robot: RobotModel, image_size: int | None = None
+        self,
+        robot: RobotModel,
+        image_size: int | None = None,
+        cameras: Sequence[str] | None = None,
     ) -> LiberoDemonstrator:
         """The oracles, where things are at new places: initial states are for judging."""
         from vla_core.suites.libero.demonstrations import LiberoDemonstrator
 
         scene = self.scene(robot, NEW_PLACES)
-        return LiberoDemonstrator(scene, self.tasks, self.cameras, image_size)
+        return LiberoDemonstrator(scene, self.tasks, cameras or self.cameras, image_size)
 
 
 #: Made without arguments, as the registry does it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,12 +81,15 @@ class MetaWorldSuite:
         return partial(scene.play_advised, STEP_S)
 
     def demonstrator(
-        self, robot: RobotModel, image_size: int | None = None
+        self,
+        robot: RobotModel,
+        image_size: int | None = None,
+        cameras: Sequence[str] | None = None,
     ) -> MetaWorldDemonstrator:
         """The benchmark's oracles."""
         from vla_core.suites.metaworld.demonstrations import MetaWorldDemonstrator
 
-        return MetaWorldDemonstrator(self.scene(robot), self.tasks, self.cameras, image_size)
+        return MetaWorldDemonstrator(self.scene(robot), self.tasks, cameras or self.cameras, image_size)
 
 
 class MetaWorldTen(MetaWorldSuite):

@@ -43,6 +43,22 @@ class MujocoSimulation:
             [[focal, 0.0, (width - 1) / 2], [0.0, focal, (height - 1) / 2], [0.0, 0.0, 1.0]]
         )
 
+    def seen_at(self, camera: str, points: np.ndarray) -> np.ndarray:
+        """Where `(n, 3)` points [m] are in a camera's square picture: `(n, 2)` x, y in 0..1 of it.
+
+        Outside of that what is beside the picture; nan what is behind the camera.
+        """
+        local = self.before(camera, points)
+        half = np.tan(np.radians(self.model.camera(camera).fovy[0]) / 2)
+        depth = np.where(local[:, 2:] > 0.0, local[:, 2:], np.nan)
+        return 0.5 + 0.5 * local[:, :2] / depth / half
+
+    def before(self, camera: str, points: np.ndarray) -> np.ndarray:
+        """`(n, 3)` points of the base frame in a camera's optical frame, x right, y down, z ahead [m]."""
+        eye = self.data.camera(camera)
+        # MuJoCo looks along -z with y up.
+        return (points - eye.xpos) @ eye.xmat.reshape(3, 3) * (1.0, -1.0, -1.0)
+
 
 def plain_renderer(model: mujoco.MjModel, height: int, width: int) -> mujoco.Renderer:
     """Draws pictures of a size, without shadows and reflections."""

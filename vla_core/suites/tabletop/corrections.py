@@ -28,9 +28,9 @@ from vla_core.policies.registry import load_policy
 from vla_core.robot.camera_poses import CameraPoses
 from vla_core.robot.model import RobotModel
 from vla_core.safety.command_safety import CommandSafety
+from vla_core.suites.in_processes import run_jobs
 from vla_core.suites.tabletop.demonstrations import Recorder
 from vla_core.suites.tabletop.expert import Expert
-from vla_core.suites.tabletop.in_processes import run_jobs
 from vla_core.suites.tabletop.layout import sample_layout
 from vla_core.suites.tabletop.tabletop import TabletopSim
 from vla_core.types import NANOSECONDS

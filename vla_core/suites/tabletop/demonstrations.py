@@ -186,14 +186,20 @@ class TabletopDemonstrator:
     Args:
         robot: that does it.
         image_size: side of the pictures [pixels]; None: as they are drawn.
+        cameras: that pictures are of.
         deep: whether with depth.
     """
 
     def __init__(
-        self, robot: RobotModel, image_size: int | None = None, deep: bool = False
+        self,
+        robot: RobotModel,
+        image_size: int | None = None,
+        cameras: Sequence[str] = CAMERAS,
+        deep: bool = False,
     ) -> None:
         self._sim = TabletopSim(robot)
-        self._recorder = Recorder(self._sim, Expert(self._sim), image_size or IMAGE_SIZE, deep=deep)
+        expert, size = Expert(self._sim), image_size or IMAGE_SIZE
+        self._recorder = Recorder(self._sim, expert, size, cameras, deep=deep)
 
     def demonstrate(self, seed: int, task: SuiteTask | None = None) -> Iterator[Episode]:
         """The table of a seed, and recoveries."""

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 
 import mujoco
 import numpy as np
 
+from vla_core.recordings.labelled_scenes import LabelledScenes
 from vla_core.robot.model import RobotModel
 from vla_core.suites.tabletop.demonstrations import resize
-from vla_core.suites.tabletop.in_processes import run_jobs
 from vla_core.suites.tabletop.layout import BLOCKS, PADS, sample_layout
-from vla_core.suites.tabletop.tabletop import CAMERAS, IMAGE_SIZE, TabletopSim
+from vla_core.suites.tabletop.tabletop import IMAGE_SIZE, TabletopSim
 
 #: Share of closed hands that hold a block.
 HOLDING = 0.7
-#: Scenes in a file.
-FILE = 500
 
 
 def object_bodies(sim: TabletopSim) -> list[str]:
@@ -47,52 +45,36 @@ def _arrange(sim: TabletopSim, poses: np.ndarray, rng: np.random.Generator) -> N
     mujoco.mj_forward(sim.model, sim.data)
 
 
-def _project(sim: TabletopSim, camera: str, points: np.ndarray) -> np.ndarray:
-    """Pinhole projection of `(n, 3)` points [m] to `(n, 2)` x, y in 0..1 of the square picture."""
-    eye = sim.data.camera(camera)
-    local = (points - eye.xpos) @ eye.xmat.reshape(3, 3)
-    half = np.tan(np.radians(sim.model.camera(camera).fovy[0]) / 2)
-    return 0.5 + 0.5 * local[:, :2] / -local[:, 2:] / half * (1.0, -1.0)
-
-
-def _work(path: Path, robot: str, poses: np.ndarray, seed: int, count: int, size: int) -> int:
-    if path.exists():
-        return count
-    images, pixels, positions = [], [], []
-    rng = np.random.default_rng((seed, 11))
-    with TabletopSim(RobotModel.load(robot)) as sim:
-        bodies = object_bodies(sim)
-        for _ in range(count):
-            _arrange(sim, poses, rng)
-            points = np.stack([sim.body_position(body) for body in bodies])
-            images.append([resize(sim.render(camera), size) for camera in CAMERAS])
-            pixels.append([_project(sim, camera, points) for camera in CAMERAS])
-            positions.append(points)
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        np.savez(
-            file,
-            images=np.array(images, dtype=np.uint8),
-            pixels=np.array(pixels, dtype=np.float32),
-            positions=np.array(positions, dtype=np.float32),
-        )
-    part.rename(path)
-    return count
-
-
-def generate(
-    folder: Path, robot: str, poses: np.ndarray, scenes: int, size: int, workers: int = 2
-) -> None:
-    """Fill `folder` with labelled scenes; goes on where it was interrupted.
+class RandomTables:
+    """Draws labelled tables.
 
     Args:
+        robot: that stands at them.
         poses: `(n, dof)` joint positions to draw the arms' poses from.
         size: side of the pictures [pixels], at most `IMAGE_SIZE`.
+        cameras: in the order of the pictures.
     """
-    assert size <= IMAGE_SIZE
-    folder.mkdir(parents=True, exist_ok=True)
-    counts = [min(FILE, scenes - first) for first in range(0, scenes, FILE)]
-    jobs = [
-        (folder / f"{i:04d}.npz", robot, poses, i, count, size) for i, count in enumerate(counts)
-    ]
-    run_jobs("labelled scenes", scenes, workers, _work, jobs)
+
+    def __init__(
+        self, robot: str, poses: np.ndarray, size: int, cameras: Sequence[str]
+    ) -> None:
+        assert size <= IMAGE_SIZE
+        self._sim = TabletopSim(RobotModel.load(robot))
+        self._bodies = object_bodies(self._sim)
+        self._poses, self._size, self._cameras = poses, size, cameras
+
+    def close(self) -> None:
+        """Free the renderer."""
+        self._sim.close()
+
+    def draw(self, rng: np.random.Generator) -> LabelledScenes:
+        """One table."""
+        sim = self._sim
+        _arrange(sim, self._poses, rng)
+        points = np.stack([sim.body_position(body) for body in self._bodies])
+        images = [resize(sim.render(camera), self._size) for camera in self._cameras]
+        pixels = [sim.seen_at(camera, points) for camera in self._cameras]
+        positions = np.tile(points, (len(images), 1, 1))
+        return LabelledScenes(
+            np.array([images]), np.array([pixels], np.float32), positions[None].astype(np.float32)
+        )

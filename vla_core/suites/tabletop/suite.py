@@ -6,7 +6,7 @@ the simulated robot starts without.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,20 +65,26 @@ class TabletopSuite:
         return MovingBlockSim(robot, shift if shift in self.moving else STILL, shift == OUTSIDE)
 
     def demonstrator(
-        self, robot: RobotModel, image_size: int | None = None
+        self,
+        robot: RobotModel,
+        image_size: int | None = None,
+        cameras: Sequence[str] | None = None,
     ) -> TabletopDemonstrator:
         """The scripted expert, recoveries included."""
         from vla_core.suites.tabletop.demonstrations import TabletopDemonstrator
 
-        return TabletopDemonstrator(robot, image_size)
+        return TabletopDemonstrator(robot, image_size, cameras or CAMERAS)
 
     def deep_demonstrator(
-        self, robot: RobotModel, image_size: int | None = None
+        self,
+        robot: RobotModel,
+        image_size: int | None = None,
+        cameras: Sequence[str] | None = None,
     ) -> TabletopDemonstrator:
         """The same, with depth."""
         from vla_core.suites.tabletop.demonstrations import TabletopDemonstrator
 
-        return TabletopDemonstrator(robot, image_size, deep=True)
+        return TabletopDemonstrator(robot, image_size, cameras or CAMERAS, deep=True)
 
     def exemplar(self, scene: TabletopSim) -> Callable[[], Iterator[None]]:
         """The scripted expert, through limits and filter."""
@@ -88,12 +94,19 @@ class TabletopSuite:
         return partial(attempt, scene, CommandSafety.of(scene.robot))
 
     def label_scenes(
-        self, folder: Path, robot: str, poses: np.ndarray, scenes: int, image_size: int
+        self,
+        folder: Path,
+        robot: str,
+        poses: np.ndarray,
+        scenes: int,
+        image_size: int,
+        cameras: Sequence[str],
     ) -> None:
         """Random scenes, with the simulator's truth about where things are."""
-        from vla_core.suites.tabletop import random_scenes
+        from vla_core.suites.labelling import label
+        from vla_core.suites.tabletop.random_scenes import RandomTables
 
-        random_scenes.generate(folder, robot, poses, scenes, image_size)
+        label(folder, partial(RandomTables, robot, poses, image_size, cameras), scenes)
 
     def show_hands(self, folder: Path, robot: str, videos: int, image_size: int) -> None:
         """By the scripted expert with hands of skin, on tables of their own."""

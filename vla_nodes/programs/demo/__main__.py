@@ -17,6 +17,7 @@ from typing import Any
 
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.backend_argument import add_backend
+from vla_core.contract.suite import terms_of
 from vla_core.errors import VlaError
 from vla_core.evaluation.seed_argument import add_seed
 from vla_core.evaluation.seeds import episode_seeds
@@ -32,7 +33,7 @@ from vla_core.robot.load import load_robot
 from vla_core.signals import catch_signals
 from vla_core.statistics.measurement import write_measurement
 from vla_core.statistics.success_rate import SuccessRate
-from vla_core.suites.registry import check_live, suite_for
+from vla_core.suites.registry import check_live, load_suite, suite_for
 from vla_core.suites.suite_argument import add_suite
 from vla_nodes.base.ros_context import ros
 from vla_nodes.graph.description import Graph, log_to_stderr
@@ -90,7 +91,8 @@ def _run_episodes(
     recorder = EpisodeRecorder(
         observer, load_robot(manifest.robot), manifest, load_view(args.policy, args.backend)
     )
-    run = DemoRun(observer, recorder, DemoSettings(time_limit_s=args.time_limit_s))
+    own = terms_of(load_suite(args.suite)).time_limit_s
+    run = DemoRun(observer, recorder, DemoSettings(getattr(args, "time_limit_s", own)))
     memory = MemoryWatch()
     status = LiveStatus(
         observer,
@@ -172,8 +174,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder of the results")
     parser.add_argument("--namespace", default="", help="of the graph; empty: none")
     parser.add_argument(
-        "--time-limit-s", type=float, default=15.0, help="time an instruction may take [s]"
-    )
+        "--time-limit-s", type=float, default=argparse.SUPPRESS,
+        help="time an instruction may take [s] (default: the suite's; 15)",
+    )  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -25,7 +25,7 @@ class DemoSettings:
         first_chunk_timeout_s: longest wait for a chunk made for a new instruction [s].
     """
 
-    time_limit_s: float = 15.0
+    time_limit_s: float
     settle_s: float = 0.3
     first_chunk_timeout_s: float = 10.0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -23,7 +23,12 @@ class ShownPointingSuite(PointingSuite):
     robot = str(ROBOT)
     rate_hz = 10.0
 
-    def demonstrator(self, robot: RobotModel, image_size: int | None = None) -> PointingExpert:
+    def demonstrator(
+        self,
+        robot: RobotModel,
+        image_size: int | None = None,
+        cameras: Sequence[str] | None = None,
+    ) -> PointingExpert:
         return PointingExpert(robot, image_size or SIDE)
 
 
