@@ -21,6 +21,8 @@ REPOSITORY = Path(__file__).parents[2]
 TOYS = REPOSITORY / "test" / "toy_policies"
 REAL_BAG = REPOSITORY.parent / "shared" / "data" / "bags" / "g1_ep10"
 TIMEOUT_S = 150
+#: What is told, which the scene's seed would not choose.
+ASKED = "put the green block on the purple pad"
 
 
 def vla(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -49,8 +51,9 @@ def demo(tmp_path_factory) -> tuple[subprocess.CompletedProcess[str], Path]:
     policy = waving_policy(folder / "policy", "g1_inspire")
     out = folder / "out"
     done = vla(
-        "demo", "--episodes", 1, "--seed", 3, "--time-limit-s", 3, "--policy", policy, "--out", out
-    )
+        "demo", "--episodes", 1, "--seed", 3, "--tasks", ASKED, "--time-limit-s", 3,
+        "--policy", policy, "--out", out,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done, out
 
@@ -60,6 +63,7 @@ def test_summary_has_every_number_that_was_promised(demo):
     assert summary["seed"] == 3
     assert summary["success_rate"] == 0.0
     assert [e["reason"] for e in summary["episodes"]] == ["time limit"]
+    assert [e["instruction"] for e in summary["episodes"]] == [ASKED]
     assert set(summary["latency_ms"]) == {
         "camera_to_intent", "camera_to_chunk", "camera_to_command",
     }  # fmt: skip

@@ -22,6 +22,7 @@ from vla_core.robot.description import CameraDescription, ControllerDescription
 from vla_core.robot.load import load_robot
 from vla_core.robot.model import RobotModel
 from vla_core.suites.registry import check_live, load_suite
+from vla_core.suites.suite_argument import task_places
 from vla_core.types import ControlMode, Instruction
 from vla_msgs import msg
 from vla_nodes.base.parameters import ROBOT, NodeParameter, Taken
@@ -46,6 +47,12 @@ class SimRobotNode(SuiteNode):
     PARAMETERS = (
         ROBOT,
         NodeParameter("suite", "tabletop", "Whose scenes the robot stands in, by name."),
+        NodeParameter(
+            "tasks",
+            "",
+            "That its scenes are given in turn by their seeds: words or numbers, separated by "
+            "semicolons; empty: as scenes tell.",
+        ),
         NodeParameter(
             "seed",
             0,
@@ -75,6 +82,8 @@ class SimRobotNode(SuiteNode):
     def configure(self) -> None:
         """Build the first scene."""
         suite = load_suite(self.values["suite"])
+        asked = [task.strip() for task in self.values["tasks"].split(";") if task.strip()]
+        self._tasks = task_places(self.values["suite"], asked)
         check_live(self.values["suite"], suite)
         self._robot = RobotModel(on_graph(self, load_robot(self.values["robot"])))
         suite.check_robot(self._robot.description)
@@ -87,8 +96,7 @@ class SimRobotNode(SuiteNode):
             )
         self._cameras = [self._robot.cameras[name] for name in chosen]
         self._sim = suite.scene(self._robot)
-        self._seed = self.values["seed"]
-        self._sim.reset(self._seed)
+        self._lay(self.values["seed"])
 
     def activate(self) -> None:
         """Let time run."""
@@ -202,13 +210,18 @@ class SimRobotNode(SuiteNode):
         self.meters.rate("command").tick()
 
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        self._seed = self.get_parameter("seed").value
-        instruction = self._sim.reset(self._seed)
+        instruction = self._lay(self.get_parameter("seed").value)
         self._commands.clear()
         self._stepped_s = time.monotonic()
         self._publish_status()
         response.success, response.message = True, instruction.text
         return response
+
+    def _lay(self, seed: int) -> Instruction:
+        """The scene of a seed."""
+        self._seed = seed
+        task = self._tasks[seed % len(self._tasks)] if self._tasks else None
+        return self._sim.reset(seed, task)
 
     def _advance(self) -> None:
         """Bring physics up to the wall clock, following the command."""

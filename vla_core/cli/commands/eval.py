@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from vla_core.contract.backend_argument import add_backend
 from vla_core.evaluation.intent_mode import IntentMode
 from vla_core.evaluation.seed_argument import add_seed
 from vla_core.statistics.measurement import Figure, write_measurement
-from vla_core.suites.suite_argument import add_suite
+from vla_core.suites.suite_argument import add_suite, add_tasks, task_places
 
 HELP = "success rate of a policy in the stepped simulation, with its interval"
 
@@ -27,10 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add_suite(parser, "whose tasks are done")
     parser.add_argument("--shift", default="usual", help="which of the suite's kinds of scenes")
-    parser.add_argument(
-        "--tasks", nargs="+", default=[], metavar="TASK",
-        help="that scenes are given in turn: their words, or their numbers; without it, as scenes tell",
-    )  # fmt: skip
+    add_tasks(parser)
     parser.add_argument("--episodes", type=int, default=50, help="scenes to try")
     add_seed(parser, "chooses the scenes")
     parser.add_argument(
@@ -96,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
         args.suite,
         backend=args.backend,
         shift=args.shift,
-        tasks=_numbers(args.suite, args.tasks),
+        tasks=task_places(args.suite, args.tasks),
         intent=IntentMode(args.intent),
         system2_period_s=1.0 / args.system2_hz,
         replan_steps=args.replan_steps,
@@ -118,15 +114,6 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         write_measurement(args.json, summary, [success_figure(summary)])
     return 0
-
-
-def _numbers(name: str, asked: Sequence[str]) -> tuple[int, ...]:
-    """Places of tasks in their suite's order."""
-    from vla_core.contract.suite import tasks_of
-    from vla_core.suites.registry import load_suite
-
-    suite = load_suite(name)
-    return tuple(suite.tasks.index(task) for task in tasks_of(name, suite, asked))
 
 
 def success_figure(summary: dict[str, Any]) -> Figure:

@@ -34,7 +34,7 @@ from vla_core.signals import catch_signals
 from vla_core.statistics.measurement import write_measurement
 from vla_core.statistics.success_rate import SuccessRate
 from vla_core.suites.registry import check_live, load_suite, suite_for
-from vla_core.suites.suite_argument import add_suite
+from vla_core.suites.suite_argument import add_suite, add_tasks, task_places
 from vla_nodes.base.ros_context import ros
 from vla_nodes.graph.description import Graph, log_to_stderr
 from vla_nodes.observe.episode_recorder import EpisodeRecorder
@@ -65,12 +65,14 @@ def run_demo(args: argparse.Namespace) -> Demo:
     """
     manifest = PolicyManifest.load(policy_folder(args.policy))
     check_live(args.suite, suite_for(manifest, args.suite))
+    task_places(args.suite, args.tasks)
     given = {
         "source": "sim",
         "robot": manifest.robot,
         "policy": str(args.policy),
         "backend": args.backend,
         "suite": args.suite,
+        "tasks": "; ".join(args.tasks),
         "seed": str(args.seed),
         "namespace": args.namespace,
         "initial_mode": "idle",
@@ -165,6 +167,7 @@ def write_results(out: Path, summary: dict[str, Any], demo: Demo) -> None:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `vla demo`."""
     add_suite(parser, "whose tasks are instructed")
+    add_tasks(parser)
     parser.add_argument("--episodes", type=int, default=10, help="instructions to follow")
     add_seed(parser, "chooses the scenes")
     parser.add_argument(
