@@ -141,7 +141,7 @@ def test_a_policy_of_one_process_has_one_node_and_nobody_has_to_say_so(graph, tm
 
 
 def test_an_unknown_policy_is_refused_before_anything_starts(graph):
-    with pytest.raises(ConfigError, match="no 'mine'; there are dial_g1, hold_aloha, hold_libero"):
+    with pytest.raises(ConfigError, match="no 'mine'; there are .*dial_g1, .*hold_aloha"):
         names(graph, policy="mine")
 
 

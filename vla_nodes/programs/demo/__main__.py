@@ -15,8 +15,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from vla_core.contract.manifest import PolicyManifest
+from vla_core.chunks.strategies.choose import LIVE_STRATEGIES
 from vla_core.contract.backend_argument import add_backend
+from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.suite import terms_of
 from vla_core.errors import VlaError
 from vla_core.evaluation.seed_argument import add_seed
@@ -73,6 +74,7 @@ def run_demo(args: argparse.Namespace) -> Demo:
         "backend": args.backend,
         "suite": args.suite,
         "tasks": "; ".join(args.tasks),
+        "strategy": args.strategy,
         "seed": str(args.seed),
         "namespace": args.namespace,
         "initial_mode": "idle",
@@ -174,6 +176,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--policy", default="dial_tabletop", help="name under config/policies, or folder"
     )
     add_backend(parser)
+    parser.add_argument(
+        "--strategy", choices=LIVE_STRATEGIES, default="rtc", help="how chunks become one motion"
+    )
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder of the results")
     parser.add_argument("--namespace", default="", help="of the graph; empty: none")
     parser.add_argument(
