@@ -24,6 +24,7 @@ KINDS = Registry(
         "clad": "vla_core.policies.clad.kind",
         "openhelix": "vla_core.policies.openhelix.kind",
         "chunk": "vla_core.policies.chunk.kind",
+        "f1": "vla_core.policies.f1.kind",
         "hold": "vla_core.policies.baselines.hold",
     },
 )

@@ -129,9 +129,13 @@ class VelocityField(nn.Module):
         out = self.out(self.norm(x[:, 1:]))
         if self.outline is None:
             return out
-        out = out + self.outline(context, state)
-        return (out - actions) / (1.0 - time).clamp(min=_TIME_LEFT)[:, None, None]
+        return velocity_to(out + self.outline(context, state), actions, time)
 
     def _modulation(self, time: Tensor) -> Tensor:
         """`(batch,)` -> `(batch, 1, 6, width)`."""
         return self.time(time).unflatten(-1, (6, -1))[:, None]
+
+
+def velocity_to(chunk: Tensor, actions: Tensor, time: Tensor) -> Tensor:
+    """The velocity that leads noisy `actions` at flow `time` `(batch,)` to a clean `chunk`."""
+    return (chunk - actions) / (1.0 - time).clamp(min=_TIME_LEFT)[:, None, None]

@@ -12,7 +12,7 @@ from vla_core.policies.visuomotor.normalisation import Normalisation
 from vla_core.policies.visuomotor.sizes import Sizes
 
 #: Smallest spread of an action that is counted as a joint that moves [rad].
-_MOVES = 0.03
+MOVES = 0.03
 
 
 def chunk_errors(
@@ -34,7 +34,7 @@ def chunk_errors(
     """
     actions = batch["actions"]
     noise = draw_noise(sizes, actions, torch.Generator().manual_seed(0))
-    moving = normalisation.action_std > _MOVES
+    moving = normalisation.action_std > MOVES
 
     def error_rad(*prefix: Tensor):
         error = (sample(noise, *prefix) - actions).abs().cpu().numpy() * normalisation.action_std

@@ -1,0 +1,1 @@
+"""F1: understanding, generation and action on one backbone (seed paper 003)."""
