@@ -55,7 +55,7 @@ def dial(live: Live, tmp_path: Path) -> None:
     cameras = tuple(CameraSpec(name, 128, 256) for name in CAMERAS)
     manifest = PolicyManifest(
         "example", "dial", "g1_29dof", ("a_joint",), ObservationSpec(cameras), 0.1, 12,
-        fingerprint="ours",
+        fingerprint="ours", lookahead_s=1.2,
     )  # fmt: skip
     manifest.save(tmp_path)
 

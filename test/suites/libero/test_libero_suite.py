@@ -10,7 +10,7 @@ from vla_core.chunks.executor import TimelineExecutor
 from vla_core.cli.main import main
 from vla_core.contract.action_conversion import ActionConverter
 from vla_core.contract.specification import ActionSpec
-from vla_core.contract.suite import OFFERED, USUAL, Demonstrated, tasks_of, terms_of
+from vla_core.contract.suite import OFFERED, USUAL, Demonstrated, Exemplary, tasks_of, terms_of
 from vla_core.errors import ConfigError
 from vla_core.evaluation.episode import EpisodeResult
 from vla_core.evaluation.evaluate import EvaluationError, evaluate, report
@@ -64,7 +64,8 @@ def test_each_of_the_benchmarks_suites_is_there_in_both_ways_to_act(folder, task
         assert terms_of(suite).time_limit_s == pytest.approx(steps * 0.05)
         assert terms_of(suite).settle_s == terms_of(suite).control_s, "success of one step counts"
         shown = [ability for ability in OFFERED if isinstance(suite, ability)]
-        assert shown == ([Demonstrated] if suite is own and folder == "libero_object" else [])
+        by_oracles = suite is own and folder == "libero_object"
+        assert shown == ([Demonstrated, Exemplary] if by_oracles else [])
     assert not terms_of(own).filtered and terms_of(own).delay_s == 0.0
     assert terms_of(joints).filtered
 

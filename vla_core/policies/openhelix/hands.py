@@ -19,8 +19,7 @@ _NAME = "pose"
 
 def poses_of(numbers: np.ndarray) -> np.ndarray:
     """`(..., hands * 10)` -> `(..., hands * 9)`: without the grips."""
-    each = numbers.reshape(*numbers.shape[:-1], -1, HAND)
-    return each[..., :POSE].reshape(*numbers.shape[:-1], -1)
+    return _together(_each(numbers, HAND)[..., :POSE])
 
 
 def grips_of(numbers: np.ndarray) -> np.ndarray:
@@ -30,13 +29,22 @@ def grips_of(numbers: np.ndarray) -> np.ndarray:
 
 def positions_of(numbers: np.ndarray) -> np.ndarray:
     """`(..., hands * 10)` -> `(..., hands, 3)` [m]."""
-    return numbers.reshape(*numbers.shape[:-1], -1, HAND)[..., :3]
+    return _each(numbers, HAND)[..., :3]
 
 
 def joined(poses: np.ndarray, grips: np.ndarray) -> np.ndarray:
     """Inverse of `poses_of` and `grips_of`."""
-    each = poses.reshape(*poses.shape[:-1], -1, POSE)
-    return np.concatenate([each, grips[..., None]], axis=-1).reshape(*poses.shape[:-1], -1)
+    return _together(np.concatenate([_each(poses, POSE), grips[..., None]], axis=-1))
+
+
+def _each(numbers: np.ndarray, size: int) -> np.ndarray:
+    """`(..., hands * size)` -> `(..., hands, size)`, of no rows, too."""
+    return numbers.reshape(*numbers.shape[:-1], numbers.shape[-1] // size, size)
+
+
+def _together(each: np.ndarray) -> np.ndarray:
+    """Inverse of `_each`."""
+    return each.reshape(*each.shape[:-2], each.shape[-2] * each.shape[-1])
 
 
 @dataclass(frozen=True)

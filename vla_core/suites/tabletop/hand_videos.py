@@ -12,9 +12,9 @@ import numpy as np
 from vla_core.recordings.hand_video import HandVideo
 from vla_core.robot.model import RobotModel
 from vla_core.robot.mujoco_model import VISUAL_GROUP
+from vla_core.suites.in_processes import run_jobs
 from vla_core.suites.tabletop.demonstrations import Recorder
 from vla_core.suites.tabletop.expert import Expert
-from vla_core.suites.tabletop.in_processes import run_jobs
 from vla_core.suites.tabletop.tabletop import TabletopSim
 
 SKIN, UNSEEN = (0.87, 0.66, 0.53, 1.0), (0.0, 0.0, 0.0, 0.0)
