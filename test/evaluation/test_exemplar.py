@@ -11,6 +11,7 @@ import pytest
 from one_joint import GOAL, LEFT, RIGHT, OneJointScene
 
 from vla_core.cli.main import main
+from vla_core.contract.scene import SceneLostError
 from vla_core.errors import ConfigError
 from vla_core.evaluation.evaluate import check_settings
 from vla_core.evaluation.exemplar import ExemplarRunner
@@ -69,6 +70,24 @@ def test_it_fails_at_the_time_limit_or_where_it_gives_up():
     assert not gave_up.success and gave_up.duration_s == SETTINGS.time_limit_s
     never = run(Steps(step=0.5, commands=0), 0)
     assert not never.success and never.motion.idle == 1.0
+
+
+def test_an_episode_whose_scene_is_lost_begins_anew():
+    suite, lost = Steps(step=0.5), [True]
+    once = suite.exemplar
+
+    def losing(scene: Commanded) -> Callable[[], Iterator[None]]:
+        def attempt() -> Iterator[None]:
+            if lost:
+                lost.pop()
+                raise SceneLostError("gone")
+            yield from once(scene)()
+
+        return attempt
+
+    suite.exemplar = losing
+    result = run(suite, 0)
+    assert result.success and result.restarts == 1
 
 
 def test_done_in_passing_is_not_done():

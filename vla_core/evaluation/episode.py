@@ -115,13 +115,7 @@ class EpisodeRunner:
             SceneLostError: it was lost once more.
             InstructionError: the policy does not take what it is told (`refused`).
         """
-        viewer = viewer or EpisodeViewer()
-        for restarts in range(RESTARTS):
-            try:
-                return replace(self._run(seed, viewer), restarts=restarts)
-            except SceneLostError as error:
-                print(f"episode {seed} begins anew: {error}", file=sys.stderr, flush=True)
-        return replace(self._run(seed, viewer), restarts=RESTARTS)
+        return with_restarts(self._run, seed, viewer or EpisodeViewer())
 
     def refused(self, seed: int, error: InstructionError) -> EpisodeResult:
         """What the episode of `seed` comes to whose instruction the policy refused: it stood still."""
@@ -227,6 +221,22 @@ class EpisodeRunner:
             return peer, peer
         executor = self._executor(seed)
         return SteppedInference(self._system1, executor, settings.schedule, rng), executor
+
+
+def with_restarts(
+    run: Callable[[int, EpisodeViewer], EpisodeResult], seed: int, viewer: EpisodeViewer
+) -> EpisodeResult:
+    """The episode that `run` makes of a seed; it begins anew, `RESTARTS` times, if its scene is lost.
+
+    Raises:
+        SceneLostError: it was lost once more.
+    """
+    for restarts in range(RESTARTS):
+        try:
+            return replace(run(seed, viewer), restarts=restarts)
+        except SceneLostError as error:
+            print(f"episode {seed} begins anew: {error}", file=sys.stderr, flush=True)
+    return replace(run(seed, viewer), restarts=RESTARTS)
 
 
 def _in_turn(intents: list[LatentIntent]) -> IntentSource:

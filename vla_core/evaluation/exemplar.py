@@ -7,7 +7,7 @@ from typing import Any
 from vla_core.contract.scene import Scene
 from vla_core.contract.suite import Exemplary, terms_of
 from vla_core.errors import ConfigError
-from vla_core.evaluation.episode import EpisodeResult, published_success
+from vla_core.evaluation.episode import EpisodeResult, published_success, with_restarts
 from vla_core.evaluation.intent_mode import IntentMode
 from vla_core.evaluation.motion_watch import STOOD, MotionWatch
 from vla_core.evaluation.settings import EXPERT, EvaluationSettings
@@ -38,16 +38,18 @@ class ExemplarRunner:
         self._scene.close()
 
     def run(self, seed: int, viewer: EpisodeViewer | None = None) -> EpisodeResult:
-        """Run the episode of `seed`.
+        """Run the episode of `seed`; where its scene is lost it begins anew, as a policy's does.
 
         Args:
             viewer: sees it; changes nothing.
 
         Raises:
-            SceneLostError: its scene was lost.
+            SceneLostError: it was lost once more than `RESTARTS` times.
         """
+        return with_restarts(self._run, seed, viewer or EpisodeViewer())
+
+    def _run(self, seed: int, viewer: EpisodeViewer) -> EpisodeResult:
         scene, settings = self._scene, self._settings
-        viewer = viewer or EpisodeViewer()
         told = scene.reset(seed, settings.task(seed))
         viewer.begin(seed, told)
         watch, moved, success = MotionWatch(), False, False
