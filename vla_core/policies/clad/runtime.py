@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
 
-from vla_core.contract.answers import chunk_of, intent_of
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.placement import Placement
-from vla_core.errors import FeatureSpaceError
 from vla_core.inference.arrays import fetched
 from vla_core.inference.networks import open_networks
 from vla_core.inference.session import Session
@@ -23,15 +20,9 @@ from vla_core.policies.clad.sizes import CladSizes
 from vla_core.policies.visuomotor.normalisation import Normalisation
 from vla_core.policies.visuomotor.sampling import ChunkSampling, features
 from vla_core.policies.visuomotor.sizes import sizes_of
+from vla_core.policies.visuomotor.systems import VisuomotorSystem1, VisuomotorSystem2
 from vla_core.robot.model import RobotModel
-from vla_core.types import (
-    ActionChunk,
-    CommittedPlan,
-    Context,
-    Instruction,
-    LatentIntent,
-    Observation,
-)
+from vla_core.types import CommittedPlan, Context, Instruction, LatentIntent, Observation
 
 
 def load_system2(folder: Path, manifest: PolicyManifest, placement: Placement) -> CladSystem2:
@@ -46,45 +37,33 @@ def load_system1(folder: Path, manifest: PolicyManifest, placement: Placement) -
     return CladSystem1(manifest, sizes, _open(folder, manifest, placement, of_system1()))
 
 
-class CladSystem2:
-    """What was, is and was done in between, to both foresights; remembers nothing but its count."""
+class CladSystem2(VisuomotorSystem2):
+    """What was, is and was done in between, to both foresights."""
 
     def __init__(
         self, manifest: PolicyManifest, sizes: CladSizes, networks: dict[str, Session]
     ) -> None:
-        self.manifest = manifest
+        super().__init__(manifest)
         self._sizes = sizes
         self._networks = networks
         self._robot = RobotModel.load(manifest.robot)
         self._normalisation = Normalisation.of(manifest)
-        self._sequence = 0
 
     def features(self, observation: Observation) -> np.ndarray:
         """`(places, width)` features of what is seen now, the space of its view's."""
         seen = features(self.manifest, self._networks["vit"], observation)
         return fetched(averaged(seen, self._sizes.cameras, self._sizes.grid))[0]
 
-    def reset(self, instruction: Instruction | None) -> None:
-        """Nothing is remembered; the history is the contract's."""
-
-    def intend(self, context: Context, instruction: Instruction) -> LatentIntent:
-        """Eqs. 5 to 13; the intent's tensors are those of `tensors_of`.
+    def form(self, context: Context, instruction: Instruction) -> dict[str, np.ndarray]:
+        """Eqs. 5 to 13; what `tensors_of` makes of them.
 
         Where there is no moment n steps before, now stands for it, as in training; an action that
         is not known is hidden.
-
-        Raises:
-            InstructionError: words that it does not know.
-            ObservationError: images or joints are not what the manifest declares.
         """
-        started = time.perf_counter()
-        sizes, now = self._sizes, context.observation
+        sizes = self._sizes
         words = encode_words(instruction.text, sizes.vocabulary, sizes.max_words)
-        self.manifest.check_observation(now)
-        tensors = self._foreseen(context, words) if sizes.foresees else {}
-        self._sequence += 1
-        compute_s = time.perf_counter() - started
-        return intent_of(self.manifest, self._sequence, now, instruction, tensors, compute_s)
+        self.manifest.check_observation(context.observation)
+        return self._foreseen(context, words) if sizes.foresees else {}
 
     def _foreseen(self, context: Context, words: np.ndarray) -> dict[str, np.ndarray]:
         networks, sizes, now = self._networks, self._sizes, context.observation
@@ -147,37 +126,27 @@ class CladSystem2:
         return actions, shown
 
 
-class CladSystem1:
+class CladSystem1(VisuomotorSystem1):
     """Current observation and foresights to a chunk, by diffusion."""
 
     def __init__(
         self, manifest: PolicyManifest, sizes: CladSizes, networks: dict[str, Session]
     ) -> None:
-        self.manifest = manifest
+        super().__init__(manifest, ChunkSampling(manifest, networks["denoiser"], sizes.sampler))
         self._sizes = sizes
         self._networks = networks
-        self._sampling = ChunkSampling(manifest, networks["denoiser"], sizes.sampler)
-        self._sequence = 0
 
-    def reset(self, instruction: Instruction | None) -> None:
-        """Nothing is remembered."""
-
-    def act(
+    def decode(
         self,
         context: Context,
         intent: LatentIntent,
         rng: np.random.Generator,
-        plan: CommittedPlan | None = None,
-    ) -> ActionChunk:
+        plan: CommittedPlan | None,
+    ) -> np.ndarray:
         """Eqs. 20 and 21, then DDIM steps from noise by the denoiser of eq. 22."""
-        started = time.perf_counter()
-        manifest, sizes, now = self.manifest, self._sizes, context.observation
-        if intent.fingerprint != manifest.fingerprint:
-            raise FeatureSpaceError(intent.fingerprint, manifest.fingerprint)
-        self._sampling.check_plan(plan)
-        network = self._networks["conditioning"]
+        sizes, now, network = self._sizes, context.observation, self._networks["conditioning"]
         words = encode_words(intent.instruction.text, sizes.vocabulary, sizes.max_words)
-        current = features(manifest, self._networks["vit"], now)
+        current = features(self.manifest, self._networks["vit"], now)
         moment = self._sampling.moment(now.position, now.velocity)
         told = {
             "current": current,
@@ -186,10 +155,7 @@ class CladSystem1:
         }
         if sizes.foresees:
             told["foresight"] = network.put(foresight_of(intent, sizes)[None])
-        targets = self._sampling.sample(network.run(**told), moment, rng, plan)
-        self._sequence += 1
-        compute_s = time.perf_counter() - started
-        return chunk_of(manifest, self._sequence, now, intent, targets, compute_s)
+        return self._sampling.sample(network.run(**told), moment, rng, plan)
 
 
 def _open(

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
 
-from vla_core.contract.answers import chunk_of, intent_of
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.placement import Placement
-from vla_core.errors import FeatureSpaceError
 from vla_core.inference.arrays import Array, fetched
 from vla_core.inference.networks import open_networks
 from vla_core.inference.session import Session
@@ -21,8 +18,8 @@ from vla_core.policies.samplers.plan import carried, committed_steps, first_step
 from vla_core.policies.visuomotor.intent import tensor_of
 from vla_core.policies.visuomotor.language import Language, open_language
 from vla_core.policies.visuomotor.sampling import ChunkSampling, Moment, features
+from vla_core.policies.visuomotor.systems import VisuomotorSystem1, VisuomotorSystem2
 from vla_core.types import (
-    ActionChunk,
     CommittedPlan,
     Conditioning,
     Context,
@@ -51,33 +48,28 @@ def load_system1(folder: Path, manifest: PolicyManifest, placement: Placement) -
     return DialSystem1(manifest, _sessions(folder, manifest, placement, names))
 
 
-class DialSystem2:
-    """Scene and instruction to foresight; remembers nothing between calls but its count."""
+class DialSystem2(VisuomotorSystem2):
+    """Scene and instruction to foresight."""
 
     def __init__(
         self, manifest: PolicyManifest, language: Language, networks: dict[str, Session]
     ) -> None:
-        self.manifest = manifest
+        super().__init__(manifest)
         self._coupling = DialSizes(**manifest.model).coupling
         self._language = language
         self._networks = networks
-        self._sequence = 0
 
     def features(self, observation: Observation) -> np.ndarray:
         """`(patches, width)` features of what is seen now."""
         return fetched(features(self.manifest, self._networks["vit"], observation))[0]
 
-    def reset(self, instruction: Instruction | None) -> None:
-        """Nothing is remembered."""
-
-    def intend(self, context: Context, instruction: Instruction) -> LatentIntent:
-        """Eq. 1, first half. The intent's tensors, `(patches, width)` float16:
+    def form(self, context: Context, instruction: Instruction) -> dict[str, np.ndarray]:
+        """Eq. 1, first half; `(patches, width)` float16:
 
         `foresight`, the features H steps ahead, and `current`, those of now, for people to compare.
         Of a loose policy (`Foresight`) `tokens` too, which System 1 is given, and `foresight` only
         where there is one.
         """
-        started = time.perf_counter()
         observation = context.observation
         words = self._language(instruction.text)
         current = features(self.manifest, self._networks["vit"], observation)
@@ -86,12 +78,7 @@ class DialSystem2:
             seen = features(self.manifest, eye, observation)
         network = self._networks["system2"]
         said = network.run(features=seen, words=network.put(words[None]))
-        self._sequence += 1
-        tensors = {**self._said(said, current), "current": _half(current)}
-        compute_s = time.perf_counter() - started
-        return intent_of(
-            self.manifest, self._sequence, observation, instruction, tensors, compute_s
-        )
+        return {**self._said(said, current), "current": _half(current)}
 
     def _said(self, said: Array, current: Array) -> dict[str, np.ndarray]:
         if self._coupling.is_bottleneck:
@@ -104,38 +91,28 @@ class DialSystem2:
         return {"foresight": foresight, "tokens": tokens[:given]}
 
 
-class DialSystem1:
+class DialSystem1(VisuomotorSystem1):
     """Current observation and intent to a chunk, by flow matching."""
 
     def __init__(self, manifest: PolicyManifest, networks: dict[str, Session]) -> None:
-        self.manifest = manifest
+        sampler = FlowMatching(manifest.model["euler_steps"])
+        super().__init__(manifest, ChunkSampling(manifest, networks["velocity"], sampler))
         self._sizes = DialSizes(**manifest.model)
         self._networks = networks
-        sampler = FlowMatching(manifest.model["euler_steps"])
-        self._sampling = ChunkSampling(manifest, networks["velocity"], sampler)
-        self._sequence = 0
 
-    def reset(self, instruction: Instruction | None) -> None:
-        """Nothing is remembered."""
-
-    def act(
+    def decode(
         self,
         context: Context,
         intent: LatentIntent,
         rng: np.random.Generator,
-        plan: CommittedPlan | None = None,
-    ) -> ActionChunk:
+        plan: CommittedPlan | None,
+    ) -> np.ndarray:
         """Eq. 1, second half: Euler steps from noise along the learned velocity field.
 
         With `Conditioning.FORWARD` the chunk begins with the committed steps that it was carried
         over, and is so many steps longer than H.
         """
-        started = time.perf_counter()
-        manifest, observation = self.manifest, context.observation
-        if intent.fingerprint != manifest.fingerprint:
-            raise FeatureSpaceError(intent.fingerprint, manifest.fingerprint)
-        sampling = self._sampling
-        sampling.check_plan(plan)
+        manifest, observation, sampling = self.manifest, context.observation, self._sampling
         current = self._seen(observation)
         given = self._given(intent, current)
         moment = sampling.moment(observation.position, observation.velocity)
@@ -148,10 +125,7 @@ class DialSystem1:
             moment = sampling.moment(carry.position, carry.velocity)
         own = {} if current is None else {"current": current}
         fused = self._networks["fusion"].run(intent=given, **own)
-        targets = np.concatenate([done, sampling.sample(fused, moment, rng, plan)])
-        self._sequence += 1
-        compute_s = time.perf_counter() - started
-        return chunk_of(manifest, self._sequence, observation, intent, targets, compute_s)
+        return np.concatenate([done, sampling.sample(fused, moment, rng, plan)])
 
     def _seen(self, observation: Observation) -> Array | None:
         """Features of its own view; None: it has none."""

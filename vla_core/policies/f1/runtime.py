@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
 
-from vla_core.contract.answers import chunk_of, intent_of
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.placement import Placement
 from vla_core.inference.arrays import Array, fetched, namespace
@@ -19,13 +17,8 @@ from vla_core.policies.f1.sizes import F1Sizes
 from vla_core.policies.visuomotor.language import Language, open_language
 from vla_core.policies.visuomotor.sampling import ChunkSampling, features
 from vla_core.policies.visuomotor.sizes import sizes_of
-from vla_core.types import (
-    ActionChunk,
-    CommittedPlan,
-    Context,
-    Instruction,
-    LatentIntent,
-)
+from vla_core.policies.visuomotor.systems import VisuomotorJoint
+from vla_core.types import Context, Instruction
 
 
 def load_joint(folder: Path, manifest: PolicyManifest, placement: Placement) -> F1Policy:
@@ -48,8 +41,8 @@ def load_joint(folder: Path, manifest: PolicyManifest, placement: Placement) -> 
     return F1Policy(manifest, sizes, language, networks)
 
 
-class F1Policy:
-    """Observation, past and instruction to foresight and chunk; remembers nothing but its count.
+class F1Policy(VisuomotorJoint):
+    """Observation, past and instruction to foresight and chunk.
 
     Args:
         language: turns instructions into what the understanding expert takes.
@@ -63,46 +56,18 @@ class F1Policy:
         language: Language,
         networks: dict[str, Session],
     ) -> None:
-        self.manifest = manifest
-        self._sizes = sizes
-        self._language = language
-        self._networks = networks
-        self._sampling = ChunkSampling(manifest, networks["velocity"], sizes.sampler)
-        self._sequence = 0
+        super().__init__(manifest, ChunkSampling(manifest, networks["velocity"], sizes.sampler))
+        self._sizes, self._language, self._networks = sizes, language, networks
 
-    def reset(self, instruction: Instruction | None) -> None:
-        """Nothing is remembered; the history is the contract's."""
-
-    def step(
-        self,
-        context: Context,
-        instruction: Instruction,
-        rng: np.random.Generator,
-        plan: CommittedPlan | None = None,
-    ) -> tuple[LatentIntent, ActionChunk]:
-        """Understand, foresee, act: each expert once, but for the steps of the flow.
-
-        Raises:
-            InstructionError: words that it does not know, or no text.
-            ObservationError: images or joints are not what the manifest declares.
-            PolicyError: a plan is to be joined in a way that it has not been trained for.
-        """
-        started = time.perf_counter()
-        manifest, now = self.manifest, context.observation
-        self._sampling.check_plan(plan)
+    def form(
+        self, context: Context, instruction: Instruction
+    ) -> tuple[Array, dict[str, np.ndarray]]:
+        """Understand and foresee, each expert once."""
         understanding = self._networks["understanding"]
         words = understanding.put(self._language(instruction.text)[None])
-        current = features(manifest, self._networks["vit"], now)
-        seen, tensors = understanding.run(current=current, words=words), {}
-        if self._sizes.foresees:
-            seen, tensors = self._foreseen(context, seen)
-        self._sequence += 1
-        formed_s = time.perf_counter() - started
-        intent = intent_of(manifest, self._sequence, now, instruction, tensors, formed_s)
-        moment = self._sampling.moment(now.position, now.velocity)
-        targets = self._sampling.sample(seen, moment, rng, plan)
-        compute_s = time.perf_counter() - started
-        return intent, chunk_of(manifest, self._sequence, now, intent, targets, compute_s)
+        current = features(self.manifest, self._networks["vit"], context.observation)
+        understood = understanding.run(current=current, words=words)
+        return self._foreseen(context, understood) if self._sizes.foresees else (understood, {})
 
     def _foreseen(
         self, context: Context, understood: Array

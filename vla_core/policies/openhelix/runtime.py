@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from vla_core.contract.answers import chunk_of, intent_of
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.placement import Placement
-from vla_core.errors import FeatureSpaceError
 from vla_core.inference.arrays import Array, fetched
 from vla_core.inference.networks import open_networks
 from vla_core.inference.session import Session
@@ -24,13 +21,8 @@ from vla_core.policies.openhelix.sizes import OpenHelixSizes
 from vla_core.policies.visuomotor.intent import tensor_of
 from vla_core.policies.visuomotor.sampling import features
 from vla_core.policies.visuomotor.sizes import sizes_of
-from vla_core.types import (
-    ActionChunk,
-    CommittedPlan,
-    Context,
-    Instruction,
-    LatentIntent,
-)
+from vla_core.policies.visuomotor.systems import VisuomotorSystem1, VisuomotorSystem2
+from vla_core.types import CommittedPlan, Context, Instruction, LatentIntent
 
 #: Instructions whose words' keys and values are kept.
 _KEPT = 8
@@ -62,7 +54,7 @@ def load_system1(folder: Path, manifest: PolicyManifest, placement: Placement) -
     return OpenHelixSystem1(manifest, sizes, _open(folder, manifest, placement, OF_SYSTEM1))
 
 
-class OpenHelixSystem2:
+class OpenHelixSystem2(VisuomotorSystem2):
     """Picture and instruction to the state of the token behind them.
 
     The words' keys and values are computed once an instruction, those of pictures and token once a
@@ -72,75 +64,52 @@ class OpenHelixSystem2:
     def __init__(
         self, manifest: PolicyManifest, pieces: Pieces, networks: dict[str, Session]
     ) -> None:
-        self.manifest = manifest
+        super().__init__(manifest)
         self._pieces = pieces
         self._networks = networks
         self._words = lru_cache(_KEPT)(self._read)
-        self._sequence = 0
 
-    def reset(self, instruction: Instruction | None) -> None:
-        """Nothing is remembered."""
-
-    def intend(self, context: Context, instruction: Instruction) -> LatentIntent:
-        """z_t^ACT = f_phi(o'_t, {l, <ACT>}); the intent's tensor is `LATENT`, float16.
+    def form(self, context: Context, instruction: Instruction) -> dict[str, np.ndarray]:
+        """z_t^ACT = f_phi(o'_t, {l, <ACT>}), as `LATENT`, float16.
 
         Raises:
             InstructionError: there is no text, or too much.
             ObservationError: images or joints are not what the manifest declares.
         """
-        started, now, networks = time.perf_counter(), context.observation, self._networks
-        seen = features(self.manifest, networks["vit"], now)
+        networks = self._networks
+        seen = features(self.manifest, networks["vit"], context.observation)
         rows = networks["prompt"].run(features=seen)
         latent = networks["behind"].run(rows=rows, words=self._words(instruction.text))
-        tensors = {LATENT: fetched(latent)[0].astype(np.float16)}
-        self._sequence += 1
-        compute_s = time.perf_counter() - started
-        return intent_of(self.manifest, self._sequence, now, instruction, tensors, compute_s)
+        return {LATENT: fetched(latent)[0].astype(np.float16)}
 
     def _read(self, text: str) -> Array:
         network = self._networks["words"]
         return network.run(pieces=network.put(np.array([self._pieces(text)], dtype=np.int64)))
 
 
-class OpenHelixSystem1:
+class OpenHelixSystem1(VisuomotorSystem1):
     """Current observation in space and latent to a trajectory of the hands, by diffusion."""
 
     def __init__(
         self, manifest: PolicyManifest, sizes: OpenHelixSizes, networks: dict[str, Session]
     ) -> None:
-        self.manifest = manifest
+        super().__init__(manifest, HandSampling(manifest, sizes, networks))
         self._width = sizes.language_width
         self._networks = networks
-        self._sampling = HandSampling(manifest, sizes, networks)
-        self._sequence = 0
 
-    def reset(self, instruction: Instruction | None) -> None:
-        """Nothing is remembered."""
-
-    def act(
+    def decode(
         self,
         context: Context,
         intent: LatentIntent,
         rng: np.random.Generator,
-        plan: CommittedPlan | None = None,
-    ) -> ActionChunk:
-        """tau_t and a^g by DDIM steps from noise, with the denoiser of eq. 3.
-
-        Raises:
-            IntentError: the intent's tensor is not this policy's.
-        """
-        started, now = time.perf_counter(), context.observation
-        if intent.fingerprint != self.manifest.fingerprint:
-            raise FeatureSpaceError(intent.fingerprint, self.manifest.fingerprint)
-        self._sampling.check_plan(plan)
-        projector = self._networks["projector"]
+        plan: CommittedPlan | None,
+    ) -> np.ndarray:
+        """tau_t and a^g by DDIM steps from noise, with the denoiser of eq. 3."""
+        projector, now = self._networks["projector"], context.observation
         latent = tensor_of(intent, LATENT, (self._width,))
         goal = projector.run(latent=projector.put(latent[None]))
         seen = features(self.manifest, self._networks["vit"], now)
-        targets = self._sampling.sample(seen, now, goal, rng, plan)
-        self._sequence += 1
-        compute_s = time.perf_counter() - started
-        return chunk_of(self.manifest, self._sequence, now, intent, targets, compute_s)
+        return self._sampling.sample(seen, now, goal, rng, plan)
 
 
 def _open(
