@@ -50,6 +50,13 @@ def mlp(width: int, hidden: int, out: int | None = None) -> nn.Sequential:
     return nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, out or width))
 
 
+def zeroed(layer: nn.Linear) -> nn.Linear:
+    """A layer that says nothing until it has learned."""
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
 class SelfAttentionBlock(nn.Module):
     """Pre-norm transformer layer."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from vla_core.policies.blocks.transformer import DiTBlock, TimeEmbedding, mlp
+from vla_core.policies.blocks.committed import committed
+from vla_core.policies.blocks.transformer import DiTBlock, TimeEmbedding, mlp, zeroed
 
 #: The flow is not divided by less than this of its time left, as in arXiv 2511.13720.
 _TIME_LEFT = 0.05
@@ -34,10 +35,8 @@ class Outline(nn.Module):
             nn.Linear(_SUMMARY * tokens + state_width, _OUTLINE_WIDTH),
             nn.GELU(),
             nn.Dropout(_OUTLINE_DROPOUT),
-            nn.Linear(_OUTLINE_WIDTH, horizon * action_width),
+            zeroed(nn.Linear(_OUTLINE_WIDTH, horizon * action_width)),
         )
-        nn.init.zeros_(self.layers[-1].weight)
-        nn.init.zeros_(self.layers[-1].bias)
 
     def forward(self, context: Tensor, state: Tensor) -> Tensor:
         """`(batch, m, width)`, `(batch * draws, state)` -> `(batch * draws, horizon, action)`."""
@@ -87,9 +86,7 @@ class VelocityField(nn.Module):
         self.time = TimeEmbedding(width, 6 * width)
         self.blocks = nn.ModuleList(DiTBlock(width, heads, context_width) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
-        self.out = nn.Linear(width, action_width)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        self.out = zeroed(nn.Linear(width, action_width))
 
     def forward(
         self,
@@ -102,26 +99,20 @@ class VelocityField(nn.Module):
     ) -> Tensor:
         """Velocity of the flow.
 
-        Where `frozen`, the action is the prefix's, clean, and so its token's flow time is 1
-        (Black et al. 2025, arXiv 2512.05964). Without frozen actions this is plain flow matching.
-
         Args:
             actions: `(batch * draws, horizon, action_width)` noisy chunks, normalised; the draws
                 of one context lie one after the other.
             time: `(batch * draws,)` in [0, 1]; 0 is noise, 1 is data.
             context: `(batch, m, context_width)`.
             state: `(batch * draws, state_width)` proprioception, normalised.
-            prefix: like `actions`, what is committed; what it holds elsewhere does not matter.
-            frozen: `(batch * draws, horizon)` bool, which actions are committed.
+            prefix, frozen: what is committed (`committed`).
 
         Returns:
             Like `actions`; without meaning where `frozen`.
         """
-        modulation = self._modulation(time)
-        if frozen is not None:
-            actions = torch.where(frozen[..., None], prefix, actions)
-            clean = torch.cat([torch.zeros_like(frozen[:, :1]), frozen], dim=1)[..., None, None]
-            modulation = torch.where(clean, self._modulation(torch.ones_like(time)), modulation)
+        actions, modulation = committed(
+            actions, time, self._modulation, prefix, frozen, _behind_state
+        )
         tokens = torch.cat([self.state(state)[:, None], self.action(actions)], dim=1)
         x = tokens + self.position
         for block in self.blocks:
@@ -134,6 +125,10 @@ class VelocityField(nn.Module):
     def _modulation(self, time: Tensor) -> Tensor:
         """`(batch,)` -> `(batch, 1, 6, width)`."""
         return self.time(time).unflatten(-1, (6, -1))[:, None]
+
+
+def _behind_state(frozen: Tensor) -> Tensor:
+    return torch.cat([torch.zeros_like(frozen[:, :1]), frozen], dim=1)
 
 
 def velocity_to(chunk: Tensor, actions: Tensor, time: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from vla_core.policies.blocks.transformer import SelfAttentionBlock, mlp
+from vla_core.policies.blocks.transformer import SelfAttentionBlock, mlp, zeroed
 
 
 class ForwardModel(nn.Module):
@@ -52,8 +52,7 @@ class ForwardModel(nn.Module):
         self.blocks = nn.ModuleList(SelfAttentionBlock(width, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         self.head = mlp(width, 2 * width, feature_width)
-        nn.init.zeros_(self.head[-1].weight)
-        nn.init.zeros_(self.head[-1].bias)
+        zeroed(self.head[-1])
 
     def forward(self, current: Tensor, state: Tensor, prefix: Tensor, frozen: Tensor) -> Tensor:
         """Predict z_{t+d}.

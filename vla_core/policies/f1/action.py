@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from vla_core.policies.blocks.committed import committed
 from vla_core.policies.blocks.decoder import Decoder
-from vla_core.policies.blocks.transformer import TimeEmbedding, mlp
+from vla_core.policies.blocks.transformer import TimeEmbedding, mlp, zeroed
 from vla_core.policies.blocks.velocity_field import velocity_to
 from vla_core.policies.f1.sizes import F1Sizes
 
@@ -39,9 +40,7 @@ class ActionExpert(nn.Module):
             sizes.key_value_heads,
             sizes.head_width,
         )
-        self.out = nn.Linear(width, sizes.state)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        self.out = zeroed(nn.Linear(width, sizes.state))
 
     def forward(
         self,
@@ -65,14 +64,15 @@ class ActionExpert(nn.Module):
         Returns:
             Like `actions`; without meaning where `frozen`.
         """
-        told = self.time(time)[:, None].expand(-1, actions.shape[1], -1)
-        if frozen is not None:
-            actions = torch.where(frozen[..., None], prefix, actions)
-            clean = self.time(torch.ones_like(time))[:, None]
-            told = torch.where(frozen[..., None], clean, told)
+        actions, told = committed(actions, time, self._told, prefix, frozen)
+        told = told.expand(-1, actions.shape[1], -1)
         tokens = self.mixed(torch.cat([self.action(actions), told], dim=-1))
         tokens = torch.cat([self.state(state)[:, None], tokens], dim=1)
         context = context.repeat_interleave(len(actions) // len(context), dim=0)
         hidden, _ = self.decoder(tokens, None, context, self.first)
         out = self.out(hidden[:, 1:])
         return out if self.predicts == "velocity" else velocity_to(out, actions, time)
+
+    def _told(self, time: Tensor) -> Tensor:
+        """`(batch,)` -> `(batch, 1, width)`."""
+        return self.time(time)[:, None]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from vla_core.policies.blocks.committed import committed
 from vla_core.policies.blocks.placed_transformer import PlacedDiTBlock
-from vla_core.policies.blocks.transformer import TimeEmbedding
+from vla_core.policies.blocks.transformer import TimeEmbedding, zeroed
 from vla_core.policies.openhelix.sizes import HAND, POSE, OpenHelixSizes
 
 
@@ -31,9 +32,7 @@ class Denoiser(nn.Module):
             for _ in range(sizes.layers)
         )
         self.norm = nn.LayerNorm(d)
-        self.out = nn.Linear(d, HAND)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        self.out = zeroed(nn.Linear(d, HAND))
 
     def forward(
         self,
@@ -49,9 +48,6 @@ class Denoiser(nn.Module):
     ) -> Tensor:
         """What the noise is, or what else the network predicts, and the grips.
 
-        Where `frozen`, the pose is the prefix's, clean, and its tokens' time is 1, as in
-        `VelocityField`.
-
         Args:
             actions: `(batch * draws, T, hands * 9)` noisy tau^i, normalised; the draws of one
                 context lie one after the other.
@@ -60,20 +56,23 @@ class Denoiser(nn.Module):
                 `(batch, m)`.
             goal: `(batch, width)`.
             hands: `(batch, hands * 10)`.
-            prefix: like `actions`, what is committed.
-            frozen: `(batch * draws, T)` bool, which steps are.
+            prefix, frozen: what is committed (`committed`).
 
         Returns:
             `(batch * draws, T, hands * 9 + hands)`: first as `actions`, without meaning where
             `frozen`; then a logit a hand, above 0 where it is closed.
         """
         draws = len(actions) // len(context)
-        modulation = self._modulation(time, goal, draws)
-        if frozen is not None:
-            actions = torch.where(frozen[..., None], prefix, actions)
-            clean = frozen.repeat_interleave(self.hands, dim=1)[..., None, None]
-            end = self._modulation(torch.ones_like(time), goal, draws)
-            modulation = torch.where(clean, end, modulation)
+        told = self.goal(goal).repeat_interleave(draws, dim=0)
+
+        def modulated(time: Tensor) -> Tensor:
+            """`(batch * draws,)` -> `(batch * draws, 1, 6, width)`."""
+            return (self.time(time) + told).unflatten(-1, (6, -1))[:, None]
+
+        def tokens(frozen: Tensor) -> Tensor:
+            return frozen.repeat_interleave(self.hands, dim=1)
+
+        actions, modulation = committed(actions, time, modulated, prefix, frozen, tokens)
         where = self._where(actions, hands.repeat_interleave(draws, dim=0))
         x = self.pose(actions.unflatten(-1, (self.hands, POSE))) + self.which
         x = x.flatten(1, 2)
@@ -87,8 +86,3 @@ class Denoiser(nn.Module):
         moves = (actions * self.std).unflatten(-1, (self.hands, POSE))[..., :3]
         now = hands.unflatten(-1, (self.hands, HAND))[..., :3]
         return (now[:, None] + moves).flatten(1, 2)
-
-    def _modulation(self, time: Tensor, goal: Tensor, draws: int) -> Tensor:
-        """`(batch * draws, 1, 6, width)`."""
-        told = self.time(time) + self.goal(goal).repeat_interleave(draws, dim=0)
-        return told.unflatten(-1, (6, -1))[:, None]
