@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import mujoco
@@ -33,6 +33,7 @@ def build_scene(
     hand_joints: Sequence[str],
     hand_bodies: Sequence[str],
     camera_body: str,
+    furnish: Callable[[mujoco.MjSpec], None] = lambda spec: None,
 ) -> mujoco.MjModel:
     """Compile the scene.
 
@@ -42,6 +43,7 @@ def build_scene(
         hand_joints: those of them that belong to hands (weak servos).
         hand_bodies: bodies that can hold a block, one a hand.
         camera_body: body that carries the head camera, in optical axes (z forward, y down).
+        furnish: adds to it what else there is, or makes it otherwise.
     """
     spec = robot_spec(urdf)
     spec.option.timestep = TIMESTEP_S
@@ -74,6 +76,7 @@ def build_scene(
                 active=False,
             )
     _add_cameras(spec, camera_body)
+    furnish(spec)
     return spec.compile()
 
 

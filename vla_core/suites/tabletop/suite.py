@@ -19,8 +19,8 @@ from vla_core.robot.description import RobotDescription
 from vla_core.robot.model import RobotModel
 from vla_core.robot.mujoco_model import require_urdf_joints
 from vla_core.suites.tabletop.layout import TASKS
-from vla_core.suites.tabletop.moving import PATTERNS, STILL, MovingBlockSim
-from vla_core.suites.tabletop.paraphrased import ParaphrasedTable
+from vla_core.suites.tabletop.shift import SHIFTS
+from vla_core.suites.tabletop.shifted_table import ShiftedTable
 from vla_core.suites.tabletop.tabletop import CAMERAS, RATE_HZ, TabletopSim
 from vla_core.suites.tabletop.trouble import TroubleWatch
 
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
     from vla_core.suites.tabletop.demonstrations import TabletopDemonstrator
     from vla_core.suites.tabletop.expert import Expert
 
-#: The told block lies where no demonstration has one.
-OUTSIDE = "outside"
-#: Tasks are told in other words than demonstrations tell them.
-PARAPHRASE = "paraphrase"
 #: The operator's hand comes nearer than a demonstration's, where a block has moved farther away than
 #: theirs lay [1/s].
 OPERATOR_GAIN = 6.0
@@ -42,8 +38,8 @@ class TabletopSuite:
 
     tasks = tuple(SuiteTask(task.instruction) for task in TASKS)
     cameras = CAMERAS
-    moving = tuple(pattern for pattern in PATTERNS if pattern != STILL)
-    shifts = (USUAL, OUTSIDE, PARAPHRASE, *moving)
+    moving = tuple(name for name, shift in SHIFTS.items() if shift.moves)
+    shifts = tuple(SHIFTS)
     robot = "g1_inspire"
     rate_hz = RATE_HZ
 
@@ -58,11 +54,9 @@ class TabletopSuite:
         if "head" not in robot.cameras or not robot.cameras["head"].frame:
             raise ConfigError(f"robot {robot.name}", "has no camera head with a frame, which the table needs")
 
-    def scene(self, robot: RobotModel, shift: str = USUAL) -> MovingBlockSim:
+    def scene(self, robot: RobotModel, shift: str = USUAL) -> ShiftedTable:
         """A table."""
-        if shift == PARAPHRASE:
-            return ParaphrasedTable(robot)
-        return MovingBlockSim(robot, shift if shift in self.moving else STILL, shift == OUTSIDE)
+        return ShiftedTable(robot, SHIFTS[shift])
 
     def demonstrator(
         self,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import mujoco
 import numpy as np
 
@@ -41,9 +43,15 @@ class TabletopSim(MujocoSimulation):
     Args:
         robot: any robot with end effectors `left` and `right`; its base is the table's frame.
         render: False saves the OpenGL context where no images are wanted.
+        furnish: as for `build_scene`.
     """
 
-    def __init__(self, robot: RobotModel, render: bool = True) -> None:
+    def __init__(
+        self,
+        robot: RobotModel,
+        render: bool = True,
+        furnish: Callable[[mujoco.MjSpec], None] = lambda spec: None,
+    ) -> None:
         self.robot = robot
         self.hands = tuple(robot.end_effectors)
         self._hand_indices = {
@@ -57,6 +65,7 @@ class TabletopSim(MujocoSimulation):
             [names[i] for indices in self._hand_indices.values() for i in indices],
             [effector.grasp_frame for effector in robot.end_effectors.values()],
             robot.cameras["head"].frame,
+            furnish,
         )
         self.data = mujoco.MjData(self.model)
         self._qpos = np.array([self.model.joint(n).qposadr[0] for n in names])
