@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from vla_core.contract.suite import USUAL
+from vla_core.errors import ConfigError
+from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.suites.registry import load_suite
-from vla_core.suites.tabletop.layout import BLOCKS, BLOCK_HALF, PADS, PAD_HALF, PAD_HALF_HEIGHT, TASKS
+from vla_core.suites.tabletop.belt import SPEED
+from vla_core.suites.tabletop.layout import BLOCKS, BLOCK_HALF, PADS, PAD_HALF, PAD_HALF_HEIGHT, TASKS, Task
 from vla_core.suites.tabletop.looks import COLOURS
 from vla_core.suites.tabletop.shapes import DISTRACTORS
 from vla_core.suites.tabletop.shift import SHIFTS
@@ -23,15 +26,19 @@ def table(robot, shift: str, render: bool = False):
         yield made
 
 
-def put_down(table: ShiftedTable) -> None:
+def put_down(table: ShiftedTable, task: Task | None = None) -> None:
     """The told block lies on the told pad, as if it had been put there."""
-    task = table.layout.task
+    task = task or table.layout.task
     block = table.data.joint(f"{task.block}_block")
     block.qpos[:2], block.qpos[2] = table.layout.pads[task.pad], 2 * PAD_HALF_HEIGHT + BLOCK_HALF
     table.step(0.2)
 
 
-@pytest.mark.parametrize("shift", SHIFTS)
+#: Of one block that is put on one pad.
+ON_ONE_PAD = [name for name, shift in SHIFTS.items() if not (shift.is_staged or shift.belt)]
+
+
+@pytest.mark.parametrize("shift", ON_ONE_PAD)
 def test_blocks_and_pads_lie_as_on_the_usual_table_and_the_task_is_done_by_putting_it_down(
     robot, sim, shift
 ):
@@ -136,6 +143,33 @@ def test_a_moving_block_stops_once_it_has_been_held_which_setting_physics_back_u
         assert moved() < 0.001
         shifted.data.userdata[:] = state
         assert moved() > 0.005
+
+
+def test_the_belt_carries_the_told_block_towards_the_middle_and_past_the_pads(robot):
+    with table(robot, "belt") as shifted:
+        for seed in range(3):
+            shifted.reset(seed)
+            block = f"{shifted.layout.task.block}_block"
+            before = shifted.body_position(block)
+            shifted.step(2.0)
+            moved = shifted.body_position(block) - before
+            assert moved == pytest.approx((0, -np.sign(before[1]) * 2.0 * SPEED, 0), abs=0.003)
+            assert np.array_equal(shifted.layout.blocks[shifted.layout.task.block], before[:2])
+
+
+def test_what_is_asked_for_by_number_is_refused_where_no_task_of_the_suite_is_told(robot):
+    with table(robot, "combinations") as shifted:
+        with pytest.raises(ConfigError, match="tell what is no task of the suite here; got task 3"):
+            shifted.reset(0, 2)
+
+
+def test_an_episode_has_more_time_where_there_is_more_to_do():
+    def limit_s(**changed) -> float:
+        return EvaluationSettings.in_suite("expert", "tabletop", **changed).time_limit_s
+
+    assert limit_s() == limit_s(shift=USUAL) == limit_s(shift="drawer") == 15.0
+    assert limit_s(shift="three_steps") == 45.0
+    assert limit_s(shift="three_steps", time_limit_s=9.0) == 9.0
 
 
 def test_the_suite_has_them_all_and_no_demonstration_has_any(robot):

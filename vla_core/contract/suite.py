@@ -86,8 +86,22 @@ class OwnTerms(Protocol):
     terms: EpisodeTerms
 
 
-def terms_of(suite: Suite) -> EpisodeTerms:
-    """A suite's own terms, or the usual ones."""
+@runtime_checkable
+class TermsByShift(Protocol):
+    """A suite some of whose kinds of scenes are run in another way than the others."""
+
+    def terms_in(self, shift: str) -> EpisodeTerms:
+        """Of one of its `shifts`."""
+
+
+def terms_of(suite: Suite, shift: str = USUAL) -> EpisodeTerms:
+    """A suite's own terms, or the usual ones.
+
+    Args:
+        shift: in which of its kinds of scenes; one that it has not is run as its usual ones.
+    """
+    if isinstance(suite, TermsByShift):
+        return suite.terms_in(shift if shift in suite.shifts else USUAL)
     return suite.terms if isinstance(suite, OwnTerms) else EpisodeTerms()
 
 

@@ -74,7 +74,7 @@ class EvaluationSettings:
         Raises:
             ConfigError: there is no such suite, or it is not installed.
         """
-        terms = asdict(terms_of(load_suite(suite)))
+        terms = asdict(terms_of(load_suite(suite), changed.get("shift") or USUAL))
         told = {name: value for name, value in changed.items() if value is not None}
         return cls(policy, suite=suite, **(terms | told))
 

@@ -18,12 +18,12 @@ from vla_core.types import NANOSECONDS, ActionChunk
 EVERY_S, PLAN_S = 0.3, 0.8
 
 
-def attempt(sim: TabletopSim, safety: CommandSafety) -> Iterator[None]:
+def attempt(sim: TabletopSim, expert: Expert, safety: CommandSafety) -> Iterator[None]:
     """It acts at a table that has been reset; gives back after each command.
 
     The command core gets, as a policy's chunk, what the expert would do from there.
     """
-    recorder = Recorder(sim, Expert(sim), 1, cameras=())
+    recorder = Recorder(sim, expert, 1, cameras=())
     executor = FilteredExecutor(sim.robot, safety)
     every = round(EVERY_S / executor.period_s)
     for tick in count():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vla_core.contract.suite import USUAL, SuiteTask
+from vla_core.contract.suite import USUAL, EpisodeTerms, SuiteTask
 from vla_core.errors import ConfigError
 from vla_core.robot.description import RobotDescription
 from vla_core.robot.model import RobotModel
@@ -54,6 +54,10 @@ class TabletopSuite:
         if "head" not in robot.cameras or not robot.cameras["head"].frame:
             raise ConfigError(f"robot {robot.name}", "has no camera head with a frame, which the table needs")
 
+    def terms_in(self, shift: str) -> EpisodeTerms:
+        """The usual ones; more time where there is more to do."""
+        return SHIFTS[shift].terms
+
     def scene(self, robot: RobotModel, shift: str = USUAL) -> ShiftedTable:
         """A table."""
         return ShiftedTable(robot, SHIFTS[shift])
@@ -84,8 +88,9 @@ class TabletopSuite:
         """The scripted expert, through limits and filter."""
         from vla_core.safety.command_safety import CommandSafety
         from vla_core.suites.tabletop.attempt import attempt
+        from vla_core.suites.tabletop.expert import GAIN
 
-        return partial(attempt, scene, CommandSafety.of(scene.robot))
+        return partial(attempt, scene, _expert(scene, GAIN), CommandSafety.of(scene.robot))
 
     def label_scenes(
         self,
@@ -116,10 +121,16 @@ class TabletopSuite:
 
     def expert(self, scene: TabletopSim) -> Expert:
         """The scripted one."""
-        from vla_core.suites.tabletop.expert import Expert
-
-        return Expert(scene, gain=OPERATOR_GAIN)
+        return _expert(scene, OPERATOR_GAIN)
 
     def watch(self, scene: TabletopSim) -> TroubleWatch:
         """By what a person at the table would see."""
         return TroubleWatch(scene)
+
+
+def _expert(scene: TabletopSim, gain: float) -> Expert:
+    from vla_core.suites.tabletop.expert import Expert
+    from vla_core.suites.tabletop.shifted_expert import ShiftedExpert
+
+    shifted = isinstance(scene, ShiftedTable) and (scene.shift.is_staged or scene.shift.belt)
+    return (ShiftedExpert if shifted else Expert)(scene, gain)

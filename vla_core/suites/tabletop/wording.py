@@ -22,5 +22,3 @@ PARAPHRASES = (
     "on the {pad} pad put the {block} block",
     "let the {pad} mat carry the {block} cube",
 )
-#: Between the steps of one instruction.
-THEN = ", then "
