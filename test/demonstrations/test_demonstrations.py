@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from installed_plugins import ROOT, path_with
 
-from vla_core.contract.suite import Demonstrated, tasks_of
+from vla_core.contract.abilities import Demonstrated
+from vla_core.contract.suite import tasks_of
 from vla_core.demonstrations.dataset import DemonstrationSet, SceneShown
 from vla_core.errors import ConfigError, VlaError
 from vla_core.recordings.convert.dataset_index import episode_rows

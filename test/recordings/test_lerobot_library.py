@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from lerobot_writer import CAMERA, FPS
 
-from vla_core.contract.suite import Demonstrated
+from vla_core.contract.abilities import Demonstrated
 from vla_core.demonstrations.dataset import DemonstrationSet
 from vla_core.recordings.convert.dataset_index import episode_rows
 from vla_core.recordings.convert.dataset_writer import DatasetWriter

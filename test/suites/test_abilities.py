@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from vla_core.contract.suite import OFFERED, USUAL, Demonstrated, Moving, Watched, require
+from vla_core.contract.abilities import OFFERED, Demonstrated, Moving, Watched, require
+from vla_core.contract.suite import USUAL
 from vla_core.errors import ConfigError, RobotDescriptionError
 from vla_core.robot.load import load_robot
 from vla_core.suites.registry import check_shift, load_suite

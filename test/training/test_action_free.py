@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from vla_core.contract.abilities import ShownByHands
 from lerobot_writer import CAMERA, Recording, write_dataset
 
 from vla_core.contract.episode import Episode
 from vla_core.contract.manifest import PolicyManifest
-from vla_core.contract.suite import ShownByHands
 from vla_core.errors import ConfigError
 from vla_core.paths import training_file
 from vla_core.policies.dial.config import ActionFreeConfig, TrainingConfig

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from test_recipe import FROM_EXPERT
 
+from vla_core.contract.abilities import Demonstrated
 from vla_core.contract.episode import Episode
-from vla_core.contract.suite import Demonstrated
 from vla_core.errors import ConfigError
 from vla_core.suites.registry import load_suite
 from vla_core.training.collection import rate_hz, take_demonstrations

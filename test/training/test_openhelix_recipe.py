@@ -14,11 +14,12 @@ import pytest
 import torch
 import yaml
 
+from vla_core.contract.abilities import DeeplyDemonstrated
 from vla_core.cli.main import main
 from vla_core.contract.action_conversion import ActionConverter
 from vla_core.contract.episode import Episode
 from vla_core.contract.manifest import PolicyManifest
-from vla_core.contract.suite import DeeplyDemonstrated, SuiteTask
+from vla_core.contract.suite import SuiteTask
 from vla_core.errors import ConfigError
 from vla_core.paths import training_file
 from vla_core.policies.backbones.catalogue import FOLDER_VARIABLE

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from vla_core.contract.abilities import DemonstratedSuite
 from vla_core.contract.episode import Episode
-from vla_core.contract.suite import DemonstratedSuite, SuiteTask
+from vla_core.contract.suite import SuiteTask
 from vla_core.demonstrations.show import Asked, show
 from vla_core.errors import ConfigError
 from vla_core.recordings.convert.dataset_index import ConvertError, episode_rows

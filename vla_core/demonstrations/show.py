@@ -7,8 +7,9 @@ from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from itertools import islice
 
+from vla_core.contract.abilities import Demonstrated, Demonstrator
 from vla_core.contract.episode import Episode
-from vla_core.contract.suite import Demonstrated, Demonstrator, SuiteTask
+from vla_core.contract.suite import SuiteTask
 from vla_core.errors import VlaError
 from vla_core.robot.model import RobotModel
 from vla_core.worker import Refusal, results

@@ -13,9 +13,10 @@ import numpy as np
 
 from vla_core.chunks.peers.choose import PEERS
 from vla_core.chunks.strategies.choose import fitting_strategy
+from vla_core.contract.abilities import InPapers
 from vla_core.contract.manifest import PolicyManifest, Systems
 from vla_core.contract.scene import DeepScene
-from vla_core.contract.suite import InPapers, terms_of
+from vla_core.contract.suite import terms_of
 from vla_core.errors import InstructionError, VlaError
 from vla_core.evaluation.episode import EpisodeResult, EpisodeRunner
 from vla_core.evaluation.exemplar import ExemplarRunner, check_exemplar, load_exemplar

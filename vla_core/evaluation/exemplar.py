@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from vla_core.contract.abilities import Exemplary
 from vla_core.contract.scene import Scene
-from vla_core.contract.suite import Exemplary, terms_of
+from vla_core.contract.suite import terms_of
 from vla_core.errors import ConfigError
 from vla_core.evaluation.episode import EpisodeResult, published_success, with_restarts
 from vla_core.evaluation.intent_mode import IntentMode

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
+from vla_core.contract.abilities import require
 from vla_core.contract.manifest import PolicyManifest
-from vla_core.contract.suite import Suite, require, terms_of
+from vla_core.contract.suite import Suite, terms_of
 from vla_core.errors import ConfigError
 from vla_core.plugins import Registry
 from vla_core.robot.load import load_robot

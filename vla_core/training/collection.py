@@ -5,8 +5,9 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
+from vla_core.contract.abilities import Demonstrated, TrainingSuite
 from vla_core.contract.episode import Episode
-from vla_core.contract.suite import Demonstrated, TrainingSuite, tasks_of
+from vla_core.contract.suite import tasks_of
 from vla_core.demonstrations.show import Asked, show
 from vla_core.errors import ConfigError
 from vla_core.progress import counted

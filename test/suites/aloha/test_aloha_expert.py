@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vla_core.cli.main import main
-from vla_core.contract.suite import OFFERED, Demonstrated, Exemplary, Labelled, require
+from vla_core.contract.abilities import OFFERED, Demonstrated, Exemplary, Labelled, require
 from vla_core.suites.aloha.demonstrations import LONGEST_STEPS, AlohaDemonstrator
 from vla_core.suites.aloha.tasks import INSERTION, TASKS, TRANSFER
 from vla_core.suites.registry import load_suite

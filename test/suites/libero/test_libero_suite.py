@@ -8,9 +8,10 @@ from rich.console import Console
 
 from vla_core.chunks.executor import TimelineExecutor
 from vla_core.cli.main import main
+from vla_core.contract.abilities import OFFERED, Demonstrated, Exemplary
 from vla_core.contract.action_conversion import ActionConverter
 from vla_core.contract.specification import ActionSpec
-from vla_core.contract.suite import OFFERED, USUAL, Demonstrated, Exemplary, tasks_of, terms_of
+from vla_core.contract.suite import USUAL, tasks_of, terms_of
 from vla_core.errors import ConfigError
 from vla_core.evaluation.episode import EpisodeResult
 from vla_core.evaluation.evaluate import EvaluationError, evaluate, report

@@ -6,17 +6,10 @@ import numpy as np
 import pytest
 
 from vla_core.cli.main import main
+from vla_core.contract.abilities import OFFERED, Demonstrated, Exemplary
 from vla_core.contract.action_conversion import ActionConverter
 from vla_core.contract.specification import ActionSpace, ActionSpec
-from vla_core.contract.suite import (
-    OFFERED,
-    USUAL,
-    Demonstrated,
-    EpisodeTerms,
-    Exemplary,
-    tasks_of,
-    terms_of,
-)
+from vla_core.contract.suite import USUAL, EpisodeTerms, tasks_of, terms_of
 from vla_core.errors import ConfigError, PolicyError
 from vla_core.evaluation.evaluate import EvaluationError, evaluate
 from vla_core.evaluation.settings import EvaluationSettings

@@ -234,7 +234,7 @@ def _run_async(args: argparse.Namespace) -> int:
 
 def _patterns(args: argparse.Namespace) -> Sequence[str]:
     """Those that are asked for, or all that the suite has."""
-    from vla_core.contract.suite import Moving
+    from vla_core.contract.abilities import Moving
     from vla_core.errors import ConfigError
     from vla_core.suites.registry import load_suite
 

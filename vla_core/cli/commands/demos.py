@@ -44,7 +44,8 @@ def run(args: argparse.Namespace) -> int:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.progress import TimeElapsedColumn, TimeRemainingColumn
 
-    from vla_core.contract.suite import Demonstrated, tasks_of
+    from vla_core.contract.abilities import Demonstrated
+    from vla_core.contract.suite import tasks_of
     from vla_core.demonstrations.dataset import DemonstrationSet, SceneShown
     from vla_core.errors import ConfigError
     from vla_core.suites.registry import load_suite

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
 def _list() -> None:
     from rich.console import Console
 
-    from vla_core.contract.suite import OFFERED
+    from vla_core.contract.abilities import OFFERED
     from vla_core.errors import ConfigError
     from vla_core.result_table import result_table
     from vla_core.suites.registry import make_suite

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 from vla_core.command.filtered_executor import FilteredExecutor
 from vla_core.command.operated_executor import OperatedExecutor
+from vla_core.contract.abilities import Watched
 from vla_core.contract.joint_targets import in_joint_targets
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.protocol import System1, System2
 from vla_core.contract.scene import Scene
-from vla_core.contract.suite import Watched
 from vla_core.errors import VlaError
 from vla_core.evaluation.episode import EpisodeRunner
 from vla_core.evaluation.settings import EvaluationSettings

@@ -16,7 +16,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from vla_core.contract.suite import USUAL, Watched
+from vla_core.contract.abilities import Watched
+from vla_core.contract.suite import USUAL
 from vla_core.errors import ConfigError
 from vla_core.evaluation.episode import EpisodeResult
 from vla_core.evaluation.evaluate import evaluate_each

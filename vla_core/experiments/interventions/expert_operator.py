@@ -11,8 +11,8 @@ from enum import Enum
 
 import numpy as np
 
+from vla_core.contract.abilities import Expert, TroubleWatch
 from vla_core.contract.scene import Scene
-from vla_core.contract.suite import Expert, TroubleWatch
 from vla_core.errors import ConfigError
 from vla_core.handover.mirrored_leader import MirroredLeader
 from vla_core.handover.station import OperatorStation

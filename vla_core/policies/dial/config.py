@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vla_core.contract.abilities import ShownByHands
 from vla_core.contract.manifest import PolicyManifest
-from vla_core.contract.suite import ShownByHands
 from vla_core.errors import ConfigError
 from vla_core.paths import policy_folder
 from vla_core.policies.dial.foresight import Foresight

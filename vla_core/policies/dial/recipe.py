@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from vla_core.contract.abilities import TrainingSuite
 from vla_core.contract.manifest import PolicyManifest
-from vla_core.contract.suite import TrainingSuite
 from vla_core.errors import ConfigError
 from vla_core.paths import policy_folder
 from vla_core.policies.dial.config import (

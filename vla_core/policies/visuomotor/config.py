@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from vla_core.contract.abilities import Corrected, DeeplyDemonstrated, Demonstrated, Labelled
 from vla_core.contract.kind import Recipe, RecipeArguments
-from vla_core.contract.suite import Corrected, DeeplyDemonstrated, Demonstrated, Labelled
 from vla_core.errors import ConfigError
 from vla_core.training.config import RunConfig
 

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vla_core.contract.abilities import TrainingSuite
 from vla_core.contract.episode import Episode
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.contract.placement import Placement
-from vla_core.contract.suite import TrainingSuite
 from vla_core.policies.backbones.catalogue import BACKBONES, DINOV2, Backbone
 from vla_core.policies.blocks.words import vocabulary_of
 from vla_core.policies.visuomotor.config import VisuomotorConfig

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from vla_core.contract.suite import PaperRow
+from vla_core.contract.abilities import PaperRow
 
 
 @cache

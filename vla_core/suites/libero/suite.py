@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vla_core.contract.suite import USUAL, PaperRow
+from vla_core.contract.abilities import PaperRow
+from vla_core.contract.suite import USUAL
 from vla_core.errors import ConfigError
 from vla_core.robot.description import RobotDescription
 from vla_core.robot.model import RobotModel
