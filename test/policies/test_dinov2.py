@@ -61,7 +61,6 @@ def test_positions_keep_their_order_on_another_grid():
     assert (square[:, :, 0].diff(dim=1) > 1).all() and (square[:, :, 1].diff(dim=0) > 1).all()
 
 
-@pytest.mark.filterwarnings("ignore")  # the export speaks of shapes that never change here
 def test_a_policy_sees_by_it_on_both_runtimes(tmp_path, tiny_dinov2):
     manifest = write_chunk(tmp_path, 1, SEES)
     seen = observation(size=SIDE)

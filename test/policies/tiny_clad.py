@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -56,8 +55,6 @@ def write_clad(
     told = np.full(sizes.velocities, 0.5)
     normalisation = Normalisation(state, np.ones_like(state), np.full_like(state, 0.1), told)
     provenance = {"seed": seed, "metrics": {"policy": {"action_rad": 0.5, "train_s": 1.0}}}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the export speaks of shapes that never change here
-        model = random_clad(seed, sizes)
-        trained = Trained(config, robot, model, normalisation, 10.0, provenance)
-        return ship(folder, trained, prefix_steps)
+    model = random_clad(seed, sizes)
+    trained = Trained(config, robot, model, normalisation, 10.0, provenance)
+    return ship(folder, trained, prefix_steps)

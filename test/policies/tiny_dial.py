@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,15 +66,13 @@ def write_policy(
     told = np.full(robot.dof if velocity else 0, 0.5)
     normalisation = Normalisation(state, np.ones_like(state), np.full_like(state, 0.1), told)
     provenance = {"seed": seed, "metrics": {"system1": {"action_rad": 0.5, "train_s": 1.0}}}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the export speaks of shapes that never change here
-        layers = 1 if forward_steps else 0
-        sizes = replace(SIZES, forward_layers=layers, velocities=len(told), samples=samples)
-        sizes = replace(sizes, **changes)
-        dial = random_dial(seed, sizes)
-        steps = (prefix_steps, forward_steps)
-        trained = Trained(config, robot, dial, normalisation, 10.0, provenance)
-        return ship(folder, trained, *steps)
+    layers = 1 if forward_steps else 0
+    sizes = replace(SIZES, forward_layers=layers, velocities=len(told), samples=samples)
+    sizes = replace(sizes, **changes)
+    dial = random_dial(seed, sizes)
+    steps = (prefix_steps, forward_steps)
+    trained = Trained(config, robot, dial, normalisation, 10.0, provenance)
+    return ship(folder, trained, *steps)
 
 
 def observation(seed: int = 0, size: int = 32) -> Observation:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,9 +90,7 @@ def write_openhelix(
     provenance = {"seed": seed, "metrics": {"joined": {"position_mm": 0.5, "train_s": 1.0}}}
     scaling = HandScaling(model.denoiser.std.numpy())
     trained = Trained(config, robot, model, scaling, 10.0, provenance)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the export speaks of shapes that never change here
-        manifest = ship(folder, trained, prefix_steps)
+    manifest = ship(folder, trained, prefix_steps)
     words = words_of(TEXTS)
     told = Told(LanguageModel(backbone), Pieces(backbone), words)
     Vocabulary(words, told.sentences.numpy()).save(folder)

@@ -4,7 +4,6 @@ from the command line."""
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +12,9 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from lerobot_writer import CAMERA, Recording, write_dataset
+from lerobot_writer import CAMERA
 from safetensors.torch import load_file
+from tiny_runs import seen, tiny_run, written
 
 from vla_core.cli.main import EXIT_REFUSED, main
 from vla_core.contract.episode import Episode
@@ -50,26 +50,17 @@ LEFT, RIGHT = "go left", "go right"
 
 
 def config_of(dataset: DatasetConfig, **changes: object) -> ChunkConfig:
-    config = ChunkConfig(
-        name="tiny", kind="chunk", robot="g1_bottle", seed=1, demonstrations=0, dataset=dataset,
-        held_out=0.34, scenes=0, cameras=("head",), model=MODEL, stages=STAGES, velocity=True,
-    )  # fmt: skip
-    return replace(config, **changes)
+    told = {"model": MODEL, "stages": STAGES, **changes}
+    return ChunkConfig(**tiny_run("chunk", dataset, **told))
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory) -> ChunkConfig:
-    """Three episodes at 30 Hz, steps at 10 Hz."""
-    folder = tmp_path_factory.mktemp("recorded") / "set"
-    recordings = [Recording(30), Recording(27, first_grey=90), Recording(24, task=1)]
-    write_dataset(folder, RobotModel.load("g1_bottle"), recordings)
-    return config_of(DatasetConfig(folder, {"head": CAMERA}, 10.0, 0))
+def recorded(three_episodes) -> ChunkConfig:
+    return config_of(three_episodes)
 
 
 def train(config: ChunkConfig, work: Path) -> PolicyManifest:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the export speaks of shapes that never change here
-        ChunkRecipe(config, work).run(work / "policy")
+    ChunkRecipe(config, work).run(work / "policy")
     return PolicyManifest.load(work / "policy")
 
 
@@ -85,13 +76,10 @@ def test_a_run_ends_in_a_policy_with_its_card_and_the_same_seed_in_the_same_weig
     card = (tmp_path / "whole/policy/MODEL_CARD.md").read_text()
     assert manifest.fingerprint in card and "it has never moved a robot" in card
 
-    robot = RobotModel.load("g1_bottle")
-    images = {"head": np.zeros((SIZE, SIZE, 3), np.uint8)}
-    seen = Observation(0, 1, images, robot.ready_pose, np.zeros(robot.dof))
-    plan = CommittedPlan(np.tile(robot.ready_pose + 0.01, (3, 1)), 2, Conditioning.PREFIX)
+    plan = CommittedPlan(np.tile(seen(SIZE).position + 0.01, (3, 1)), 2, Conditioning.PREFIX)
     told = Instruction(1, "Pick up the bottle.")
     policy = load_joint(tmp_path / "whole/policy")
-    _, chunk = policy.step(Context(seen), told, np.random.default_rng(0), plan)
+    _, chunk = policy.step(Context(seen(SIZE)), told, np.random.default_rng(0), plan)
     assert chunk.targets[:2] == pytest.approx(plan.targets[:2], abs=1e-6)
     assert chunk.targets.shape == (4, DOF) and np.isfinite(chunk.targets).all()
 
@@ -139,9 +127,7 @@ def left_or_right_policy(
     recipe = ChunkRecipe(config, folder)
     recipe.encode()
     metrics = recipe.warm_up()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the export speaks of shapes that never change here
-        recipe.ship(folder / "policy", metrics, CLONING)
+    recipe.ship(folder / "policy", metrics, CLONING)
     return load_joint(folder / "policy")
 
 
@@ -224,13 +210,6 @@ def test_with_the_real_encoder_it_does_what_other_words_mean(tmp_path):
 # Configuration
 
 
-def written(path: Path, **changes: object) -> Path:
-    raw = yaml.safe_load(training_file("chunk_tabletop").read_text())
-    file = path / "run.yaml"
-    file.write_text(yaml.safe_dump({k: v for k, v in {**raw, **changes}.items() if v != "-"}))
-    return file
-
-
 def test_the_shipped_runs_learn_from_what_dial_learns_from():
     dial = TrainingConfig.load(training_file("dial_tabletop"))
     runs = {"chunk_tabletop": True, "chunk_tabletop_sentence": True}
@@ -269,13 +248,12 @@ def test_the_shipped_runs_learn_from_what_dial_learns_from():
 )
 def test_a_configuration_that_cannot_be_is_refused(tmp_path, changes, problem):
     with pytest.raises(ConfigError, match=problem):
-        ChunkConfig.load(written(tmp_path, **changes))
+        ChunkConfig.load(written(tmp_path, "chunk_tabletop", **changes))
 
 
 # From the command line
 
 
-@pytest.mark.filterwarnings("ignore")  # the export speaks of shapes that never change here
 def test_trained_and_evaluated_on_the_tabletop_with_corrections(tmp_path, monkeypatch):
     """Blind and as short as can be: two tables, one correction, one episode."""
     from vla_core.suites.tabletop import corrections

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import yaml
-from lerobot_writer import CAMERA, Recording, write_dataset
+from lerobot_writer import CAMERA
+from tiny_runs import seen, tiny_run, written
 
 from vla_core.contract.episode import Episode
 from vla_core.contract.manifest import PolicyManifest, Systems
@@ -30,7 +29,7 @@ from vla_core.policies.registry import load_policy
 from vla_core.robot.model import RobotModel
 from vla_core.training.config import DatasetConfig
 from vla_core.training.trainer import Schedule, Trainer
-from vla_core.types import CommittedPlan, Conditioning, Context, Instruction, Observation
+from vla_core.types import CommittedPlan, Conditioning, Context, Instruction
 
 SIZE, DOF, N = 32, 26, 4
 MODEL = {
@@ -46,33 +45,18 @@ GREY = 80
 
 
 def config_of(dataset: DatasetConfig, **changes: object) -> CladConfig:
-    config = CladConfig(
-        name="tiny", kind="clad", robot="g1_bottle", seed=1, demonstrations=0, dataset=dataset,
-        held_out=0.34, scenes=0, cameras=("head",), model=MODEL, stages=STAGES, velocity=True,
-    )  # fmt: skip
-    return replace(config, **changes)
+    told = {"model": MODEL, "stages": STAGES, **changes}
+    return CladConfig(**tiny_run("clad", dataset, **told))
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory) -> CladConfig:
-    """Three episodes at 30 Hz, steps at 10 Hz."""
-    folder = tmp_path_factory.mktemp("recorded") / "set"
-    recordings = [Recording(30), Recording(27, first_grey=90), Recording(24, task=1)]
-    write_dataset(folder, RobotModel.load("g1_bottle"), recordings)
-    return config_of(DatasetConfig(folder, {"head": CAMERA}, 10.0, 0))
+def recorded(three_episodes) -> CladConfig:
+    return config_of(three_episodes)
 
 
 def train(config: CladConfig, work: Path) -> PolicyManifest:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the export speaks of shapes that never change here
-        CladRecipe(config, work).run(work / "policy")
+    CladRecipe(config, work).run(work / "policy")
     return PolicyManifest.load(work / "policy")
-
-
-def seen(grey: int = 0) -> Observation:
-    robot = RobotModel.load("g1_bottle")
-    images = {"head": np.full((SIZE, SIZE, 3), grey, np.uint8)}
-    return Observation(0, 1, images, robot.ready_pose, np.zeros(robot.dof))
 
 
 def weights(work: Path, stage: str) -> dict[str, torch.Tensor]:
@@ -95,9 +79,9 @@ def test_a_run_ends_in_a_policy_with_its_card_and_the_same_seed_in_the_same_weig
     card = (tmp_path / "whole/policy/MODEL_CARD.md").read_text()
     assert manifest.fingerprint in card and "it has never moved a robot" in card
 
-    plan = CommittedPlan(np.tile(seen().position + 0.01, (3, 1)), 2, Conditioning.PREFIX)
+    plan = CommittedPlan(np.tile(seen(SIZE).position + 0.01, (3, 1)), 2, Conditioning.PREFIX)
     policy = load_policy(tmp_path / "whole/policy")
-    given = Context(seen(), (seen(),), np.tile(seen().position, (N, 1)))
+    given = Context(seen(SIZE), (seen(SIZE),), np.tile(seen(SIZE).position, (N, 1)))
     intent = policy.system2.intend(given, Instruction(1, "Pick up the bottle."))
     chunk = policy.system1.act(given, intent, np.random.default_rng(0), plan)
     assert chunk.targets[:2] == pytest.approx(plan.targets[:2], abs=1e-6)
@@ -175,8 +159,8 @@ def test_every_ablation_is_trained_and_runs(recorded, tmp_path, model, dynamics)
     )
     train(config, tmp_path)
     policy = load_policy(tmp_path / "policy")
-    intent = policy.system2.intend(Context(seen()), Instruction(1, "Pick up the bottle."))
-    chunk = policy.system1.act(Context(seen()), intent, np.random.default_rng(0))
+    intent = policy.system2.intend(Context(seen(SIZE)), Instruction(1, "Pick up the bottle."))
+    chunk = policy.system1.act(Context(seen(SIZE)), intent, np.random.default_rng(0))
     assert chunk.targets.shape == (N, DOF) and np.isfinite(chunk.targets).all()
 
 
@@ -207,11 +191,9 @@ def test_it_learns_what_the_words_alone_tell(tmp_path):
     recipe.encode()
     metrics = recipe.warm_up()
     assert metrics[DYNAMICS]["proprioceptive"] < 0.5 * metrics[DYNAMICS]["proprioceptive_copy"]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the export speaks of shapes that never change here
-        recipe.ship(tmp_path / "policy", metrics, POLICY)
+    recipe.ship(tmp_path / "policy", metrics, POLICY)
 
-    policy, start = load_policy(tmp_path / "policy"), Context(seen(GREY))
+    policy, start = load_policy(tmp_path / "policy"), Context(seen(SIZE, GREY))
     ramp = 0.02 * np.arange(1, N + 1)[:, None]
     for told, sign in ((LEFT, -1.0), (RIGHT, 1.0)):
         intent = policy.system2.intend(start, Instruction(1, told))
@@ -223,13 +205,6 @@ def test_it_learns_what_the_words_alone_tell(tmp_path):
 
 
 # Configuration
-
-
-def written(path: Path, **changes: object) -> Path:
-    raw = yaml.safe_load(training_file("clad_tabletop").read_text())
-    file = path / "run.yaml"
-    file.write_text(yaml.safe_dump({k: v for k, v in {**raw, **changes}.items() if v != "-"}))
-    return file
 
 
 def test_the_shipped_run_has_both_stages_and_corrections():
@@ -259,4 +234,4 @@ def test_the_shipped_run_has_both_stages_and_corrections():
 )
 def test_a_configuration_that_cannot_be_is_refused(tmp_path, changes, problem):
     with pytest.raises(ConfigError, match=problem):
-        CladConfig.load(written(tmp_path, **changes))
+        CladConfig.load(written(tmp_path, "clad_tabletop", **changes))

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import yaml
+from tiny_runs import written
 
 from vla_core.errors import ConfigError
 from vla_core.paths import training_file
 from vla_core.policies.dial.config import TrainingConfig
 from vla_core.training.run_file import read_yaml
-
-
-def written(path: Path, name: str, **changes: object) -> Path:
-    raw = yaml.safe_load(training_file(name).read_text())
-    file = path / "run.yaml"
-    file.write_text(yaml.safe_dump({k: v for k, v in {**raw, **changes}.items() if v != "-"}))
-    return file
 
 
 @pytest.mark.parametrize("name", ["dial_tabletop", "dial_tabletop_async", "dial_g1"])

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import shutil
-import warnings
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import yaml
-from lerobot_writer import CAMERA, Recording, write_dataset
 from safetensors.torch import load_file, save_file
 from tiny_backbones import tiny_dinov2  # noqa: F401
+from tiny_runs import written
 
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.errors import ConfigError, IntentError
@@ -42,14 +40,6 @@ ABLATIONS = [
     "dial_tabletop_mismatched", "dial_tabletop_dino",
 ]  # fmt: skip
 ROBOT = "g1_bottle"
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory) -> DatasetConfig:
-    folder = tmp_path_factory.mktemp("recorded") / "set"
-    recordings = [Recording(30), Recording(27, first_grey=90), Recording(24, task=1)]
-    write_dataset(folder, RobotModel.load(ROBOT), recordings)
-    return DatasetConfig(folder, {"head": CAMERA}, 10.0, 0)
 
 
 @pytest.fixture
@@ -89,9 +79,7 @@ def trained(name: str, dataset: DatasetConfig, works: Path) -> Path:
         if name != PLAIN and config.foresight is not Foresight.MISMATCHED:
             for part in ("demonstrations", "encoder", "windows"):
                 shutil.copytree(trained(PLAIN, dataset, works) / part, work / part)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the export speaks of shapes that never change here
-            DialRecipe(config, work).run(work / "policy")
+        DialRecipe(config, work).run(work / "policy")
     return work
 
 
@@ -128,9 +116,10 @@ def test_it_is_trained_with_the_steps_and_data_of_the_others(name):
 
 @pytest.mark.parametrize("name", ABLATIONS)
 def test_it_is_trained_and_runs_alike_on_both_runtimes(
-    name, dataset, works, installed_dinov2
+    name, three_episodes, works, installed_dinov2
 ):
-    config, folder = tiny(name, dataset), trained(name, dataset, works) / "policy"
+    config = tiny(name, three_episodes)
+    folder = trained(name, three_episodes, works) / "policy"
     foresight, manifest = config.foresight, PolicyManifest.load(folder)
     metrics = manifest.provenance["metrics"]
     assert set(metrics) == set(config.stages)
@@ -151,16 +140,16 @@ def test_it_is_trained_and_runs_alike_on_both_runtimes(
     assert targets[0] == pytest.approx(targets[1], abs=1e-3)
 
 
-def test_frozen_system_2_is_shipped_as_it_was_drawn(dataset, works):
-    work = trained("dial_tabletop_frozen", dataset, works)
-    drawn = DialRecipe(tiny("dial_tabletop_frozen", dataset), work).new_model().system2.state_dict()
+def test_frozen_system_2_is_shipped_as_it_was_drawn(three_episodes, works):
+    work = trained("dial_tabletop_frozen", three_episodes, works)
+    drawn = DialRecipe(tiny("dial_tabletop_frozen", three_episodes), work).new_model().system2.state_dict()
     shipped = load_file(work / "policy/weights.safetensors")
     for name, value in drawn.items():
         assert torch.equal(shipped[f"system2.{name}"], value.half())
 
 
-def test_tokens_of_another_make_are_refused(dataset, works):
-    folder = trained("dial_tabletop_seer", dataset, works) / "policy"
+def test_tokens_of_another_make_are_refused(three_episodes, works):
+    folder = trained("dial_tabletop_seer", three_episodes, works) / "policy"
     policy, shown = load_policy(folder), seen(PolicyManifest.load(folder))
     intent = policy.system2.intend(shown, Instruction(1, "Pick up the bottle."))
     for spoilt in ({}, {"tokens": intent.tensors["tokens"][1:]}):
@@ -169,12 +158,6 @@ def test_tokens_of_another_make_are_refused(dataset, works):
 
 
 # Configurations
-
-
-def written(path: Path, name: str, **changes: object) -> Path:
-    raw = yaml.safe_load(training_file(name).read_text())
-    (path / "run.yaml").write_text(yaml.safe_dump({**raw, **changes}))
-    return path / "run.yaml"
 
 
 STAGE = {"steps": 1, "batch": 1, "learning_rate": 1e-3}

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import yaml
-from lerobot_writer import CAMERA, Recording, write_dataset
 from swaying_robot import ROBOT, write_bag
+from tiny_runs import seen, tiny_run, written
 
 from vla_core.contract.episode import Episode
 from vla_core.contract.manifest import PolicyManifest, Systems
@@ -42,11 +40,9 @@ from vla_core.replay.event_log.event_recorder import EventRecorder
 from vla_core.replay.offline.replay import OfflineReplay
 from vla_core.replay.offline.settings import OfflineSettings
 from vla_core.report.replay_notes import ReplayNotes
-from vla_core.robot.model import RobotModel
 from vla_core.training.collection import collect
-from vla_core.training.config import DatasetConfig
 from vla_core.training.trainer import Schedule
-from vla_core.types import CommittedPlan, Conditioning, Context, Instruction, Observation
+from vla_core.types import CommittedPlan, Conditioning, Context, Instruction
 
 SIZE, DOF, N = 16, 26, 4
 MODEL = {
@@ -62,34 +58,14 @@ SHORT = Schedule(steps=4, batch=4, learning_rate=1e-3)
 STAGES = dict.fromkeys((ENCODER, TOKENISER, REACTIVE, GENERATION, JOINT, POST), SHORT)
 
 
-def config_of(dataset: DatasetConfig | None, **changes: object) -> F1Config:
-    config = F1Config(
-        name="tiny", kind="f1", robot="g1_bottle", seed=1, demonstrations=0, dataset=dataset,
-        held_out=0.34, scenes=0, cameras=("head",), model=MODEL, stages=STAGES, velocity=True,
-    )  # fmt: skip
-    return replace(config, **changes)
-
-
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory) -> F1Config:
-    """Three episodes at 30 Hz, steps at 10 Hz."""
-    folder = tmp_path_factory.mktemp("recorded") / "set"
-    recordings = [Recording(30), Recording(27, first_grey=90), Recording(24, task=1)]
-    write_dataset(folder, RobotModel.load("g1_bottle"), recordings)
-    return config_of(DatasetConfig(folder, {"head": CAMERA}, 10.0, 0))
+def recorded(three_episodes) -> F1Config:
+    return F1Config(**tiny_run("f1", three_episodes, model=MODEL, stages=STAGES))
 
 
 def train(config: F1Config, work: Path) -> PolicyManifest:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the export speaks of shapes that never change here
-        F1Recipe(config, work).run(work / "policy")
+    F1Recipe(config, work).run(work / "policy")
     return PolicyManifest.load(work / "policy")
-
-
-def seen(grey: int = 0) -> Observation:
-    robot = RobotModel.load("g1_bottle")
-    images = {"head": np.full((SIZE, SIZE, 3), grey, np.uint8)}
-    return Observation(0, 1, images, robot.ready_pose, np.zeros(robot.dof))
 
 
 def weights(work: Path, stage: str) -> dict[str, torch.Tensor]:
@@ -133,8 +109,8 @@ def test_a_run_ends_in_a_policy_that_acts_and_the_same_seed_in_the_same_weights(
     assert manifest.fingerprint in card and "it has never moved a robot" in card
     assert "foresees that picture 0.3 s ahead" in card
 
-    plan = CommittedPlan(np.tile(seen().position + 0.01, (3, 1)), 2, Conditioning.PREFIX)
-    policy, given = load_joint(whole / "policy"), Context(seen(), (seen(9), seen(4)))
+    plan = CommittedPlan(np.tile(seen(SIZE).position + 0.01, (3, 1)), 2, Conditioning.PREFIX)
+    policy, given = load_joint(whole / "policy"), Context(seen(SIZE), (seen(SIZE, 9), seen(SIZE, 4)))
     intent, chunk = policy.step(
         given, Instruction(1, "Pick up the bottle."), np.random.default_rng(0), plan
     )
@@ -188,7 +164,7 @@ def test_every_ablation_of_table_4_is_trained_and_runs(
     train(replace(recorded, model={**MODEL, **model}, stages=stages, **changes), tmp_path)
     policy = load_joint(tmp_path / "policy")
     intent, chunk = policy.step(
-        Context(seen()), Instruction(1, "Pick up the bottle."), np.random.default_rng(0)
+        Context(seen(SIZE)), Instruction(1, "Pick up the bottle."), np.random.default_rng(0)
     )
     assert np.isfinite(chunk.targets).all() and bool(intent.tensors) == (ablation != "No-Gen")
     if ablation == "Frozen-Gen":
@@ -255,13 +231,6 @@ def test_the_gradient_passes_the_codes_straight_through():
 # Configuration
 
 
-def written(path: Path, **changes: object) -> Path:
-    raw = yaml.safe_load(training_file("f1_tabletop").read_text())
-    file = path / "run.yaml"
-    file.write_text(yaml.safe_dump({k: v for k, v in {**raw, **changes}.items() if v != "-"}))
-    return file
-
-
 def staged(*stages: str) -> dict[str, object]:
     return {"stages": dict.fromkeys(stages, vars(SHORT)), "corrections": 0}
 
@@ -309,4 +278,4 @@ def test_each_ablation_is_the_shipped_run_but_for_what_it_is_about(name, left_ou
 )
 def test_a_configuration_that_cannot_be_is_refused(tmp_path, changes, problem):
     with pytest.raises(ConfigError, match=problem):
-        F1Config.load(written(tmp_path, **changes))
+        F1Config.load(written(tmp_path, "f1_tabletop", **changes))

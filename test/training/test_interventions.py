@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import yaml
 from lerobot_writer import CAMERA, Recording, write_dataset
+from tiny_runs import written
 
 from vla_core.cli.main import EXIT_REFUSED, main
 from vla_core.contract.episode import Episode
@@ -187,13 +187,6 @@ def test_the_same_draws_give_the_same_batches():
     assert all(np.array_equal(first[key], again[key]) for key in first)
 
 
-def written(path: Path, **changes: object) -> Path:
-    raw = yaml.safe_load(training_file("dial_tabletop_corrected").read_text())
-    file = path / "run.yaml"
-    file.write_text(yaml.safe_dump({k: v for k, v in {**raw, **changes}.items() if v != "-"}))
-    return file
-
-
 def test_the_shipped_configuration_begins_with_the_shipped_policy():
     shipped = TrainingConfig.load(training_file("dial_tabletop_corrected"))
     assert (shipped.start, shipped.robot, shipped.kind) == ("dial_tabletop", "g1_inspire", "dial")
@@ -220,7 +213,7 @@ def test_the_shipped_configuration_begins_with_the_shipped_policy():
     ],
 )  # fmt: skip
 def test_what_contradicts_itself_is_refused(tmp_path, changes, where, problem):
-    file = written(tmp_path, **changes)
+    file = written(tmp_path, "dial_tabletop_corrected", **changes)
     with pytest.raises(ConfigError) as error:
         TrainingConfig.load(file)
     assert error.value.source == (f"{file}: {where}" if where else str(file))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
+from tiny_runs import written
 
-from vla_core.contract.abilities import DeeplyDemonstrated
 from vla_core.cli.main import main
+from vla_core.contract.abilities import DeeplyDemonstrated
 from vla_core.contract.action_conversion import ActionConverter
 from vla_core.contract.episode import Episode
 from vla_core.contract.manifest import PolicyManifest
@@ -165,9 +164,7 @@ def test_a_run_ends_in_a_policy_that_acts_and_each_stage_keeps_what_it_freezes(b
     assert not any(name.startswith("language") or "network" in name for name in joined)
 
     folder = recipe.folder / "policy"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the export speaks of shapes that never change here
-        recipe.ship(folder, metrics, *recipe.last)
+    recipe.ship(folder, metrics, *recipe.last)
     manifest = PolicyManifest.load(folder)
     assert manifest.prefix_steps == 2 and manifest.action == ACTION
     card = (folder / "MODEL_CARD.md").read_text()
@@ -212,7 +209,6 @@ def test_every_ablation_trains(begun, changes):
 # From the command line
 
 
-@pytest.mark.filterwarnings("ignore")  # the export speaks of shapes that never change here
 def test_trained_and_evaluated_on_the_tabletop_with_corrections(
     tmp_path, tiny_sentence, monkeypatch
 ):
@@ -224,7 +220,8 @@ def test_trained_and_evaluated_on_the_tabletop_with_corrections(
     few = vars(Schedule(steps=2, batch=2, learning_rate=1e-3))
     stages = dict.fromkeys((ENCODER, POLICY, ALIGNED, JOINED, "corrected"), few)
     tiny = {"demonstrations": 2, "held_out": 0.5, "corrections": 1, "scenes": 0, "model": MODEL}
-    file = written(tmp_path, **tiny, stages=stages, cameras=["front"])
+    changes = {**tiny, "stages": stages, "cameras": ["front"]}
+    file = written(tmp_path, "openhelix_tabletop", **changes)
     assert main(["train", str(file), "--work", str(tmp_path / "work")]) == 0
     policy, out = tmp_path / "work/policy", tmp_path / "eval.json"
     assert PolicyManifest.load(policy).provenance["corrected_tables"] == 1
@@ -236,13 +233,6 @@ def test_trained_and_evaluated_on_the_tabletop_with_corrections(
 
 
 # Configuration
-
-
-def written(path: Path, **changes: object) -> Path:
-    raw = yaml.safe_load(training_file("openhelix_tabletop").read_text())
-    file = path / "run.yaml"
-    file.write_text(yaml.safe_dump({k: v for k, v in {**raw, **changes}.items() if v != "-"}))
-    return file
 
 
 def test_the_shipped_run_has_both_stages_after_the_policy_alone_and_asks_for_depth():
@@ -277,4 +267,4 @@ def test_the_shipped_run_has_both_stages_after_the_policy_alone_and_asks_for_dep
 )  # fmt: skip
 def test_a_configuration_that_cannot_be_is_refused(tmp_path, changes, problem):
     with pytest.raises(ConfigError, match=problem):
-        OpenHelixConfig.load(written(tmp_path, **changes))
+        OpenHelixConfig.load(written(tmp_path, "openhelix_tabletop", **changes))

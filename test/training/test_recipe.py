@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import shutil
-import warnings
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from lerobot_writer import CAMERA, Recording, write_dataset
+from lerobot_writer import CAMERA
 from safetensors.torch import load_file
+from tiny_runs import tiny_run
 
 from vla_core.contract.episode import Episode
 from vla_core.contract.manifest import PolicyManifest
@@ -27,7 +27,7 @@ from vla_core.robot.model import RobotModel
 from vla_core.suites.tabletop import corrections
 from vla_core.suites.tabletop.suite import TabletopSuite
 from vla_core.training.collection import collect
-from vla_core.training.config import DatasetConfig, InterventionConfig, Use
+from vla_core.training.config import InterventionConfig, Use
 from vla_core.training.trainer import Schedule
 from vla_core.types import CommittedPlan, Conditioning, Context, Instruction, Observation
 
@@ -59,24 +59,15 @@ FROM_EXPERT = TrainingConfig(
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory) -> TrainingConfig:
-    """A run as `g1.yaml`'s, on a tiny data set of three episodes at 30 Hz, steps at 10 Hz."""
-    folder = tmp_path_factory.mktemp("recorded") / "set"
-    recordings = [Recording(30), Recording(27, first_grey=90), Recording(24, task=1)]
-    write_dataset(folder, RobotModel.load("g1_bottle"), recordings)
-    dataset = DatasetConfig(folder, {"head": CAMERA}, 10.0, 0)
+def recorded(three_episodes) -> TrainingConfig:
+    """A run as `g1.yaml`'s, on a tiny data set."""
     model = {**MODEL, "predicts": "action", "samples": 2}
-    return TrainingConfig(
-        name="tiny", kind="dial", robot="g1_bottle", seed=1, demonstrations=0, dataset=dataset,
-        held_out=0.34, scenes=0, cameras=("head",), model=model, stages=STAGES, velocity=True,
-    )  # fmt: skip
+    return TrainingConfig(**tiny_run("dial", three_episodes, model=model, stages=STAGES))
 
 
 def train(config: TrainingConfig, work: Path) -> PolicyManifest:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the export speaks of shapes that never change here
-        suite = None if config.dataset else BrieflyCorrected()
-        DialRecipe(config, work, suite).run(work / "policy")
+    suite = None if config.dataset else BrieflyCorrected()
+    DialRecipe(config, work, suite).run(work / "policy")
     return PolicyManifest.load(work / "policy")
 
 

@@ -91,7 +91,7 @@ def save_weights(
     for name, inputs in examples(stored).items():
         path = folder / f"{name}.onnx"
         with warnings.catch_warnings():  # shapes are constant on purpose: those of the examples
-            warnings.simplefilter("ignore", torch.jit.TracerWarning)
+            warnings.simplefilter("ignore")
             torch.onnx.export(
                 getattr(stored, name),
                 tuple(inputs.values()),
