@@ -22,8 +22,7 @@ from vla_core.evaluation.episode import EpisodeResult, EpisodeRunner
 from vla_core.evaluation.exemplar import ExemplarRunner, check_exemplar, load_exemplar
 from vla_core.evaluation.intent_mode import OF_ANOTHER_MOMENT, IntentMode
 from vla_core.evaluation.journal import EpisodeJournal, episode_key
-from vla_core.evaluation.settings import EXPERT, EvaluationSettings
-from vla_core.paths import policy_folder
+from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.statistics.success_rate import SuccessRate
 from vla_core.suites.registry import check_shift, load_suite, make_suite, suite_for
 from vla_core.worker import Refusal, prepare_worker
@@ -149,10 +148,10 @@ def check_settings(settings: EvaluationSettings) -> None:
     Raises:
         VlaError: the policy cannot be read, or does not fit the suite or the settings.
     """
-    if settings.policy == EXPERT:
+    if settings.folder is None:
         check_exemplar(settings)
         return
-    manifest = PolicyManifest.load(policy_folder(settings.policy))
+    manifest = PolicyManifest.load(settings.folder)
     if settings.strategy not in PEERS:
         fitting_strategy(settings.strategy, manifest)
     elif settings.filtered:
@@ -197,7 +196,7 @@ def run_episode(settings: EvaluationSettings, seed: int) -> EpisodeResult | Refu
 
 def load_runner(settings: EvaluationSettings) -> EpisodeRunner | ExemplarRunner:
     """The policy in a scene of the suite, with the robot that it was trained on; or the expert."""
-    if settings.policy == EXPERT:
+    if settings.folder is None:
         return load_exemplar(settings)
     from vla_core.chunks.executor import Executor, TimelineExecutor
     from vla_core.command.filtered_executor import FilteredExecutor

@@ -14,15 +14,14 @@ from typing import Any
 from vla_core.errors import VlaError
 from vla_core.evaluation.episode import EpisodeResult
 from vla_core.evaluation.motion_watch import MotionQuality
-from vla_core.evaluation.settings import EXPERT, EvaluationSettings
-from vla_core.paths import policy_folder
+from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.recordings.bags.provenance import hash_of
 
 
 def episode_key(settings: EvaluationSettings) -> str:
     """Tells episodes of these settings, and of the policy's files as they are, from all others."""
-    files = None if settings.policy == EXPERT else hash_of(policy_folder(settings.policy))
-    told = [asdict(settings), files]
+    folder = settings.folder
+    told = [asdict(settings), folder and hash_of(folder)]
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 

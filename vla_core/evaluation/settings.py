@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from vla_core.chunks.inference_schedule import InferenceSchedule
@@ -10,6 +11,7 @@ from vla_core.chunks.trigger import Trigger
 from vla_core.contract.suite import USUAL, terms_of
 from vla_core.errors import VlaError
 from vla_core.evaluation.intent_mode import IntentMode
+from vla_core.paths import policy_folder
 from vla_core.suites.registry import load_suite
 
 #: A suite's own expert in the place of a policy.
@@ -77,6 +79,11 @@ class EvaluationSettings:
         terms = asdict(terms_of(load_suite(suite), changed.get("shift") or USUAL))
         told = {name: value for name, value in changed.items() if value is not None}
         return cls(policy, suite=suite, **(terms | told))
+
+    @property
+    def folder(self) -> Path | None:
+        """The policy's files; None: it is `EXPERT`, which has none."""
+        return None if self.policy == EXPERT else policy_folder(self.policy)
 
     def task(self, seed: int) -> int | None:
         """What the scene of a seed is given; None: as it tells."""

@@ -77,7 +77,7 @@ class PolicyBench:
         """What each condition comes to; nothing else may run meanwhile, for latencies are measured."""
         results = self.results()
         baselines = {c.where: found for c, found in results.items() if c.policy == self.baseline}
-        costs = {policy: told_costs(policy) for policy in {c.policy for c in self.conditions}}
+        costs = {c.policy: told_costs(c.settings) for c in self.conditions}
         return [
             _row(condition, found, baselines.get(condition.where))
             | latencies(condition.settings, _run_seeds(found)[:LATENCY_EPISODES])

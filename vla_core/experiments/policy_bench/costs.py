@@ -11,9 +11,8 @@ from safetensors import safe_open
 
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.evaluation.evaluate import load_runner
-from vla_core.evaluation.settings import EXPERT, EvaluationSettings
+from vla_core.evaluation.settings import EvaluationSettings
 from vla_core.evaluation.viewer import EpisodeViewer
-from vla_core.paths import policy_folder
 from vla_core.statistics.quantiles import quantiles
 from vla_core.types import LatentIntent
 
@@ -41,7 +40,7 @@ def latencies(settings: EvaluationSettings, seeds: Sequence[int]) -> dict[str, A
     Raises:
         VlaError: the policy cannot be loaded, or does not take an episode's instruction.
     """
-    if settings.policy == EXPERT:
+    if settings.folder is None:
         return dict.fromkeys(("system2_ms", "system1_ms"), quantiles([]))
     watch, runner = Stopwatch(), load_runner(settings)
     try:
@@ -57,12 +56,10 @@ def latencies(settings: EvaluationSettings, seeds: Sequence[int]) -> dict[str, A
 
 def told_costs(policy: str) -> dict[str, Any]:
     """What its manifest and its weights tell: parameters, training, data; None where they do not."""
-    if policy == EXPERT:
-        return {"parameters": None, "training_min": None, "demonstrations": None}
-    folder = policy_folder(policy)
-    told = PolicyManifest.load(folder).provenance
+    folder = settings.folder
+    told = PolicyManifest.load(folder).provenance if folder else {}
     return {
-        "parameters": parameters(folder),
+        "parameters": parameters(folder) if folder else None,
         "training_min": told.get("training_minutes"),
         "demonstrations": told.get("demonstrations"),
     }

@@ -9,7 +9,6 @@ from vla_core.contract.intent_view import IntentView
 from vla_core.contract.scene import Scene
 from vla_core.evaluation.episode import EpisodeResult
 from vla_core.evaluation.evaluate import load_runner
-from vla_core.evaluation.settings import EXPERT
 from vla_core.evaluation.viewer import EpisodeViewer
 from vla_core.experiments.policy_bench.conditions import Condition
 from vla_core.policies.registry import load_view
@@ -66,7 +65,8 @@ def film(condition: Condition, shown: dict[str, EpisodeResult], folder: Path) ->
     paths = {name: folder / f"{condition.key}_{r.seed}.mp4" for name, r in shown.items()}
     if all(path.exists() for path in paths.values()):
         return paths
-    view = None if condition.policy == EXPERT else load_view(condition.policy)
+    folder = condition.settings.folder
+    view = None if folder is None else load_view(folder)
     watch = Film(load_suite(condition.suite).cameras, view)
     runner = load_runner(condition.settings)
     try:
