@@ -35,17 +35,20 @@ class _PlanOf:
 
     @property
     def delay_steps(self) -> int:
+        """As it was last."""
         return self.delay.steps
 
     def plan(
         self, stamp_ns: int, step_s: float, horizon: int, conditioning: Conditioning
     ) -> CommittedPlan:
+        """What is left of it from `stamp_ns`, to be joined."""
         executor, frozen = self._executor, self.delay.steps
         steps = joined_steps(horizon, frozen, executor.pace)
         targets = executor.timeline.plan(stamp_ns, step_s, steps, executor.pace)
         return CommittedPlan(targets, frozen, conditioning)
 
     def executed(self, stamp_ns: int) -> np.ndarray | None:
+        """What was commanded before `stamp_ns`."""
         return self._executed.before(stamp_ns)
 
     def look(self, now_ns: int) -> None:
@@ -53,6 +56,7 @@ class _PlanOf:
         self._executed.add(now_ns, self._executor.timeline, self._executor.pace)
 
     def steps_left(self, now_ns: int, step_s: float) -> float:
+        """Of the plan."""
         return self._executor.timeline.steps_left(now_ns, step_s, self._executor.pace)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -90,48 +91,16 @@ class Listeners(ReplayListener):
     def __init__(self, listeners: Sequence[ReplayListener]) -> None:
         self._listeners = tuple(listeners)
 
-    def began(self, episode: str) -> None:
-        for listener in self._listeners:
-            listener.began(episode)
 
-    def came(self, event: Event, build_s: float) -> None:
+def _passed_on(event: str) -> Callable[..., None]:
+    def pass_on(self: Listeners, *told: Any) -> None:
         for listener in self._listeners:
-            listener.came(event, build_s)
+            getattr(listener, event)(*told)
 
-    def observed(self, seen: Observation) -> None:
-        for listener in self._listeners:
-            listener.observed(seen)
+    pass_on.__doc__ = getattr(ReplayListener, event).__doc__
+    return pass_on
 
-    def intended(self, seen: Observation, intent: LatentIntent) -> None:
-        for listener in self._listeners:
-            listener.intended(seen, intent)
 
-    def came_true(
-        self, intent: LatentIntent, shown: ShownIntent, future: TrueFuture | None
-    ) -> None:
-        for listener in self._listeners:
-            listener.came_true(intent, shown, future)
-
-    def acted(self, seen: Observation, intent: LatentIntent, chunk: ActionChunk) -> None:
-        for listener in self._listeners:
-            listener.acted(seen, intent, chunk)
-
-    def joined(self, chunk: ActionChunk, now_ns: int, gap: np.ndarray | None) -> None:
-        for listener in self._listeners:
-            listener.joined(chunk, now_ns, gap)
-
-    def refused(self, now_ns: int, source: str, problem: str) -> None:
-        for listener in self._listeners:
-            listener.refused(now_ns, source, problem)
-
-    def commanded(self, command: Command, took_s: float) -> None:
-        for listener in self._listeners:
-            listener.commanded(command, took_s)
-
-    def executed(self, stamp_ns: int, position: np.ndarray) -> None:
-        for listener in self._listeners:
-            listener.executed(stamp_ns, position)
-
-    def ended(self) -> None:
-        for listener in self._listeners:
-            listener.ended()
+for _event in vars(ReplayListener):
+    if not _event.startswith("_"):
+        setattr(Listeners, _event, _passed_on(_event))

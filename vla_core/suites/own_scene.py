@@ -34,13 +34,16 @@ class OwnScene:
         self.render, self.intrinsics, self.close = scene.render, scene.intrinsics, scene.close
 
     def reset(self, seed: int, task: int | None) -> int:
+        """A new scene; the number of what is told in it."""
         return self._instructions.index(self._scene.reset(seed, task))
 
     def act(self, action: np.ndarray, duration_s: float) -> None:
+        """Set the targets, then let time pass."""
         self._scene.set_targets(action)
         self._scene.step(duration_s)
 
     def state(self) -> State:
+        """As it is now."""
         scene = self._scene
         done = np.array([scene.success_of(instruction) for instruction in self._instructions])
         return State(scene.time_s, scene.position, scene.velocity, scene.targets, done)

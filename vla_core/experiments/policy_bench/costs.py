@@ -28,9 +28,11 @@ class Stopwatch(EpisodeViewer):
         self.system1_ms: list[float] = []
 
     def intended(self, now_ns: int, intent: LatentIntent, took_s: float) -> None:
+        """Note System 2's."""
         self.system2_ms.append(1e3 * took_s)
 
     def inferred(self, now_ns: int, took_s: float) -> None:
+        """Note System 1's."""
         self.system1_ms.append(1e3 * took_s)
 
 
@@ -54,7 +56,7 @@ def latencies(settings: EvaluationSettings, seeds: Sequence[int]) -> dict[str, A
     }
 
 
-def told_costs(policy: str) -> dict[str, Any]:
+def told_costs(settings: EvaluationSettings) -> dict[str, Any]:
     """What its manifest and its weights tell: parameters, training, data; None where they do not."""
     folder = settings.folder
     told = PolicyManifest.load(folder).provenance if folder else {}

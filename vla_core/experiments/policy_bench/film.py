@@ -36,13 +36,16 @@ class Film(EpisodeViewer):
         self.record = EpisodeRecord(0, 0, "")
 
     def begin(self, seed: int, told: Instruction) -> None:
+        """A new record."""
         self.record = EpisodeRecord(1, seed, told.text, self._cameras)
 
     def intended(self, now_ns: int, intent: LatentIntent, took_s: float) -> None:
+        """Keep what the intent shows."""
         if intent.tensors:  # a joint policy forms its own with each chunk
             self.record.add_intent(now_ns / NANOSECONDS, self._view.show(intent))
 
     def ticked(self, now_ns: int, scene: Scene) -> None:
+        """A frame, if one is due."""
         time_s, frames = now_ns / NANOSECONDS, self.record.frames
         if not frames or time_s - frames[-1][0] > 1 / FRAMES_HZ:
             frames.append((time_s, {name: scene.render(name) for name in self._cameras}))

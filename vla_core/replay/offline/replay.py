@@ -144,15 +144,18 @@ class _Frames(ReplayListener):
         return self._before_s + (self._last_ns - self._first_ns) / NANOSECONDS
 
     def began(self, episode: str) -> None:
+        """Time and chunks are counted from here."""
         self._before_s = self.recorded_s
         self._first_ns = self._last_ns = 0
         self._episode, self._chunks_before = episode, self.chunks
 
     def ended(self) -> None:
+        """Note an episode of which nothing came."""
         if self.chunks == self._chunks_before:
             self.of_nothing.append(self._episode)
 
     def came(self, event: Event, build_s: float) -> None:
+        """Time goes on; a frame of the first camera is progress."""
         self._first_ns = self._first_ns or event.now_ns
         self._last_ns = event.now_ns
         if isinstance(event, ImageCame) and event.camera == self._camera:
@@ -160,9 +163,11 @@ class _Frames(ReplayListener):
             self._progress()
 
     def observed(self, seen: Observation) -> None:
+        """Count it."""
         self.observations += 1
 
     def joined(self, chunk: ActionChunk, now_ns: int, gap: np.ndarray | None) -> None:
+        """Count it."""
         self.chunks += 1
 
 

@@ -126,11 +126,13 @@ class _Frames:
         action: np.ndarray,
         success: bool,
     ) -> None:
+        """A frame, and what is commanded from it."""
         for frames, picture in zip(self._pictures.values(), pictures, strict=True):
             frames.append(picture)
         self._rows.append((position, action.copy(), success))
 
     def episode(self, instruction: str, complete: bool) -> Episode:
+        """All of them."""
         position, action, success = map(np.stack, zip(*self._rows, strict=True))
         images = {camera: np.stack(frames) for camera, frames in self._pictures.items()}
         return Episode(images, position, action, instruction, RATE_HZ, complete, success=success)

@@ -147,10 +147,12 @@ class _World:
         self.eye = Eye(self.env.model, self.env.data, cameras)
 
     def reset(self, seed: int) -> None:
+        """Objects and goals where the seed has them."""
         self.env.seed(seed)  # what `reset` is told is ignored
         self.seen, _ = self.env.reset()
 
     def step(self, action: np.ndarray) -> bool:
+        """A step of the benchmark's; whether it calls that a success."""
         self.seen, _, _, _, told = self.env.step(action)
         return bool(told["success"])
 
