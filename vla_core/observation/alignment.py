@@ -16,13 +16,13 @@ from collections.abc import Collection, Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from vla_core.errors import ConfigError, VlaError
 from vla_core.observation.depth import resized_depth
 from vla_core.observation.joint_state import JointState
 from vla_core.observation.joint_states import JointStates
+from vla_core.observation.picture_size import resized_picture
 from vla_core.types import NANOSECONDS, VELOCITY_OVER_S, Observation
 
 _JOINT_STATES_KEPT = 256
@@ -259,11 +259,7 @@ class ObservationAligner:
         return (state.position - before.position) / span_s
 
     def _resized(self, camera: str, image: np.ndarray) -> np.ndarray:
-        height, width = self._sizes[camera]
-        if image.shape[:2] == (height, width):
-            resized = image.copy()
-        else:
-            resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        resized = resized_picture(image, *self._sizes[camera])
         resized.setflags(write=False)
         return resized
 

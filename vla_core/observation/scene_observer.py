@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import cv2
-import numpy as np
-
 from vla_core.contract.scene import Scene
 from vla_core.contract.specification import ObservationSpec
 from vla_core.observation.depth import resized_depth, resized_intrinsics
 from vla_core.observation.history import History
 from vla_core.observation.mean_velocity import MeanVelocity
+from vla_core.observation.picture_size import resized_picture
 from vla_core.robot.camera_poses import CameraPoses
 from vla_core.types import Observation
 
@@ -50,7 +48,7 @@ class SceneObserver:
             stamp_ns=now_ns,
             sequence=number,
             images={
-                spec.name: _resized(pictures[spec.name], spec.width, spec.height)
+                spec.name: resized_picture(pictures[spec.name], spec.height, spec.width)
                 for spec in cameras
             },
             position=position,
@@ -70,10 +68,3 @@ class SceneObserver:
             },
             camera_poses={spec.name: self._poses.pose(spec.name, position) for spec in placed},
         )
-
-
-def _resized(image: np.ndarray, width: int, height: int) -> np.ndarray:
-    """As the camera node does it."""
-    if image.shape[:2] == (height, width):
-        return image.copy()
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)

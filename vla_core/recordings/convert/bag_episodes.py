@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from itertools import groupby
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from vla_core.contract.episode import Episode
 from vla_core.contract.specification import ObservationSpec
 from vla_core.observation.depth import resized_depth
+from vla_core.observation.picture_size import resized_picture
 from vla_core.recordings.convert.dataset_index import ConvertError
 from vla_core.recordings.convert.frames import Frame, frames_of
 from vla_core.recordings.convert.readable_events import Refused, readable_events
@@ -72,10 +72,7 @@ def _sized(frame: Frame, shown: ObservationSpec) -> Frame:
     """At the policy's size, as the camera node does it."""
     pictures, depth = {}, {}
     for spec in shown.cameras:
-        size = (spec.width, spec.height)
-        pictures[spec.name] = cv2.resize(
-            frame.pictures[spec.name], size, interpolation=cv2.INTER_AREA
-        )
+        pictures[spec.name] = resized_picture(frame.pictures[spec.name], spec.height, spec.width)
         if spec.depth:
             depth[spec.name] = resized_depth(frame.depth[spec.name], spec.height, spec.width)
     return Frame(pictures, frame.position, frame.action, depth=depth)

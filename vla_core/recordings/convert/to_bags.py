@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
+from vla_core.observation.picture_size import resized_picture
 from vla_core.paths import root
 from vla_core.recordings.bags.bag_writer import BagWriter, RecordedMessage, RecordedTopic
 from vla_core.recordings.bags.mcap_scan import McapScan
@@ -219,7 +220,7 @@ class EpisodeMessages:
         """In the robot's size where the data set keeps another: nodes refuse what is not theirs."""
         pixels, (height, width) = event.pixels, camera.size(simulated=False)
         if pixels.shape[:2] not in ((height, width), camera.size(simulated=True)):
-            pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+            pixels = resized_picture(pixels, height, width)
         if camera.message is ImageMessage.COMPRESSED_IMAGE:
             bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
             _, data = cv2.imencode(".jpg", bgr, _JPEG)

@@ -7,13 +7,12 @@ an index (`vla_core.recordings.lerobot.layout`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,6 +20,7 @@ import pyarrow.parquet as pq
 from vla_core.contract.episode import Episode
 from vla_core.errors import ConfigError
 from vla_core.observation.depth import resized_depth
+from vla_core.observation.picture_size import squared
 from vla_core.recordings.lerobot.joints import ACTION, STATE, JointColumns, flattened
 from vla_core.recordings.lerobot.layout import EpisodeFiles, read_info, read_layout
 from vla_core.recordings.lerobot.pictures import VideoFrames, iterate_cells, iterate_depth
@@ -134,7 +134,9 @@ class LeRobotDataset:
         rows = np.arange(0, len(tracks.position), stride)
         return Episode(
             images={
-                camera: _resized(self.pictures(episode, key, rows), image_size)
+                camera: np.stack(
+                    [squared(p, image_size) for p in self.pictures(episode, key, rows)]
+                )
                 for camera, key in cameras.items()
             },
             position=tracks.position[rows],
@@ -316,9 +318,3 @@ class LeRobotDataset:
 
 def _is_depth(feature: Mapping[str, Any]) -> bool:
     return bool((feature.get("info") or {}).get("is_depth_map"))
-
-
-def _resized(pictures: Iterable[np.ndarray], side: int) -> np.ndarray:
-    """`(n, side, side, 3)`: by area, as cameras' images are on the robot."""
-    size = (side, side)
-    return np.stack([cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in pictures])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import cv2
 import numpy as np
 
 from vla_core.command.filtered_executor import FilteredExecutor
 from vla_core.contract.episode import Episode
 from vla_core.contract.suite import SuiteTask
+from vla_core.observation.picture_size import squared
 from vla_core.robot.model import RobotModel
 from vla_core.safety.command_safety import CommandSafety
 from vla_core.suites.aloha.expert import CONTROL_S, Expert, ExpertFailed, Motion
@@ -124,7 +124,7 @@ class AlohaDemonstrator:
         try:
             for _ in _steps(self._expert, player):
                 for camera, frames in images.items():
-                    frames.append(self._resized(scene.render(camera)))
+                    frames.append(squared(scene.render(camera), self._image_size))
                 position.append(scene.position)
                 success.append(scene.success)
                 action.append(player.step())
@@ -141,12 +141,6 @@ class AlohaDemonstrator:
             complete=success[-1],
             success=np.array(success),
         )
-
-    def _resized(self, picture: np.ndarray) -> np.ndarray:
-        if self._image_size is None:
-            return picture.copy()
-        size = (self._image_size, self._image_size)
-        return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 
 def attempt(scene: AlohaScene, safety: CommandSafety) -> Iterator[None]:

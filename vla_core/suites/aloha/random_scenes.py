@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import pinocchio as pin
 
+from vla_core.observation.picture_size import squared
 from vla_core.recordings.labelled_scenes import LabelledScenes
 from vla_core.robot.model import RobotModel
 from vla_core.suites.aloha.scene import AlohaScene
@@ -142,5 +142,4 @@ class RandomAlohaScenes:
 
     def _picture(self, camera: str) -> np.ndarray:
         """As the policy is shown it."""
-        size = (self._size, self._size)
-        return cv2.resize(self._scene.render(camera), size, interpolation=cv2.INTER_AREA)
+        return squared(self._scene.render(camera), self._size)

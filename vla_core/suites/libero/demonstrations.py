@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import cv2
 import numpy as np
 
 from vla_core.contract.episode import Episode
 from vla_core.contract.suite import SuiteTask
+from vla_core.observation.picture_size import squared
 from vla_core.suites.libero.terms import HORIZONS, STEP_S
 from vla_core.suites.process.paraphrased_scene import ParaphrasedScene
 
@@ -49,7 +49,7 @@ class LiberoDemonstrator:
         done = 0
         while len(action) < HORIZONS["libero_object"] and done < AFTER_SUCCESS:
             for camera, frames in images.items():
-                frames.append(self._resized(scene.render(camera)))
+                frames.append(squared(scene.render(camera), self._image_size))
             position.append(scene.position)
             success.append(scene.success)
             action.append(scene.advise())
@@ -68,9 +68,3 @@ class LiberoDemonstrator:
     def close(self) -> None:
         """End the scene's process."""
         self._scene.close()
-
-    def _resized(self, picture: np.ndarray) -> np.ndarray:
-        side = self._image_size
-        if side is None or picture.shape[:2] == (side, side):
-            return picture
-        return cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import cv2
 import numpy as np
 
 from vla_core.contract.episode import Episode
 from vla_core.contract.suite import SuiteTask
+from vla_core.observation.picture_size import squared
 from vla_core.suites.metaworld.terms import LARGEST_M, STEP_S, STEPS
 from vla_core.suites.process.paraphrased_scene import ParaphrasedScene
 
@@ -91,11 +91,7 @@ class MetaWorldDemonstrator:
         return [part.episode(told.text, complete=part is parts[-1]) for part in long]
 
     def _pictures(self) -> list[np.ndarray]:
-        drawn = [self._scene.render(camera) for camera in self._cameras]
-        side = self._image_size
-        if side is None or all(picture.shape[:2] == (side, side) for picture in drawn):
-            return drawn
-        return [cv2.resize(each, (side, side), interpolation=cv2.INTER_AREA) for each in drawn]
+        return [squared(self._scene.render(each), self._image_size) for each in self._cameras]
 
 
 def bursts(rng: np.random.Generator) -> np.ndarray:
