@@ -114,6 +114,14 @@ def test_the_policy_begins_with_what_was_given_out_while_the_robot_stood(bench):
     assert bench.joins(10.3) == pytest.approx([0.3, 0.4, 0.5, 0.6, 0.7])
 
 
+def test_which_may_lag_by_its_age_and_be_the_second_that_was_given_out_then(bench):
+    bench.update(HOLD, 5.0)
+    bench.give(1, 9.7)
+    bench.give(2, 10.0)
+    bench.update(POLICY, 10.3, followed=2, lag_s=0.3)
+    assert bench.joins(10.35)[:4] == pytest.approx([0.1, 0.3, 0.5, 0.7])
+
+
 def test_after_a_return_the_second_chunk_joins_the_first(bench):
     bench.update(BLEND, 10.0)
     bench.give(1, 10.05)

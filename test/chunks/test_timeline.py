@@ -85,6 +85,13 @@ def test_a_new_chunk_replaces_what_is_later_and_keeps_provenance(timeline):
     assert timeline.delay_steps == 1
 
 
+def test_what_nobody_follows_is_replaced_whole(timeline):
+    timeline.insert(chunk(1, 0, (5, 5, 5, 5)), 0)
+    timeline.insert(chunk(2, 50, (0, 1, 2, 3)), 200 * MS, is_followed=False)
+    assert timeline.start_ns == 50 * MS
+    assert timeline.nearest_due_ns(200 * MS, np.array([0.0, 0.0])) == 50 * MS
+
+
 def test_an_anchor_continues_the_command(timeline):
     timeline.insert(chunk(), 0)
     joined_ns = timeline.anchor(130 * MS, np.array([0.5, 0.5]), np.array([0.2, 0.0]))

@@ -56,7 +56,7 @@ class GivenPlan:
         Raises:
             ChunkError: nobody could execute it.
         """
-        self._timeline.insert(chunk, now_ns)
+        self._timeline.insert(chunk, now_ns, self._is_followed)
         self._out.append(chunk.sequence)
         self._made_ns = min(chunk.observation_stamp_ns, chunk.intent_stamp_ns)
 

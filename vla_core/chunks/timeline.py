@@ -86,10 +86,13 @@ class ChunkTimeline:
         """When the last step is due; None when there is none."""
         return self._steps[-1].due_ns if self._steps else None
 
-    def insert(self, chunk: ActionChunk, now_ns: int) -> None:
+    def insert(self, chunk: ActionChunk, now_ns: int, is_followed: bool = True) -> None:
         """Take over `chunk`: it replaces what is later.
 
         Its own steps that are due already are kept for a robot that stands, unless a path is gone.
+
+        Args:
+            is_followed: whether the robot follows what is here; else it stands, or will.
 
         Raises:
             ChunkError: it cannot be executed; says which field and why. Nothing is changed.
@@ -109,7 +112,7 @@ class ChunkTimeline:
             Step(due_ns[k], targets[k], velocities[k], k, chunk) for k in range(len(targets))
         ]
         past = [step for step in self._steps if step.due_ns <= now_ns]
-        if past and self._steps[-1].due_ns > now_ns:
+        if is_followed and past and self._steps[-1].due_ns > now_ns:
             steps = [past[-1], *(step for step in steps if step.due_ns > now_ns)]
         self._steps = steps
         self._newest = (chunk.observation_stamp_ns, chunk.sequence)

@@ -154,6 +154,9 @@ class Arbiter:
         self._motion.release_brake()
         self._intake.ready.clear()
         self._paths.leave()
+        end_ns = self._intake.timeline.end_ns
+        if mode == ControlMode.POLICY and end_ns is not None and now_ns < end_ns:
+            self._paths.policy.begin()
         self.mode, self.reason, self.since_ns = mode, reason, now_ns
 
     def _unmet(self, condition: Condition, now_ns: int) -> str:

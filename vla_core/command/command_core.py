@@ -158,7 +158,7 @@ class CommandCore:
         """
         if self._intake.is_invalid(chunk):
             return ""
-        problem = self._intake.take_chunk(chunk, now_ns)
+        problem = self._intake.take_chunk(chunk, now_ns, self._paths.policy.is_followed)
         if not problem:
             self._paths.policy.join()
         return problem

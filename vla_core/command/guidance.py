@@ -85,7 +85,6 @@ class Guidance:
             if arbiter.mode == ControlMode.BLEND and self._intake.has_chunk:
                 reason = "the policy goes on from what it sees now"
                 arbiter.handle_event(ModeEvent.RENEWED, reason, now_ns)
-                self._paths.policy.begin()
         follower = self._paths.followed(arbiter.mode)
         if follower is None or motion is None:
             self._paths.leave()

@@ -86,10 +86,14 @@ class Intake:
         """Which joints keep the joint states from being whole, and how old they are; "" if none."""
         return self._joints.lacking(now_ns)
 
-    def take_chunk(self, chunk: ActionChunk, now_ns: int) -> str:
-        """Admit an action chunk; returns why it was refused, "" if it was not."""
+    def take_chunk(self, chunk: ActionChunk, now_ns: int, is_followed: bool) -> str:
+        """Admit an action chunk; returns why it was refused, "" if it was not.
+
+        Args:
+            is_followed: as for `ChunkTimeline.insert`.
+        """
         try:
-            self.timeline.insert(chunk, now_ns)
+            self.timeline.insert(chunk, now_ns, is_followed)
         except VlaError as error:
             return str(error)
         self._chunk, self._chunk_arrival_ns = chunk, now_ns

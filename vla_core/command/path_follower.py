@@ -7,9 +7,10 @@ planned from what the robot saw, its delay included, so its due step is where th
 now. The way to there begins at the command, with the command's velocity, and the path speed goes on
 from what it was.
 
-A path that was made for a robot that stands (to the ready pose; on from where an operator let go)
+A path that was made for a robot that stands (to the ready pose; what is there when POLICY begins)
 is gone from its beginning, however late it comes: path time lags from the start. Else the beginning
-would be cut short, and a hand close before it is down.
+would be cut short and hurried after, each joint as fast as it can, and a hand close before it is
+down.
 """
 
 from __future__ import annotations
@@ -76,6 +77,11 @@ class PathFollower:
         self._joined = False
         self._from_standstill = False
         self._lag_ns = self._path_ns = 0
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether the command goes along the timeline; else it stands, or comes to stand."""
+        return self._following
 
     @property
     def pace(self) -> Pace:

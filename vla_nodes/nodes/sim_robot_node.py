@@ -21,6 +21,7 @@ from vla_core.errors import ChunkError, ConfigError, JointMismatchError, VlaErro
 from vla_core.robot.description import CameraDescription, ControllerDescription
 from vla_core.robot.load import load_robot
 from vla_core.robot.model import RobotModel
+from vla_core.suites.even_targets import step_towards
 from vla_core.suites.registry import check_live, load_suite
 from vla_core.suites.suite_argument import task_places
 from vla_core.types import ControlMode, Instruction
@@ -95,6 +96,7 @@ class SimRobotNode(SuiteNode):
                 "parameter 'cameras'", f"no {', '.join(unknown)}; there are {', '.join(there)}"
             )
         self._cameras = [self._robot.cameras[name] for name in chosen]
+        self._period_s = 1.0 / self._robot.description.command.rate_hz
         self._sim = suite.scene(self._robot)
         self._lay(self.values["seed"])
 
@@ -232,12 +234,10 @@ class SimRobotNode(SuiteNode):
             self._stepped_s += due_s - _LONGEST_CATCH_UP_S
             due_s = _LONGEST_CATCH_UP_S
         duration_s = int(due_s / step_s) * step_s
-        if self._commands:
-            steady_ns, targets = time.monotonic_ns(), self._sim.targets
-            for places, command in self._commands.values():
-                targets[places] = command.target(steady_ns)
-            self._sim.set_targets(targets)
-        self._sim.step(duration_s)
+        steady_ns, targets = time.monotonic_ns(), self._sim.targets
+        for places, command in self._commands.values():
+            targets[places] = command.target(steady_ns)
+        step_towards(self._sim, targets, duration_s, self._period_s)
         self._stepped_s += duration_s
 
     def _on_state_timer(self) -> None:

@@ -49,7 +49,7 @@ def test_a_gripper_moves_both_fingers_of_its_hand(arms, scene):
     fingers = [scene.data.joint(f"vx300s_left/{side}_finger").qpos[0] for side in ("left", "right")]
     assert fingers == pytest.approx([0.01844 + 0.5 * 0.03956, -(0.01844 + 0.5 * 0.03956)])
     assert scene.position == pytest.approx(position)
-    assert scene.targets == pytest.approx(position)
+    assert scene.targets[arms.index("left_gripper")] == pytest.approx(0.5)
 
 
 def test_cameras_are_where_the_robots_yaml_has_them(arms, scene):

@@ -62,6 +62,13 @@ def test_time_passes_as_told_whatever_the_steps(scene):
     assert scene.time_s == pytest.approx(1.0)
 
 
+def test_the_arms_stand_in_their_ready_pose_until_they_are_commanded(scene):
+    """Their wrists sagged by half a degree, and by another under a command to stay there."""
+    scene.reset(0)
+    scene.step(0.5)
+    assert scene.position == pytest.approx(scene.robot.ready_pose, abs=5e-4)
+
+
 def hold_cube(scene, left: bool, right: bool) -> None:
     """The cube between the fingers of the left hand, or else the right; other hands are open."""
     robot = scene.robot

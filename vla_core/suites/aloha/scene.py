@@ -68,7 +68,11 @@ class AlohaScene(MujocoSimulation):
         return self.reset_to(self.task.draw(rng), self.robot.ready_pose)
 
     def reset_to(self, places: dict[str, np.ndarray], position: np.ndarray) -> Instruction:
-        """The task's objects at given places, by body [m], and the robot at `(dof,)` positions."""
+        """The task's objects at given places, by body [m], and the robot at `(dof,)` positions.
+
+        There it stands until it is commanded. Else it would sag, and sag as much again under who
+        takes it over where it is.
+        """
         world = self._world
         mujoco.mj_resetData(world.model, world.data)
         world.judge.reset()
@@ -79,6 +83,7 @@ class AlohaScene(MujocoSimulation):
             first = self._free_joint(body)
             world.data.qpos[first : first + 7] = (*place, 1.0, 0.0, 0.0, 0.0)
         mujoco.mj_forward(world.model, world.data)
+        world.joints.balance(world.data)
         return self.instruction
 
     def place(self, body: str, pose: np.ndarray) -> None:

@@ -64,7 +64,7 @@ class JointMap:
     """
 
     def __init__(self, robot: RobotModel, model: mujoco.MjModel) -> None:
-        self._robot = robot
+        self._robot, self._model = robot, model
         actuators = {int(joint): i for i, joint in enumerate(model.actuator_trnid[:, 0])}
         first, second, self._grippers = [], [], []
         for place, name in enumerate(robot.joint_names):
@@ -90,6 +90,13 @@ class JointMap:
         moved = self._robot.to_urdf(position)
         data.ctrl[self._ctrl] = moved
         data.ctrl[self._other_ctrl] = -moved[self._grippers]
+
+    def balance(self, data: mujoco.MjData) -> None:
+        """Command the servos so that the robot stands still where it is, against its weight."""
+        model = self._model
+        for actuator, joint in enumerate(model.actuator_trnid[:, 0]):
+            weight = data.qfrc_bias[model.jnt_dofadr[joint]]
+            data.ctrl[actuator] += weight / model.actuator_gainprm[actuator, 0]
 
     def targets(self, data: mujoco.MjData) -> np.ndarray:
         """Joint positions that the servos are commanded to."""
