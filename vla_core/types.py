@@ -123,8 +123,8 @@ class ActionChunk:
         joint_names: `dof` names, the order of the columns.
         targets: `(horizon, dof)` joint positions.
         compute_s: how long System 1 took [s].
-        path_speed: highest speed along its path, in [0, 1]; less than 1 where System 1 is later
-            than its strategy of execution can absorb.
+        path_speed: highest speed along its path, in [0, 1]; less than 1 where the policy is not
+            sure of it, or System 1 is later than its strategy of execution can absorb.
     """
 
     sequence: int

@@ -18,7 +18,7 @@ from vla_core.policies.f1.losses import GenerationLearning, PolicyLearning
 from vla_core.policies.f1.model import F1
 from vla_core.policies.f1.quantiser import Quantiser
 from vla_core.policies.f1.resampling import area, as_maps, as_places, linear, resampled
-from vla_core.policies.f1.temporal import TemporalConvolution
+from vla_core.policies.blocks.temporal import TemporalConvolution
 from vla_core.policies.f1.validation import action_accuracy, correlation, picture_accuracy
 
 COUNTS = [scale**2 for scale in SIZES.scales]

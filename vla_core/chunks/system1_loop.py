@@ -133,9 +133,13 @@ class System1Loop:
         return self._system1.act(context, intent, self._rng, plan)
 
     def prepare(self, chunk: ActionChunk, now_ns: int) -> ActionChunk:
-        """What is to be executed for a chunk that is ready now, as slowly as its lateness asks."""
+        """What is to be executed for a chunk that is ready now.
+
+        As slowly as the policy asks, or its lateness.
+        """
         chunk = self._strategy.prepare(chunk, now_ns)
-        return replace(chunk, path_speed=self.lateness.path_speed)
+        speed = min(chunk.path_speed, self.lateness.path_speed)
+        return replace(chunk, path_speed=speed)
 
     def forget(self) -> None:
         """Chunks that came before were for something else: another instruction, another start."""

@@ -118,12 +118,8 @@ class HandAction:
 
     def _closed_by(self, number: float) -> np.ndarray:
         open_number, closed_number = self._spec.gripper
-        share = np.clip((number - open_number) / (closed_number - open_number), 0.0, 1.0)
-        effector = self._effector
-        return effector.hand_open + share * (effector.hand_closed - effector.hand_open)
+        return self._effector.fingers((number - open_number) / (closed_number - open_number))
 
     def _number_of(self, fingers: np.ndarray) -> float:
-        span = self._effector.hand_closed - self._effector.hand_open
-        share = (fingers - self._effector.hand_open) @ span / (span @ span)
         open_number, closed_number = self._spec.gripper
-        return open_number + np.clip(share, 0.0, 1.0) * (closed_number - open_number)
+        return open_number + self._effector.closed(fingers) * (closed_number - open_number)

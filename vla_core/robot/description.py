@@ -91,6 +91,16 @@ class EndEffector:
     hand_open: np.ndarray
     hand_closed: np.ndarray
 
+    def fingers(self, closed: float | np.ndarray) -> np.ndarray:
+        """`(..., n)` positions of the hand group's joints, `(...)` closed from 0 to 1."""
+        share = np.clip(closed, 0.0, 1.0)[..., None]
+        return self.hand_open + share * (self.hand_closed - self.hand_open)
+
+    def closed(self, fingers: np.ndarray) -> np.ndarray:
+        """`(...)` how far fingers `(..., n)` are closed, 0 to 1: the nearest on the way there."""
+        span = self.hand_closed - self.hand_open
+        return np.clip((fingers - self.hand_open) @ span / (span @ span), 0.0, 1.0)
+
 
 @dataclass(frozen=True)
 class CameraDescription:

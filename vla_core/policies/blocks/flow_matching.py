@@ -54,9 +54,7 @@ def flow_loss(
     actions = batch["actions"].repeat_interleave(DRAWS, dim=0)
     device = actions.device
     epsilon = torch.randn(actions.shape, generator=noise, device=device)
-    tau = torch.rand(len(actions), generator=noise, device=device)
-    if predicts == "action":
-        tau = NOISIEST * (1.0 - tau ** (1.0 / NOISE_SHAPE))
+    tau = drawn_times(torch.rand(len(actions), generator=noise, device=device), predicts)
     mixed = tau[:, None, None] * actions + (1.0 - tau[:, None, None]) * epsilon
     counted = ...
     if "known" in batch:
@@ -69,6 +67,13 @@ def flow_loss(
     flow = velocity(mixed, tau, context, state, actions, frozen)
     counted = ~frozen if counted is ... else counted & ~frozen[..., None]
     return mse_loss(flow[counted], (actions - epsilon)[counted])
+
+
+def drawn_times(uniform: Tensor, predicts: str) -> Tensor:
+    """Flow times to learn at, of as many numbers drawn uniformly in [0, 1)."""
+    if predicts == "action":
+        return NOISIEST * (1.0 - uniform ** (1.0 / NOISE_SHAPE))
+    return uniform
 
 
 def drawn_prefix(actions: Tensor, longest: int, noise: torch.Generator) -> Tensor:

@@ -1,7 +1,7 @@
 """Positions in space as rotations of queries and keys, so that attention feels differences alone.
 
-Rotary embedding (Su et al. 2021, arXiv 2104.09864) of three axes, as 3D Diffuser Actor has it (Ke
-et al. 2024, arXiv 2402.10885).
+Rotary embedding (Su et al. 2021, arXiv 2104.09864) of three axes: of space in metres, as 3D
+Diffuser Actor has it (Ke et al. 2024, arXiv 2402.10885), or of a video's grid.
 """
 
 from __future__ import annotations
@@ -11,6 +11,10 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
+
+
+#: Rotary frequencies of a grid go down to nearly 1 / this.
+_SLOWEST = 10_000.0
 
 
 class SpatialAngles(nn.Module):
@@ -29,6 +33,30 @@ class SpatialAngles(nn.Module):
     def forward(self, places: Tensor) -> Tensor:
         """`(batch, n, 3)` [m] -> `(batch, 1, n, head_width / 2)`, the same for all heads."""
         return (places[..., None] * self.frequencies).flatten(-2)[:, None]
+
+
+class GridAngles(nn.Module):
+    """Time, row and column of a video's tokens to angles, as Wan's (arXiv 2503.20314) has them.
+
+    A third of the pairs of numbers of a head goes to each axis, and what is left over to time; pair
+    i of n turns by 10000^(-i / n) a step of its axis.
+
+    Args:
+        head_width: numbers of a head, an even number of at least 6.
+    """
+
+    def __init__(self, head_width: int) -> None:
+        super().__init__()
+        side = head_width // 6
+        counts = head_width // 2 - 2 * side, side, side
+        turns = [_SLOWEST ** -(torch.arange(n, dtype=torch.float64) / n) for n in counts]
+        # each axis has zeros where the pairs are another's
+        frequencies = torch.block_diag(*(turn[None] for turn in turns)).float()
+        self.register_buffer("frequencies", frequencies, persistent=False)
+
+    def forward(self, places: Tensor) -> Tensor:
+        """`(batch, n, 3)` -> `(batch, 1, n, head_width / 2)`, the same for all heads."""
+        return (places @ self.frequencies)[:, None]
 
 
 def rotated(x: Tensor, angles: Tensor) -> Tensor:

@@ -132,5 +132,10 @@ def _behind_state(frozen: Tensor) -> Tensor:
 
 
 def velocity_to(chunk: Tensor, actions: Tensor, time: Tensor) -> Tensor:
-    """The velocity that leads noisy `actions` at flow `time` `(batch,)` to a clean `chunk`."""
-    return (chunk - actions) / (1.0 - time).clamp(min=_TIME_LEFT)[:, None, None]
+    """The velocity that leads noisy `actions` to a clean `chunk`, both `(batch, horizon, width)`.
+
+    Args:
+        time: of the flow, `(batch,)`, or `(batch, horizon)` where it differs.
+    """
+    left = (1.0 - time).clamp(min=_TIME_LEFT)
+    return (chunk - actions) / left.reshape(*left.shape, *(1,) * (chunk.ndim - left.ndim))

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from vla_core.policies.blocks.decoder import Decoder
+from vla_core.policies.blocks.temporal import TemporalConvolution
 from vla_core.policies.f1.attention import levels, sees
 from vla_core.policies.f1.quantiser import Quantiser
 from vla_core.policies.f1.resampling import area, as_maps, as_places, resampled
 from vla_core.policies.f1.sizes import F1Sizes
-from vla_core.policies.f1.temporal import TemporalConvolution
 
 
 class Generation(nn.Module):

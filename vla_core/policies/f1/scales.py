@@ -6,17 +6,16 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.errors import ConfigError
 from vla_core.paths import policy_folder
-from vla_core.policies.f1.model import F1
 from vla_core.policies.f1.sizes import F1Sizes
 from vla_core.policies.f1.weights import example_inputs, load_f1
 from vla_core.policies.visuomotor.sizes import sizes_of
-from vla_core.policies.visuomotor.weights import save_weights
+from vla_core.policies.visuomotor.variant import write_variant
 
 
 def with_scales(policy: str | Path, scales: int, out: Path) -> PolicyManifest:
@@ -33,15 +32,15 @@ def with_scales(policy: str | Path, scales: int, out: Path) -> PolicyManifest:
         raise ConfigError(
             str(folder), f"foresees {sizes.predicted_scales} scales, got {scales}: both 1 or more"
         )
-    sizes = replace(sizes, predicted_scales=scales)
-    model = F1(sizes)
-    model.load_state_dict(load_f1(folder, manifest).state_dict())
-    save_weights(model, out, lambda stored: example_inputs(stored, manifest.prefix_steps > 0))
-    changed = replace(manifest, name=out.name, model=asdict(sizes))
-    changed.save(out)
-    card, said = (folder / "MODEL_CARD.md").read_text(), f"{manifest.name}, foreseeing {scales}"
-    (out / "MODEL_CARD.md").write_text(f"{card}\nThese are the weights of {said} scales.\n")
-    return changed
+    return write_variant(
+        load_f1(folder, manifest),
+        manifest,
+        (folder / "MODEL_CARD.md").read_text(),
+        replace(sizes, predicted_scales=scales),
+        lambda stored: example_inputs(stored, manifest.prefix_steps > 0),
+        out,
+        f"foreseeing {scales} scales",
+    )
 
 
 def main() -> None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vla_core.errors import ConfigError
+from vla_core.policies.blocks.group_norm import GROUPS
 from vla_core.policies.blocks.words import InstructionShape
 from vla_core.policies.samplers.flow import FlowMatching
 from vla_core.policies.visuomotor.language import WORDS, check_language, instruction_shape
 from vla_core.policies.visuomotor.sizes import PREDICTIONS
-
-#: Group norm of the tokeniser has so many groups.
-GROUPS = 8
 
 
 @dataclass(frozen=True, kw_only=True)

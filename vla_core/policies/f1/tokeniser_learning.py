@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from vla_core.contract.episode import Episode
-from vla_core.policies.f1.tokeniser import Tokeniser, pixels
+from vla_core.policies.blocks.picture_coder import pixels
+from vla_core.policies.f1.tokeniser import Tokeniser
 from vla_core.training.augmentation import moved
 
 #: Weight of the encoder's pull to the codes (van den Oord et al. 2017, arXiv 1711.00937, beta).

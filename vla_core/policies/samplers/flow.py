@@ -15,11 +15,13 @@ class FlowMatching:
 
     Attributes:
         steps: of the integration.
+        until: tau that it ends at; before 1 some of the noise is left (LingBot-VA, section 3.3).
         jacobian: of the guidance, where there is one.
     """
 
     steps: int
     jacobian: Jacobian = Jacobian.IDENTITY
+    until: float = 1.0
 
     def sample(
         self,
@@ -37,14 +39,14 @@ class FlowMatching:
             guide: what they are pulled to (`guidance`).
 
         Returns:
-            A^1, like `noise`, on its device.
+            A^until, like `noise`, on its device.
         """
         chunk = noise
         for k in range(self.steps):
-            time = k / self.steps
+            time = self.until * k / self.steps
             if guide is None:
                 flow = velocity(chunk, time)
             else:
                 flow = guided_velocity(velocity, chunk, time, guide, self.jacobian)
-            chunk = chunk + flow / self.steps
+            chunk = chunk + self.until * flow / self.steps
         return chunk if prefix is None else prefix.before(chunk)

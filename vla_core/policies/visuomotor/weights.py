@@ -28,17 +28,18 @@ _Module = TypeVar("_Module", bound=nn.Module)
 
 
 def fingerprint(module: nn.Module) -> str:
-    """Of the feature space: the ViT's weights as they are stored, and what it takes in.
+    """Of the feature space: the encoder's weights as they are stored, and what it takes in.
 
-    Networks whose intents are in another space than the ViT's name the modules that decide it
+    Networks whose intents are in another space than the encoder's name the modules that decide it
     (`intent_space`). Empty for a policy that sees nothing.
     """
-    if module.vit is None:
+    encoder = module.vit if hasattr(module, "vit") else module.intent_space
+    if encoder is None:
         return ""
     sizes = module.sizes
-    seen = (sizes.image_size, sizes.cameras, module.vit.pixels)
+    seen = (sizes.image_size, sizes.cameras, encoder.pixels)
     digest = hashlib.sha256(str(seen).encode())
-    space = getattr(module, "intent_space", module.vit)
+    space = getattr(module, "intent_space", encoder)
     for name, value in sorted(space.state_dict().items()):
         digest.update(name.encode() + value.cpu().half().numpy().tobytes())
     return digest.hexdigest()[:16]
