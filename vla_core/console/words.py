@@ -61,7 +61,7 @@ _WORDS: dict[str, Callable[[str, float], str]] = {
     "barrier": lambda *_: "pushed aside to keep its distances",
     "stopping": _stopping,
     "tracking_error": lambda joint, a: f"{plain(joint)} is {a:.2f} off its command",
-    "delay_exceeded": lambda _, a: f"chunks come too late: slowed to {100 * (1 - a):.0f} %",
+    "delay_exceeded": lambda _, a: f"chunks come too late or unsure: slowed to {100 * (1 - a):.0f} %",
     "operator_distance": lambda joint, a: f"operator's target {a:.2f} away at the {plain(joint)}",
     "chunk_exhausted": lambda *_: "the action chunk is used up, and no newer one has come",
     "clock_set_back": lambda *_: "the clock was set back: waits for new inputs",

@@ -38,6 +38,7 @@ def chunk_of(
     intent: LatentIntent,
     targets: np.ndarray,
     compute_s: float = 0.0,
+    path_speed: float = 1.0,
 ) -> ActionChunk:
     """A policy's chunk for `observation`; the arguments are `ActionChunk`'s."""
     return ActionChunk(
@@ -50,4 +51,5 @@ def chunk_of(
         joint_names=manifest.joint_names,
         targets=targets,
         compute_s=compute_s,
+        path_speed=path_speed,
     )

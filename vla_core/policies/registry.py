@@ -25,6 +25,7 @@ KINDS = Registry(
         "openhelix": "vla_core.policies.openhelix.kind",
         "chunk": "vla_core.policies.chunk.kind",
         "f1": "vla_core.policies.f1.kind",
+        "lingbot_va": "vla_core.policies.lingbot_va.kind",
         "hold": "vla_core.policies.baselines.hold",
     },
 )

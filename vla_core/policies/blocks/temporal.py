@@ -53,7 +53,7 @@ class TemporalConvolution(nn.Module):
         for layer in self.layers:
             past = kept[:, first : first + layer.dilation[0]]
             first += layer.dilation[0]
-            later += [past[:, 1:], x[:, None]]
+            later.append(torch.cat([past, x[:, None]], dim=1)[:, 1:])
             before, now = layer.weight.unbind(dim=-1)
             x = x + silu(linear(past[:, 0], before) + linear(x, now, layer.bias))
         return x, torch.cat(later, dim=1)

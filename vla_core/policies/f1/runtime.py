@@ -18,7 +18,7 @@ from vla_core.policies.visuomotor.language import Language, open_language
 from vla_core.policies.visuomotor.sampling import ChunkSampling, features
 from vla_core.policies.visuomotor.sizes import sizes_of
 from vla_core.policies.visuomotor.systems import VisuomotorJoint
-from vla_core.types import Context, Instruction
+from vla_core.types import CommittedPlan, Context, Instruction
 
 
 def load_joint(folder: Path, manifest: PolicyManifest, placement: Placement) -> F1Policy:
@@ -60,9 +60,13 @@ class F1Policy(VisuomotorJoint):
         self._sizes, self._language, self._networks = sizes, language, networks
 
     def form(
-        self, context: Context, instruction: Instruction
+        self,
+        context: Context,
+        instruction: Instruction,
+        rng: np.random.Generator,
+        plan: CommittedPlan | None,
     ) -> tuple[Array, dict[str, np.ndarray]]:
-        """Understand and foresee, each expert once."""
+        """Understand and foresee, each expert once; nothing is drawn."""
         understanding = self._networks["understanding"]
         words = understanding.put(self._language(instruction.text)[None])
         current = features(self.manifest, self._networks["vit"], context.observation)

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
 
 from vla_core.contract.answers import chunk_of, intent_of
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.errors import FeatureSpaceError
-from vla_core.inference.arrays import Array
 from vla_core.policies.visuomotor.planned_sampling import PlannedSampling
-from vla_core.policies.visuomotor.sampling import ChunkSampling
-from vla_core.types import ActionChunk, CommittedPlan, Context, Instruction, LatentIntent
+from vla_core.types import (
+    ActionChunk,
+    CommittedPlan,
+    Context,
+    Instruction,
+    LatentIntent,
+    Observation,
+)
 
 
 class _Forgetful(ABC):
@@ -102,9 +108,14 @@ class VisuomotorJoint(_Forgetful):
 
     Args:
         sampling: draws its chunks.
+
+    Attributes:
+        path_speed: highest speed along the path of the chunk to come (`ActionChunk`).
     """
 
-    def __init__(self, manifest: PolicyManifest, sampling: ChunkSampling) -> None:
+    path_speed = 1.0
+
+    def __init__(self, manifest: PolicyManifest, sampling: PlannedSampling) -> None:
         super().__init__(manifest)
         self._sampling = sampling
 
@@ -123,21 +134,45 @@ class VisuomotorJoint(_Forgetful):
             PolicyError: a plan is to be joined in a way that it has not been trained for.
         """
         started = time.perf_counter()
-        manifest, now, sampling = self.manifest, context.observation, self._sampling
-        sampling.check_plan(plan)
+        manifest, now = self.manifest, context.observation
+        self._sampling.check_plan(plan)
         manifest.check_observation(now)
-        seen, tensors = self.form(context, instruction)
+        seen, tensors = self.form(context, instruction, rng, plan)
         self._sequence += 1
         formed_s = time.perf_counter() - started if tensors else 0.0
         intent = intent_of(manifest, self._sequence, now, instruction, tensors, formed_s)
-        moment = sampling.moment(now.position, now.velocity)
-        targets = sampling.sample(seen, moment, rng, plan)
+        targets = self.decode(seen, now, rng, plan)
         compute_s = time.perf_counter() - started
-        return intent, chunk_of(manifest, self._sequence, now, intent, targets, compute_s)
+        chunk = chunk_of(
+            manifest, self._sequence, now, intent, targets, compute_s, self.path_speed
+        )
+        return intent, chunk
 
     @abstractmethod
     def form(
-        self, context: Context, instruction: Instruction
-    ) -> tuple[Array, dict[str, np.ndarray]]:
-        """What its velocity field is told, `(1, m, width)` on the networks' device; the intent's
-        tensors, none of a policy of one system."""
+        self,
+        context: Context,
+        instruction: Instruction,
+        rng: np.random.Generator,
+        plan: CommittedPlan | None,
+    ) -> tuple[Any, dict[str, np.ndarray]]:
+        """What `decode` is given, and the intent's tensors, none of a policy of one system.
+
+        Arguments as those of `step`.
+        """
+
+    def decode(
+        self,
+        seen: Any,
+        now: Observation,
+        rng: np.random.Generator,
+        plan: CommittedPlan | None,
+    ) -> np.ndarray:
+        """The chunk's targets.
+
+        Args:
+            seen: what the velocity field is told, `(1, m, width)` on the networks' device.
+            now: the observation; the rest as in `step`.
+        """
+        moment = self._sampling.moment(now.position, now.velocity)
+        return self._sampling.sample(seen, moment, rng, plan)
