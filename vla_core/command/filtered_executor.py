@@ -36,7 +36,7 @@ class FilteredExecutor:
     ) -> None:
         self.period_s = 1.0 / robot.description.command.rate_hz
         self._names = robot.joint_names
-        self.off_path = 0.0
+        self.off_path, self._has_moved = 0.0, False
         settings = CommandSettings(period_s=self.period_s, path_braking=path_braking)
         self.core = CommandCore(robot.limits, settings, safety=safety, handover=handover)
 
@@ -61,7 +61,14 @@ class FilteredExecutor:
             raise VlaError(problem)
 
     def tick(self, now_ns: int, position: np.ndarray, velocity: np.ndarray) -> np.ndarray:
-        """The core's command; the first tick brings it into POLICY."""
+        """The core's command; the first tick brings it into POLICY.
+
+        Where the core left it (a finger that is jammed is far from its command), each tick asks to
+        go on, as an operator would; refused, the robot is held.
+
+        Raises:
+            VlaError: POLICY was refused before the robot ever moved.
+        """
         core = self.core
         stamp_ns = max(1, now_ns)  # zero would say that there is none
         if problem := core.on_joint_state(self._names, position, velocity, stamp_ns, now_ns):
@@ -69,8 +76,9 @@ class FilteredExecutor:
         for mode in (ControlMode.HOLD, ControlMode.POLICY):
             if core.mode < mode:
                 answer = core.request_mode(mode, now_ns)
-                if not answer.accepted:
+                if not (answer.accepted or self._has_moved):
                     raise VlaError(answer.reason)
+        self._has_moved |= core.mode == ControlMode.POLICY
         command = core.tick(now_ns)
         self.off_path = float(np.abs(command.status.requested - command.position).max())
         return command.position
