@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -113,6 +114,7 @@ def test_stage_2_ships_the_dynamics_of_stage_1_and_all_see_normalised_features(r
 
 def test_killed_in_stage_1_it_goes_on_with_the_same_targets(recorded, tmp_path, monkeypatch):
     monkeypatch.setattr(Trainer, "CHECKPOINT_EVERY_S", -1.0)
+    monkeypatch.setattr(Trainer, "CHECKPOINT_SHARE", math.inf)
     train(recorded, tmp_path / "whole")
 
     class Killed(Exception):
@@ -120,8 +122,8 @@ def test_killed_in_stage_1_it_goes_on_with_the_same_targets(recorded, tmp_path, 
 
     save = Trainer._save
 
-    def save_and_die(trainer: Trainer, path: Path) -> None:
-        save(trainer, path)
+    def save_and_die(trainer: Trainer) -> None:
+        save(trainer)
         if trainer.name == DYNAMICS and trainer.step == 5:
             raise Killed
 

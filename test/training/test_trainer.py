@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,6 +55,7 @@ class Points:
 @pytest.fixture(autouse=True)
 def checkpoints(monkeypatch):
     monkeypatch.setattr(Trainer, "CHECKPOINT_EVERY_S", math.inf)
+    monkeypatch.setattr(Trainer, "CHECKPOINT_SHARE", math.inf)
 
 
 def train(folder: Path, points: Points, schedule: Schedule = SCHEDULE, **run) -> dict:
@@ -100,16 +102,17 @@ def test_killed_twice_it_still_ends_the_same(tmp_path, uninterrupted):
 def test_a_checkpoint_cut_in_the_writing_does_not_count(tmp_path, uninterrupted):
     with pytest.raises(Killed):
         train(tmp_path, Points(9, 21))
-    (tmp_path / "line/resume.part").write_bytes(b"half a checkp")
+    shutil.copytree(tmp_path / "line/step-00000009", tmp_path / "line/step-00000015")
+    (tmp_path / "line/step-00000015/.metadata").unlink()
     assert same(train(tmp_path, Points()), uninterrupted)
 
 
 def test_the_time_and_the_metrics_are_those_of_all_parts(tmp_path):
     with pytest.raises(Killed):
         train(tmp_path, Points(29, 29), validate=lambda: {"error": 0.5})
-    resume = tmp_path / "line/resume.pt"
-    stored = torch.load(resume, weights_only=True)
-    torch.save({**stored, "trained_s": 100.0}, resume)
+    own = tmp_path / "line/step-00000029/process0.pt"
+    stored = torch.load(own, weights_only=True)
+    torch.save({**stored, "trained_s": 100.0}, own)
     metrics = Trainer(tmp_path, "line", Line(), SCHEDULE, SEED).run(Points())
     assert metrics["error"] == 0.5  # nothing was left to validate
     assert 100.0 <= metrics["train_s"] < 110.0
@@ -143,7 +146,7 @@ def test_a_finished_stage_is_loaded_not_trained_again(tmp_path):
     assert again.run(points, lambda: {"error": 9.9}) == metrics
     assert points.drawn == 0
     assert same(again.plain.state_dict(), first.plain.state_dict())
-    assert not (tmp_path / "line/resume.pt").exists()
+    assert not list((tmp_path / "line").glob("step-*"))
 
 
 def test_it_learns_and_leaves_frozen_parameters_alone(tmp_path):

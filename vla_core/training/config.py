@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from vla_core.errors import ConfigError
-from vla_core.training.trainer import Schedule
+from vla_core.training.compute import Compute
+from vla_core.training.schedule import Schedule
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ class RunConfig(ABC):
         rate_hz: steps a second of the policy, a whole fraction of the frames that the suite shows; 0:
             as many. A `dataset` has its own.
         tasks: of the suite, by number, that are shown in turn; empty: what its scenes tell.
+        compute: in what precision networks are trained, and shared among processes how.
     """
 
     name: str
@@ -95,6 +97,7 @@ class RunConfig(ABC):
     suite: str = "tabletop"
     rate_hz: float = 0.0
     tasks: tuple[int, ...] = ()
+    compute: Compute = Compute()
 
     @property
     def deep(self) -> bool:
@@ -127,6 +130,9 @@ def read_shared(source: str, raw: Mapping[str, Any]) -> dict[str, Any]:
     read["tasks"] = tuple(raw.get("tasks", ()))
     if raw["dataset"]:
         read["dataset"] = _dataset(f"{source}: dataset", raw["dataset"], cameras)
+    if raw.get("compute"):
+        check_keys(f"{source}: compute", raw["compute"], Compute)
+        read["compute"] = Compute(**raw["compute"])
     if raw.get("interventions"):
         read["interventions"] = _interventions(f"{source}: interventions", raw["interventions"])
     return {**raw, **read}

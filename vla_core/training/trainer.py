@@ -2,56 +2,34 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import torch
-from accelerate import Accelerator
+import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from torch.utils.tensorboard import SummaryWriter
 
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long and how fast a stage learns.
-
-    Attributes:
-        steps: optimiser steps.
-        batch: samples a step, on each process.
-        learning_rate: peak, after a linear warm-up of 4 % of the steps; then a cosine to zero.
-        weight_decay: of AdamW.
-        average: decay of the moving average of the weights, which is what is kept; 0 is none.
-    """
-
-    steps: int
-    batch: int
-    learning_rate: float
-    weight_decay: float = 0.01
-    average: float = 0.998
-
-    def rate(self, step: int) -> float:
-        """Learning rate of a step, as a share of the peak."""
-        warm = max(1, self.steps // 25)
-        if step < warm:
-            return (step + 1) / warm
-        return 0.5 * (1.0 + math.cos(math.pi * (step - warm) / max(1, self.steps - warm)))
-
+from vla_core.training import checkpoint
+from vla_core.training.compute import Compute
+from vla_core.training.processes import new_accelerator
+from vla_core.training.schedule import Schedule
 
 #: Draws a batch; all its randomness comes from the generator.
 Batches = Callable[[np.random.Generator, int], Mapping[str, Tensor]]
+_PLAIN = Compute()
 
 
 class Trainer:
     """Trains `model` and leaves `FOLDER/NAME/final.pt`; killed and started again, it goes on.
 
     Two runs with the same seed, one of them interrupted, end in the same weights: model, averaged
-    weights, optimiser, step, and all random generators are in the checkpoint. Of several
-    processes only the first one's generators are; the others go on with new draws.
+    weights, optimiser, step, and each process's random generators are in the checkpoint. A process
+    more than there were goes on with new draws.
 
     Args:
         folder: where checkpoints and TensorBoard's events go.
@@ -60,25 +38,39 @@ class Trainer:
             without `requires_grad` stay as they are.
         schedule: how long and how fast.
         seed: of everything random in the stage.
+        compute: in what precision, and shared among processes how.
     """
 
     CHECKPOINT_EVERY_S = 60.0
+    #: Of the time, at most, that checkpoints take.
+    CHECKPOINT_SHARE = 0.05
 
     def __init__(
-        self, folder: Path, name: str, model: nn.Module, schedule: Schedule, seed: int
+        self,
+        folder: Path,
+        name: str,
+        model: nn.Module,
+        schedule: Schedule,
+        seed: int,
+        compute: Compute = _PLAIN,
     ) -> None:
         self.folder = folder / name
         self.folder.mkdir(parents=True, exist_ok=True)
         self.name = name
         self.schedule = schedule
-        self.accelerator = Accelerator()
-        trained = [p for p in model.parameters() if p.requires_grad]
-        optimiser = torch.optim.AdamW(
-            trained, lr=schedule.learning_rate, weight_decay=schedule.weight_decay, betas=(0.9, 0.98)
-        )
+        self.compute = compute
+        self.accelerator = new_accelerator()
         self.plain = model
-        self.model, self.optimiser = self.accelerator.prepare(model, optimiser)
-        self.averaged = {k: v.detach().clone() for k, v in model.state_dict().items()}
+        self.done = self._finished()
+        self.sharded = compute.sharded and self.accelerator.num_processes > 1
+        self.model = self._spread(model)
+        self.optimiser = torch.optim.AdamW(
+            [p for p in model.parameters() if p.requires_grad],
+            lr=schedule.learning_rate, weight_decay=schedule.weight_decay, betas=(0.9, 0.98),
+        )  # fmt: skip
+        self.averaged = {}
+        if schedule.average:
+            self.averaged = {k: v.detach().clone() for k, v in model.state_dict().items()}
         self.seed = seed
         process = self.accelerator.process_index
         self.batch_rng = np.random.default_rng((seed, process))
@@ -89,7 +81,7 @@ class Trainer:
 
     @property
     def final(self) -> Path:
-        """The finished stage's weights."""
+        """The finished stage's weights, whole."""
         return self.folder / "final.pt"
 
     def run(
@@ -103,19 +95,19 @@ class Trainer:
         Args:
             batches: draws training batches.
             validate: measured every tenth of the way, and at the end.
-            show: told the step and a word on the loss, now and then.
+            show: told the step and a word on the loss, now and then; by the first process.
 
         Returns:
             The last validation, and `train_s`, the time it took without the interruptions.
         """
-        if self.final.exists():
-            stored = torch.load(self.final, weights_only=True)
-            self.plain.load_state_dict(stored["model"])
-            return stored["metrics"]
+        if self.done is not None:
+            return self.done
         self._resume()
-        saved = time.monotonic()
+        saved, took = time.monotonic(), 0.0
         started = saved - self.trained_s
-        writer = SummaryWriter(str(self.folder)) if self.accelerator.is_main_process else None
+        main = self.accelerator.is_main_process
+        writer = SummaryWriter(str(self.folder)) if main else None
+        show = show if main else lambda step, text: None
         text = ""
         while self.step < self.schedule.steps:
             values = self._one(batches)
@@ -129,62 +121,116 @@ class Trainer:
                 for key, value in self.metrics.items():
                     writer and writer.add_scalar(f"validation/{key}", value, self.step)
                 text = "".join(f"  {key} {value:.3f}" for key, value in self.metrics.items())
-            if time.monotonic() - saved > self.CHECKPOINT_EVERY_S:
-                self.trained_s = time.monotonic() - started
-                self._save(self.folder / "resume.pt")
+            now = time.monotonic()
+            wait = max(self.CHECKPOINT_EVERY_S, took / self.CHECKPOINT_SHARE)
+            if self._agreed(now - saved > wait):
+                self.trained_s = now - started
+                self._save()
                 saved = time.monotonic()
+                took = saved - now
         show(self.step, text.strip())
         metrics = {**self.metrics, "train_s": round(time.monotonic() - started, 1)}
-        self.plain.load_state_dict(self.averaged)
-        if self.accelerator.is_main_process:
-            _write({"model": self.averaged, "metrics": metrics}, self.final)
-            (self.folder / "resume.pt").unlink(missing_ok=True)
+        self.plain.load_state_dict(self.averaged or self.plain.state_dict())
+        self._finish(metrics)
         return metrics
+
+    def _spread(self, model: nn.Module) -> nn.Module:
+        """The model on this process's device, as it is called there."""
+        self.compute.recompute(model)
+        if self.sharded:
+            self.compute.shard(model, self.accelerator.device, self.accelerator.num_processes)
+            return model
+        return self.accelerator.prepare(model)
 
     def _one(self, batches: Batches) -> Mapping[str, Tensor]:
         for group in self.optimiser.param_groups:
             group["lr"] = self.schedule.learning_rate * self.schedule.rate(self.step)
         device = self.accelerator.device
         batch = {k: v.to(device) for k, v in batches(self.batch_rng, self.schedule.batch).items()}
-        values = self.model(batch, self.noise)
+        with self.compute.autocast(device):
+            values = self.model(batch, self.noise)
         self.optimiser.zero_grad(set_to_none=True)
-        self.accelerator.backward(values["loss"])
-        self.accelerator.clip_grad_norm_(self.model.parameters(), 1.0)
+        values["loss"].backward()
+        torch.nn.utils.clip_grad_norm_(self.plain.parameters(), 1.0)
         self.optimiser.step()
         self.step += 1
         decay = min(self.schedule.average, self.step / (self.step + 10))
         with torch.no_grad():
             for key, value in self.plain.state_dict().items():
-                if value.is_floating_point():
+                if key in self.averaged and value.is_floating_point():
                     self.averaged[key].lerp_(value, 1.0 - decay)
         return values
 
     def _validate(self, validate: Callable[[], Mapping[str, float]]) -> dict[str, float]:
-        current = {k: v.detach().clone() for k, v in self.plain.state_dict().items()}
-        self.plain.load_state_dict(self.averaged)
+        self._swap_averaged()
         self.plain.eval()
-        with torch.no_grad():
+        if self.sharded:
+            self.plain.unshard()  # what its layers have not themselves; they are asked one by one
+        with torch.no_grad(), self.compute.autocast(self.accelerator.device):
             metrics = {key: float(value) for key, value in validate().items()}
+        if self.sharded:
+            self.plain.reshard()
         self.plain.train()
-        self.plain.load_state_dict(current)
+        self._swap_averaged()
         return metrics
 
-    def _save(self, path: Path) -> None:
+    @torch.no_grad()
+    def _swap_averaged(self) -> None:
+        """Weights and averaged ones change places, one after the other."""
+        for key, value in self.plain.state_dict().items():
+            if key in self.averaged:
+                kept = value.clone()
+                value.copy_(self.averaged[key])
+                self.averaged[key].copy_(kept)
+
+    def _agreed(self, due: bool) -> bool:
+        """What the first process says, to all."""
+        if self.accelerator.num_processes == 1:
+            return due
+        said = torch.tensor(int(due), device=self.accelerator.device)
+        dist.broadcast(said, 0)
+        return bool(said.item())
+
+    def _finished(self) -> dict[str, float] | None:
+        """The metrics of a stage that was trained to its end, its weights loaded."""
+        if not self.final.exists():
+            return None
+        stored = torch.load(self.final, weights_only=True)
+        self.plain.load_state_dict(stored["model"])
+        return stored["metrics"]
+
+    def _finish(self, metrics: dict[str, float]) -> None:
+        """Write the weights whole, whichever process has which of them."""
+        state = {key: whole(value) for key, value in self.plain.state_dict().items()}
         if self.accelerator.is_main_process:
-            _write(
-                {
-                    "step": self.step,
-                    "trained_s": self.trained_s,
-                    "metrics": self.metrics,
-                    "model": self.plain.state_dict(),
-                    "averaged": self.averaged,
-                    "optimiser": self.optimiser.state_dict(),
-                    "batch_rng": self.batch_rng.bit_generator.state,
-                    "noise": self.noise.get_state(),
-                    "dropout": self._dropout.get_rng_state(),
-                },
-                path,
-            )
+            part = self.final.with_suffix(".part")
+            torch.save({"model": state, "metrics": metrics}, part)
+            part.rename(self.final)
+            checkpoint.remove(self.folder)
+        self.accelerator.wait_for_everyone()
+
+    def _tensors(self) -> dict[str, Mapping]:
+        """What a checkpoint holds of all processes together; read into the same places."""
+        moments = {
+            name: dict(self.optimiser.state[parameter])
+            for name, parameter in self.plain.named_parameters()
+            if parameter in self.optimiser.state
+        }
+        return {
+            "model": self.plain.state_dict(), "averaged": self.averaged, "optimiser": moments
+        }  # fmt: skip
+
+    def _save(self) -> None:
+        own = {
+            "step": self.step,
+            "trained_s": self.trained_s,
+            "metrics": self.metrics,
+            "batch_rng": self.batch_rng.bit_generator.state,
+            "noise": self.noise.get_state(),
+            "dropout": self._dropout.get_rng_state(),
+        }
+        process = self.accelerator.process_index
+        checkpoint.save(self.folder, self.step, self._tensors(), own, process)
 
     @property
     def _dropout(self) -> ModuleType:
@@ -192,26 +238,31 @@ class Trainer:
         return torch.cuda if self.accelerator.device.type == "cuda" else torch
 
     def _resume(self) -> None:
-        path = self.folder / "resume.pt"
-        if not path.exists():
+        path = checkpoint.newest(self.folder)
+        if path is None:
             return
-        stored = torch.load(path, weights_only=True, map_location=self.accelerator.device)
+        known = checkpoint.names(path)
+        for name, parameter in self.plain.named_parameters():
+            if f"optimiser.{name}.step" in known:
+                self.optimiser.state[parameter] = {
+                    "step": torch.zeros(()),
+                    "exp_avg": torch.zeros_like(parameter),
+                    "exp_avg_sq": torch.zeros_like(parameter),
+                }
+        process = self.accelerator.process_index
+        stored, own = checkpoint.load(path, self._tensors(), process)
         self.step = stored["step"]
         self.trained_s, self.metrics = stored["trained_s"], stored["metrics"]
-        self.plain.load_state_dict(stored["model"])
-        self.averaged = stored["averaged"]
-        self.optimiser.load_state_dict(stored["optimiser"])
-        if process := self.accelerator.process_index:
-            self.batch_rng = np.random.default_rng((self.seed, process, self.step))
-            self.noise.manual_seed(self.seed + 1000 * process + 1_000_000 * self.step)
-            torch.manual_seed(self.noise.initial_seed())
-        else:
+        if own:
             self.batch_rng.bit_generator.state = stored["batch_rng"]
             self.noise.set_state(stored["noise"].cpu())
             self._dropout.set_rng_state(stored["dropout"].cpu())
+        else:
+            self.batch_rng = np.random.default_rng((self.seed, process, self.step))
+            self.noise.manual_seed(self.seed + 1000 * process + 1_000_000 * self.step)
+            torch.manual_seed(self.noise.initial_seed())
 
 
-def _write(content: dict, path: Path) -> None:
-    part = path.with_suffix(".part")
-    torch.save(content, part)
-    part.rename(path)
+def whole(value: Tensor) -> Tensor:
+    """A tensor that may be in parts, on the host; all processes ask at once."""
+    return (value.full_tensor() if isinstance(value, DTensor) else value).cpu()

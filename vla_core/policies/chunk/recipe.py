@@ -41,7 +41,8 @@ class ChunkRecipe(ChainedRecipe):
         model = self.load_stages(self.with_vit(self.new_model()), *self.before[stage])
         prefix = self.config.committed_steps if stage == PREFIX else 0
         schedule, seed = self.config.stages[stage], self.config.seed
-        trainer = Trainer(self.folder, stage, Cloning(model, prefix), schedule, seed)
+        learning, compute = Cloning(model, prefix), self.config.compute
+        trainer = Trainer(self.folder, stage, learning, schedule, seed, compute)
 
         def draw(windows: Windows, rows: np.ndarray, rng: np.random.Generator) -> dict:
             batch = windows.now(rows, normalisation)

@@ -59,7 +59,7 @@ class CladRecipe(ChainedRecipe):
             learning = DynamicsLearning(model, self.config.dynamics, schedule.steps)
         else:
             learning = PolicyLearning(model, longest)
-        trainer = Trainer(self.folder, stage, learning, schedule, seed)
+        trainer = Trainer(self.folder, stage, learning, schedule, seed, self.config.compute)
         normalisation = self.normalisation(training)
         build = dynamics_batch if of_dynamics else policy_batch
         longest_lag = 0 if of_dynamics else self.config.longest_lag

@@ -76,11 +76,14 @@ class TrainingConfig(VisuomotorConfig):
         system2_learns: or System 2 stays as it is, where nothing is foreseen (the frozen
             GR00T-Qwen2.5 of section 4.2.2).
         action_free: what is learned from videos without actions; None: nothing.
+        lora_rank: of adapters that learn in the place of a vision-language model's own weights;
+            0: these learn themselves, as in the paper.
     """
 
     start: str = ""
     system2_learns: bool = True
     action_free: ActionFreeConfig | None = None
+    lora_rank: int = 0
 
     @property
     def abilities(self) -> tuple[type, ...]:
@@ -147,6 +150,10 @@ class TrainingConfig(VisuomotorConfig):
             raise ConfigError(
                 f"{source}: stages",
                 f"{SYSTEM2_ENCODER} goes with `model.foresight: {Foresight.MISMATCHED.value}`",
+            )
+        if self.lora_rank and not self.model.get("vlm"):
+            raise ConfigError(
+                f"{source}: lora_rank", "adapts a vision-language model; `model.vlm` is missing"
             )
         if not self.system2_learns and self.foresight.foresees:
             raise ConfigError(

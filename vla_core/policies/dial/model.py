@@ -46,7 +46,7 @@ class Dial(nn.Module):
     def __init__(self, sizes: DialSizes) -> None:
         super().__init__()
         self.sizes = sizes
-        self.vit, self.system2_vit = new_encoder(sizes), None
+        self.vit, self.system2_vit = self._new_eye(), None
         if sizes.coupling is Foresight.MISMATCHED:
             self.system2_vit = new_vit(sizes).requires_grad_(False)
         self.foresight_head = None
@@ -78,10 +78,23 @@ class Dial(nn.Module):
                 sizes.heads,
             )
 
+    def _new_eye(self) -> nn.Module:
+        sizes = self.sizes
+        if sizes.vlm is None:
+            return new_encoder(sizes)
+        from vla_core.policies.backbones.vlm import VlmVision
+
+        return VlmVision(sizes.vlm, sizes.image_size, sizes.cameras)
+
     def _bind(self) -> None:
         """Both systems with the foresight as the bottleneck between them."""
-        foreseen = (self.vit.patches, self.vit.width) if self.system2_vit else None
-        self.system2 = ForesightTransformer(*self._prompted, foreseen)
+        if vlm := self.sizes.vlm:
+            from vla_core.policies.dial.vlm import ForesightVlm
+
+            self.system2 = ForesightVlm(vlm, self.vit.grid, self.vit.patches, self.vit.width)
+        else:
+            foreseen = (self.vit.patches, self.vit.width) if self.system2_vit else None
+            self.system2 = ForesightTransformer(*self._prompted, foreseen)
         self.fusion = Fusion(self.vit.patches, *self._fused)
 
     def _loosen(self) -> None:

@@ -4,7 +4,9 @@ System 1 learns of the plan in execution."""
 from __future__ import annotations
 
 import queue
+import shutil
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,10 @@ import torch
 
 from vla_core.contract.abilities import TrainingSuite
 from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.placement import Placement
 from vla_core.errors import ConfigError
 from vla_core.paths import policy_folder
+from vla_core.policies.backbones.vlm_prompt import TOKENIZER
 from vla_core.policies.dial.config import (
     COMMITTED,
     STAGE_2,
@@ -23,6 +27,7 @@ from vla_core.policies.dial.config import (
     WARM_UP,
     TrainingConfig,
 )
+from vla_core.policies.dial.language import language_of
 from vla_core.policies.dial.losses import (
     ActionWarmup,
     EndToEnd,
@@ -35,11 +40,13 @@ from vla_core.policies.dial.ship import ship
 from vla_core.policies.dial.sizes import DialSizes
 from vla_core.policies.dial.validation import validate, validate_forward
 from vla_core.policies.dial.weights import load_dial
+from vla_core.policies.visuomotor.language import Language
 from vla_core.policies.visuomotor.normalisation import Normalisation
 from vla_core.policies.visuomotor.recipe import Show, VisuomotorRecipe, below
 from vla_core.policies.visuomotor.windows import Windows, draws
 from vla_core.recordings.hand_video import HandVideo, read_videos
 from vla_core.training.mixture import Mixture, Source
+from vla_core.training.processes import processes
 from vla_core.training.progress import StageBars
 from vla_core.training.trainer import Trainer
 
@@ -86,6 +93,8 @@ class DialRecipe(VisuomotorRecipe):
     def begun_with(self) -> dict[str, Any]:
         """The policy that it began with, and the videos."""
         begun = {"weights_begun_with": self.start.name} if self.start else {}
+        if vlm := self.config.model.get("vlm"):
+            begun["vision-language model"] = f"{vlm['weights']} {vlm.get('revision', '')}".strip()
         if self.config.action_free:
             begun["action_free_windows"] = len(self.windows(ACTION_FREE))
             begun["action_free_share"] = self.config.action_free.share
@@ -110,9 +119,8 @@ class DialRecipe(VisuomotorRecipe):
         }
         learns = self.config.system2_learns
         module = objectives.get(stage, lambda: EndToEnd(model, learns))()
-        trainer = Trainer(
-            self.folder, stage, module, self.config.stages[stage], self.config.seed
-        )
+        schedule, seed = self.config.stages[stage], self.config.seed
+        trainer = Trainer(self.folder, stage, module, schedule, seed, self.config.compute)
 
         draw = draws(normalisation, longest if stage == "forward" else 0)
         batches = Mixture(self.sources(stage, training), draw)
@@ -172,12 +180,39 @@ class DialRecipe(VisuomotorRecipe):
 
         With stage `forward` among the `stages` it has a forward model, else not.
         """
+        model = self._begun_model(*stages).train()
+        if self.config.lora_rank:
+            torch.manual_seed(self.config.seed)
+            model.system2.adapt(self.config.lora_rank)
+        return model
+
+    def _begun_model(self, *stages: str) -> Dial:
         if self.start:
-            return load_dial(policy_folder(self.config.start), self.start).train()
+            return load_dial(policy_folder(self.config.start), self.start)
         layers = self.config.model["forward_layers"] if "forward" in stages else 0
         sizes = {**self.stored_sizes(DialSizes), "forward_layers": layers}
         torch.manual_seed(self.config.seed)
-        return Dial(DialSizes(**sizes))
+        model = Dial(DialSizes(**sizes))
+        if vlm := model.sizes.vlm:
+            from vla_core.policies.backbones.vlm_weights import load_vlm
+
+            load_vlm(vlm, model.vit, model.system2.llm, model.sizes.image_size)
+        return model
+
+    def language(self, sizes: DialSizes) -> Language:
+        """What turns instructions into what System 2 takes; the run keeps a VLM's tokenizer."""
+        if sizes.vlm and not (self.folder / TOKENIZER).exists():
+            from vla_core.policies.backbones.vlm_weights import tokenizer_file
+
+            shutil.copy(tokenizer_file(sizes.vlm), self.folder / TOKENIZER)
+        placement = Placement(threads=torch.get_num_threads())
+        return language_of(asdict(sizes), placement, self.folder)
+
+    def ship(self, out: Path, metrics: dict[str, dict[str, float]], *stages: str) -> None:
+        """Write a policy's folder, with the tokenizer that it reads by."""
+        super().ship(out, metrics, *stages)
+        if self.config.model.get("vlm"):
+            shutil.copy(self.folder / TOKENIZER, out / TOKENIZER)
 
     def load_stages(self, model: Dial, *stages: str) -> Dial:
         """Put the finished stages' weights into `model`, each its own part."""
@@ -199,7 +234,8 @@ class DialRecipe(VisuomotorRecipe):
         stages = self.warmed_up
         if not stages:
             return {}
-        if torch.cuda.is_available() or torch.get_num_threads() < 2:
+        apart = torch.get_num_threads() > 1 and not torch.cuda.is_available()
+        if processes() > 1 or not apart:
             with StageBars() as bars:
                 return {stage: self.train(stage, self.bar(bars, stage)) for stage in stages}
         context = get_context("spawn")

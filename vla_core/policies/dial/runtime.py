@@ -7,16 +7,18 @@ from pathlib import Path
 import numpy as np
 
 from vla_core.contract.manifest import PolicyManifest
-from vla_core.contract.placement import Placement
+from vla_core.contract.placement import Backend, Placement
+from vla_core.errors import PolicyError
 from vla_core.inference.arrays import Array, fetched
 from vla_core.inference.networks import open_networks
 from vla_core.inference.session import Session
+from vla_core.policies.dial.language import language_of
 from vla_core.policies.dial.networks import of_system1, of_system2
 from vla_core.policies.dial.sizes import DialSizes
 from vla_core.policies.samplers.flow import FlowMatching
 from vla_core.policies.samplers.plan import carried, committed_steps, first_steps
 from vla_core.policies.visuomotor.intent import tensor_of
-from vla_core.policies.visuomotor.language import Language, open_language
+from vla_core.policies.visuomotor.language import Language
 from vla_core.policies.visuomotor.sampling import ChunkSampling, Moment, features
 from vla_core.policies.visuomotor.systems import VisuomotorSystem1, VisuomotorSystem2
 from vla_core.types import (
@@ -37,7 +39,7 @@ def load_system2(folder: Path, manifest: PolicyManifest, placement: Placement) -
             cannot be had.
         ConfigError: the sentence encoder that it reads by is not installed.
     """
-    language = open_language(manifest.model, placement)
+    language = language_of(manifest.model, placement, folder)
     names = of_system2(DialSizes(**manifest.model).coupling)
     return DialSystem2(manifest, language, _sessions(folder, manifest, placement, names))
 
@@ -162,10 +164,16 @@ def _half(array: Array) -> np.ndarray:
 def _sessions(
     folder: Path, manifest: PolicyManifest, placement: Placement, names: tuple[str, ...]
 ) -> dict[str, Session]:
+    if manifest.model.get("vlm") and placement.backend is Backend.ONNX:
+        raise PolicyError(
+            str(folder), "its vision-language model runs on torch alone; choose the backend `torch`"
+        )
+
     def load() -> tuple:
-        from vla_core.policies.dial.weights import example_inputs, load_dial
+        from vla_core.policies.dial.weights import example_inputs, load_dial, placed_parts
 
         dial = load_dial(folder, manifest)
-        return dial, example_inputs(dial, prefix=manifest.prefix_steps > 0)
+        examples = example_inputs(dial, prefix=manifest.prefix_steps > 0)
+        return placed_parts(dial, names, placement), examples
 
     return open_networks(folder, placement, names, load)

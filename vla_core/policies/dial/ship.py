@@ -6,8 +6,8 @@ from pathlib import Path
 
 from vla_core.contract.manifest import PolicyManifest
 from vla_core.policies.dial.foresight import Foresight
+from vla_core.policies.dial.language import instructions_clause
 from vla_core.policies.dial.weights import save_dial
-from vla_core.policies.visuomotor.language import card_clause
 from vla_core.policies.visuomotor.trained import Trained
 from vla_core.training.ship import CardWords, write_folder
 
@@ -38,6 +38,8 @@ def ship(
             its forward model on [steps].
     """
     sizes = trained.network.sizes
+    if sizes.vlm:
+        trained.network.system2.merge()
     save_dial(trained.network, folder, prefix=prefix_steps > 0)
     foresees = sizes.coupling.foresees
     manifest = trained.manifest(
@@ -53,7 +55,7 @@ def ship(
         parameters=trained.parameters,
         metrics=_METRICS,
         sees=f"state of {sizes.state} numbers{speeds}; {foresight};\n"
-        f"{card_clause(sizes.language, sizes.vocabulary)};",
+        f"{instructions_clause(sizes)};",
         limits=_RECORDED if trained.config.dataset else _SIMULATED,
     )
     write_folder(folder, manifest, words)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vla_core.errors import ConfigError
 from vla_core.policies.backbones.catalogue import DINOV2, DINOV2_PATCH
+from vla_core.policies.backbones.vlm_sizes import VLM, VlmSizes
 from vla_core.policies.blocks.words import InstructionShape
 from vla_core.policies.dial.foresight import Foresight
 from vla_core.policies.visuomotor.language import WORDS, check_language, instruction_shape
@@ -21,7 +23,7 @@ class DialSizes:
         cameras: number of views.
         vit_stem, vit_layers: channels of the convolutional stem, transformer layers; `[]` and 0
             where no small ViT is seen by.
-        system2_width, system2_layers: of the foresight transformer.
+        system2_width, system2_layers: of the foresight transformer; 0 where that is `vlm`.
         fusion_width, fusion_layers: of System 1's self-attention (4 layers in the paper).
         dit_width, dit_layers: of the diffusion transformer (16 layers in the paper).
         heads: attention heads, everywhere.
@@ -31,18 +33,20 @@ class DialSizes:
             (`VelocityField`), from which fewer steps learn more.
         horizon: H, targets in a chunk and steps of foresight.
         vocabulary: known words; the text embedding has one more, for padding.
-        max_words: longest instruction; 0 with `language: sentence`.
-        language: how instructions are understood, `words` or `sentence`.
+        max_words: longest instruction; 0 but for `language: words`.
+        language: how instructions are understood, `words`, `sentence` or `vlm`.
         euler_steps: integration steps of the flow.
         noise_scale: of the noise that sampling starts from. 1 is the paper's; less keeps chunks
             near the likely motion, so that one chunk agrees better with the next.
         samples: chunks that are drawn and averaged. 1 is the paper's; the mean of several errs
             less where one motion is right, and is none where there are different right ones.
         forward_layers: of the forward model, which has System 2's width; 0: there is none.
-        vision: by what is seen, and in whose space is foreseen, `vit` or the backbone `dinov2`;
-            with `foresight: mismatched` System 2 sees by a small ViT all the same.
+        vision: by what is seen, and in whose space is foreseen, `vit`, the backbone `dinov2`, or
+            `vlm`; with `foresight: mismatched` System 2 sees by a small ViT all the same.
         foresight: how it reaches System 1, a `Foresight`; but for the first they are what section
             5.2 compares DIAL with.
+        vlm: the vision-language model that is System 2, and whose eye both systems see by, as in
+            the paper; with `vision` and `language: vlm`, and no others.
     """
 
     image_size: int
@@ -69,14 +73,21 @@ class DialSizes:
     predicts: str = "velocity"
     foresight: str = Foresight.BOTTLENECK.value
     vision: str = VIT
+    vlm: VlmSizes | Mapping | None = None
 
     def __post_init__(self) -> None:
         foresights = [each.value for each in Foresight]
-        known = {"predicts": PREDICTIONS, "foresight": foresights, "vision": VISIONS}
+        visions = (*VISIONS, VLM)
+        known = {"predicts": PREDICTIONS, "foresight": foresights, "vision": visions}
         for name, values in known.items():
             if (got := getattr(self, name)) not in values:
                 raise ConfigError(f"model.{name}", f"got {got!r}, expected {' or '.join(values)}")
-        check_language(self.language, self.max_words)
+        if isinstance(self.vlm, Mapping):
+            object.__setattr__(self, "vlm", VlmSizes(**self.vlm))
+        if self.vlm or VLM in (self.vision, self.language):
+            self._check_vlm()
+        else:
+            check_language(self.language, self.max_words)
         small = self.vision == VIT or self.coupling is Foresight.MISMATCHED
         if bool(self.vit_stem) != small or bool(self.vit_layers) != small:
             raise ConfigError(
@@ -84,12 +95,11 @@ class DialSizes:
                 f"got {list(self.vit_stem)} and {self.vit_layers} with `vision: {self.vision}`, "
                 f"expected {'both' if small else '[] and 0'}",
             )
-        side = DINOV2_PATCH if self.vision == DINOV2.name else 1
-        if self.image_size % side:
+        if self._side and self.image_size % self._side:
             raise ConfigError(
                 "model.image_size",
                 f"got {self.image_size} with `vision: {self.vision}`, expected a multiple of "
-                f"{side}",
+                f"{self._side}",
             )
         if self.forward_layers and not self.coupling.system1_sees:
             raise ConfigError(
@@ -100,6 +110,18 @@ class DialSizes:
         object.__setattr__(self, "vit_stem", tuple(self.vit_stem))
         object.__setattr__(self, "vocabulary", tuple(self.vocabulary))
 
+    def _check_vlm(self) -> None:
+        """Refuse what does not go with a vision-language model, or goes with that alone."""
+        without = {
+            "system2_width": 0, "system2_layers": 0, "max_words": 0, "forward_layers": 0,
+            "vision": VLM, "language": VLM, "foresight": Foresight.BOTTLENECK.value,
+        }  # fmt: skip
+        if self.vlm is None:
+            raise ConfigError("model.vlm", "is missing, with `vision` or `language: vlm`")
+        for name, expected in without.items():
+            if (got := getattr(self, name)) != expected:
+                raise ConfigError(f"model.{name}", f"got {got!r} with `vlm`, expected {expected!r}")
+
     @property
     def proprioception(self) -> int:
         """Numbers that System 1 is told of the robot itself."""
@@ -107,7 +129,9 @@ class DialSizes:
 
     @property
     def instruction_shape(self) -> InstructionShape:
-        """What an instruction is to System 2."""
+        """What an instruction is to System 2; to `vlm` it is the whole prompt."""
+        if self.vlm:
+            return InstructionShape(self.patches + self.vlm.prompt_tokens, 0, self.vlm.words)
         return instruction_shape(self.language, self.vocabulary, self.max_words)
 
     @property
@@ -118,10 +142,13 @@ class DialSizes:
     @property
     def patches(self) -> int:
         """Patches of all cameras together, of the space that is foreseen in."""
-        grid = self.image_size >> len(self.vit_stem)
-        if self.vision == DINOV2.name:
-            grid = self.image_size // DINOV2_PATCH
-        return self.cameras * grid**2
+        side = self._side or 1 << len(self.vit_stem)
+        return self.cameras * (self.image_size // side) ** 2
+
+    @property
+    def _side(self) -> int:
+        """Of a pretrained encoder's patch [pixels]; 0: it is a small one's."""
+        return self.vlm.side if self.vlm else DINOV2_PATCH if self.vision == DINOV2.name else 0
 
     @property
     def given(self) -> tuple[int, int]:

@@ -65,13 +65,39 @@ class PromptedTransformer(nn.Module):
         return x
 
 
-class ForesightTransformer(PromptedTransformer):
+class Foreseeing(nn.Module):
     """Current features and instruction to the features of the observation H steps ahead.
 
     There are as many queries as patches foreseen; their outputs go through an MLP head to the
     intent x_t (eq. 1). The head's output is added to the current features of the same patch, so
     that "nothing changes" is where it starts from; where they are of another space than what is
     foreseen (`Foresight.MISMATCHED`) it has to give the features themselves.
+
+    Of a class that has tokens of patches, words and queries, and their norm.
+
+    Attributes:
+        patches: foreseen.
+        same_space: whether it sees in the space that it foresees in.
+        head: the MLP.
+    """
+
+    patches: int
+    same_space: bool
+    head: nn.Module
+
+    def forward(self, features: Tensor, words: Tensor) -> Tensor:
+        """Synthesise the intent; arguments as those of `tokens`.
+
+        Returns:
+            `(batch, patches, width)` of the space foreseen: the foresight x_t.
+        """
+        x = self.tokens(features, words)
+        ahead = self.head(self.norm(x[:, -self.patches :]))
+        return features + ahead if self.same_space else ahead
+
+
+class ForesightTransformer(Foreseeing, PromptedTransformer):
+    """A small one.
 
     Args:
         patches, feature_width, width, layers, heads, instruction: as `PromptedTransformer`.
@@ -92,13 +118,3 @@ class ForesightTransformer(PromptedTransformer):
         super().__init__(patches, feature_width, width, layers, heads, instruction, queries)
         self.patches, self.same_space = queries, foreseen is None
         self.head = mlp(width, 2 * width, foreseen_width)
-
-    def forward(self, features: Tensor, words: Tensor) -> Tensor:
-        """Synthesise the intent; arguments as those of `tokens`.
-
-        Returns:
-            `(batch, patches, width)` of the space foreseen: the foresight x_t.
-        """
-        x = self.tokens(features, words)
-        ahead = self.head(self.norm(x[:, -self.patches :]))
-        return features + ahead if self.same_space else ahead

@@ -7,12 +7,14 @@ from pathlib import Path
 import torch
 
 from vla_core.contract.manifest import PolicyManifest
+from vla_core.contract.placement import Placement
 from vla_core.policies.dial.model import Dial
 from vla_core.policies.dial.networks import inputs_of
 from vla_core.policies.dial.sizes import DialSizes
 from vla_core.policies.visuomotor.weights import (
     instruction_example,
     load_weights,
+    save_rounded,
     save_weights,
     velocity_example,
 )
@@ -23,13 +25,32 @@ def load_dial(folder: Path, manifest: PolicyManifest) -> Dial:
     return load_weights(folder, manifest, lambda sizes: Dial(DialSizes(**sizes)))
 
 
+def placed_parts(dial: Dial, names: tuple[str, ...], placement: Placement) -> Dial:
+    """The policy with those of its networks alone, the others are let go.
+
+    A vision-language model's weights are kept in the precision that it computes in: reading them
+    is what takes its time.
+    """
+    for name, _ in list(dial.named_children()):
+        if name not in names:
+            setattr(dial, name, None)
+    if dial.sizes.vlm:
+        large = [dial.vit] + ([dial.system2.llm] if dial.system2 else [])
+        for parameter in (p for part in large for p in part.parameters()):
+            parameter.data = parameter.data.to(getattr(torch, placement.precision.value))
+    return dial
+
+
 def save_dial(dial: Dial, folder: Path, prefix: bool = False) -> None:
-    """Write all networks.
+    """Write all networks; of one with a vision-language model the weights alone, for torch.
 
     Args:
         prefix: whether the policy has been trained to continue a prefix, so that its velocity field
             takes one.
     """
+    if dial.sizes.vlm:
+        save_rounded(dial, folder)
+        return
     save_weights(dial, folder, lambda stored: example_inputs(stored, prefix))
 
 

@@ -69,7 +69,7 @@ class F1Recipe(ChainedRecipe):
         model = self.load_stages(self.with_vit(self.new_model()), *self.before[stage])
         learning = self._learning(stage, model)
         schedule, seed = self.config.stages[stage], self.config.seed
-        trainer = Trainer(self.folder, stage, learning, schedule, seed)
+        trainer = Trainer(self.folder, stage, learning, schedule, seed, self.config.compute)
 
         def batch(windows: Windows, rows: np.ndarray) -> dict[str, torch.Tensor]:
             if not isinstance(windows, CodedWindows):
@@ -106,7 +106,7 @@ class F1Recipe(ChainedRecipe):
         )
         learning = TokeniserLearning(model.tokeniser)
         schedule, seed = self.config.stages[TOKENISER], self.config.seed
-        trainer = Trainer(self.folder, TOKENISER, learning, schedule, seed)
+        trainer = Trainer(self.folder, TOKENISER, learning, schedule, seed, self.config.compute)
 
         def validate() -> dict[str, float]:
             scales = model.sizes.predicted_scales

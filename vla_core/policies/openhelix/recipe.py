@@ -71,7 +71,7 @@ class OpenHelixRecipe(ChainedRecipe):
         scaling = self.normalisation(training)
         learning, language = self.learning(stage, scaling)
         schedule, seed = self.config.stages[stage], self.config.seed
-        trainer = Trainer(self.folder, stage, learning, schedule, seed)
+        trainer = Trainer(self.folder, stage, learning, schedule, seed, self.config.compute)
         language.to(trainer.accelerator.device)
         longest_lag = 0 if stage == POLICY else self.config.longest_lag
 

@@ -31,6 +31,7 @@ from vla_core.training.augmentation import seen_otherwise
 from vla_core.training.collection import INTERVENTIONS, collect, rate_hz
 from vla_core.training.demonstrations import Demonstrations
 from vla_core.training.mixture import Source
+from vla_core.training.processes import first_alone, is_first
 from vla_core.training.progress import StageBars
 from vla_core.training.trainer import Trainer
 
@@ -132,18 +133,22 @@ class VisuomotorRecipe(ABC):
 
     def run(self, out: Path) -> None:
         """All stages, and the policy's folder `out` at the end."""
-        collect(self.config, self.robot, self.folder, self.suite)
-        self.label_scenes()
+        with first_alone():
+            collect(self.config, self.robot, self.folder, self.suite)
+            self.label_scenes()
         metrics = {stage: self.train_encoder(stage) for stage in self.encoders}
-        self.encode()
-        self.encode_interventions()
+        with first_alone():
+            self.encode()
+            self.encode_interventions()
         metrics |= self.warm_up()
         for stage in self.corrected:
-            self.correct(stage, metrics)
+            with first_alone():
+                self.correct(stage, metrics)
             metrics[stage] = self.train_alone(stage)
         for stage in self.committed:
             metrics[stage] = self.train_alone(stage)
-        self.ship(out, metrics, *self.last)
+        if is_first():
+            self.ship(out, metrics, *self.last)
 
     @property
     def last(self) -> tuple[str, ...]:
@@ -220,7 +225,8 @@ class VisuomotorRecipe(ABC):
             module, batches, check = learn_from_states(
                 vit, training, held_out, self.robot, self.config.cameras, reach
             )
-        trainer = Trainer(self.folder, stage, module, schedule, self.config.seed)
+        seed, compute = self.config.seed, self.config.compute
+        trainer = Trainer(self.folder, stage, module, schedule, seed, compute)
         with StageBars() as bars:
             return trainer.run(batches, check, self.bar(bars, stage))
 
@@ -251,6 +257,8 @@ class VisuomotorRecipe(ABC):
         """Compute the frozen ViT's features of every frame once."""
         model = self.with_vit(self.new_model())
         language, rate = self.language(model.sizes), self.rate_hz
+        if torch.cuda.is_available():
+            model = model.cuda()
         windows = self.windows_kind.build(
             episodes,
             model.vit,

@@ -84,9 +84,7 @@ def save_weights(
         module: made of its `sizes` alone.
         examples: of each of its networks the inputs by name, in their shapes and types.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    rounded = {key: value.half().contiguous() for key, value in module.state_dict().items()}
-    save_file(rounded, folder / WEIGHTS)
+    rounded = save_rounded(module, folder)
     stored = type(module)(module.sizes).eval()
     stored.load_state_dict({key: value.float() for key, value in rounded.items()})
     for name, inputs in examples(stored).items():
@@ -103,6 +101,14 @@ def save_weights(
                 opset_version=17,
             )
         _halve(path)
+
+
+def save_rounded(module: nn.Module, folder: Path) -> dict[str, Tensor]:
+    """Write `weights.safetensors` alone; returns what is in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rounded = {key: value.half().contiguous() for key, value in module.state_dict().items()}
+    save_file(rounded, folder / WEIGHTS)
+    return rounded
 
 
 def instruction_example(shape: InstructionShape) -> Tensor:
