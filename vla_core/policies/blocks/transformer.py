@@ -111,9 +111,11 @@ class TimeEmbedding(nn.Module):
 
     def __init__(self, width: int, out: int) -> None:
         super().__init__()
-        self.register_buffer(
-            "frequencies", torch.exp(torch.linspace(0.0, math.log(1000.0), width // 2))
-        )
+        # Named, as transformers replaces torch.linspace while it loads a model; where a device is
+        # chosen for the first time then, torch forgets to put the true one's tensors there.
+        device = torch.get_default_device()
+        steps = torch.linspace(0.0, math.log(1000.0), width // 2, device=device)
+        self.register_buffer("frequencies", torch.exp(steps))
         self.mlp = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, out))
 
     def forward(self, time: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from vla_core.policies.visuomotor.language import Language, open_language
 from vla_core.policies.visuomotor.sampling import ChunkSampling, features
 from vla_core.policies.visuomotor.sizes import sizes_of
 from vla_core.policies.visuomotor.systems import VisuomotorJoint
-from vla_core.types import Context, Instruction
+from vla_core.types import CommittedPlan, Context, Instruction
 
 
 def load_joint(folder: Path, manifest: PolicyManifest, placement: Placement) -> ChunkPolicy:
@@ -59,9 +59,13 @@ class ChunkPolicy(VisuomotorJoint):
         self._sizes, self._language, self._networks = sizes, language, networks
 
     def form(
-        self, context: Context, instruction: Instruction
+        self,
+        context: Context,
+        instruction: Instruction,
+        rng: np.random.Generator,
+        plan: CommittedPlan | None,
     ) -> tuple[Array, dict[str, np.ndarray]]:
-        """What is seen and told."""
+        """What is seen and told; nothing is drawn."""
         sizes, scene = self._sizes, self._networks["scene"]
         told = {"words": scene.put(self._language(instruction.text)[None])}
         if sizes.sees:
