@@ -18,7 +18,7 @@ ROOMS = {
     "vla_core": (
         "cli", "console", "experiments", "report", "replay", "doctor", "metrics", "foresight",
         "faults", "evaluation", "suites", "policies", "training", "demonstrations", "inference",
-        "planning", "command", "handover", "chunks", "recordings", "observation", "contract", "safety",
+        "planning", "command", "handover", "chunks", "recordings", "observation", "contract", "robot_import", "safety",
         "robot", "statistics",
     ),
     "vla_nodes": ("programs", "observe", "nodes", "graph", "base", "wire"),

@@ -54,6 +54,19 @@ class Suite(Protocol):
         """A scene, to be reset; `shift` is one of `shifts`."""
 
 
+@runtime_checkable
+class CamerasByRobot(Protocol):
+    """A suite that draws whatever cameras a robot has."""
+
+    def cameras_of(self, robot: RobotDescription) -> tuple[str, ...]:
+        """Views that its scenes with that robot can draw; the first one sets the pace."""
+
+
+def cameras_of(suite: Suite, robot: RobotDescription) -> tuple[str, ...]:
+    """Views that a suite's scenes with a robot can draw."""
+    return suite.cameras_of(robot) if isinstance(suite, CamerasByRobot) else suite.cameras
+
+
 @dataclass(frozen=True)
 class EpisodeTerms:
     """How a suite's episodes are run, unless it is told otherwise.

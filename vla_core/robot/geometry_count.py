@@ -63,7 +63,9 @@ def _in_mujoco(robot: RobotModel) -> Count:
 def _in_pinocchio(robot: RobotModel) -> Count:
     model = pin.buildModelFromUrdf(str(robot.urdf))
     shapes = [
-        pin.buildGeomFromUrdf(model, str(robot.urdf), kind).ngeoms
+        pin.buildGeomFromUrdf(
+            model, str(robot.urdf), kind, None, [str(robot.urdf.parent)]
+        ).ngeoms
         for kind in (pin.COLLISION, pin.VISUAL)
     ]
     return Count(*shapes, sum(inertia.mass for inertia in model.inertias))

@@ -6,7 +6,7 @@ import os
 
 from vla_core.contract.abilities import require
 from vla_core.contract.manifest import PolicyManifest
-from vla_core.contract.suite import Suite, terms_of
+from vla_core.contract.suite import Suite, cameras_of, terms_of
 from vla_core.errors import ConfigError
 from vla_core.plugins import Registry
 from vla_core.robot.load import load_robot
@@ -18,6 +18,7 @@ SUITES = Registry(
     "vla.suites",
     {
         "aloha": "vla_core.suites.aloha.suite:AlohaSuite",
+        "bare": "vla_core.suites.bare.suite:BareSuite",
         "libero_10": "vla_core.suites.libero.suite:TEN",
         "libero_10_joints": "vla_core.suites.libero.suite:TEN_JOINTS",
         "libero_90": "vla_core.suites.libero.suite:NINETY",
@@ -65,11 +66,13 @@ def suite_for(manifest: PolicyManifest, name: str, *abilities: type) -> Suite:
         ConfigError: it cannot have the policy's robot, or lacks a camera that the policy needs.
     """
     suite = load_suite(name, *abilities)
-    suite.check_robot(load_robot(manifest.robot))
-    if unseen := [c.name for c in manifest.observation.cameras if c.name not in suite.cameras]:
+    robot = load_robot(manifest.robot)
+    suite.check_robot(robot)
+    seen = cameras_of(suite, robot)
+    if unseen := [c.name for c in manifest.observation.cameras if c.name not in seen]:
         raise ConfigError(
             f"suite {name}",
-            f"has cameras {', '.join(suite.cameras)}; policy {manifest.name!r} needs "
+            f"has cameras {', '.join(seen)}; policy {manifest.name!r} needs "
             f"{', '.join(unseen)}, too",
         )
     return suite

@@ -17,6 +17,7 @@ from std_msgs.msg import Bool, Header
 from std_srvs.srv import Trigger
 
 from vla_core.contract.scene import DeepScene
+from vla_core.contract.suite import cameras_of
 from vla_core.errors import ChunkError, ConfigError, JointMismatchError, VlaError
 from vla_core.robot.description import CameraDescription, ControllerDescription
 from vla_core.robot.load import load_robot
@@ -88,7 +89,8 @@ class SimRobotNode(SuiteNode):
         check_live(self.values["suite"], suite)
         self._robot = RobotModel(on_graph(self, load_robot(self.values["robot"])))
         suite.check_robot(self._robot.description)
-        there = [name for name in suite.cameras if name in self._robot.cameras]
+        views = cameras_of(suite, self._robot.description)
+        there = [name for name in views if name in self._robot.cameras]
         asked = self.values["cameras"]
         chosen = asked.split(",") if asked else there
         if unknown := [name for name in chosen if name not in there]:

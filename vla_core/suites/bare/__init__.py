@@ -1,0 +1,1 @@
+"""Any described robot, with what its safety description says stands around it."""
