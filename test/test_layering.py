@@ -17,9 +17,9 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = {
     "vla_core": (
         "cli", "console", "experiments", "report", "replay", "doctor", "metrics", "foresight",
-        "faults", "evaluation", "suites", "policies", "training", "demonstrations", "inference",
-        "planning", "command", "handover", "chunks", "recordings", "observation", "contract", "robot_import", "safety",
-        "robot", "statistics",
+        "faults", "evaluation", "suites", "serving", "policies", "training", "demonstrations",
+        "inference", "planning", "command", "handover", "chunks", "recordings", "observation",
+        "contract", "robot_import", "safety", "robot", "statistics",
     ),
     "vla_nodes": ("programs", "observe", "nodes", "graph", "base", "wire"),
 }  # fmt: skip

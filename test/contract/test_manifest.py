@@ -81,7 +81,8 @@ def test_a_part_that_cannot_be_is_refused_by_name(tmp_path, part, value, words):
 def test_a_folder_without_one_is_no_policy(tmp_path):
     with pytest.raises(PolicyError) as error:
         PolicyManifest.load(tmp_path)
-    assert str(error.value) == f"{tmp_path}: got no policy.json, expected a trained policy's folder"
+    expected = "got no policy.json, expected a trained policy's folder, or policy.yaml"
+    assert str(error.value) == f"{tmp_path}: {expected}"
 
 
 def test_missing_and_unknown_keys_are_named(tmp_path):

@@ -1,4 +1,7 @@
-"""`policy.json`: what a policy's weights were trained for, so that nothing else is fed to them."""
+"""`policy.json`: what a policy's weights were trained for, so that nothing else is fed to them.
+
+A policy whose weights are elsewhere has a `policy.yaml` instead, written by a person.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from vla_core.contract.specification import ActionSpec, ObservationSpec
+from vla_core.contract.written_manifest import WRITTEN, read_written
 from vla_core.errors import ObservationError, PolicyError
 from vla_core.types import Conditioning, Observation
 
@@ -79,17 +83,10 @@ class PolicyManifest:
         """Read a policy's folder.
 
         Raises:
-            PolicyError: no `policy.json`, not JSON, keys missing or unknown, or values that cannot be.
+            PolicyError: no `policy.json` or `policy.yaml`, unreadable, keys missing or unknown, or
+                values that cannot be.
         """
-        path = folder / cls.FILE_NAME
-        if not path.is_file():
-            raise PolicyError(
-                str(folder), f"got no {cls.FILE_NAME}, expected a trained policy's folder"
-            )
-        try:
-            raw = json.loads(path.read_text())
-        except ValueError as error:
-            raise PolicyError(str(path), f"is not JSON ({error}); train or copy it again") from error
+        path, raw = _read(folder, cls.FILE_NAME)
         names = {f.name for f in fields(cls)}
         needed = {
             f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING
@@ -149,6 +146,21 @@ class PolicyManifest:
                 f"got {observation.position.shape} joint positions, policy {self.name!r} "
                 f"expects ({len(self.joint_names)},)"
             )
+
+
+def _read(folder: Path, trained: str) -> tuple[Path, Any]:
+    """The file of a policy's folder, and what it says."""
+    path = folder / trained
+    if not path.is_file() and (folder / WRITTEN).is_file():
+        return folder / WRITTEN, read_written(folder)
+    if not path.is_file():
+        raise PolicyError(
+            str(folder), f"got no {trained}, expected a trained policy's folder, or {WRITTEN}"
+        )
+    try:
+        return path, json.loads(path.read_text())
+    except ValueError as error:
+        raise PolicyError(str(path), f"is not JSON ({error}); train or copy it again") from error
 
 
 #: How the parts of the JSON are read.

@@ -27,6 +27,7 @@ KINDS = Registry(
         "f1": "vla_core.policies.f1.kind",
         "lingbot_va": "vla_core.policies.lingbot_va.kind",
         "hold": "vla_core.policies.baselines.hold",
+        "remote": "vla_core.policies.remote.kind",
     },
 )
 

@@ -1,0 +1,1 @@
+"""Our policies for others' clients, over others' wires."""
