@@ -19,6 +19,7 @@ class Clearance:
     Attributes:
         links: names of the links that have shapes.
         pairs: `(n, 2)` places in `links`.
+        named: their names, in the same order.
         model: as given.
     """
 
@@ -35,6 +36,7 @@ class Clearance:
         place = [self.links.index(name) for name in owner]
         self.joints = [model.frames[model.getFrameId(name)].parentJoint for name in self.links]
         self.pairs = np.array(list(combinations(range(len(self.links)), 2)), dtype=int)
+        self.named = [(self.links[a], self.links[b]) for a, b in self.pairs]
         index = {tuple(pair): k for k, pair in enumerate(self.pairs.tolist())}
         of = []
         for a, b in combinations(range(len(owner)), 2):

@@ -74,11 +74,11 @@ def import_robot(
         clearance = Clearance(robot.model, drawn)
     hands = robot.hands()
     within = [set(robot.subtree(limb.arm[-1])) for limb in robot.parts.limbs]
-    pairs = touching_pairs(clearance, robot.poses.random(samples), within)
-    kept = np.array(
-        [(clearance.links[a], clearance.links[b]) not in pairs for a, b in clearance.pairs], bool
+    pairs = touching_pairs(clearance, robot.poses.random(samples), within, _READY_M)
+    kept = np.array([k for k, pair in enumerate(clearance.named) if pair not in pairs], int)
+    ready = robot.poses.ready(
+        lambda pose: [clearance.named[k] for k in kept[clearance.at(pose)[kept] <= _READY_M]]
     )
-    ready = robot.poses.ready(lambda pose: (clearance.at(pose)[kept] > _READY_M).all())
     groups = robot.groups
     texts = {
         "yaml": robot_yaml(

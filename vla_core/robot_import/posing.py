@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
@@ -50,8 +51,11 @@ class Poses:
             found.append(pose)
         return found
 
-    def ready(self, is_clear: Callable[[np.ndarray], bool]) -> np.ndarray:
-        """The pose nearest to zero that is clear, the other side as one side.
+    def ready(self, near: Callable[[np.ndarray], list[tuple[str, str]]]) -> np.ndarray:
+        """The pose nearest to zero in which no links are near, the other side as one side.
+
+        Args:
+            near: pairs of links that are too near in a configuration.
 
         Raises:
             RobotDescriptionError: none of those tried is.
@@ -59,6 +63,7 @@ class Poses:
         travel = self.upper - self.lower
         low, high = self.lower + _FROM_ENDS * travel, self.upper - _FROM_ENDS * travel
         rng, first = np.random.default_rng(0), self.still.copy()
+        found: Counter[tuple[str, str]] = Counter()
         for place in range(_TRIES):
             pose = first.copy()
             if place:
@@ -67,10 +72,14 @@ class Poses:
             pose[self._moved] = np.clip(pose, low, high)[self._moved]
             for left, right, sign in self._mirror:
                 pose[right] = np.clip(sign * pose[left], self.lower[right], self.upper[right])
-            if is_clear(pose):
+            if not (pairs := near(pose)):
                 return pose
+            found.update(pairs)
         raise RobotDescriptionError(
-            "ready pose", f"none of {_TRIES} poses keeps the margins; look at the shapes' overreach"
+            "ready pose",
+            f"none of {_TRIES} poses keeps the margins; too near most often: "
+            + ", ".join(f"{a} and {b} ({n} times)" for (a, b), n in found.most_common(3))
+            + "; give them simpler <collision> shapes",
         )
 
     def _mirrored(self, tree: Tree, parts: Parts) -> list[tuple[int, int, float]]:

@@ -12,21 +12,25 @@ from vla_core.robot_import.clearance import Clearance
 
 #: Links are never near where no sample brought them nearer than this [m].
 NEVER_M = 0.06
-#: Links that touch in this share of the samples or more cannot be told apart by their shapes.
+#: Links nearer than what the ready pose keeps, in this share of the samples or more, cannot keep it.
 _ALWAYS = 0.95
 
 
 def touching_pairs(
-    clearance: Clearance, samples: Sequence[np.ndarray], hands: Sequence[set[int]]
+    clearance: Clearance,
+    samples: Sequence[np.ndarray],
+    hands: Sequence[set[int]],
+    kept_m: float,
 ) -> dict[tuple[str, str], str]:
     """Pairs of links that are not compared, and why.
 
     Args:
         samples: configurations that were looked at.
         hands: by hand the joints that carry its links.
+        kept_m: what the ready pose keeps [m].
     """
     distances = np.array([clearance.at(sample) for sample in samples])
-    nearest, share = distances.min(axis=0), (distances < 0.0).mean(axis=0)
+    nearest, share = distances.min(axis=0), (distances <= kept_m).mean(axis=0)
     found = {}
     for place, (first, second) in enumerate(clearance.pairs):
         joints = (clearance.joints[first], clearance.joints[second])
@@ -40,7 +44,7 @@ def touching_pairs(
         elif any(set(joints) <= hand for hand in hands):
             reason = "Hand: parts of one hand"
         elif share[place] >= _ALWAYS:
-            reason = f"Always: touch in {100 * share[place]:.0f} % of {len(samples)} poses"
+            reason = f"Always: near in {100 * share[place]:.0f} % of {len(samples)} poses"
         elif nearest[place] > NEVER_M:
             reason = f"Never: nearest {1e3 * nearest[place]:.0f} mm in {len(samples)} poses"
         else:
