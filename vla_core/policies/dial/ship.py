@@ -21,8 +21,8 @@ robot's state seen in the picture, and of where it will be told to be, where 1 i
 and standing still."""
 _SIMULATED = """\
 Trained in simulation alone. The encoder was pretrained with the simulator's truth about where
-objects are. The demonstrations grasp by the simulator's declared assist, so the policy has never
-felt a finger slip. Do not expect it to work on a real robot."""
+objects are. The demonstrations grasp by simulated contact of simple shapes. Do not expect it to work
+on a real robot."""
 _RECORDED = """\
 Trained and measured on a recording alone: it has never moved a robot. Its encoder learned to see
 the robot's joints and where they go; nothing told it what the objects are."""

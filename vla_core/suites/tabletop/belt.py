@@ -12,12 +12,12 @@ from vla_core.suites.tabletop.layout import BLOCKS, BLOCK_HALF, Layout
 #: How fast it is [m/s]; F1 does not say how fast theirs is.
 SPEED = 0.03
 #: Its middle and half of its width along x, half of its length along y and of its thickness [m].
-_X, _HALF_WIDTH, _HALF_LENGTH, _HALF_HEIGHT = 0.265, 0.045, 1.3, 0.002
+_X, _HALF_WIDTH, _HALF_LENGTH, _HALF_HEIGHT = 0.275, 0.04, 1.3, 0.002
 #: Where the told block begins, its least and greatest distance from the middle; where the others
 #: may, and how far from each other [m].
 _TOLD, _FARTHEST, _APART = (0.12, 0.26), 0.30, 0.11
 #: Pads lie behind it [m].
-_PADS_X = 0.38
+_PADS_X = 0.375
 #: So heavy that what lies on it does not slow it [kg].
 _MASS = 1e4
 

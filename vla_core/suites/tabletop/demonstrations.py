@@ -154,7 +154,7 @@ class Recorder:
             here = arm.position(command)
             target = here + velocity * CONTROL_S
             target[2] = max(target[2], 0.02)
-            command = arm.follow(command, target)
+            command = arm.follow(command, target, arm.pointing(target))
             limits = sim.robot.limits
             command[hand] = np.clip(fingers, limits.lower[hand], limits.upper[hand])
             sim.set_targets(command)
@@ -167,14 +167,13 @@ class Recorder:
         mujoco.mj_getState(
             self.sim.model, self.sim.data, state, mujoco.mjtState.mjSTATE_INTEGRATION
         )
-        return state, dict(self.sim.held), self.sim.model.eq_data.copy()
+        return state, dict(self.sim.held)
 
     def _restore(self, snapshot: tuple) -> None:
-        state, held, welds = snapshot
+        state, held = snapshot
         sim = self.sim
         mujoco.mj_setState(sim.model, sim.data, state, mujoco.mjtState.mjSTATE_INTEGRATION)
         sim.held = dict(held)
-        sim.model.eq_data[:] = welds
         mujoco.mj_forward(sim.model, sim.data)
         # It has moved on what the solver starts from, which is part of the state.
         mujoco.mj_setState(sim.model, sim.data, state, mujoco.mjtState.mjSTATE_INTEGRATION)

@@ -1,8 +1,11 @@
 """The scripted expert: a feedback law on the hand's position, followed by inverse kinematics.
 
-Its next motion depends on what it sees alone (hand, block, pad, how closed the hand is), never on
+Its next motion depends on what it sees alone (hand, blocks, pad, how closed the hand is), never on
 time or on a hidden phase, so that from any state it shows how to go on, and a policy that sees the
 same can learn it. Uses the simulator's truth.
+
+The hand grasps by friction: palm down and tips lower than the wrist, fingers beyond the block, the
+thumb before it. A level palm gets the fingers over the block, not around it.
 """
 
 from __future__ import annotations
@@ -21,11 +24,19 @@ SPEED = 0.32
 GAIN = 4.0
 #: Fastest finger and fastest arm joint [rad/s]: what the robot's limits let it follow.
 FINGER_SPEED, ARM_SPEED = 3.0, 1.5
-#: Grasp frame above the block's centre when grasping, and the height to travel at [m].
-GRASP_ABOVE = 0.020
+#: How far the fingers' tips are pitched down, and how far the hand turns from where the arm points
+#: to, for the sake of a face of the block [rad].
+PITCH, MOST_TURN = 0.52, 0.25
+#: The upper arm stays so far rolled out from the torso [rad].
+UPPER_ARM_OUT = 0.2
+#: The height to travel at [m].
 TRAVEL = 0.11
 #: Close or open the hand within this distance of the goal; keep it closed within the larger [m].
-CLOSE_WITHIN, KEEP_WITHIN = 0.014, 0.03
+CLOSE_WITHIN, KEEP_WITHIN = 0.010, 0.03
+#: A hand that is closed so far and squeezes nothing is empty.
+EMPTY = 0.9
+#: After it has let go, the hand draws back so far before it goes up [m].
+DRAW_BACK = 0.02
 
 
 class Expert:
@@ -63,7 +74,8 @@ class Expert:
             here = arm.position(self.command)
             velocity = self.gain * (goal - here)
             velocity *= min(1.0, SPEED / max(np.linalg.norm(velocity), 1e-9))
-            self.command = arm.follow(self.command, here + velocity * CONTROL_S)
+            target = here + velocity * CONTROL_S
+            self.command = arm.follow(self.command, target, self._turn(arm, target))
         hand = robot.group_indices(robot.end_effectors[side].hand_group)
         effector = robot.end_effectors[side]
         wanted = effector.hand_closed if closing else effector.hand_open
@@ -82,50 +94,77 @@ class Expert:
         if sim.held.get(side) == task.block:
             over = pad + (0, 0, PAD_HALF_HEIGHT + BLOCK_HALF + 0.004)
             over = over + (hand - block)
-            goal = _funnel(hand, over)
-            away = np.linalg.norm(over[:2] - hand[:2])
-            low = over[2] + TRAVEL - hand[2]
-            if away > 0.05 and low > 0.03:  # first up, then across
-                across = np.clip(1.0 - (low - 0.03) / 0.04, 0.0, 1.0)
-                goal[:2] = hand[:2] + across * (goal[:2] - hand[:2])
-            placed = away < CLOSE_WITHIN and abs(hand[2] - over[2]) < CLOSE_WITHIN
-            return goal, not placed
-        if np.linalg.norm(block[:2] - pad[:2]) < 0.05:  # done: let go, up, and back
+            away = over - hand
+            placed = np.linalg.norm(away[:2]) < CLOSE_WITHIN and abs(away[2]) < CLOSE_WITHIN
+            return _funnel(hand, over), not placed
+        if np.linalg.norm(block[:2] - pad[:2]) < 0.05:  # done: let go, back, up, and to the ready pose
             if closed > 0.1:
                 return hand, False
-            if np.linalg.norm(hand[:2] - block[:2]) < 0.05 and hand[2] < 0.1:
-                return hand + (0, 0, 0.06), False
+            forward = self.arms[side].forward(self.command)
+            behind = (block - hand)[:2] @ forward[:2]
+            if np.linalg.norm(hand[:2] - block[:2]) < 0.07 and hand[2] < block[2] + 0.08:
+                back = np.clip((DRAW_BACK - behind) / 0.01, 0.0, 1.0)
+                return hand + 0.05 * np.array((*(-back * forward[:2]), 1.0 - back)), False
             return None, False
-        over = block + (0, 0, GRASP_ABOVE)
-        near = np.linalg.norm(over - hand)
+        near = np.linalg.norm(block - hand)
         closing = near < (KEEP_WITHIN if closed > 0.05 else CLOSE_WITHIN)
-        return _funnel(hand, over), closing
+        if closing:  # on nothing: up, open, and once more
+            return block + (0, 0, 2 * KEEP_WITHIN * (closed > EMPTY)), True
+        return _funnel(hand, block, least=0.08 * closed), False
+
+    def _turn(self, arm: _Arm, target: np.ndarray) -> float:
+        """Where fingers should point so that they grasp faces of the block, not edges [rad]."""
+        natural = arm.pointing(target)
+        rotation = self.sim.data.body(f"{self.sim.layout.task.block}_block").xmat.reshape(3, 3)
+        face = np.arctan2(rotation[1, 0], rotation[0, 0]) - natural
+        nearest = face - np.round(face / (np.pi / 2)) * np.pi / 2
+        return natural + np.clip(nearest, -MOST_TURN, MOST_TURN)
 
 
-def _funnel(hand: np.ndarray, goal: np.ndarray) -> np.ndarray:
-    """Come down only as the hand comes over the goal; one smooth surface, no phases."""
+def _funnel(hand: np.ndarray, goal: np.ndarray, least: float = 0.0) -> np.ndarray:
+    """Up, across, and down only as the hand comes over the goal; one smooth surface, no phases.
+
+    Args:
+        least: so far it stays above the goal in any case [m].
+    """
     away = np.linalg.norm(goal[:2] - hand[:2])
-    height = TRAVEL * np.clip((away - 0.015) / 0.06, 0.0, 1.0)
-    return goal + np.array((0.0, 0.0, height))
+    height = max(least, TRAVEL * np.clip((away - 0.015) / 0.06, 0.0, 1.0))
+    low = goal[2] + height - hand[2]
+    across = np.clip(1.0 - (low - 0.03) / 0.04, 0.0, 1.0)
+    return np.array((*(hand[:2] + across * (goal[:2] - hand[:2])), goal[2] + height))
 
 
 class _Arm:
-    """One arm: the grasp frame follows, palm down."""
+    """One arm: the grasp frame, where a held block's centre is, follows; the palm is down."""
 
     def __init__(self, robot: RobotModel, side: str) -> None:
-        self._ik = ArmIk(robot, side, orientation_cost=0.04)
-        # The palm faces -y on the left hand, +y on the right: roll it down about x, and let the
-        # fingers point away from the shoulder.
+        # The palm faces -y on the left hand, +y on the right: roll it down about x, and pitch the
+        # fingers' tips down.
         sign = 1.0 if side == "left" else -1.0
-        self._palm_down = pin.rpy.rpyToMatrix(sign * np.pi / 2, 0.0, 0.0)
+        # The upper arm keeps off the torso: the shoulder's second joint rolls it out.
+        ends = robot.limits.lower.copy(), robot.limits.upper.copy()
+        roll = robot.group_indices(robot.end_effectors[side].arm_group)[1]
+        ends[0 if side == "left" else 1][roll] = sign * UPPER_ARM_OUT
+        self._ik = ArmIk(robot, side, orientation_cost=0.3, posture_cost=2e-3, ends=ends)
+        self._palm_down = pin.rpy.rpyToMatrix(sign * np.pi / 2, PITCH, 0.0)
         self._shoulder = sign * SHOULDER
 
     def position(self, command: np.ndarray) -> np.ndarray:
         """`(3,)` grasp frame in the base frame at `(dof,)` joint positions [m]."""
         return self._ik.pose(command).translation.copy()
 
-    def follow(self, command: np.ndarray, target: np.ndarray) -> np.ndarray:
-        """Joint targets, `(dof,)`, that take the grasp frame to `target` `(3,)` [m]."""
-        yaw = np.arctan2(target[1] - self._shoulder, target[0])
+    def forward(self, command: np.ndarray) -> np.ndarray:
+        """`(3,)` level direction in which the fingers point at `(dof,)` joint positions."""
+        x, y, _ = self._ik.pose(command).rotation[:, 0]
+        return np.array((x, y, 0.0)) / np.hypot(x, y)
+
+    def pointing(self, target: np.ndarray) -> float:
+        """Where the fingers point at `target` `(3,)`: away from the shoulder [rad]."""
+        return float(np.arctan2(target[1] - self._shoulder, target[0]))
+
+    def follow(self, command: np.ndarray, target: np.ndarray, yaw: float) -> np.ndarray:
+        """Joint targets, `(dof,)`, that take the grasp frame to `target` `(3,)` [m], fingers pointing
+        to `yaw` [rad].
+        """
         pose = pin.SE3(pin.rpy.rpyToMatrix(0, 0, yaw) @ self._palm_down, target)
         return self._ik.follow(command, pose, CONTROL_S, ARM_SPEED)

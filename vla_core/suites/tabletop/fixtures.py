@@ -130,7 +130,7 @@ def _button(body: mujoco.MjsBody, like: mujoco.MjsGeom) -> None:
 
 
 #: Half of a box, and how far its lid opens [m], against how much [N/m].
-_BOX, _LID, _LID_SPRING = (0.05, 0.05, 0.032), 0.08, 12.0
+_BOX, _LID, _LID_SPRING = (0.05, 0.05, 0.029), 0.08, 12.0
 
 
 def _lidded(body: mujoco.MjsBody, like: mujoco.MjsGeom) -> None:
@@ -158,7 +158,7 @@ BUTTON = Fixture(
 BOXES = tuple(
     Fixture(
         f"{side} box", _lidded, counts_at=0.055, full_at=0.07, over_at=0.015,
-        push_at=(0.0, 0.0, 0.04), push_along=_OUT, low=(0.30, 0.13), high=(0.36, 0.17), side=side,
+        push_at=(0.0, 0.0, 0.035), push_along=_OUT, low=(0.34, 0.14), high=(0.38, 0.19), side=side,
     )
     for side in ("right", "left")
 )  # fmt: skip

@@ -1,6 +1,6 @@
 """How things on the table look, where that is not as usual: patterns and other colours.
 
-After DIAL's unseen appearances and unseen combinations (section 4.1): known things in textures, and
+After DIAL's unseen appearances and unseen combinations (section 4.1.1): known things in textures, and
 in pairings, that no demonstration has.
 """
 

@@ -36,8 +36,10 @@ def _arrange(sim: TabletopSim, poses: np.ndarray, rng: np.random.Generator) -> N
     for side, effector in sim.robot.end_effectors.items():
         if sim.hand_closed(side) > 0.4 and rng.random() < HOLDING:
             block = sim.data.joint(f"{free.pop()}_block")
-            block.qpos[:3] = sim.body_position(effector.grasp_frame) - (0, 0, 0.012)
-            block.qpos[:3] += rng.normal(0.0, 0.006, 3)
+            hand = sim.data.body(effector.grasp_frame)
+            block.qpos[:3] = hand.xpos + rng.normal(0.0, 0.012, 3)
+            half = np.arctan2(hand.xmat[3], hand.xmat[0]) / 2  # as the fingers point
+            block.qpos[3:7] = np.cos(half), 0.0, 0.0, np.sin(half)
     for name in free:  # now and then a block already lies on a pad
         if rng.random() < 0.2:
             pad = sim.body_position(f"{list(PADS)[rng.integers(len(PADS))]}_pad")

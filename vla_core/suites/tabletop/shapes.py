@@ -1,6 +1,6 @@
 """What the told things are, where they are no blocks, and what else may lie about.
 
-After DIAL's unseen object types and its unseen distractors (sections 4.1 and 4.2).
+After DIAL's unseen object types and its unseen distractors (sections 4.1.1 and 4.1.2).
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from vla_core.suites.tabletop.shifted_table import ShiftedTable
 _HOME = 0.08
 #: How far before a thing a hand begins to push it, how far beside its way it still may, and how far
 #: ahead of the hand the goal is meanwhile [m].
-_BEFORE, _BESIDE, _AHEAD = 0.05, 0.02, 0.03
+_BEFORE, _BESIDE, _AHEAD = 0.045, 0.02, 0.03
 #: A hand follows what moves so much later, by which its goal is ahead [s].
 _LATE_S = 0.5
 #: So high above where it pushed a hand lifts before it goes home; so high it comes [m].
@@ -58,7 +58,7 @@ class ShiftedExpert(Expert):
             if before < _BEFORE:
                 return hand - _AHEAD * along
             if hand[2] < at[2] + _LIFT:
-                return hand + (0.0, 0.0, _AHEAD)
+                return hand + (0.0, 0.0, 2 * _AHEAD)
             return None
         beside = (at - hand) - before * along
         if -0.03 < before < _BEFORE + _BESIDE and np.linalg.norm(beside) < _BESIDE:

@@ -19,13 +19,11 @@ from vla_core.suites.tabletop.layout import (
     Task,
     sample_layout,
 )
-from vla_core.suites.tabletop.scene import build_scene
+from vla_core.suites.tabletop.scene import build_scene, hand_geoms
 from vla_core.types import Instruction
 
-#: The declared grasp assist: a hand that closes this near to a block's centre holds it [m].
-ASSIST_RADIUS = 0.04
-#: A hand holds from this closed fraction on, and lets go under the lower one.
-HOLD_AT, RELEASE_AT = 0.5, 0.4
+#: A hand holds the block that it squeezes so much, and until it squeezes it less than the other [N].
+HOLD_N, LET_GO_N = 2.0, 0.5
 #: A block counts as put down this near to the pad's centre, in x and in y [m].
 ON_PAD = 0.06
 IMAGE_SIZE = 192
@@ -63,13 +61,18 @@ class TabletopSim(MujocoSimulation):
             robot.urdf,
             names,
             [names[i] for indices in self._hand_indices.values() for i in indices],
-            [effector.grasp_frame for effector in robot.end_effectors.values()],
             robot.cameras["head"].frame,
             furnish,
         )
         self.data = mujoco.MjData(self.model)
         self._qpos = np.array([self.model.joint(n).qposadr[0] for n in names])
         self._qvel = np.array([self.model.joint(n).dofadr[0] for n in names])
+        # Of each geometry: whose hand it belongs to, and which block it is; -1: none.
+        self._hand_of, self._block_of = np.full((2, self.model.ngeom), -1)
+        for number, indices in enumerate(self._hand_indices.values()):
+            self._hand_of[hand_geoms(self.model, [names[i] for i in indices])] = number
+        for number, name in enumerate(BLOCKS):
+            self._block_of[self.model.geom_bodyid == self.model.body(f"{name}_block").id] = number
         self._renderer = plain_renderer(self.model, IMAGE_SIZE, IMAGE_SIZE) if render else None
         self.layout: Layout | None = None
         self.held: dict[str, str] = {}
@@ -136,7 +139,7 @@ class TabletopSim(MujocoSimulation):
         for _ in range(self.steps_of(duration_s)):
             mujoco.mj_step(self.model, self.data)
         mujoco.mj_kinematics(self.model, self.data)  # a step leaves bodies where they were before it
-        self._assist()
+        self._see_what_is_held()
 
     @property
     def instruction(self) -> Instruction:
@@ -203,35 +206,26 @@ class TabletopSim(MujocoSimulation):
         resting = abs(offset[2] - BLOCK_HALF - PAD_HALF_HEIGHT) < 0.01
         return bool(resting and max(abs(offset[:2])) < ON_PAD and block not in self.held.values())
 
-    def _assist(self) -> None:
-        for side in self.hands:
-            closed = self.hand_closed(side)
-            if side in self.held and closed < RELEASE_AT:
-                self._hold(side, self.held.pop(side), False)
-            elif side not in self.held and closed > HOLD_AT:
-                block = self._nearest_block(side)
-                if block and block not in self.held.values():
-                    self.held[side] = block
-                    self._hold(side, block, True)
+    def _see_what_is_held(self) -> None:
+        squeeze = self._squeeze()
+        for hand, side in enumerate(self.hands):
+            held = self.held.pop(side, None)
+            for block, name in enumerate(BLOCKS):
+                if squeeze[hand, block] > (LET_GO_N if name == held else HOLD_N):
+                    self.held[side] = name
 
-    def _nearest_block(self, side: str) -> str | None:
-        grasp = self.body_position(self.robot.end_effectors[side].grasp_frame)
-        distance = {
-            name: np.linalg.norm(self.body_position(f"{name}_block") - grasp) for name in BLOCKS
-        }
-        nearest = min(distance, key=distance.get)
-        return nearest if distance[nearest] < ASSIST_RADIUS else None
+    def _squeeze(self) -> np.ndarray:
+        """`(hands, blocks)`: how much each hand presses each block from one side and the other [N].
 
-    def _hold(self, side: str, block: str, hold: bool) -> None:
-        hand = self.robot.end_effectors[side].grasp_frame
-        weld = self.model.equality(f"{hand}_holds_{block}")
-        if hold:
-            hand_body, block_body = self.data.body(hand), self.data.body(f"{block}_block")
-            inverse = np.empty(4)
-            mujoco.mju_negQuat(inverse, hand_body.xquat)
-            relative = np.empty(7)
-            mujoco.mju_rotVecQuat(relative[:3], block_body.xpos - hand_body.xpos, inverse)
-            mujoco.mju_mulQuat(relative[3:], inverse, block_body.xquat)
-            weld.data[:3] = 0.0
-            weld.data[3:10] = relative
-        self.data.eq_active[weld.id] = hold
+        Half of what its forces together are more than their sum: nothing, where a hand only pushes.
+        """
+        total, resultant = np.zeros((2, len(BLOCKS))), np.zeros((2, len(BLOCKS), 3))
+        geoms, along = self.data.contact.geom, np.empty(6)
+        for one, other in ((geoms[:, 0], geoms[:, 1]), (geoms[:, 1], geoms[:, 0])):
+            hand, block = self._hand_of[one], self._block_of[other]
+            for number in np.flatnonzero((hand >= 0) & (block >= 0)):
+                mujoco.mj_contactForce(self.model, self.data, number, along)
+                pair = hand[number], block[number]
+                total[pair] += along[0]
+                resultant[pair] += along[0] * self.data.contact.frame[number, :3]
+        return (total - np.linalg.norm(resultant, axis=-1)) / 2

@@ -7,7 +7,10 @@ from enum import Enum
 
 import numpy as np
 
-from vla_core.suites.tabletop.tabletop import HOLD_AT, ON_PAD, RELEASE_AT, TabletopSim
+from vla_core.suites.tabletop.tabletop import ON_PAD, TabletopSim
+
+#: A hand counts as closed from this fraction on, and as open under the lower one.
+CLOSED_AT, OPEN_AT = 0.5, 0.4
 
 
 class Trouble(Enum):
@@ -83,9 +86,9 @@ class TroubleWatch:
         """Since when the hand has been closed without a block [s]."""
         side = self._sim.layout.side
         closed = self._sim.hand_closed(side)
-        if closed < RELEASE_AT or self._sim.held.get(side) is not None:
+        if closed < OPEN_AT or self._sim.held.get(side) is not None:
             self._closed_since_s = None
-        elif closed > HOLD_AT and self._closed_since_s is None:
+        elif closed > CLOSED_AT and self._closed_since_s is None:
             self._closed_since_s = now_s
         return 0.0 if self._closed_since_s is None else now_s - self._closed_since_s
 
