@@ -19,8 +19,8 @@ class ArmIk:
         orientation_cost: weight of the orientation beside 1 for the position [m/rad].
         posture_cost: weight of the posture that it keeps near, of which the hand feels a little
             [m/rad].
-        ends: two `(dof,)`, lowest and highest positions that it gives the joints; None: the robot's
-            limits [rad].
+        posture_gain: share of its way to that posture that the arm goes in a step, where the hand
+            leaves it free.
     """
 
     def __init__(
@@ -29,14 +29,13 @@ class ArmIk:
         side: str,
         orientation_cost: float,
         posture_cost: float = 1e-2,
-        ends: tuple[np.ndarray, np.ndarray] | None = None,
+        posture_gain: float = 1.0,
     ) -> None:
         effector = robot.end_effectors[side]
         self._indices = robot.group_indices(effector.arm_group)
         self._names = [robot.description.joints[i].urdf_joint for i in self._indices]
         self._full = pin.buildModelFromUrdf(str(robot.urdf))
         self._robot = robot
-        self._ends = ends or (robot.limits.lower, robot.limits.upper)
         self._frame = effector.grasp_frame
         self._hand = pink.tasks.FrameTask(
             self._frame,
@@ -44,7 +43,7 @@ class ArmIk:
             orientation_cost=orientation_cost,
             lm_damping=1e-4,
         )
-        self._posture = pink.tasks.PostureTask(cost=posture_cost)
+        self._posture = pink.tasks.PostureTask(cost=posture_cost, gain=posture_gain)
         self._reduce(pin.neutral(self._full))
         self._posture.set_target(self._chosen(robot.ready_pose))
 
@@ -59,7 +58,7 @@ class ArmIk:
         locked = [full.getJointId(n) for n in full.names[1:] if n not in self._names]
         self._model = pin.buildReducedModel(full, locked, reference)
         self._order = [self._names.index(n) for n in self._model.names[1:]]
-        ends = np.sort([self._chosen(end) for end in self._ends], axis=0)
+        ends = np.sort([self._chosen(robot.limits.lower), self._chosen(robot.limits.upper)], axis=0)
         self._model.lowerPositionLimit, self._model.upperPositionLimit = ends
         self._configuration = pink.Configuration(
             self._model, self._model.createData(), self._reduced(robot.ready_pose)

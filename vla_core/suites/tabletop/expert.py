@@ -27,10 +27,8 @@ FINGER_SPEED, ARM_SPEED = 3.0, 1.5
 #: How far the fingers' tips are pitched down, and how far the hand turns from where the arm points
 #: to, for the sake of a face of the block [rad].
 PITCH, MOST_TURN = 0.52, 0.25
-#: The upper arm stays so far rolled out from the torso [rad].
-UPPER_ARM_OUT = 0.2
-#: The height to travel at [m].
-TRAVEL = 0.11
+#: The height to travel at, above the table: as high as the arm reaches near the robot [m].
+TRAVEL = 0.115
 #: Close or open the hand within this distance of the goal; keep it closed within the larger [m].
 CLOSE_WITHIN, KEEP_WITHIN = 0.010, 0.03
 #: A hand that is closed so far and squeezes nothing is empty.
@@ -113,8 +111,10 @@ class Expert:
         return _funnel(hand, block, least=0.08 * closed), False
 
     def _turn(self, arm: _Arm, target: np.ndarray) -> float:
-        """Where fingers should point so that they grasp faces of the block, not edges [rad]."""
+        """Where fingers should point: before the grasp to faces of the block, not to edges [rad]."""
         natural = arm.pointing(target)
+        if self.sim.held:
+            return natural
         rotation = self.sim.data.body(f"{self.sim.layout.task.block}_block").xmat.reshape(3, 3)
         face = np.arctan2(rotation[1, 0], rotation[0, 0]) - natural
         nearest = face - np.round(face / (np.pi / 2)) * np.pi / 2
@@ -128,9 +128,9 @@ def _funnel(hand: np.ndarray, goal: np.ndarray, least: float = 0.0) -> np.ndarra
         least: so far it stays above the goal in any case [m].
     """
     away = np.linalg.norm(goal[:2] - hand[:2])
-    height = max(least, TRAVEL * np.clip((away - 0.015) / 0.06, 0.0, 1.0))
+    height = max(least, (TRAVEL - goal[2]) * np.clip((away - 0.015) / 0.06, 0.0, 1.0))
     low = goal[2] + height - hand[2]
-    across = np.clip(1.0 - (low - 0.03) / 0.04, 0.0, 1.0)
+    across = np.clip(1.0 - (low - 0.02) / 0.03, 0.0, 1.0)
     return np.array((*(hand[:2] + across * (goal[:2] - hand[:2])), goal[2] + height))
 
 
@@ -141,11 +141,9 @@ class _Arm:
         # The palm faces -y on the left hand, +y on the right: roll it down about x, and pitch the
         # fingers' tips down.
         sign = 1.0 if side == "left" else -1.0
-        # The upper arm keeps off the torso: the shoulder's second joint rolls it out.
-        ends = robot.limits.lower.copy(), robot.limits.upper.copy()
-        roll = robot.group_indices(robot.end_effectors[side].arm_group)[1]
-        ends[0 if side == "left" else 1][roll] = sign * UPPER_ARM_OUT
-        self._ik = ArmIk(robot, side, orientation_cost=0.3, posture_cost=2e-3, ends=ends)
+        self._ik = ArmIk(
+            robot, side, orientation_cost=0.3, posture_cost=2e-3, posture_gain=GAIN * CONTROL_S
+        )
         self._palm_down = pin.rpy.rpyToMatrix(sign * np.pi / 2, PITCH, 0.0)
         self._shoulder = sign * SHOULDER
 
@@ -166,5 +164,7 @@ class _Arm:
         """Joint targets, `(dof,)`, that take the grasp frame to `target` `(3,)` [m], fingers pointing
         to `yaw` [rad].
         """
-        pose = pin.SE3(pin.rpy.rpyToMatrix(0, 0, yaw) @ self._palm_down, target)
-        return self._ik.follow(command, pose, CONTROL_S, ARM_SPEED)
+        here = self._ik.pose(command).rotation
+        wanted = pin.rpy.rpyToMatrix(0, 0, yaw) @ self._palm_down
+        turned = here @ pin.exp3(GAIN * CONTROL_S * pin.log3(here.T @ wanted))
+        return self._ik.follow(command, pin.SE3(turned, target), CONTROL_S, ARM_SPEED)
