@@ -122,17 +122,16 @@ def test_a_hand_that_closes_on_nothing_holds_nothing(sim):
 
 
 def test_a_hand_that_only_pushes_a_block_holds_nothing(sim):
-    """Its palm comes down upon the block: force from one side."""
+    """The block is pressed upon the back of the hand: force from one side."""
     sim.reset(6)
     side, name = sim.layout.side, f"{sim.layout.task.block}_block"
     block, upwards = sim.data.joint(name), sim.model.joint(name).dofadr[0] + 2
-    palm = sim.body_position(f"{side}_hand_base_link")
-    block.qpos[:3] = palm + (0.05, 0.0, -0.055)
+    block.qpos[:3] = sim.body_position(f"{side}_hand_base_link") + (0.05, 0.0, 0.06)
     pushed = 0.0
     for _ in range(50):
-        block.qvel[:3] = (0.0, 0.0, 0.3)
+        block.qvel[:3] = (0.0, 0.0, -0.3)
         sim.step(sim.timestep_s)
-        pushed = max(pushed, -sim.data.qfrc_constraint[upwards])
+        pushed = max(pushed, sim.data.qfrc_constraint[upwards])
         assert sim.held == {}
     assert pushed > 2.0  # N
 
