@@ -18,8 +18,10 @@ from vla_core.types import NANOSECONDS, ActionChunk, ControlMode
 PERIOD_NS = 5_000_000
 ROBOT = RobotModel.load("g1_inspire")
 SAFETY = CommandSafety.of(ROBOT)
-#: Joints that swing freely at the ready pose.
+#: Joints that swing freely, from the middle of their range.
 SWINGING = tuple(ROBOT.joint_names.index(f"{side}_wrist_roll_joint") for side in ("left", "right"))
+START = ROBOT.ready_pose.copy()
+START[list(SWINGING)] = 0.0
 
 
 class CutOffRobot:
@@ -36,7 +38,7 @@ class CutOffRobot:
     @property
     def position(self) -> np.ndarray:
         if self.heard is None:
-            return ROBOT.ready_pose
+            return START
         tail = self.heard.tail
         at_s = (self.now_ns - self.heard.motion_ns) / NANOSECONDS
         return np.array([np.interp(at_s, tail.time_s, joint) for joint in tail.position.T])

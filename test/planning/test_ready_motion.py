@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hands_forward import hands_forward
 
 from vla_core.planning.ompl_planner import OmplPlanner
 from vla_core.planning.path_planner import Clearance, PlanningError, dense
@@ -108,7 +109,7 @@ def test_a_start_that_is_too_near_may_leave_but_not_come_nearer(collision):
     robot = collision.robot
 
     def hands_together(inward: float) -> np.ndarray:
-        position = robot.ready_pose.copy()
+        position = hands_forward(robot)
         position[robot.index("left_shoulder_yaw_joint")] = -inward
         position[robot.index("right_shoulder_yaw_joint")] = inward
         return position

@@ -8,6 +8,7 @@ from types import MappingProxyType
 import mujoco
 import numpy as np
 import pytest
+from hands_forward import hands_forward
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -252,7 +253,7 @@ def test_hand_speed_is_the_change_of_the_hands_position(collision):
 def test_hands_inside_each_other_touch_and_ready_hands_do_not():
     robot = RobotModel.load("g1_inspire")
     collision = CollisionModel(robot, load_safety(robot.description))
-    position = robot.ready_pose.copy()
+    position = hands_forward(robot)
     for side, inward in (("left", -0.5), ("right", 0.5)):
         position[robot.index(f"{side}_shoulder_yaw_joint")] = inward
     touching = {collision.pairs[i] for i in np.flatnonzero(collision.distances(position) < 0)}

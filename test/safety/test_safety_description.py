@@ -137,8 +137,8 @@ def test_a_robot_that_names_none_has_none(spoilt):
         ),
         (
             "upper: [0.75, 0.70, 0.75]",
-            "upper: [0.40, 0.70, 0.75]",
-            "hand and workspace_front are 0.0239 m apart; lower the margin or change",
+            "upper: [0.36, 0.70, 0.75]",
+            "hand and workspace_front are 0.0342 m apart; lower the margin or change",
         ),
         (
             "bodies: [left_hand, right_hand]",

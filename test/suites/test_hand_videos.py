@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hands_forward import hands_forward
 
 from vla_core.recordings.hand_video import HandVideo
 from vla_core.robot.model import RobotModel
 from vla_core.suites.tabletop import hand_videos
 from vla_core.suites.tabletop.hand_videos import disguise
+from vla_core.suites.tabletop.layout import sample_layout
 from vla_core.suites.tabletop.tabletop import TabletopSim
 
 
 def test_hands_look_otherwise_where_the_robot_is_and_nothing_else_does():
     with TabletopSim(RobotModel.load("g1_inspire")) as sim:
-        sim.reset(3)
+        sim.reset_to(sample_layout(np.random.default_rng(3)), hands_forward(sim.robot))
         robot = {camera: sim.render(camera).astype(int) for camera in ("head", "front")}
         disguise(sim)
         hands = {camera: sim.render(camera).astype(int) for camera in robot}
