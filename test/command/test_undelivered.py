@@ -6,6 +6,7 @@ The command node does not see whether its commands arrive; it sees where the rob
 from __future__ import annotations
 
 import numpy as np
+from hands_forward import hands_forward
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,10 +19,9 @@ from vla_core.types import NANOSECONDS, ActionChunk, ControlMode
 PERIOD_NS = 5_000_000
 ROBOT = RobotModel.load("g1_inspire")
 SAFETY = CommandSafety.of(ROBOT)
-#: Joints that swing freely, from the middle of their range.
+#: Joints that swing freely from there.
 SWINGING = tuple(ROBOT.joint_names.index(f"{side}_wrist_roll_joint") for side in ("left", "right"))
-START = ROBOT.ready_pose.copy()
-START[list(SWINGING)] = 0.0
+START = hands_forward(ROBOT)
 
 
 class CutOffRobot:
