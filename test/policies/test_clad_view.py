@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hands_forward import hands_forward
 from tiny_clad import SIZES, write_clad
 from tiny_dial import CAMERAS, TOLD, observation
 
@@ -44,7 +45,7 @@ def moments() -> Moments:
 def table() -> Iterator[TabletopSim]:
     """The robot reaches over the table with both hands."""
     with TabletopSim(RobotModel.load("g1_inspire")) as sim:
-        position = sim.robot.ready_pose.copy()
+        position = hands_forward(sim.robot)
         for side in ("left", "right"):
             for joint, angle in (("shoulder_pitch", -0.4), ("elbow", 0.2)):
                 position[sim.robot.index(f"{side}_{joint}_joint")] = angle

@@ -100,7 +100,7 @@ def test_from_the_expert(tmp_path):
     assert act(tmp_path / "policy", told).shape == (4, 29)
     card = (tmp_path / "policy/MODEL_CARD.md").read_text()
     assert manifest.fingerprint in card
-    assert "simulator's declared assist" in card
+    assert "simulated contact" in card
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import argparse
 import os
 
 from vla_core.contract.backend_argument import add_backend
+from vla_core.evaluation.seed_argument import HIGHEST_NOISE_SEED, add_seed
 
 HELP = "a policy of ours for others' clients: openpi"
 
@@ -23,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--token-variable", default="", metavar="NAME",
         help="environment variable with the token that clients show; needed beyond this machine",
     )  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0, help="of the sampler's noise")
+    add_seed(parser, "of the sampler's noise", HIGHEST_NOISE_SEED)
     add_backend(parser)
 
 
