@@ -18,7 +18,7 @@ from live import Live, environment, processes_of
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
 from rclpy.action import ActionClient
-from readable_policy import MOVED, READY
+from readable_policy import MIDDLE, MOVED, READY
 from sensor_msgs.msg import CameraInfo, JointState
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
@@ -74,8 +74,8 @@ def test_without_a_request_the_robot_holds_its_ready_pose(live, up):
 
 
 def test_the_chain_moves_the_joints_and_every_command_knows_what_it_came_from(live, in_policy):
-    live.wait_until(lambda: moved(live) > READY + 0.15, "the elbow goes up")
-    live.wait_until(lambda: moved(live) < READY - 0.15, "the elbow goes down")
+    live.wait_until(lambda: moved(live) > MIDDLE + 0.15, "the elbow goes up")
+    live.wait_until(lambda: moved(live) < MIDDLE - 0.15, "the elbow goes down")
     live.wait_until(lambda: live.newest[topics.SAFETY_STATUS].chunk_sequence, "a chunk's command")
     status = live.newest[topics.SAFETY_STATUS]
     assert status.intent_sequence > 0 and status.observation_sequence > 0

@@ -92,9 +92,9 @@ def test_a_leader_takes_over_moves_the_robot_and_gives_it_back(live, leader, rob
     until_mode(live, ControlMode.TELEOP, leader)
     begun = live.wait_until(lambda: news(live), "the news of it", each=leader)
     assert begun["cause"] == "alice with leader takes over" and not begun["end_ns"]
-    leader.position[leader.elbow] -= 0.3
+    leader.position[leader.elbow] -= 0.15
     live.wait_until(
-        lambda: live.newest[topics.SAFETY_STATUS].commanded[elbow] < begin - 0.28,
+        lambda: live.newest[topics.SAFETY_STATUS].commanded[elbow] < begin - 0.13,
         "the elbow follows", each=leader,
     )  # fmt: skip
     leader.held = False

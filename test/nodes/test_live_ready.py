@@ -82,19 +82,19 @@ def go(live: Live, send: Callable[[], None], there: Callable[[], bool]) -> None:
     wait_until_it_stands(live)
 
 
-def bend_an_elbow(live: Live, robot: RobotModel) -> None:
+def turn_a_wrist(live: Live, robot: RobotModel) -> None:
     """Take the robot elsewhere, by chunks such as the ready node sends."""
     publisher = live.node.create_publisher(msg.ActionChunk, topics.READY_CHUNK, qos.LATEST)
     live.wait_until(publisher.get_subscription_count, "the command node listens")
-    go(live, lambda: publisher.publish(bending(live, robot)), lambda: away(live, robot) > 0.29)
+    go(live, lambda: publisher.publish(turning(live, robot)), lambda: away(live, robot) > 0.29)
     live.node.destroy_publisher(publisher)
 
 
-def bending(live: Live, robot: RobotModel) -> msg.ActionChunk:
-    """The way from where the command stands to a bent elbow."""
+def turning(live: Live, robot: RobotModel) -> msg.ActionChunk:
+    """The way from where the command stands to a turned wrist."""
     now = np.array(live.newest[topics.SAFETY_STATUS].commanded)
-    bent = robot.ready_pose.copy()
-    bent[robot.index("left_elbow_joint")] -= 0.3
+    turned = robot.ready_pose.copy()
+    turned[robot.index("left_wrist_roll_joint")] -= 0.3
     share = np.linspace(0, 1, 30)[:, None]
     now_ns = live.node.get_clock().now().nanoseconds
     chunk = ActionChunk(
@@ -105,7 +105,7 @@ def bending(live: Live, robot: RobotModel) -> msg.ActionChunk:
         intent_stamp_ns=now_ns,
         step_s=AWAY_S / len(share),
         joint_names=robot.joint_names,
-        targets=now + share**2 * (3 - 2 * share) * (bent - now),
+        targets=now + share**2 * (3 - 2 * share) * (turned - now),
     )
     return chunk_message(chunk, now_ns, "test")
 
@@ -116,13 +116,13 @@ def test_the_service_takes_the_robot_to_its_ready_pose(live: Live, up: None, rob
         assert answer.success, answer.message
         assert "s of motion sent" in answer.message
 
-    bend_an_elbow(live, robot)
+    turn_a_wrist(live, robot)
     go(live, ask, lambda: away(live, robot) < ARRIVED)
     assert live.newest[topics.MODE].mode == ControlMode.HOLD
 
 
 def test_the_command_does_the_same_and_waits(live: Live, up: None, robot: RobotModel):
-    bend_an_elbow(live, robot)
+    turn_a_wrist(live, robot)
     ended = run_process(live.domain, "-m", "vla_nodes.programs.ready", "g1_inspire")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert ended.stdout.splitlines()[-1] == "in the ready pose"
@@ -132,10 +132,10 @@ def test_the_command_does_the_same_and_waits(live: Live, up: None, robot: RobotM
 def test_the_command_plans_anew_when_the_robot_pauses_on_the_way(
     live: Live, up: None, robot: RobotModel
 ):
-    bend_an_elbow(live, robot)
-    bent = away(live, robot)
+    turn_a_wrist(live, robot)
+    far = away(live, robot)
     live.start("ready", "g1_inspire", module="programs.ready")
-    live.wait_until(lambda: away(live, robot) < bent - 0.05, "it is on the way")
+    live.wait_until(lambda: away(live, robot) < far - 0.05, "it is on the way")
     live.group.signal("sim_robot_node", signal.SIGSTOP)
     live.wait_until(lambda: "stopped on the way" in live.log("ready"), "the way is dropped")
     live.group.signal("sim_robot_node", signal.SIGCONT)

@@ -12,7 +12,7 @@ rclpy = pytest.importorskip("rclpy", reason="no ROS 2 in this Python")
 pytest.importorskip("vla_msgs.msg", reason="vla_msgs is not built")
 
 from live import Live, run_process
-from readable_policy import MOVED, READY
+from readable_policy import MIDDLE, MOVED, READY
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
 from whole_graph import wait_until_up, whole_graph
@@ -81,12 +81,12 @@ def test_one_moves_and_the_other_stands_and_then_both_move(live, robots):
         for sign, words in ((1, "it goes up"), (-1, "it goes down")):
 
             def is_there(moving: str = moving, sign: int = sign) -> bool:
-                return sign * (elbow(live, moving) - READY) > 0.15
+                return sign * (elbow(live, moving) - MIDDLE) > 0.15
 
             live.wait_until(is_there, words, MOVES_TIMEOUT_S, each=each)
         assert mode(live, standing) == others and furthest[0] < 0.02
     first = ROBOTS[0]
-    live.wait_until(lambda: elbow(live, first) > READY + 0.15, "it moves on", MOVES_TIMEOUT_S)
+    live.wait_until(lambda: elbow(live, first) > MIDDLE + 0.15, "it moves on", MOVES_TIMEOUT_S)
 
 
 def test_no_topic_of_a_robot_has_a_speaker_or_a_listener_of_another(live, robots):

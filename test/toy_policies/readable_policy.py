@@ -1,7 +1,7 @@
 """A policy that a person can check: the intent is a height, the chunk moves the elbow to it.
 
 System 2 wants the height 0.3 sin(t) two seconds ahead of the observation; System 1 moves the joint
-`left_elbow_joint` there from its ready pose and keeps every other joint where it is.
+`left_elbow_joint` there, above -0.7 rad, and keeps every other joint where it is.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from vla_core.errors import FeatureSpaceError, InstructionError, PolicyError
 from vla_core.types import Instruction, LatentIntent, Observation
 
 MOVED = "left_elbow_joint"
-READY = -0.7
+#: Where it rests, and what it swings about [rad].
+READY, MIDDLE = -0.85, -0.7
 WEIGHTS = "weights.txt"
 
 
@@ -54,7 +55,7 @@ class ReadableSystem1(ToySystem1):
         if intent.fingerprint != self.manifest.fingerprint:
             raise FeatureSpaceError(intent.fingerprint, self.manifest.fingerprint)
         targets = self.still(seen)
-        goal = READY + float(intent.tensors["height"][0])
+        goal = MIDDLE + float(intent.tensors["height"][0])
         column = self.manifest.joint_names.index(MOVED)
         targets[:, column] = np.linspace(seen.position[column], goal, len(targets) + 1)[1:]
         return targets
