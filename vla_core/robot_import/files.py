@@ -107,19 +107,14 @@ def safety_yaml(
     source: str,
     bodies: dict[str, list[str]],
     groups: dict[str, list[ImportedJoint]],
-    table: tuple[list[float], list[float], list[str]] | None,
 ) -> str:
-    """`config/robots/NAME.safety.yaml`; `table`: centre, edges and links that may stand in it."""
+    """`config/robots/NAME.safety.yaml`."""
     lines = [HEAD.format(source=source), f"srdf: {name}.srdf", "", "# GUESS, all that follows.",
              "margins:", "  self: {hard: 0.005, soft: 0.015}", "  arms: {hard: 0.01, soft: 0.03}",
              "  table: {hard: 0.005, soft: 0.02}", "  keep_out: {hard: 0.02, soft: 0.05}", ""]  # fmt: skip
     lines += ["bodies:" if bodies else "bodies: {}"]
     for body, links in bodies.items():
         lines += [f"  {body}:", f"    link: {links[0]}", f"    links: [{', '.join(links)}]"]
-    if table is not None:
-        centre, size, allowed = table
-        lines += ["", "boxes:", "  table:", "    kind: table", f"    centre: {_row(centre)}",
-                  f"    size: {_row(size)}", f"    allowed: [{', '.join(allowed)}]"]  # fmt: skip
     lines += ["", "hand_speed: {policy: 0.5, teleop: 0.3, ready: 0.2}", "", "tracking:"]
     for group, joints in groups.items():
         if group.endswith("hand"):

@@ -89,7 +89,7 @@ def import_robot(
             plain.guesses,
         ),
         "srdf": srdf_text(name, pairs),
-        "safety.yaml": safety_yaml(name, given.name, robot.bodies(clearance), groups, None),
+        "safety.yaml": safety_yaml(name, given.name, robot.bodies(clearance), groups),
     }  # fmt: skip
     for folder in (configs, urdfs):
         folder.mkdir(parents=True, exist_ok=True)
